@@ -1,0 +1,84 @@
+# What every folder's CMakeLists.txt is written with: one library, its tests, its benches.
+
+set(CMAKE_CXX_STANDARD 23)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+
+find_package(Threads REQUIRED)
+find_package(fmt REQUIRED)
+find_package(GTest REQUIRED)
+find_package(benchmark QUIET)
+
+add_library(weft_options INTERFACE)
+target_include_directories(weft_options INTERFACE "${CMAKE_SOURCE_DIR}/src")
+target_compile_options(weft_options INTERFACE
+  -Wall -Wextra -Wshadow -Wnon-virtual-dtor -Wimplicit-fallthrough -Werror -Wno-unused-parameter
+  -fno-omit-frame-pointer $<$<CONFIG:Release>:-g1>)
+target_compile_definitions(weft_options INTERFACE
+  BOOST_ASIO_NO_DEPRECATED BOOST_ASIO_DISABLE_BOOST_COROUTINE)
+target_link_libraries(weft_options INTERFACE Threads::Threads fmt::fmt)
+target_link_options(weft_options INTERFACE -fuse-ld=lld-22)
+
+if(WEFT_SANITIZE)
+  target_compile_options(weft_options INTERFACE -fsanitize=${WEFT_SANITIZE} -fno-sanitize-recover=all)
+  target_link_options(weft_options INTERFACE -fsanitize=${WEFT_SANITIZE})
+endif()
+if(WEFT_COVERAGE)
+  target_compile_options(weft_options INTERFACE -fprofile-instr-generate -fcoverage-mapping)
+  target_link_options(weft_options INTERFACE -fprofile-instr-generate)
+endif()
+
+# weft_library(base SOURCES a.cc b.cc TESTS a_test.cc DEPENDS weft_other ...)
+#
+# Makes the library weft_<name> and, where there are tests, one program weft_<name>_test that the
+# test run finds by its name.
+function(weft_library name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;TESTS;DEPENDS;TEST_DEPENDS" ${ARGN})
+  if(ARG_SOURCES)
+    add_library(weft_${name} STATIC ${ARG_SOURCES})
+    target_link_libraries(weft_${name} PUBLIC weft_options ${ARG_DEPENDS})
+  else()
+    add_library(weft_${name} INTERFACE)
+    target_link_libraries(weft_${name} INTERFACE weft_options ${ARG_DEPENDS})
+  endif()
+  if(ARG_TESTS)
+    weft_test(${name} SOURCES ${ARG_TESTS} DEPENDS weft_${name} ${ARG_TEST_DEPENDS})
+  endif()
+endfunction()
+
+# weft_test(name SOURCES a_test.cc DEPENDS ...): a GoogleTest program weft_<name>_test.
+function(weft_test name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;DEPENDS" ${ARGN})
+  add_executable(weft_${name}_test ${ARG_SOURCES})
+  target_link_libraries(weft_${name}_test PRIVATE ${ARG_DEPENDS} GTest::gmock GTest::gtest_main)
+  set_target_properties(weft_${name}_test PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/tests")
+  add_test(NAME ${name} COMMAND weft_${name}_test)
+  set_property(GLOBAL APPEND PROPERTY WEFT_TESTS weft_${name}_test)
+endfunction()
+
+# weft_bench(name SOURCES a_bench.cc DEPENDS ...): a Google Benchmark program weft_<name>_bench, not
+# part of the default build.
+function(weft_bench name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;DEPENDS" ${ARGN})
+  if(NOT benchmark_FOUND)
+    return()
+  endif()
+  add_executable(weft_${name}_bench EXCLUDE_FROM_ALL ${ARG_SOURCES})
+  target_link_libraries(weft_${name}_bench PRIVATE ${ARG_DEPENDS} benchmark::benchmark)
+  set_target_properties(weft_${name}_bench PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/bench")
+endfunction()
+
+# weft_fuzzer(name SOURCES a_fuzz.cc DEPENDS ...): a libFuzzer program weft_<name>_fuzz, built where
+# WEFT_FUZZ is on.
+function(weft_fuzzer name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;DEPENDS" ${ARGN})
+  if(NOT WEFT_FUZZ)
+    return()
+  endif()
+  add_executable(weft_${name}_fuzz ${ARG_SOURCES})
+  target_link_libraries(weft_${name}_fuzz PRIVATE ${ARG_DEPENDS})
+  target_compile_options(weft_${name}_fuzz PRIVATE -fsanitize=fuzzer)
+  target_link_options(weft_${name}_fuzz PRIVATE -fsanitize=fuzzer)
+  set_target_properties(weft_${name}_fuzz PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/fuzz")
+endfunction()
