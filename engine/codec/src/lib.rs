@@ -1,0 +1,1 @@
+//! The value codec between canonical ABI and bytes.

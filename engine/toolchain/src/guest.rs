@@ -1,0 +1,29 @@
+//! Bindings for guests written in C and C++.
+
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use wit_bindgen_core::Files;
+
+use crate::resolve::Wit;
+
+/// Writes C bindings for `world` into `folder`: a header, a source file and an object file that
+/// carries the component's type. Files that would not change are left alone, so that nothing which
+/// depends on them is built again.
+pub fn guest_bindings(mut wit: Wit, world: Option<&str>, folder: &Path) -> Result<()> {
+    let world = wit.world(world)?;
+    let mut files = Files::default();
+    let mut generator = wit_bindgen_c::Opts::default().build();
+    generator.generate(&mut wit.resolve, world, &mut files)?;
+    std::fs::create_dir_all(folder)
+        .with_context(|| format!("cannot make the folder {}", folder.display()))?;
+    for (name, contents) in files.iter() {
+        let file = folder.join(name);
+        if std::fs::read(&file).is_ok_and(|old| old == contents) {
+            continue;
+        }
+        std::fs::write(&file, contents)
+            .with_context(|| format!("cannot write {}", file.display()))?;
+    }
+    Ok(())
+}

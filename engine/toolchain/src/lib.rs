@@ -1,0 +1,15 @@
+//! What weft knows about programs before they run: their WIT, the bindings a guest is written
+//! against, and how a core module becomes a component. No engine, no policy.
+
+mod component;
+mod describe;
+mod guest;
+mod resolve;
+mod signature;
+mod standard;
+
+pub use component::{Adapter, adapt_module, componentize, is_core_module};
+pub use describe::describe;
+pub use guest::guest_bindings;
+pub use resolve::Wit;
+pub use standard::write_standard;
