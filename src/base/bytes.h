@@ -16,6 +16,8 @@ inline std::string_view as_text(BytesView bytes) {
 inline BytesView as_bytes(std::string_view text) {
   return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
 }
-inline Bytes to_bytes(std::string_view text) { return {text.begin(), text.end()}; }
+inline Bytes to_bytes(std::string_view text) {
+  return {text.begin(), text.end()};
+}
 
 }  // namespace weft

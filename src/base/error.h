@@ -61,23 +61,23 @@ std::unexpected<Error> system_failure(std::string_view doing, int errno_value);
 
 // TRY(auto value, expression): unwraps a Result or returns its error from this function.
 #define TRY(declaration, ...) TRY_NAMED(WEFT_CONCAT(weft_try_, __LINE__), declaration, __VA_ARGS__)
-#define TRY_NAMED(name, declaration, ...)                                \
-  auto name = (__VA_ARGS__);                                             \
+#define TRY_NAMED(name, declaration, ...)                                    \
+  auto name = (__VA_ARGS__);                                                 \
   if (!name) return std::unexpected<::weft::Error>(std::move(name).error()); \
   declaration = *std::move(name)
 
 // TRY_VOID(expression): the same for Result<void>.
-#define TRY_VOID(...)                                                               \
-  if (auto weft_try = (__VA_ARGS__); !weft_try)                                     \
+#define TRY_VOID(...)                           \
+  if (auto weft_try = (__VA_ARGS__); !weft_try) \
   return std::unexpected<::weft::Error>(std::move(weft_try).error())
 
 // The same inside a coroutine that returns Task<T>.
 #define CO_TRY(declaration, ...) \
   CO_TRY_NAMED(WEFT_CONCAT(weft_try_, __LINE__), declaration, __VA_ARGS__)
-#define CO_TRY_NAMED(name, declaration, ...)                                \
-  auto name = (__VA_ARGS__);                                                \
+#define CO_TRY_NAMED(name, declaration, ...)                                    \
+  auto name = (__VA_ARGS__);                                                    \
   if (!name) co_return std::unexpected<::weft::Error>(std::move(name).error()); \
   declaration = *std::move(name)
-#define CO_TRY_VOID(...)                                                            \
-  if (auto weft_try = (__VA_ARGS__); !weft_try)                                     \
+#define CO_TRY_VOID(...)                        \
+  if (auto weft_try = (__VA_ARGS__); !weft_try) \
   co_return std::unexpected<::weft::Error>(std::move(weft_try).error())

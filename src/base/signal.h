@@ -1,0 +1,21 @@
+#pragma once
+
+#include <optional>
+
+#include "base/deadline.h"
+
+namespace weft {
+
+// SIGINT and SIGTERM as something to wait for. Made by main before any thread, so that all of them
+// inherit the mask; one per process. Also turns SIGPIPE off: a closed peer is an error code.
+class StopSignals {
+ public:
+  StopSignals();
+  StopSignals(const StopSignals&) = delete;
+
+  // Blocks until one arrives and returns its number; nothing when the deadline passes first. A
+  // second signal during the shutdown is found by another wait.
+  std::optional<int> wait(Deadline deadline = Deadline::never());
+};
+
+}  // namespace weft

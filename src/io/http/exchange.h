@@ -1,0 +1,134 @@
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "base/bytes.h"
+#include "base/error.h"
+#include "io/http/message.h"
+
+namespace weft {
+
+class Loop;
+
+// What the wire tells the side that serves an exchange. Called on the exchange's loop, never from
+// inside a call of the exchange.
+class ExchangeEvents {
+ public:
+  virtual ~ExchangeEvents() = default;
+  // body() gives something again, or the body has ended or failed. Told once after each time that
+  // the body had run dry.
+  virtual void on_body_ready() {}
+  // A write may go on after it was told to wait.
+  virtual void on_writable() {}
+  // The client went away, or broke the protocol and got its answer from the wire: whatever is
+  // written from now on is dropped. Told at most once. The exchange is still to be released.
+  virtual void on_gone() {}
+};
+
+enum class BodyState : std::uint8_t {
+  kMore,    // more may come
+  kEnd,     // complete; trailers are there
+  kFailed,  // no more comes: the client is gone or broke the protocol
+};
+
+// One request and its response, whatever the HTTP version.
+//
+// Owned by the serving side through Ptr; it lives, with everything borrowed from it, until that is
+// dropped, also when the client is long gone. On its loop's thread only. It may be answered inside
+// HttpHandler::handle or any time later: what is written within one turn of the loop leaves in one
+// piece.
+class HttpExchange {
+ public:
+  // Dropping an exchange that was not finished answers 500 when no response was begun, and
+  // otherwise breaks the connection off, so that the client sees the response is not whole.
+  struct Release {
+    void operator()(HttpExchange* exchange) const { exchange->release(); }
+  };
+  using Ptr = std::unique_ptr<HttpExchange, Release>;
+
+  virtual Loop& loop() = 0;
+  virtual const RequestHead& request() const = 0;
+  // Address and port of the client: "127.0.0.1:4711".
+  virtual std::string_view peer() = 0;
+
+  // Who is told; null for nobody. Not owned; outlives the exchange or is taken out first.
+  void listen(ExchangeEvents* events) { events_ = events; }
+  bool gone() const { return gone_; }
+
+  // The request's body. The socket is read only while less than kBodyBuffer waits here.
+  //
+  // What is there now, borrowed until the next call of the exchange. Empty: see body_state.
+  virtual BytesView body() = 0;
+  // Drops the first `count` bytes of what body() gave.
+  virtual void consume_body(std::size_t count) = 0;
+  virtual BodyState body_state() = 0;
+  // Trailers, once the state is kEnd.
+  virtual std::span<const Header> request_trailers() const = 0;
+  // Copies what is there and consumes it; 0 when there is nothing now.
+  std::size_t read_body(std::span<std::uint8_t> into);
+
+  // The response. Status 200 to 599; hop-by-hop headers are dropped, Date and the framing are
+  // added. Without a length here or in the headers, it is chunked, or counted when it is finished
+  // within the turn. kInvalid for a status, name or value that cannot go on the wire: nothing has
+  // begun then.
+  virtual Result<void> begin_response(int status, std::span<const Header> headers,
+                                      std::optional<std::uint64_t> content_length) = 0;
+  // Takes all of `bytes`. False: more than kWriteBuffer waits for the client now; go on at
+  // on_writable. Bytes beyond the announced length break the connection off.
+  virtual bool write(BytesView bytes) = 0;
+  // How much more may be written before write says false.
+  virtual std::size_t writable() const = 0;
+  // The response is whole. One that is shorter than announced breaks the connection off.
+  virtual void finish() = 0;
+  // The same with trailers, which are dropped where the framing has no place for them.
+  virtual void finish_with_trailers(std::span<const Header> trailers) = 0;
+  // Breaks the connection (HTTP/2: the stream) off.
+  virtual void abort() = 0;
+
+  // The serving side's own number for it, for the summary.
+  std::uint64_t id = 0;
+
+ protected:
+  virtual ~HttpExchange() = default;
+  virtual void release() = 0;
+
+  ExchangeEvents* events_ = nullptr;
+  bool gone_ = false;
+};
+
+// What an exchange came to, once both sides are done with it: an access log line.
+struct ExchangeSummary {
+  enum class End : std::uint8_t {
+    kWhole,   // the response went out complete
+    kBroken,  // we broke it off
+    kGone,    // the client went away before it was complete
+  };
+
+  const RequestHead& request;
+  std::string_view peer;
+  std::uint64_t id;
+  int status;  // 0 when no response was begun.
+  End end;
+  std::uint64_t bytes_in;                 // Body bytes that came, without framing.
+  std::uint64_t bytes_out;                // Body bytes written, without framing.
+  std::chrono::nanoseconds time_to_head;  // From the head's last byte to the response's first.
+  std::chrono::nanoseconds time;          // From the head's last byte to the release.
+};
+
+// Serves the exchanges of one loop.
+class HttpHandler {
+ public:
+  virtual ~HttpHandler() = default;
+  virtual void handle(HttpExchange::Ptr exchange) = 0;
+  // Borrowed for the call. Not called for what the wire answered itself before handle.
+  virtual void on_complete(const ExchangeSummary&) {}
+};
+
+}  // namespace weft
