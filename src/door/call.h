@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/buffer.h"
@@ -23,11 +24,11 @@ class Link;
 // One function of an interface, as the two sides of a link agree on it. Made at link time,
 // immutable, outlives every call of it.
 struct Function {
-  std::string interface;  // "wasi:keyvalue/store@0.2.0-draft"
-  std::string name;       // "[method]bucket.get"
-  std::string signature;  // canonical text of its type, for checks and for people
+  std::string interface;      // "wasi:keyvalue/store@0.2.0-draft"
+  std::string name;           // "[method]bucket.get"
+  std::string signature;      // canonical text of its type, for checks and for people
   std::uint32_t ordinal = 0;  // the provider's own number for it
-  bool plain = true;      // no handle, stream or future in its bytes: they may be passed on as is
+  bool plain = true;  // no handle, stream or future in its bytes: they may be passed on as is
 };
 
 // Serves the functions of one interface. One object per loop: it needs no lock of its own.
@@ -37,7 +38,8 @@ class Provider {
 
   // Starts `call` and takes over its completion: finishes it before returning, or keeps `done` and
   // finishes it later on the same loop. `call.arguments()` is borrowed: it holds until begin
-  // returns. The call itself lives as long as `done` does.
+  // returns, unless the provider calls keep_arguments. The call and its context live as long as
+  // `done` does. An outcome given inside begin takes effect when begin returns.
   virtual void begin(Call& call, Completion done) = 0;
 };
 
@@ -58,8 +60,9 @@ class Layer {
 
   virtual ~Layer() = default;
   virtual Flow before(Call&, State&) { return Flow::kOn; }
-  // kOn passes the outcome outwards. kHold takes the call back: the layer calls Call::retry or
-  // Call::resume later. kAnswered is the same as kOn after the layer replaced the outcome.
+  // Runs once for each `before` that returned kOn, also when the caller is gone. kOn passes the
+  // outcome outwards. kHold takes the call back: the layer calls Call::retry or Call::resume later.
+  // kAnswered is the same as kOn after the layer replaced the outcome.
   virtual Flow after(Call&, State&) { return Flow::kOn; }
 };
 
@@ -85,16 +88,17 @@ class Link {
 class Caller {
  public:
   virtual ~Caller() = default;
-  // Called once, on the call's loop, never from inside Call::start. The caller reads the outcome and
-  // releases the call, here or later.
+  // Called once, on the call's loop, never from inside CallPool::start, and not at all after the
+  // caller has released the call. The caller reads the outcome and releases the call, here or
+  // later.
   virtual void completed(Call& call) = 0;
 };
 
 // One call through the door: a function, its arguments as bytes, and what it belongs to.
 //
-// Lives in its loop's CallPool. Held by two sides, the caller and the completion, and free again
-// when both have let go: so a completion that comes after a cancel finds a live object and is
-// ignored. Used on one loop only.
+// Lives in its loop's CallPool. Held by two sides, the caller and whoever works on the call, and
+// free again when both have let go: so a completion that comes after a cancel finds a live object
+// and is ignored. Used on one loop only.
 class Call {
  public:
   enum class State : std::uint8_t { kRunning, kDone, kFailed };
@@ -105,36 +109,55 @@ class Call {
   Deadline deadline() const { return deadline_; }
   void shorten(Deadline deadline) { deadline_ = earlier(deadline_, deadline); }
 
-  State state() const { return state_; }
+  // kRunning until the outermost layer let the outcome go.
+  State state() const { return hold_ == Hold::kNone ? state_ : State::kRunning; }
+  // The outcome as it stands, for a layer that holds the call on its way back.
+  State outcome() const { return state_; }
   BytesView reply() const { return reply_.view(); }
   const Error& error() const { return *error_; }
+  // The caller is gone: nobody reads the outcome any more.
   bool cancelled() const { return cancelled_; }
 
-  // Copies the arguments into the call, so that they hold until it is released.
+  // Copies the arguments into the call, so that they hold until it is released. Views into the
+  // earlier place are not moved. A layer that may retry calls it in `before`.
   void keep_arguments();
 
-  // For layers, inside before or after: replaces the outcome.
+  // For layers, inside before or after or while they hold the call: replaces the outcome.
   Buffer& answer();
   void refuse(Error error);
-  // For layers that returned kHold: goes on where the call stopped; `retry` starts again at the
-  // provider (the arguments must have been kept).
+  // For layers that returned kHold: goes on where the call stopped. A layer that held in `before`
+  // and has set an outcome sends it outwards.
   void resume();
+  // For layers that held in `after`: forgets the outcome and tries again just inside the layer, so
+  // that the inner layers see each attempt. The arguments must have been kept.
   void retry();
+  // For whoever works on the call: `hook(data)` runs at most once, when the caller gives up before
+  // the call is finished. One hook at a time: a new one, and a step of the call, replaces it.
+  void on_cancel(void (*hook)(void*), void* data);
 
   // For the caller: gives up its side. A call that still runs is cancelled.
   void release();
   // For the caller of a call that is still running.
-  void set_caller(Caller* caller) { caller_ = caller; }
+  void set_caller(Caller* caller) {
+    CHECK(state() == State::kRunning);
+    caller_ = caller;
+  }
 
  private:
   friend class CallPool;
   friend class Completion;
+  // Where a layer stopped the call: on its way to the provider, or on its way back.
+  enum class Hold : std::uint8_t { kNone, kDown, kUp };
 
   void start();
   void descend();
-  void ascend();
+  bool ascend();
+  void settle(State state);
   void finished();
-  void unref();
+  void unref() {
+    if (--refs_ == 0) free();
+  }
+  void free();
 
   Link* link_ = nullptr;
   Context* context_ = nullptr;
@@ -145,10 +168,13 @@ class Call {
   void (*on_cancel_)(void*) = nullptr;
   void* on_cancel_data_ = nullptr;
   State state_ = State::kRunning;
+  Hold hold_ = Hold::kNone;
   std::uint8_t refs_ = 0;
+  // On the way down the next layer; on the way back the number of layers still to pass.
   std::uint8_t layer_ = 0;
   bool cancelled_ = false;
   bool starting_ = false;
+  bool in_begin_ = false;
   bool kept_ = false;
   Buffer reply_;
   Buffer kept_arguments_;
@@ -166,7 +192,9 @@ class Completion {
     std::swap(call_, other.call_);
     return *this;
   }
-  ~Completion();
+  ~Completion() {
+    if (call_ != nullptr) dropped();
+  }
 
   explicit operator bool() const { return call_ != nullptr; }
   Call& call() const { return *call_; }
@@ -175,7 +203,7 @@ class Completion {
   // The caller is gone: finishing still works and does nothing.
   bool cancelled() const { return call_->cancelled_; }
   // `hook(data)` runs at most once, when the caller gives up before the call is finished.
-  void on_cancel(void (*hook)(void*), void* data);
+  void on_cancel(void (*hook)(void*), void* data) { call_->on_cancel(hook, data); }
 
   void finish() &&;
   void fail(Error error) &&;
@@ -183,11 +211,12 @@ class Completion {
  private:
   friend class Call;
   explicit Completion(Call* call) : call_(call) {}
+  void dropped();
   Call* call_ = nullptr;
 };
 
 // The calls of one loop. Frames and the room of their buffers are used again, so that a small call
-// allocates nothing.
+// allocates nothing. Outlives every call of it, and whatever may still finish one.
 class CallPool {
  public:
   // A frame keeps at most this much room per buffer between calls.
@@ -197,14 +226,21 @@ class CallPool {
 
   CallPool() = default;
   CallPool(const CallPool&) = delete;
+  CallPool& operator=(const CallPool&) = delete;
   ~CallPool();
 
-  // Runs the layers and the provider. What comes back is finished when the provider finished inline;
-  // otherwise the caller sets itself with set_caller. Either way the caller releases it.
+  // Calls that somebody still holds.
+  std::size_t live() const { return live_; }
+
+  // Runs the layers and the provider. What comes back is finished when the provider finished
+  // inline; otherwise the caller sets itself with set_caller. Either way the caller releases it.
+  // `arguments` need not outlive start. Looks at no clock: layers and providers that wait keep the
+  // deadline.
   Call* start(Link& link, Context& context, BytesView arguments, Deadline deadline);
 
  private:
   friend class Call;
+  Call* take();
   void free(Call* call);
   std::vector<std::unique_ptr<Call>> free_;
   std::size_t live_ = 0;

@@ -1,18 +1,22 @@
 #pragma once
 
 #include <cstdint>
-#include <string>
+#include <memory>
 #include <string_view>
 
+#include "base/check.h"
 #include "door/resources.h"
 
 namespace weft {
 
 class Loop;
 
-// What the calls of one component instance have in common: where it lives, who it is, what it holds.
+// What the calls of one component instance have in common: where it lives, who it is, what it
+// holds.
 //
-// Owned by the instance and dropped after it; used on the instance's loop only.
+// Owned by the instance, which gives it to `retire` when it ends: calls it cancelled on its way out
+// may still be unwinding, and they keep the context until the last of them is over. Used on the
+// instance's loop only.
 class Context {
  public:
   Context(Loop& loop, std::string_view app, std::string_view component)
@@ -29,11 +33,27 @@ class Context {
 
   ResourceTable& resources() { return resources_; }
 
+  // The calls in progress, cancelled ones that still unwind included.
+  std::uint32_t calls() const { return calls_; }
+  // Destroys the context: now, or when the last call of it is over.
+  static void retire(std::unique_ptr<Context> context) {
+    context->retired_ = true;
+    if (context->calls_ != 0) static_cast<void>(context.release());
+  }
+  ~Context() { CHECK(calls_ == 0); }
+
  private:
+  friend class CallPool;
+  void call_ended() {
+    if (--calls_ == 0 && retired_) delete this;
+  }
+
   Loop& loop_;
   std::string_view app_;
   std::string_view component_;
   ResourceTable resources_;
+  std::uint32_t calls_ = 0;
+  bool retired_ = false;
 };
 
 }  // namespace weft
