@@ -88,8 +88,8 @@ class Loops {
     std::size_t count = 1;
     // Called on each loop's thread before its first and after its last handler: for what a library
     // keeps per thread.
-    std::function<void(Loop&)> started;
-    std::function<void(Loop&)> stopping;
+    std::function<void(Loop&)> started = {};
+    std::function<void(Loop&)> stopping = {};
   };
 
   explicit Loops(Options options);

@@ -14,34 +14,37 @@ namespace weft {
 class Loop;
 class Timers;
 
+// A place in a ring of timers; alone in no ring when `next` is null.
+struct TimerLink {
+  TimerLink* next = nullptr;
+  TimerLink* previous = nullptr;
+};
+
 // One wait on a loop's wheel: fires once, up to kTimerTick late and never early. Arming and
 // disarming are a few pointer writes, so every request may have one. On the loop's thread only;
 // destroying it disarms it.
-class Timer {
+class Timer : private TimerLink {
  public:
   using Fired = std::move_only_function<void()>;
 
   Timer(Loop& loop, Fired fired);
   Timer(const Timer&) = delete;
   Timer& operator=(const Timer&) = delete;
-  ~Timer() { disarm(); }
+  ~Timer();
 
   // Fires at `deadline` instead of at what was armed before; never disarms.
   void arm(Deadline deadline);
   void disarm();
-  bool armed() const { return next_ != nullptr; }
+  bool armed() const { return next != nullptr; }
   Deadline deadline() const { return deadline_; }
 
  private:
   friend class Timers;
-  Timer() : timers_(nullptr) { next_ = previous_ = this; }  // The head of a wheel's slot.
 
   Timers* timers_;
   Fired fired_;
   Deadline deadline_ = Deadline::never();
   std::uint64_t tick_ = 0;
-  Timer* next_ = nullptr;
-  Timer* previous_ = nullptr;
 };
 
 inline constexpr std::chrono::milliseconds kTimerTick{10};
@@ -66,6 +69,7 @@ class Timers {
   void remove(Timer& timer);
   void set_alarm(std::uint64_t tick);
   void alarm();
+  void fire(Timer& timer);
 
   Loop& loop_;
   std::unique_ptr<Alarm> alarm_;
@@ -73,7 +77,8 @@ class Timers {
   std::uint64_t now_tick_ = 0;  // Every slot up to this tick has fired.
   std::uint64_t alarm_tick_ = UINT64_MAX;
   std::size_t armed_ = 0;
-  std::array<Timer, kSlots> slots_;
+  Timer* firing_ = nullptr;              // Null again when it destroys itself as it fires.
+  std::array<TimerLink, kSlots> slots_;  // The heads of rings.
 };
 
 }  // namespace weft

@@ -21,7 +21,8 @@ class WakeTarget : public std::enable_shared_from_this<WakeTarget> {
   using Handler = std::move_only_function<void(std::uint32_t slot, std::uint32_t generation)>;
 
   static std::shared_ptr<WakeTarget> make(Loop& loop, Handler handler);
-  WakeTarget(Loop& loop, Handler handler) : loop_(&loop), handler_(std::move(handler)) {}
+  WakeTarget(Loop& loop, Handler handler)
+      : home_(&loop), loop_(&loop), handler_(std::move(handler)) {}
 
   // From any thread. On the loop's own thread the handler runs as the running handler ends, without
   // a post; from elsewhere it is posted. Never calls the handler inside this call.
@@ -60,6 +61,7 @@ class WakeTarget : public std::enable_shared_from_this<WakeTarget> {
   void enqueue(std::uint32_t slot, std::uint32_t generation, Via via);
   void drain();
 
+  const Loop* const home_;  // Compared, never followed.
   std::mutex mutex_;
   Loop* loop_;                        // Guarded; null once closed.
   std::vector<Slot> slots_;           // Guarded.
@@ -71,6 +73,7 @@ class WakeTarget : public std::enable_shared_from_this<WakeTarget> {
   std::vector<std::uint64_t> batch_;
   Poll* poll_ = nullptr;
   bool draining_ = false;
+  bool closed_ = false;
 };
 
 }  // namespace weft

@@ -1,0 +1,52 @@
+#include "base/signal.h"
+
+#include <pthread.h>
+#include <signal.h>
+
+#include <cerrno>
+#include <chrono>
+
+#include "base/check.h"
+
+namespace weft {
+namespace {
+
+sigset_t stop_set() {
+  sigset_t set;
+  sigemptyset(&set);
+  sigaddset(&set, SIGINT);
+  sigaddset(&set, SIGTERM);
+  return set;
+}
+
+}  // namespace
+
+StopSignals::StopSignals() {
+  sigset_t set = stop_set();
+  CHECK(pthread_sigmask(SIG_BLOCK, &set, nullptr) == 0);
+  struct sigaction ignore{};
+  ignore.sa_handler = SIG_IGN;
+  CHECK(sigaction(SIGPIPE, &ignore, nullptr) == 0);
+}
+
+std::optional<int> StopSignals::wait(Deadline deadline) {
+  using namespace std::chrono;
+  sigset_t set = stop_set();
+  for (;;) {
+    int number = -1;
+    if (deadline.is_never()) {
+      number = sigwaitinfo(&set, nullptr);
+    } else {
+      auto left = duration_cast<nanoseconds>(deadline.when() - Deadline::Clock::now());
+      if (left < nanoseconds(0)) left = nanoseconds(0);
+      timespec wait{};
+      wait.tv_sec = left.count() / 1'000'000'000;
+      wait.tv_nsec = left.count() % 1'000'000'000;
+      number = sigtimedwait(&set, nullptr, &wait);
+    }
+    if (number > 0) return number;
+    if (errno == EAGAIN) return std::nullopt;
+  }
+}
+
+}  // namespace weft

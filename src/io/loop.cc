@@ -1,0 +1,196 @@
+#include "io/loop.h"
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+#include <exception>
+#include <latch>
+#include <utility>
+
+#include "base/check.h"
+#include "base/log.h"
+#include "io/timer.h"
+
+namespace weft {
+namespace {
+
+thread_local Loop* current_loop = nullptr;
+
+Result<void> outcome(const std::exception_ptr& problem, Result<void> result) {
+  if (!problem) return result;
+  try {
+    std::rethrow_exception(problem);
+  } catch (const std::exception& error) {
+    return failure(Errc::kInternal, error.what());
+  } catch (...) {
+    return failure(Errc::kInternal, "an exception of an unknown type");
+  }
+}
+
+}  // namespace
+
+struct Loop::Impl {
+  // One thread: the scheduler skips the wake-ups between threads and keeps its locks.
+  boost::asio::io_context context{1};
+  std::unique_ptr<Timers> timers;
+  std::vector<Work> deferred;
+  std::vector<Work> running;
+  Deadline::Clock::time_point now{};
+  unsigned depth = 0;
+  bool now_known = false;
+  bool drain_posted = false;
+};
+
+Loop::Loop() : impl_(std::make_unique<Impl>()) {
+  impl_->timers = std::make_unique<Timers>(*this);
+}
+
+Loop::~Loop() {
+  CHECK(current_loop != this);
+  impl_->deferred.clear();
+}
+
+boost::asio::io_context& Loop::context() {
+  return impl_->context;
+}
+boost::asio::any_io_executor Loop::executor() {
+  return impl_->context.get_executor();
+}
+Timers& Loop::timers() {
+  return *impl_->timers;
+}
+Loop* Loop::current() {
+  return current_loop;
+}
+
+void Loop::run() {
+  CHECK(current_loop == nullptr);
+  current_loop = this;
+  auto guard = boost::asio::make_work_guard(impl_->context);
+  for (;;) {
+    try {
+      impl_->context.run();
+      break;
+    } catch (const std::exception& error) {
+      log::error("loop", "a handler threw", {{"what", error.what()}});
+    }
+  }
+  current_loop = nullptr;
+}
+
+void Loop::stop() {
+  impl_->context.stop();
+}
+
+void Loop::post(Work work) {
+  boost::asio::post(impl_->context, [this, work = std::move(work)]() mutable {
+    Turn turn(*this);
+    work();
+  });
+}
+
+void Loop::defer(Work work) {
+  CHECK(current_loop == this || current_loop == nullptr);
+  impl_->deferred.push_back(std::move(work));
+  // Outside a turn, in a coroutine for example, nobody comes by to run it: the queue does.
+  if (impl_->depth == 0 && !std::exchange(impl_->drain_posted, true)) {
+    boost::asio::post(impl_->context, [this] {
+      impl_->drain_posted = false;
+      Turn turn(*this);
+    });
+  }
+}
+
+void Loop::run_deferred() {
+  Impl& impl = *impl_;
+  impl.running.swap(impl.deferred);
+  for (Work& work : impl.running) {
+    try {
+      work();
+    } catch (const std::exception& error) {
+      log::error("loop", "deferred work threw", {{"what", error.what()}});
+    }
+  }
+  impl.running.clear();
+}
+
+Loop::Turn::Turn(Loop& loop) : loop_(loop) {
+  ++loop_.impl_->depth;
+}
+
+Loop::Turn::~Turn() {
+  Impl& impl = *loop_.impl_;
+  if (impl.depth == 1 && !impl.deferred.empty()) loop_.run_deferred();
+  --impl.depth;
+  if (impl.depth > 0) return;
+  impl.now_known = false;
+  // What was deferred meanwhile waits for the sockets to have their turn.
+  if (!impl.deferred.empty() && !std::exchange(impl.drain_posted, true)) {
+    boost::asio::post(impl.context, [loop = &loop_] {
+      loop->impl_->drain_posted = false;
+      Turn turn(*loop);
+    });
+  }
+}
+
+Deadline::Clock::time_point Loop::now() {
+  Impl& impl = *impl_;
+  if (impl.depth == 0) return Deadline::Clock::now();
+  if (!impl.now_known) {
+    impl.now = Deadline::Clock::now();
+    impl.now_known = true;
+  }
+  return impl.now;
+}
+
+void Loop::spawn(Task<void> task, std::move_only_function<void(Result<void>)> done) {
+  boost::asio::co_spawn(
+      impl_->context, std::move(task),
+      [this, done = std::move(done)](std::exception_ptr problem, Result<void> result) mutable {
+        Turn turn(*this);
+        done(outcome(problem, std::move(result)));
+      });
+}
+
+void Loop::spawn(Task<void> task) {
+  spawn(std::move(task), [](Result<void> result) {
+    if (!result) log::error("loop", "a task failed", {{"error", result.error().message()}});
+  });
+}
+
+Loops::Loops(Options options) : options_(std::move(options)) {
+  CHECK(options_.count > 0);
+  for (std::size_t i = 0; i < options_.count; ++i) loops_.push_back(std::make_unique<Loop>());
+  for (auto& loop : loops_) {
+    threads_.emplace_back([this, &loop = *loop] {
+      if (options_.started) options_.started(loop);
+      loop.run();
+      if (options_.stopping) options_.stopping(loop);
+    });
+  }
+}
+
+Loops::~Loops() {
+  stop();
+}
+
+void Loops::on_each(const std::function<void(Loop&, std::size_t)>& work) {
+  CHECK(Loop::current() == nullptr && !threads_.empty());
+  std::latch done(static_cast<std::ptrdiff_t>(loops_.size()));
+  for (std::size_t i = 0; i < loops_.size(); ++i) {
+    loops_[i]->post([&, i] {
+      work(*loops_[i], i);
+      done.count_down();
+    });
+  }
+  done.wait();
+}
+
+void Loops::stop() {
+  for (auto& loop : loops_) loop->stop();
+  for (std::thread& thread : threads_) thread.join();
+  threads_.clear();
+}
+
+}  // namespace weft
