@@ -7,8 +7,14 @@ set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
 
 find_package(Threads REQUIRED)
 find_package(fmt REQUIRED)
-find_package(GTest REQUIRED)
+find_package(GTest QUIET)
 find_package(benchmark QUIET)
+
+# What `run` needs is less than what the tests need: `make test` installs the rest and turns this on.
+option(WEFT_TESTS "Build the tests" ${GTest_FOUND})
+if(WEFT_TESTS)
+  find_package(GTest REQUIRED)
+endif()
 
 add_library(weft_options INTERFACE)
 target_include_directories(weft_options INTERFACE "${CMAKE_SOURCE_DIR}/src")
@@ -50,6 +56,9 @@ endfunction()
 # weft_test(name SOURCES a_test.cc DEPENDS ...): a GoogleTest program weft_<name>_test.
 function(weft_test name)
   cmake_parse_arguments(ARG "" "" "SOURCES;DEPENDS" ${ARGN})
+  if(NOT WEFT_TESTS)
+    return()
+  endif()
   add_executable(weft_${name}_test ${ARG_SOURCES})
   target_link_libraries(weft_${name}_test PRIVATE ${ARG_DEPENDS} GTest::gmock GTest::gtest_main)
   set_target_properties(weft_${name}_test PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/tests")

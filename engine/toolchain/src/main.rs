@@ -10,6 +10,7 @@ const USAGE: &str = "\
 usage: weft-wit VERB ...
   describe WIT [--interface NAME]... [--world NAME]... [--out FILE]   interfaces as JSON
   guest-c WIT [--world NAME] --out FOLDER                            C bindings for a guest
+    (both: --dep WIT for a package that is not in WIT's own deps folder)
   component CORE [--adapt none|command|reactor|proxy] -o FILE        a core module to a component
   standard --out FOLDER                                              the WASI packages as files";
 
@@ -29,6 +30,7 @@ struct Options {
     operands: Vec<String>,
     interfaces: Vec<String>,
     worlds: Vec<String>,
+    dependencies: Vec<PathBuf>,
     adapter: Option<String>,
     out: Option<PathBuf>,
 }
@@ -41,6 +43,7 @@ impl Options {
             match arg.as_str() {
                 "--interface" => options.interfaces.push(value()?),
                 "--world" => options.worlds.push(value()?),
+                "--dep" => options.dependencies.push(value()?.into()),
                 "--adapt" => options.adapter = Some(value()?),
                 "--out" | "-o" => options.out = Some(value()?.into()),
                 _ if arg.starts_with('-') => bail!("unknown option {arg}\n{USAGE}"),
@@ -69,7 +72,7 @@ fn run(mut args: impl Iterator<Item = String>) -> Result<()> {
     let options = Options::parse(args)?;
     match verb.as_str() {
         "describe" => {
-            let wit = Wit::read(options.operand()?)?;
+            let wit = Wit::read(options.operand()?, &options.dependencies)?;
             let text = describe(&wit, &options.interfaces, &options.worlds)?;
             match &options.out {
                 Some(file) => write(file, text.as_bytes()),
@@ -77,7 +80,7 @@ fn run(mut args: impl Iterator<Item = String>) -> Result<()> {
             }
         }
         "guest-c" => {
-            let wit = Wit::read(options.operand()?)?;
+            let wit = Wit::read(options.operand()?, &options.dependencies)?;
             guest_bindings(
                 wit,
                 options.worlds.first().map(String::as_str),

@@ -1,11 +1,11 @@
 //! WIT as files name it: a folder or a file, with the standard packages at hand.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use wit_parser::{InterfaceId, PackageId, Resolve, WorldId};
 
-use crate::standard::push_standard;
+use crate::standard::{push_standard, standard_versions};
 
 /// A parsed WIT path.
 pub struct Wit {
@@ -16,28 +16,35 @@ pub struct Wit {
 
 impl Wit {
     /// Reads `path`: a WIT file, a folder with an optional `deps` folder, or a WIT package in binary
-    /// form. Packages of WASI 0.2 and 0.3 need not be in `deps`.
-    pub fn read(path: &Path) -> Result<Wit> {
-        let mut alone = Resolve::default();
-        alone.all_features = true;
-        // A path that brings every package it names is taken at its word, so that its own copy of a
-        // standard package wins.
-        if let Ok((package, _)) = alone.push_path(path) {
-            return Ok(Wit {
-                resolve: alone,
-                package,
-            });
-        }
-        let mut resolve = Resolve::default();
-        resolve.all_features = true;
-        push_standard(&mut resolve)?;
-        match resolve.push_path(path) {
-            Ok((package, _)) => Ok(Wit { resolve, package }),
-            Err(e) => {
-                let text = resolve.render_error(&e);
-                bail!("cannot read the WIT at {}: {text}", path.display())
+    /// form. Packages at `more` come before it. WASI 0.2 and 0.3 need to be in none of these.
+    pub fn read(path: &Path, more: &[PathBuf]) -> Result<Wit> {
+        // The fewest packages that do are taken: bindings carry versions in their names only where
+        // a package is there twice, and a path's own copy of a standard package wins.
+        let versions = standard_versions();
+        let mut choices: Vec<&[&str]> = vec![&[]];
+        choices.extend(versions.iter().map(std::slice::from_ref));
+        choices.push(&versions);
+        let mut complaint = String::new();
+        for choice in choices {
+            let mut resolve = Resolve::default();
+            resolve.all_features = true;
+            for version in choice {
+                push_standard(&mut resolve, version)?;
+            }
+            let mut paths = more.iter().map(PathBuf::as_path).chain([path]);
+            match paths.try_fold(None, |_, path| {
+                resolve.push_path(path).map(|(id, _)| Some(id))
+            }) {
+                Ok(package) => {
+                    return Ok(Wit {
+                        resolve,
+                        package: package.expect("one path"),
+                    });
+                }
+                Err(e) => complaint = resolve.render_error(&e),
             }
         }
+        bail!("cannot read the WIT at {}: {complaint}", path.display())
     }
 
     /// The interface of that full name ("wasi:keyvalue/store@0.2.0-draft"), or of that short name

@@ -19,21 +19,24 @@ pub fn write_standard(folder: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Adds both generations of WASI to `resolve`, so that WIT which names them needs no copies of them.
-pub(crate) fn push_standard(resolve: &mut Resolve) -> Result<()> {
+/// The generations of WASI at hand, oldest first.
+pub(crate) fn standard_versions() -> Vec<&'static str> {
     let mut versions: Vec<&str> = STANDARD.iter().map(|(version, ..)| *version).collect();
     versions.dedup();
-    for version in versions {
-        let files = STANDARD.iter().filter(|(v, ..)| *v == version);
-        let mut groups = files
-            .map(|(_, name, text)| {
-                let path = format!("wasi-{version}/{name}");
-                UnresolvedPackageGroup::parse(&path, text)
-                    .map_err(|(_, e)| anyhow::anyhow!("{path}: {e}"))
-            })
-            .collect::<Result<Vec<_>>>()?;
-        let first = groups.remove(0);
-        resolve.push_groups(first, groups)?;
-    }
+    versions
+}
+
+/// Adds one generation of WASI to `resolve`, so that WIT which names it needs no copies of it.
+pub(crate) fn push_standard(resolve: &mut Resolve, version: &str) -> Result<()> {
+    let files = STANDARD.iter().filter(|(v, ..)| *v == version);
+    let mut groups = files
+        .map(|(_, name, text)| {
+            let path = format!("wasi-{version}/{name}");
+            UnresolvedPackageGroup::parse(&path, text)
+                .map_err(|(_, e)| anyhow::anyhow!("{path}: {e}"))
+        })
+        .collect::<Result<Vec<_>>>()?;
+    let first = groups.remove(0);
+    resolve.push_groups(first, groups)?;
     Ok(())
 }

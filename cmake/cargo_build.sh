@@ -1,0 +1,32 @@
+#!/bin/sh
+# cargo_build.sh CARGO TARGET_DIR PACKAGE OUTPUT [HEADER...]
+#
+# Builds one package of engine/ (the working folder) and copies its artefact to OUTPUT, with the list
+# of files it came from beside it, for ninja. What did not change keeps its time stamp.
+set -eu
+cargo=$1 target_dir=$2 package=$3 output=$4
+shift 4
+export CARGO_TARGET_DIR="$target_dir"
+# A cargo that is not the first in PATH brings its own rustc.
+[ "$cargo" = "$(command -v cargo || true)" ] || export RUSTC="${cargo%/cargo}/rustc"
+mkdir -p "$target_dir" "$(dirname "$output")"
+
+keep() {
+  cmp -s "$1" "$2" && return
+  mkdir -p "$(dirname "$2")"
+  cp -L "$1" "$2.tmp.$$"
+  mv -f "$2.tmp.$$" "$2"
+}
+
+# Other build trees share the target folder: the artefact is copied before one of them replaces it.
+exec 9>"$target_dir/weft.lock"
+flock 9
+"$cargo" build --release --locked --package "$package" 9>&-
+name=$(basename "$output")
+artefact="$target_dir/release/$name"
+keep "$artefact" "$output"
+for header in "$@"; do
+  keep "$target_dir/cxxbridge/$header" "$(dirname "$output")/include/$header"
+done
+# Cargo lists the sources under the artefact's own name.
+sed "s|^[^:]*:|$output:|" "${artefact%.a}.d" > "$output.d"
