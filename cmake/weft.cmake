@@ -30,10 +30,17 @@ if(WEFT_SANITIZE)
   target_compile_options(weft_options INTERFACE -fsanitize=${WEFT_SANITIZE} -fno-sanitize-recover=all)
   target_link_options(weft_options INTERFACE -fsanitize=${WEFT_SANITIZE})
 endif()
+if(WEFT_FUZZ)
+  target_compile_options(weft_options INTERFACE -fsanitize=fuzzer-no-link)
+endif()
 if(WEFT_COVERAGE)
   target_compile_options(weft_options INTERFACE -fprofile-instr-generate -fcoverage-mapping)
   target_link_options(weft_options INTERFACE -fprofile-instr-generate)
 endif()
+
+# What is built only when asked for.
+add_custom_target(benches)
+add_custom_target(fuzzers)
 
 # weft_library(base SOURCES a.cc b.cc TESTS a_test.cc DEPENDS weft_other ...)
 #
@@ -76,6 +83,7 @@ function(weft_bench name)
   add_executable(weft_${name}_bench EXCLUDE_FROM_ALL ${ARG_SOURCES})
   target_link_libraries(weft_${name}_bench PRIVATE ${ARG_DEPENDS} benchmark::benchmark)
   set_target_properties(weft_${name}_bench PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/bench")
+  add_dependencies(benches weft_${name}_bench)
 endfunction()
 
 # weft_fuzzer(name SOURCES a_fuzz.cc DEPENDS ...): a libFuzzer program weft_<name>_fuzz, built where
@@ -90,4 +98,5 @@ function(weft_fuzzer name)
   target_compile_options(weft_${name}_fuzz PRIVATE -fsanitize=fuzzer)
   target_link_options(weft_${name}_fuzz PRIVATE -fsanitize=fuzzer)
   set_target_properties(weft_${name}_fuzz PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/fuzz")
+  add_dependencies(fuzzers weft_${name}_fuzz)
 endfunction()

@@ -1,0 +1,62 @@
+# One word each: build run test bench fmt lint fuzz install clean.
+
+SHELL := /bin/sh
+CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/weft
+STATE := $(or $(XDG_STATE_HOME),$(HOME)/.local/state)/weft
+PREFIX ?= /usr/local
+# Seconds that `make fuzz` gives each fuzzer.
+SECONDS_EACH ?= 60
+export CCACHE_DIR := $(CACHE)/ccache
+
+.PHONY: build run test test-fast bench fmt lint fuzz install clean configure
+
+build: configure
+	@ninja -C build weft
+
+# The example app on embedded defaults, until Ctrl-C.
+run: configure
+	@ninja -C build --quiet weft guest_hello
+	@build/weft run build/guests/hello.wasm --state "$(STATE)/hello"
+
+test: build/.setup-test
+	@cmake --preset release -DWEFT_TESTS=ON >build/configure.log || { cat build/configure.log; exit 1; }
+	@ninja -C build
+	@python3 scripts/run_tests.py
+
+test-fast: build/.setup-test
+	@cmake --preset release -DWEFT_TESTS=ON >build/configure.log || { cat build/configure.log; exit 1; }
+	@ninja -C build
+	@python3 scripts/run_tests.py --fast
+
+bench: build/.setup-bench configure
+	@ninja -C build weft guests benches
+	@python3 bench/run.py
+
+fuzz: build/.setup-test
+	@cmake --preset dev >build/configure.log || { cat build/configure.log; exit 1; }
+	@ninja -C build/dev fuzzers
+	@python3 scripts/run_tests.py --only fuzz --fuzz-seconds $(SECONDS_EACH)
+
+fmt:
+	@git ls-files '*.cc' '*.h' '*.c' | xargs clang-format-22 -i
+	@cd engine && cargo fmt --all
+
+lint:
+	@python3 scripts/lint.py
+
+install: build
+	install -D -m 755 build/weft "$(DESTDIR)$(PREFIX)/bin/weft"
+
+clean:
+	rm -rf build
+
+configure: build/build.ninja
+
+build/build.ninja: build/.setup-build
+	@cmake --preset release >build/configure.log || { cat build/configure.log; exit 1; }
+	@touch $@
+
+build/.setup-%: scripts/setup.sh
+	@mkdir -p build
+	@scripts/setup.sh $*
+	@touch $@

@@ -1,0 +1,168 @@
+#!/usr/bin/env python3
+"""Runs what is built and prints `N passed, N failed` on the last line.
+
+    run_tests.py [--fast] [--only SUITE]... [--fuzz-seconds N]
+
+Suites: unit (GoogleTest programs of build/tests), rust (cargo test), e2e (tests/e2e/*.txt), system
+(tests/system/test_*.py, which start the host and load it), fuzz (each fuzzer of build/dev, built on
+the way). --fast leaves out system's slow tests and fuzz. A suite that is not there is an error,
+unless it was not asked for.
+"""
+
+import argparse
+import glob
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import time
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+SUITES = ["unit", "rust", "e2e", "system", "fuzz"]
+PROGRAM_SECONDS_MAX = 900
+
+
+class Tally:
+    """Counts, and prints the log of what failed."""
+
+    def __init__(self):
+        self.passed = 0
+        self.failed = 0
+
+    def add(self, name, passed, failed, seconds, log=""):
+        self.passed += passed
+        self.failed += failed
+        word = "ok" if failed == 0 else "FAILED"
+        print(f"{word:6} {name}: {passed} passed, {failed} failed ({seconds:.1f} s)", flush=True)
+        if failed and log:
+            print("".join(f"    {line}\n" for line in log.rstrip().splitlines()[-200:]), flush=True)
+
+
+def run(command, **options):
+    """(exit code or None when it took too long, output)."""
+    options.setdefault("timeout", PROGRAM_SECONDS_MAX)
+    try:
+        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                              stdin=subprocess.DEVNULL, cwd=ROOT, check=False, **options)
+        return done.returncode, done.stdout.decode(errors="replace")
+    except subprocess.TimeoutExpired as error:
+        out = (error.stdout or b"").decode(errors="replace")
+        return None, out + f"\ntook more than {options['timeout']} s"
+
+
+def environment():
+    """Tests see no settings of the person who runs them."""
+    env = {k: v for k, v in os.environ.items() if not k.startswith(("WEFT_", "GTEST_"))}
+    env.pop("RUST_BACKTRACE", None)
+    env["WEFT_BUILD"] = os.path.join(ROOT, "build")
+    return env
+
+
+def unit(tally, _options):
+    programs = sorted(glob.glob(os.path.join(ROOT, "build/tests/weft_*_test")))
+    for program in programs:
+        with tempfile.NamedTemporaryFile(suffix=".json") as report:
+            start = time.monotonic()
+            code, log = run([program, f"--gtest_output=json:{report.name}"], env=environment())
+            seconds = time.monotonic() - start
+            try:
+                result = json.load(open(report.name))
+                skipped = sum(test.get("result") == "SKIPPED" for suite in result["testsuites"]
+                              for test in suite["testsuite"])
+                failed = result["failures"] + result.get("errors", 0)
+                passed = result["tests"] - failed - skipped - result.get("disabled", 0)
+            except (ValueError, KeyError):
+                passed, failed = 0, 1
+            # A program that dies, or leaks at the end, failed whatever its report says.
+            if code != 0 and failed == 0:
+                failed = 1
+            tally.add(os.path.basename(program), passed, failed, seconds, log)
+    if not programs:
+        tally.add("unit", 0, 1, 0, "no test programs in build/tests: run make test")
+
+
+def rust(tally, _options):
+    cargo = subprocess.run([f"{ROOT}/scripts/find-cargo.sh"], capture_output=True, text=True,
+                           check=True).stdout.strip()
+    env = environment()
+    cache = env.get("XDG_CACHE_HOME") or os.path.join(env["HOME"], ".cache")
+    env["CARGO_TARGET_DIR"] = os.path.join(cache, "weft/cargo")
+    if cargo != run(["sh", "-c", "command -v cargo"])[1].strip():
+        env["RUSTC"] = os.path.join(os.path.dirname(cargo), "rustc")
+    start = time.monotonic()
+    code, log = run([cargo, "test", "--release", "--locked", "--no-fail-fast",
+                     "--manifest-path", "engine/Cargo.toml",
+                     "--package", "weft-codec", "--package", "weft-toolchain"],
+                    env=env, timeout=3600)
+    counts = re.findall(r"^test result: .* (\d+) passed; (\d+) failed", log, re.M)
+    passed = sum(int(p) for p, _ in counts)
+    failed = sum(int(f) for _, f in counts)
+    if code != 0 and failed == 0:
+        failed = 1
+    tally.add("rust", passed, failed, time.monotonic() - start, log)
+
+
+def e2e(tally, _options):
+    for file in sorted(glob.glob(os.path.join(ROOT, "tests/e2e/*.txt"))):
+        start = time.monotonic()
+        code, log = run([sys.executable, "tests/e2e/run.py", file], env=environment())
+        counts = re.search(r"^(\d+) passed, (\d+) failed$", log, re.M)
+        passed, failed = (int(counts[1]), int(counts[2])) if counts else (0, 1)
+        if code != 0 and failed == 0:
+            failed = 1
+        tally.add("e2e/" + os.path.basename(file), passed, failed, time.monotonic() - start, log)
+
+
+def system(tally, options):
+    env = environment()
+    if options.fast:
+        env["WEFT_FAST"] = "1"
+    for file in sorted(glob.glob(os.path.join(ROOT, "tests/system/test_*.py"))):
+        start = time.monotonic()
+        code, log = run([sys.executable, file, "-v"], env=env)
+        ran = re.search(r"^Ran (\d+) tests?", log, re.M)
+        bad = sum(int(n) for n in re.findall(r"(?:failures|errors)=(\d+)", log))
+        skipped = sum(int(n) for n in re.findall(r"skipped=(\d+)", log))
+        if code != 0 and bad == 0:
+            bad = 1
+        total = int(ran[1]) if ran else bad
+        tally.add("system/" + os.path.basename(file), max(total - bad - skipped, 0), bad,
+                  time.monotonic() - start, log)
+
+
+def fuzz(tally, options):
+    """Each fuzzer for a bounded time: it passes when it found nothing."""
+    start = time.monotonic()
+    code, log = run(["sh", "-c", "cmake --preset dev && ninja -C build/dev fuzzers"], timeout=3600)
+    if code != 0:
+        tally.add("fuzz", 0, 1, time.monotonic() - start, log)
+        return
+    for program in sorted(glob.glob(os.path.join(ROOT, "build/dev/fuzz/weft_*_fuzz"))):
+        start = time.monotonic()
+        corpus = os.path.join(ROOT, "build/corpus", os.path.basename(program))
+        os.makedirs(corpus, exist_ok=True)
+        code, log = run([program, f"-max_total_time={options.fuzz_seconds}", "-timeout=10",
+                         "-rss_limit_mb=2048", f"-artifact_prefix={corpus}/found-", corpus],
+                        env=environment())
+        passed = 1 if code == 0 else 0
+        tally.add(os.path.basename(program), passed, 1 - passed, time.monotonic() - start, log)
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--fast", action="store_true")
+    parser.add_argument("--only", action="append", choices=SUITES)
+    parser.add_argument("--fuzz-seconds", type=int, default=20)
+    options = parser.parse_args()
+    suites = options.only or [s for s in SUITES if not (options.fast and s == "fuzz")]
+    tally = Tally()
+    for suite in suites:
+        globals()[suite](tally, options)
+    print(f"{tally.passed} passed, {tally.failed} failed")
+    return 1 if tally.failed or not tally.passed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,54 @@
+#!/bin/sh
+# setup.sh build|test|bench: installs the Debian packages that set needs and does not find. Each set
+# takes in those before it. Says what it installs; installs nothing that is there.
+set -eu
+
+build="clang-22 lld-22 g++ cmake ninja-build ccache pkg-config \
+  libboost1.81-dev libboost-json1.81-dev libfmt-dev libcli11-dev liblmdb-dev libmimalloc-dev \
+  wasi-libc libc++-22-dev-wasm32 libc++abi-22-dev-wasm32 libclang-rt-22-dev-wasm32"
+test="libgtest-dev libgmock-dev libclang-rt-22-dev llvm-22 python3 curl"
+bench="libbenchmark-dev wrk"
+
+case "${1:-}" in
+  build) wanted=$build ;;
+  test) wanted="$build $test" ;;
+  bench) wanted="$build $test $bench" ;;
+  *) sed -n '2,3s/^# //p' "$0"; exit 2 ;;
+esac
+
+missing=
+for package in $wanted; do
+  [ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null)" = installed ] ||
+    missing="$missing $package"
+done
+"$(dirname "$0")/find-cargo.sh" >/dev/null || missing="$missing rustc-web cargo-web"
+[ -n "$missing" ] || exit 0
+
+echo "weft: installing Debian packages:$missing"
+sudo=
+if [ "$(id -u)" != 0 ]; then
+  sudo="sudo"
+  command -v sudo >/dev/null || {
+    echo "weft: not root and no sudo: run as root: apt-get install$missing" >&2
+    exit 1
+  }
+fi
+install() {
+  # shellcheck disable=SC2086  # one word a package
+  $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing
+}
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+# The first try may meet package lists that are missing or old.
+if ! install >"$log" 2>&1; then
+  { $sudo apt-get update -qq && install; } >"$log" 2>&1 || {
+    tail -20 "$log" >&2
+    echo "weft: could not install:$missing (weft is built on Debian 12)" >&2
+    exit 1
+  }
+fi
+"$(dirname "$0")/find-cargo.sh" >/dev/null || {
+  echo "weft: no cargo of at least 1.95 in PATH, and Debian's cargo-web is older: is bookworm-security \
+among the package sources?" >&2
+  exit 1
+}
