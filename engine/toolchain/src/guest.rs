@@ -1,8 +1,9 @@
 //! Bindings for guests written in C and C++.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use wit_bindgen_core::Files;
 
 use crate::resolve::Wit;
@@ -14,7 +15,16 @@ pub fn guest_bindings(mut wit: Wit, world: Option<&str>, folder: &Path) -> Resul
     let world = wit.world(world)?;
     let mut files = Files::default();
     let mut generator = wit_bindgen_c::Opts::default().build();
-    generator.generate(&mut wit.resolve, world, &mut files)?;
+    // The generator panics at types it does not know yet.
+    let name = wit.resolve.worlds[world].name.clone();
+    let generate = || generator.generate(&mut wit.resolve, world, &mut files);
+    match catch_unwind(AssertUnwindSafe(generate)) {
+        Ok(result) => result?,
+        Err(_) => bail!(
+            "the C bindings cannot express a type of the world {name}: maps and fixed-length lists \
+             are not there yet"
+        ),
+    }
     std::fs::create_dir_all(folder)
         .with_context(|| format!("cannot make the folder {}", folder.display()))?;
     for (name, contents) in files.iter() {
