@@ -37,11 +37,11 @@ fuzz: build/.setup-test
 	@ninja -C build/dev fuzzers
 	@python3 scripts/run_tests.py --only fuzz --fuzz-seconds $(SECONDS_EACH)
 
-fmt:
+fmt: build/.setup-lint
 	@git ls-files '*.cc' '*.h' '*.c' | xargs clang-format-22 -i
 	@cd engine && cargo fmt --all
 
-lint:
+lint: build/.setup-lint
 	@python3 scripts/lint.py
 
 install: build

@@ -1,8 +1,8 @@
 #!/bin/sh
 # cargo_build.sh CARGO TARGET_DIR PACKAGE OUTPUT [HEADER...]
 #
-# Builds one package of engine/ (the working folder) and copies its artefact to OUTPUT, with the list
-# of files it came from beside it, for ninja. What did not change keeps its time stamp.
+# Builds one package of engine/ (the working folder) and copies its artefact to OUTPUT, with the
+# list of files it came from beside it, for ninja. What did not change keeps its time stamp.
 set -eu
 cargo=$1 target_dir=$2 package=$3 output=$4
 shift 4

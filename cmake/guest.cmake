@@ -1,8 +1,8 @@
 # Components written in C and C++, built beside the host.
 #
-# They are compiled by the host's own clang for wasm32-wasi, bound to their world by weft-wit, and land
-# in <build>/guests. The target `guests` makes them all; it is part of the default build where the
-# tests are.
+# They are compiled by the host's own clang for wasm32-wasi, bound to their world by weft-wit, and
+# land in <build>/guests. The target `guests` makes them all; it is part of the default build where
+# the tests are.
 
 set(WEFT_GUESTS "${CMAKE_BINARY_DIR}/guests")
 file(MAKE_DIRECTORY "${WEFT_GUESTS}")
@@ -34,8 +34,8 @@ function(_weft_guest_object guest source include wanted)
   set(objects ${objects} "${object}" PARENT_SCOPE)
 endfunction()
 
-# weft_guest(name SOURCES file... [WIT folder] [WIT_DEPENDS folder...] [ADAPT none|command|reactor|proxy]
-#            [NAMES] [MODULE])
+# weft_guest(name SOURCES file... [WIT folder] [WIT_DEPENDS folder...]
+#            [ADAPT none|command|reactor|proxy] [NAMES] [MODULE])
 #
 # Makes the target guest_<name> and the file <build>/guests/<name>.wasm.
 #   WIT     the folder of the package whose world `guest` the component is written for: the bindings

@@ -10,7 +10,8 @@ find_package(fmt REQUIRED)
 find_package(GTest QUIET)
 find_package(benchmark QUIET)
 
-# What `run` needs is less than what the tests need: `make test` installs the rest and turns this on.
+# What `run` needs is less than what the tests need: `make test` installs the rest and turns this
+# on.
 option(WEFT_TESTS "Build the tests" ${GTest_FOUND})
 if(WEFT_TESTS)
   find_package(GTest REQUIRED)
@@ -27,7 +28,8 @@ target_link_libraries(weft_options INTERFACE Threads::Threads fmt::fmt)
 target_link_options(weft_options INTERFACE -fuse-ld=lld-22)
 
 if(WEFT_SANITIZE)
-  target_compile_options(weft_options INTERFACE -fsanitize=${WEFT_SANITIZE} -fno-sanitize-recover=all)
+  target_compile_options(weft_options INTERFACE
+    -fsanitize=${WEFT_SANITIZE} -fno-sanitize-recover=all)
   target_link_options(weft_options INTERFACE -fsanitize=${WEFT_SANITIZE})
 endif()
 if(WEFT_FUZZ)
@@ -68,7 +70,8 @@ function(weft_test name)
   endif()
   add_executable(weft_${name}_test ${ARG_SOURCES})
   target_link_libraries(weft_${name}_test PRIVATE ${ARG_DEPENDS} GTest::gmock GTest::gtest_main)
-  set_target_properties(weft_${name}_test PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/tests")
+  set_target_properties(weft_${name}_test PROPERTIES
+    RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/tests")
   add_test(NAME ${name} COMMAND weft_${name}_test)
   set_property(GLOBAL APPEND PROPERTY WEFT_TESTS weft_${name}_test)
 endfunction()
@@ -82,7 +85,8 @@ function(weft_bench name)
   endif()
   add_executable(weft_${name}_bench EXCLUDE_FROM_ALL ${ARG_SOURCES})
   target_link_libraries(weft_${name}_bench PRIVATE ${ARG_DEPENDS} benchmark::benchmark)
-  set_target_properties(weft_${name}_bench PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/bench")
+  set_target_properties(weft_${name}_bench PROPERTIES
+    RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/bench")
   add_dependencies(benches weft_${name}_bench)
 endfunction()
 
@@ -97,6 +101,7 @@ function(weft_fuzzer name)
   target_link_libraries(weft_${name}_fuzz PRIVATE ${ARG_DEPENDS})
   target_compile_options(weft_${name}_fuzz PRIVATE -fsanitize=fuzzer)
   target_link_options(weft_${name}_fuzz PRIVATE -fsanitize=fuzzer)
-  set_target_properties(weft_${name}_fuzz PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/fuzz")
+  set_target_properties(weft_${name}_fuzz PROPERTIES
+    RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/fuzz")
   add_dependencies(fuzzers weft_${name}_fuzz)
 endfunction()

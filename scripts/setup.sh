@@ -1,6 +1,6 @@
 #!/bin/sh
-# setup.sh build|test|bench: installs the Debian packages that set needs and does not find. Each set
-# takes in those before it. Says what it installs; installs nothing that is there.
+# setup.sh build|test|bench|lint: installs the Debian packages that set needs and does not find. The
+# first three each take in those before. Says what it installs; installs nothing that is there.
 set -eu
 
 build="clang-22 lld-22 g++ cmake ninja-build ccache pkg-config \
@@ -8,10 +8,12 @@ build="clang-22 lld-22 g++ cmake ninja-build ccache pkg-config \
   wasi-libc libc++-22-dev-wasm32 libc++abi-22-dev-wasm32 libclang-rt-22-dev-wasm32"
 test="libgtest-dev libgmock-dev libclang-rt-22-dev llvm-22 python3 curl"
 bench="libbenchmark-dev wrk"
+lint="clang-format-22 clang-tidy-22 python3"
 
 case "${1:-}" in
   build) wanted=$build ;;
   test) wanted="$build $test" ;;
+  lint) wanted="$lint" ;;
   bench) wanted="$build $test $bench" ;;
   *) sed -n '2,3s/^# //p' "$0"; exit 2 ;;
 esac
@@ -48,7 +50,7 @@ if ! install >"$log" 2>&1; then
   }
 fi
 "$(dirname "$0")/find-cargo.sh" >/dev/null || {
-  echo "weft: no cargo of at least 1.95 in PATH, and Debian's cargo-web is older: is bookworm-security \
-among the package sources?" >&2
+  echo "weft: no cargo of at least 1.95 in PATH, and Debian's cargo-web is older:" >&2
+  echo "weft: is bookworm-security among the package sources?" >&2
   exit 1
 }

@@ -11,10 +11,10 @@ A file is a list of steps in one temporary folder, each with what must come of i
     ! some words                                      its standard error
     = 3                                               its exit code, unless 0
 
-    & weft run $GUESTS/hello_p2.wasm --http 127.0.0.1:0     a server: the next step runs when its
-                                                            first line on stderr named a URL, $URL
-    % TERM                                            sends the server a signal and waits for its end;
-                                                      what it printed after the first line follows
+    & weft run $GUESTS/hello_p2.wasm --http 127.0.0.1:0     a server: the next step runs when
+                                                      its first line on stderr named a URL, $URL
+    % TERM                                            sends the server a signal and waits for its
+                                                      end; what it printed after that line follows
 
 In what is expected {*} stands for any text within a line, {n} for a number, and a line of {...} for
 any lines. --rewrite puts what came in the place of what was expected, where they differ.
@@ -119,8 +119,9 @@ class Runner:
             return ["! (a server runs already)"]
         path = os.path.join(self.folder, ".server")
         self.out, self.err = open(path + ".out", "wb+"), open(path + ".err", "wb+")
-        self.server = subprocess.Popen(["sh", "-c", "exec " + command], cwd=self.folder, env=self.env,
-                                       stdin=subprocess.DEVNULL, stdout=self.out, stderr=self.err)
+        self.server = subprocess.Popen(["sh", "-c", "exec " + command], cwd=self.folder,
+                                       env=self.env, stdin=subprocess.DEVNULL, stdout=self.out,
+                                       stderr=self.err)
         deadline = time.monotonic() + STEP_SECONDS_MAX
         while time.monotonic() < deadline:
             first = open(path + ".err", errors="replace").readline()

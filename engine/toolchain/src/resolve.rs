@@ -15,7 +15,7 @@ pub struct Wit {
 }
 
 impl Wit {
-    /// Reads `path`: a WIT file, a folder with an optional `deps` folder, or a WIT package in binary
+    /// Reads `path`: a WIT file, a folder with an optional `deps` folder, or a package in binary
     /// form. Packages at `more` come before it. WASI 0.2 and 0.3 need to be in none of these.
     pub fn read(path: &Path, more: &[PathBuf]) -> Result<Wit> {
         // The fewest packages that do are taken: bindings carry versions in their names only where
