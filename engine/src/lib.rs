@@ -1,1 +1,24 @@
-//! engine
+//! The bridge between weft and Wasmtime: engines, programs, running guests, and the glue to
+//! Wasmtime's WASI crates. It holds no policy and no capability, and does no I/O of its own.
+//!
+//! bridge.rs is the whole surface. A guest's run is a [`task::Task`]: a future that C++ polls on one
+//! loop, whose wakers only post. What a guest imports and Wasmtime does not serve goes through
+//! door.rs: a function's number and bytes, to C++ and back.
+
+mod bridge;
+mod cache;
+mod command;
+mod door;
+mod exchange;
+mod export_call;
+mod http_fresh;
+mod http_worker;
+mod loop_bound;
+mod outgoing;
+mod program;
+mod report;
+mod runtime;
+mod state;
+mod stdio;
+mod task;
+mod waker;

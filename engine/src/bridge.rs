@@ -1,0 +1,279 @@
+//! The whole surface between the two languages: what C++ calls here, what Rust calls there.
+//!
+//! C++ includes the header that `cxx` makes of this file; the functions under `extern "C++"` are
+//! declared in src/engine/bridge_host.h and written in src/engine. Nothing else crosses.
+
+use crate::command::start_command;
+use crate::export_call::start_export;
+use crate::http_fresh::start_http;
+use crate::http_worker::{worker_new, Worker};
+use crate::program::{program_link, program_load, Linked, Program};
+use crate::runtime::{runtime_new, Runtime};
+use crate::task::Task;
+use crate::waker::CallWaker;
+
+#[cxx::bridge(namespace = "weft::bridge")]
+pub mod ffi {
+    /// What a process may spend on instances; fixed when the runtime is made.
+    struct RuntimeOptions {
+        /// Instances that may live at once, in all programs together.
+        instances_max: u32,
+        /// The largest linear memory a pool slot holds; a program that needs more lives outside the pool.
+        memory_max_bytes: u64,
+        /// Milliseconds between two ticks, at which a guest that computes yields to its loop.
+        tick_ms: u32,
+        /// Where compiled programs are kept; empty: nowhere.
+        cache_dir: String,
+    }
+
+    /// What one instance may spend. 0 means no bound of its own.
+    #[derive(Clone)]
+    struct Limits {
+        memory_bytes: u64,
+        table_elements: u64,
+        /// Processor time, of one fresh instance or of one reused instance's calls together.
+        cpu_ns: u64,
+        /// Bytes one host call may lift out of the guest.
+        hostcall_bytes: u64,
+        /// Handles open at once.
+        handles_max: u32,
+        /// For reused instances: calls one instance serves in its life, calls at once, and
+        /// milliseconds it is kept idle.
+        reuse_calls_max: u32,
+        reuse_calls_at_once: u32,
+        reuse_idle_ms: u32,
+    }
+
+    struct Pair {
+        name: String,
+        value: String,
+    }
+
+    struct Folder {
+        host: String,
+        guest: String,
+        read_only: bool,
+    }
+
+    enum Stdio {
+        /// Reads nothing, writes go nowhere.
+        Closed,
+        /// The process's own.
+        Inherit,
+        /// Reads nothing; each line written goes to the host's log (bridge_log).
+        Log,
+    }
+
+    /// What WASI's own interfaces grant an instance.
+    struct WasiGrants {
+        args: Vec<String>,
+        env: Vec<Pair>,
+        folders: Vec<Folder>,
+        stdio: Stdio,
+    }
+
+    enum ProgramKind {
+        /// Exports no entry that weft knows.
+        Library,
+        Command02,
+        Command03,
+        Http02,
+        Http03,
+    }
+
+    /// A function that a program imports.
+    struct ImportedFunction {
+        interface: String,
+        name: String,
+        signature: String,
+        is_async: bool,
+        /// No handle, stream or future in its bytes.
+        plain: bool,
+        /// Wasmtime's own WASI crates serve it.
+        wasi: bool,
+    }
+
+    struct ImportedResource {
+        interface: String,
+        name: String,
+        wasi: bool,
+    }
+
+    struct ExportedFunction {
+        interface: String,
+        name: String,
+        signature: String,
+        is_async: bool,
+        plain: bool,
+    }
+
+    struct ProgramInfo {
+        kind: ProgramKind,
+        digest: String,
+        /// Whether the compiled form came from the cache.
+        cached: bool,
+        functions: Vec<ImportedFunction>,
+        resources: Vec<ImportedResource>,
+        exports: Vec<ExportedFunction>,
+    }
+
+    /// How a task ended.
+    enum Ending {
+        /// It ran to its end.
+        Done,
+        /// A command left with `exit_code`.
+        Exited,
+        /// The guest trapped: `message` is the report.
+        Trapped,
+        /// A limit of its own ended it: `message` names it.
+        Limited,
+        /// It could not be started, or the bridge failed: `message` says why.
+        Failed,
+    }
+
+    struct Outcome {
+        ending: Ending,
+        exit_code: i32,
+        message: String,
+    }
+
+    extern "Rust" {
+        type Runtime;
+        /// Makes the engines. Call once, after crash handlers are installed.
+        fn runtime_new(options: &RuntimeOptions) -> Result<Box<Runtime>>;
+        /// Must be held by each loop thread for its life: Wasmtime's clocks look for it.
+        fn enter_thread(self: &Runtime) -> Box<ThreadGuard>;
+        /// What the runtime had to give up on this machine, for people; empty: nothing.
+        fn fallback_note(self: &Runtime) -> String;
+
+        type ThreadGuard;
+
+        type Program;
+        /// Loads a component, a WASI 0.1 module or their text form.
+        /// `memory_bytes` is the memory limit it will run under: one above a pool slot is not refused.
+        fn program_load(runtime: &Runtime, path: &str, memory_bytes: u64) -> Result<Box<Program>>;
+        fn info(self: &Program) -> ProgramInfo;
+
+        type Linked;
+        /// Links a program. `serve[i]` says whether the door serves function i of `ProgramInfo`.
+        /// `component` is the name that traps are reported under.
+        fn program_link(
+            program: &Program,
+            serve: &[bool],
+            component: &str,
+            limits: &Limits,
+            grants: &WasiGrants,
+        ) -> Result<Box<Linked>>;
+
+        type Task;
+        /// Runs `wasi:cli/run` in a fresh instance.
+        unsafe fn start_command(linked: &Linked, host: *mut Host, wake: WakeKey) -> Box<Task>;
+        /// Calls `wasi:http/incoming-handler` in a fresh instance, for the request in `exchange`.
+        unsafe fn start_http(
+            linked: &Linked,
+            host: *mut Host,
+            exchange: *mut Exchange,
+            wake: WakeKey,
+        ) -> Box<Task>;
+        /// Calls an exported function in a fresh instance. The reply goes to `sink`.
+        unsafe fn start_export(
+            linked: &Linked,
+            host: *mut Host,
+            function: u32,
+            arguments: &[u8],
+            sink: *mut ReplySink,
+            wake: WakeKey,
+        ) -> Box<Task>;
+        /// True: it has ended, and `outcome` tells how. Never re-entered, never called after that.
+        fn poll(self: &mut Task) -> bool;
+        fn outcome(self: &Task) -> Outcome;
+        /// The exchange or sink is gone; what the guest still writes goes nowhere.
+        fn detach(self: &mut Task);
+
+        type Worker;
+        /// One reused instance of a 0.3 program, on one loop. Its instance is made at first use.
+        unsafe fn worker_new(linked: &Linked, host: *mut Host, wake: WakeKey) -> Box<Worker>;
+        /// Hands it one more request. Returns the number under which `detach` knows it.
+        unsafe fn push(self: &mut Worker, exchange: *mut Exchange) -> u64;
+        /// Whether it takes another call now.
+        fn has_room(self: &Worker) -> bool;
+        fn in_flight(self: &Worker) -> u32;
+        /// True: the instance has ended; `outcome` tells how, and calls still in it are aborted.
+        fn poll(self: &mut Worker) -> bool;
+        fn outcome(self: &Worker) -> Outcome;
+        fn detach(self: &mut Worker, call: u64);
+        /// Takes no further call, and ends when those in flight have.
+        fn retire(self: &mut Worker);
+
+        type CallWaker;
+        fn wake(self: &CallWaker);
+    }
+
+    /// Which task a wake is for: a slot of the loop's table, and which use of it.
+    #[derive(Clone)]
+    struct WakeKey {
+        target: SharedPtr<WakeTarget>,
+        slot: u32,
+        generation: u32,
+    }
+
+    unsafe extern "C++" {
+        include!("engine/bridge_host.h");
+
+        #[namespace = "weft"]
+        type WakeTarget;
+        /// From any thread, at any time, also after the task is gone.
+        fn wake_task(target: &WakeTarget, slot: u32, generation: u32);
+
+        /// One instance's side of the door.
+        type Host;
+        /// A call in flight.
+        #[namespace = "weft"]
+        type Call;
+        /// Begins a call of function `function` of `ProgramInfo`; it may be finished on return.
+        unsafe fn call_begin(host: *mut Host, function: u32, arguments: &[u8]) -> *mut Call;
+        /// 0: running, 1: done, 2: failed.
+        unsafe fn call_state(call: *const Call) -> u8;
+        unsafe fn call_reply<'a>(call: *const Call) -> &'a [u8];
+        unsafe fn call_error(call: *const Call) -> String;
+        /// Who to wake when a running call finishes. Replaces an earlier one.
+        unsafe fn call_wait(call: *mut Call, waker: Box<CallWaker>);
+        /// Gives the caller's side up: a running call is cancelled.
+        unsafe fn call_release(call: *mut Call);
+        unsafe fn host_drop_resource(host: *mut Host, slot: u32);
+        unsafe fn host_log(host: *mut Host, text: &[u8]);
+
+        /// One HTTP request and its response.
+        type Exchange;
+        unsafe fn exchange_method<'a>(exchange: *const Exchange) -> &'a [u8];
+        unsafe fn exchange_target<'a>(exchange: *const Exchange) -> &'a [u8];
+        unsafe fn exchange_authority<'a>(exchange: *const Exchange) -> &'a [u8];
+        /// Name and value of each header, each with its length before it (u32, little endian).
+        unsafe fn exchange_headers<'a>(exchange: *const Exchange) -> &'a [u8];
+        /// False: the request has no body.
+        unsafe fn exchange_has_body(exchange: *const Exchange) -> bool;
+        /// How much was read into `room`; 0: the end; -1: nothing yet, `exchange_wait_body` wakes;
+        /// -2: the client broke off.
+        unsafe fn exchange_read(exchange: *mut Exchange, room: &mut [u8]) -> i64;
+        unsafe fn exchange_wait_body(exchange: *mut Exchange, waker: Box<CallWaker>);
+        /// Begins the response. `length` is the body's length, or -1.
+        unsafe fn exchange_head(exchange: *mut Exchange, status: u16, headers: &[u8], length: i64);
+        /// Sends a part of the body. False: wait before the next (`exchange_wait_room`).
+        unsafe fn exchange_write(exchange: *mut Exchange, data: &[u8]) -> bool;
+        unsafe fn exchange_has_room(exchange: *const Exchange) -> bool;
+        unsafe fn exchange_wait_room(exchange: *mut Exchange, waker: Box<CallWaker>);
+        unsafe fn exchange_finish(exchange: *mut Exchange, trailers: &[u8]);
+        /// Breaks the response off, so that the client sees it is not whole.
+        unsafe fn exchange_abort(exchange: *mut Exchange);
+
+        /// Where an export call's reply goes.
+        type ReplySink;
+        unsafe fn sink_reply(sink: *mut ReplySink, reply: &[u8]);
+    }
+}
+
+/// Keeps tokio's context entered on a loop's thread.
+pub struct ThreadGuard {
+    pub(crate) _guard: tokio::runtime::EnterGuard<'static>,
+}
+

@@ -1,0 +1,270 @@
+//! One reused instance of a `wasi:http/handler@0.3` program, and the calls it serves.
+
+use crate::bridge::ffi::{self, Host, Outcome, WakeKey};
+use crate::exchange::{ExchangeRef, ResponsePump};
+use crate::loop_bound::LoopBound;
+use crate::program::{Entry, Linked, Shared};
+use crate::report;
+use crate::state::{self, Meter, State};
+use crate::task::Finish;
+use crate::waker::TaskWaker;
+use futures::channel::oneshot;
+use futures::stream::{FuturesUnordered, Stream};
+use std::collections::VecDeque;
+use std::future::{Future, poll_fn};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::{Pin, pin};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Waker};
+use wasmtime::component::Accessor;
+use wasmtime::{AsContextMut, Result};
+use wasmtime_wasi_http::WasiHttpView;
+use wasmtime_wasi_http::handler::{Prepared, Proxy};
+
+/// What C++ and the instance's future share. One thread uses it; the locks are for `Send`.
+struct Queue {
+    waiting: Mutex<VecDeque<Arc<ExchangeRef>>>,
+    /// Calls handed over and not ended, waiting ones included.
+    in_flight: AtomicU32,
+    /// Calls handed over in this instance's life.
+    accepted: AtomicU32,
+    retired: AtomicBool,
+    /// The instance was seen idle since the last call was accepted: it may take one more beside.
+    idle_seen: AtomicBool,
+    waker: Mutex<Option<Waker>>,
+}
+
+pub struct Worker {
+    shared: Arc<Shared>,
+    queue: Arc<Queue>,
+    future: Option<Pin<Box<dyn Future<Output = Result<()>> + Send>>>,
+    waker: Arc<TaskWaker>,
+    std_waker: Waker,
+    meter: Arc<Meter>,
+    exchanges: Vec<(u64, Arc<ExchangeRef>)>,
+    next_call: u64,
+    outcome: Option<Result<Finish>>,
+}
+
+/// # Safety
+/// `host` outlives the worker.
+pub unsafe fn worker_new(linked: &Linked, host: *mut Host, wake: WakeKey) -> Box<Worker> {
+    let shared = linked.shared.clone();
+    let queue = Arc::new(Queue {
+        waiting: Mutex::default(),
+        in_flight: AtomicU32::new(0),
+        accepted: AtomicU32::new(0),
+        retired: AtomicBool::new(false),
+        idle_seen: AtomicBool::new(true),
+        waker: Mutex::default(),
+    });
+    let meter = state::new_meter(&shared.limits);
+    let waker = TaskWaker::new(wake);
+    let future = serve(shared.clone(), queue.clone(), LoopBound::new(host), meter.clone());
+    Box::new(Worker {
+        shared,
+        queue,
+        future: Some(Box::pin(future)),
+        std_waker: Waker::from(waker.clone()),
+        waker,
+        meter,
+        exchanges: Vec::new(),
+        next_call: 0,
+        outcome: None,
+    })
+}
+
+impl Worker {
+    /// # Safety
+    /// `exchange` lives until `detach` with the number returned here.
+    pub unsafe fn push(&mut self, exchange: *mut ffi::Exchange) -> u64 {
+        let exchange = ExchangeRef::new(exchange);
+        self.exchanges.retain(|(_, open)| !open.is_closed());
+        self.next_call += 1;
+        self.exchanges.push((self.next_call, exchange.clone()));
+        self.queue.in_flight.fetch_add(1, Relaxed);
+        self.queue.accepted.fetch_add(1, Relaxed);
+        self.queue.idle_seen.store(false, Relaxed);
+        self.queue.waiting.lock().unwrap().push_back(exchange);
+        if let Some(waker) = self.queue.waker.lock().unwrap().take() {
+            waker.wake();
+        }
+        self.next_call
+    }
+
+    pub fn has_room(&self) -> bool {
+        let limits = &self.shared.limits;
+        let in_flight = self.queue.in_flight.load(Relaxed);
+        self.future.is_some()
+            && !self.queue.retired.load(Relaxed)
+            && self.queue.accepted.load(Relaxed) < limits.reuse_calls_max
+            && in_flight < limits.reuse_calls_at_once
+            && (in_flight == 0 || self.queue.idle_seen.load(Relaxed))
+    }
+
+    pub fn in_flight(&self) -> u32 {
+        self.queue.in_flight.load(Relaxed)
+    }
+
+    /// Polls once. A panic below ends this instance and nothing else.
+    pub fn poll(&mut self) -> bool {
+        let Some(future) = self.future.as_mut() else { return true };
+        self.waker.about_to_poll();
+        self.meter.begin();
+        let polled = catch_unwind(AssertUnwindSafe(|| {
+            future.as_mut().poll(&mut Context::from_waker(&self.std_waker))
+        }));
+        self.meter.end();
+        match polled {
+            Ok(Poll::Pending) => {
+                // It waits: whatever it does now is waiting for the outside, so it has room.
+                self.queue.idle_seen.store(true, Relaxed);
+                return false;
+            }
+            Ok(Poll::Ready(outcome)) => self.outcome = Some(outcome.map(|()| Finish::Done)),
+            Err(panic) => self.outcome = Some(Err(report::from_panic(panic))),
+        }
+        self.end();
+        true
+    }
+
+    pub fn outcome(&self) -> Outcome {
+        report::outcome(self.outcome.as_ref(), &self.shared.component)
+    }
+
+    pub fn detach(&mut self, call: u64) {
+        self.exchanges.retain(|(number, exchange)| {
+            if *number == call {
+                exchange.close();
+            }
+            *number != call
+        });
+    }
+
+    pub fn retire(&mut self) {
+        self.queue.retired.store(true, Relaxed);
+        if let Some(waker) = self.queue.waker.lock().unwrap().take() {
+            waker.wake();
+        }
+    }
+
+    fn end(&mut self) {
+        if let Some(future) = self.future.take() {
+            let _ = catch_unwind(AssertUnwindSafe(|| drop(future)));
+        }
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        for (_, exchange) in &self.exchanges {
+            exchange.close();
+        }
+        self.end();
+    }
+}
+
+/// The instance's whole life: made at the first poll, ended when it is retired and empty.
+async fn serve(
+    shared: Arc<Shared>,
+    queue: Arc<Queue>,
+    host: LoopBound<*mut Host>,
+    meter: Arc<Meter>,
+) -> Result<()> {
+    let Entry::Http03(pre) = &shared.entry else {
+        wasmtime::bail!("it does not export wasi:http/handler@0.3");
+    };
+    let mut store =
+        state::new_store(&shared.engine, &shared.limits, &shared.grants, &host, &meter)?;
+    let proxy = Proxy::P3(pre.instantiate_async(&mut store).await?);
+    let Proxy::P3(service) = &proxy else { unreachable!("made just above") };
+    let entry = *service.wasi_http_handler().func_handle().func();
+    let calls_max = shared.limits.reuse_calls_max;
+    store
+        .run_concurrent(async |accessor| {
+            let mut calls = pin!(FuturesUnordered::new());
+            let mut begun = 0;
+            poll_fn(|cx| {
+                loop {
+                    // Running calls come first: one that failed ends the instance.
+                    match calls.as_mut().poll_next(cx) {
+                        Poll::Ready(Some(Ok(()))) => {
+                            queue.in_flight.fetch_sub(1, Relaxed);
+                            continue;
+                        }
+                        Poll::Ready(Some(Err(error))) => return Poll::Ready(Err(error)),
+                        Poll::Ready(None) | Poll::Pending => {}
+                    }
+                    *queue.waker.lock().unwrap() = Some(cx.waker().clone());
+                    let ready = accessor.poll_ready_for_concurrent_call(entry, cx).is_ready();
+                    let next = if ready { queue.waiting.lock().unwrap().pop_front() } else { None };
+                    if let Some(exchange) = next {
+                        begun += 1;
+                        calls.push(call(accessor, &proxy, exchange));
+                        continue;
+                    }
+                    let over = begun >= calls_max || queue.retired.load(Relaxed);
+                    let empty = calls.is_empty() && queue.waiting.lock().unwrap().is_empty();
+                    if over && empty && accessor.poll_no_interesting_tasks(cx).is_ready() {
+                        return Poll::Ready(Ok(()));
+                    }
+                    return Poll::Pending;
+                }
+            })
+            .await
+        })
+        .await?
+}
+
+/// One call in the instance: the guest's handler, then its response to the end.
+async fn call(
+    accessor: &Accessor<State>,
+    proxy: &Proxy,
+    exchange: Arc<ExchangeRef>,
+) -> Result<()> {
+    if exchange.is_closed() {
+        return Ok(());
+    }
+    let (sender, mut receiver) = oneshot::channel();
+    let request = match exchange.request() {
+        Ok(request) => request,
+        Err(_) => {
+            exchange.abort();
+            return Ok(());
+        }
+    };
+    let prepared = accessor.with(|mut store| {
+        Prepared::new(store.as_context_mut(), proxy, request, |state: &mut State| state.http(), sender)
+    })?;
+    let mut running = pin!(prepared.run(accessor, std::future::pending()));
+    let mut guest_done = false;
+    let mut pump: Option<ResponsePump> = None;
+    poll_fn(|cx| {
+        if !guest_done {
+            match running.as_mut().poll(cx) {
+                Poll::Ready(Ok(_)) => guest_done = true,
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                Poll::Pending => {}
+            }
+        }
+        if pump.is_none() {
+            match receiver.try_recv() {
+                Ok(Some(Ok(response))) => {
+                    pump = Some(ResponsePump::begin(exchange.clone(), response));
+                }
+                Ok(Some(Err(error))) => return Poll::Ready(Err(error)),
+                Ok(None) if !guest_done => return Poll::Pending,
+                Ok(None) | Err(_) => {
+                    exchange.abort();
+                    return Poll::Ready(Ok(()));
+                }
+            }
+        }
+        match pump.as_mut().map(|pump| pump.poll(cx, &mut false)) {
+            Some(Poll::Ready(())) if guest_done => Poll::Ready(Ok(())),
+            _ => Poll::Pending,
+        }
+    })
+    .await
+}

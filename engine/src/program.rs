@@ -1,0 +1,441 @@
+//! Programs: a file made into a compiled component, what it imports and exports, and its links.
+
+use crate::bridge::ffi::{
+    ExportedFunction, Folder, ImportedFunction, ImportedResource, Limits, Pair, ProgramInfo,
+    ProgramKind, WasiGrants,
+};
+use crate::cache::{self, Cache, SourceStamp};
+use crate::door;
+use crate::runtime::{EngineKind, Runtime};
+use crate::state::State;
+use crate::task::guarded;
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+use std::sync::Arc;
+use wasmtime::component::types::{Component as ComponentType, ComponentItem};
+use wasmtime::component::{Component, InstancePre, Linker, ResourceType};
+use wasmtime::{Engine, Result, error::Context as _};
+use wasmtime_wasi_http::p2::bindings::ProxyPre;
+use wasmtime_wasi_http::p3::bindings::ServicePre;
+
+/// The largest file that is taken for a program.
+const FILE_BYTES_MAX: u64 = 512 << 20;
+
+pub struct Program {
+    pub(crate) engine: Engine,
+    pub(crate) concurrent: bool,
+    pub(crate) component: Component,
+    digest: String,
+    cached: bool,
+    kind: ProgramKind,
+    pub(crate) imports: Vec<Import>,
+    pub(crate) resources: Vec<Resource>,
+    pub(crate) exports: Vec<Export>,
+}
+
+/// A function that the program imports, in the order of `ProgramInfo::functions`.
+pub struct Import {
+    pub interface: String,
+    pub name: String,
+    pub info: weft_codec::FuncInfo,
+    pub wasi: bool,
+}
+
+/// A resource that the program imports. `id` tells it from the program's others.
+pub struct Resource {
+    pub interface: String,
+    pub name: String,
+    pub id: u32,
+    pub wasi: bool,
+}
+
+pub struct Export {
+    pub interface: String,
+    pub name: String,
+    pub info: weft_codec::FuncInfo,
+}
+
+/// What runs when the program is started.
+pub enum Entry {
+    Command02(wasmtime_wasi::p2::bindings::CommandPre<State>),
+    Command03(wasmtime_wasi::p3::bindings::CommandPre<State>),
+    Http02(ProxyPre<State>),
+    Http03(ServicePre<State>),
+    Library,
+}
+
+/// What every instance of a linked program shares.
+pub struct Shared {
+    pub engine: Engine,
+    pub concurrent: bool,
+    pub pre: InstancePre<State>,
+    pub entry: Entry,
+    pub limits: Limits,
+    pub grants: WasiGrants,
+    pub component: Arc<str>,
+    pub exports: Vec<(String, String, weft_codec::FuncInfo)>,
+}
+
+pub struct Linked {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) limits: Limits,
+}
+
+pub fn program_load(runtime: &Runtime, path: &str, memory_bytes: u64) -> Result<Box<Program>> {
+    guarded(|| load(runtime, Path::new(path), memory_bytes).map(Box::new))
+}
+
+fn load(runtime: &Runtime, path: &Path, memory_bytes: u64) -> Result<Program> {
+    let mut file = File::open(path)?;
+    let meta = file.metadata()?;
+    if !meta.is_file() {
+        wasmtime::bail!("it is not a file: name a .wasm or .wat");
+    }
+    if meta.len() > FILE_BYTES_MAX {
+        wasmtime::bail!("it has {} bytes, the most a program may have is {FILE_BYTES_MAX}", meta.len());
+    }
+    let cache = runtime.cache_dir().map(|folder| Cache::open(&folder)).transpose()?;
+    let pooled = runtime.fits_pool(memory_bytes);
+    let stamp = SourceStamp::of(&file)?;
+    // Both forms of engine are tried: which one a program needs is known only from its bytes.
+    if let Some(cache) = &cache
+        && let Some(digest) = cache.known_digest(&stamp)
+    {
+        for concurrent in [false, true] {
+            let kind = EngineKind { concurrent, pooled };
+            // Only look where an artefact is: making an engine costs more than looking.
+            if !cache.has(kind.name(), &digest) {
+                continue;
+            }
+            let engine = runtime.engine(kind)?.clone();
+            if let Some(component) = cache.load(&engine, kind.name(), &digest) {
+                return describe(engine, concurrent, component, digest, true);
+            }
+        }
+    }
+    let mut bytes = Vec::with_capacity(meta.len() as usize);
+    file.read_to_end(&mut bytes)?;
+    let bytes = component_bytes(bytes)?;
+    let concurrent = uses_async(&bytes)?;
+    let kind = EngineKind { concurrent, pooled };
+    let engine = runtime.engine(kind)?.clone();
+    let digest = cache::digest_of(&bytes);
+    if let Some(cache) = &cache {
+        if let Some(component) = cache.load(&engine, kind.name(), &digest) {
+            cache.remember(&stamp, &digest);
+            return describe(engine, concurrent, component, digest, true);
+        }
+    }
+    let component = Component::from_binary(&engine, &bytes)?;
+    if let Some(cache) = &cache {
+        cache.store(kind.name(), &digest, &component);
+        cache.remember(&stamp, &digest);
+    }
+    describe(engine, concurrent, component, digest, false)
+}
+
+/// The bytes of a component: text is assembled, a WASI 0.1 module is adapted.
+fn component_bytes(bytes: Vec<u8>) -> Result<Vec<u8>> {
+    let bytes = if bytes.starts_with(b"\0asm") {
+        bytes
+    } else if bytes.starts_with(b"\x7fELF") {
+        wasmtime::bail!(
+            "it is a precompiled program: weft compiles for itself, give it the .wasm that it was \
+             made from"
+        );
+    } else {
+        let text = std::str::from_utf8(&bytes).ok().filter(|text| looks_like_text(text));
+        let Some(text) = text else {
+            wasmtime::bail!("it is not WebAssembly: it begins neither with \\0asm nor with text");
+        };
+        wat::parse_str(text).map_err(|error| wasmtime::format_err!("{error}"))?
+    };
+    match bytes.get(4..8) {
+        Some([1, 0, 0, 0]) => weft_toolchain::adapt_module(&bytes)
+            .map_err(|error| wasmtime::format_err!("adapting the WASI 0.1 module: {error:#}")),
+        Some([_, _, 1, 0]) => Ok(bytes),
+        Some(_) => wasmtime::bail!("it is WebAssembly of a version that weft does not know"),
+        None => wasmtime::bail!("it is cut off after {} bytes", bytes.len()),
+    }
+}
+
+fn looks_like_text(text: &str) -> bool {
+    let start = text.trim_start();
+    start.starts_with('(') || start.starts_with(";;")
+}
+
+/// Whether a component uses the component model's async parts, or WASI 0.3; refuses what cannot
+/// cross the door.
+fn uses_async(bytes: &[u8]) -> Result<bool> {
+    use wasmparser::{CanonicalFunction as F, CanonicalOption, Parser, Payload};
+    let mut found = false;
+    for payload in Parser::new(0).parse_all(bytes) {
+        match payload.context("it is damaged or cut off")? {
+            Payload::ComponentImportSection(imports) => {
+                for import in imports {
+                    let import = import.context("its imports are damaged")?;
+                    found |= import.name.name.contains("@0.3.");
+                }
+            }
+            Payload::ComponentCanonicalSection(functions) => {
+                for function in functions {
+                    found |= match function.context("its functions are damaged")? {
+                        F::Lift { options, .. } | F::Lower { options, .. } => {
+                            options.contains(&CanonicalOption::Async)
+                        }
+                        F::ResourceNew { .. } | F::ResourceDrop { .. } | F::ResourceRep { .. } => false,
+                        F::ErrorContextNew { .. }
+                        | F::ErrorContextDebugMessage { .. }
+                        | F::ErrorContextDrop => {
+                            wasmtime::bail!(
+                                "it uses error-context, which is not settled yet: build it \
+                                 without"
+                            )
+                        }
+                        _ => true,
+                    };
+                }
+            }
+            Payload::MemorySection(memories) => {
+                for memory in memories {
+                    if memory.is_ok_and(|memory| memory.memory64) {
+                        wasmtime::bail!("it has a 64-bit memory: build it for wasm32");
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+    Ok(found)
+}
+
+/// Packages that Wasmtime's own crates serve.
+fn is_wasi(interface: &str) -> bool {
+    ["cli", "clocks", "filesystem", "http", "io", "random", "sockets"].iter().any(|package| {
+        interface
+            .strip_prefix("wasi:")
+            .and_then(|rest| rest.strip_prefix(package))
+            .is_some_and(|rest| rest.starts_with('/'))
+    })
+}
+
+fn describe(
+    engine: Engine,
+    concurrent: bool,
+    component: Component,
+    digest: String,
+    cached: bool,
+) -> Result<Program> {
+    let ty = component.component_type();
+    let mut imports = Vec::new();
+    let mut resources = Vec::new();
+    let names = resource_names(&ty, &engine);
+    let name_of = |ty: ResourceType| names.get(&format!("{ty:?}")).cloned().unwrap_or("resource".into());
+    for (interface, item) in ty.imports(&engine) {
+        let wasi = is_wasi(interface);
+        match item.ty {
+            ComponentItem::ComponentInstance(instance) => {
+                for (name, export) in instance.exports(&engine) {
+                    match export.ty {
+                        ComponentItem::ComponentFunc(func) => imports.push(Import {
+                            interface: interface.into(),
+                            name: name.into(),
+                            info: weft_codec::FuncInfo::new(&func, &ty, &name_of)
+                                .with_context(|| format!("{interface}#{name}"))?,
+                            wasi,
+                        }),
+                        ComponentItem::Resource(_) => resources.push(Resource {
+                            interface: interface.into(),
+                            name: name.into(),
+                            id: resources.len() as u32,
+                            wasi,
+                        }),
+                        _ => {}
+                    }
+                }
+            }
+            ComponentItem::ComponentFunc(func) => imports.push(Import {
+                interface: String::new(),
+                name: interface.into(),
+                info: weft_codec::FuncInfo::new(&func, &ty, &name_of).with_context(|| interface.to_string())?,
+                wasi: false,
+            }),
+            ComponentItem::Type(_) => {}
+            _ => wasmtime::bail!(
+                "it imports {interface}, which is neither an interface nor a function: compose it first"
+            ),
+        }
+    }
+    let exports = exported_functions(&ty, &engine, &name_of)?;
+    let kind = kind_of(&exports);
+    Ok(Program { engine, concurrent, component, digest, cached, kind, imports, resources, exports })
+}
+
+fn resource_names(ty: &ComponentType, engine: &Engine) -> HashMap<String, String> {
+    let mut names = HashMap::new();
+    for (_, item) in ty.imports(engine).chain(ty.exports(engine)) {
+        if let ComponentItem::ComponentInstance(instance) = item.ty {
+            for (name, export) in instance.exports(engine) {
+                if let ComponentItem::Resource(resource) = export.ty {
+                    names.entry(format!("{resource:?}")).or_insert(name.to_string());
+                }
+            }
+        }
+    }
+    names
+}
+
+fn exported_functions(
+    ty: &ComponentType,
+    engine: &Engine,
+    name_of: &dyn Fn(ResourceType) -> String,
+) -> Result<Vec<Export>> {
+    let mut exports = Vec::new();
+    for (interface, item) in ty.exports(engine) {
+        match item.ty {
+            ComponentItem::ComponentInstance(instance) => {
+                for (name, export) in instance.exports(engine) {
+                    if let ComponentItem::ComponentFunc(func) = export.ty {
+                        let info = weft_codec::FuncInfo::new(&func, ty, name_of)
+                            .with_context(|| format!("{interface}#{name}"))?;
+                        exports.push(Export { interface: interface.into(), name: name.into(), info });
+                    }
+                }
+            }
+            ComponentItem::ComponentFunc(func) => {
+                let info = weft_codec::FuncInfo::new(&func, ty, name_of).with_context(|| interface.to_string())?;
+                exports.push(Export { interface: String::new(), name: interface.into(), info });
+            }
+            _ => {}
+        }
+    }
+    Ok(exports)
+}
+
+fn kind_of(exports: &[Export]) -> ProgramKind {
+    let has = |prefix: &str| exports.iter().any(|export| export.interface.starts_with(prefix));
+    if has("wasi:http/handler@0.3.") {
+        ProgramKind::Http03
+    } else if has("wasi:http/incoming-handler@0.2.") {
+        ProgramKind::Http02
+    } else if has("wasi:cli/run@0.3.") {
+        ProgramKind::Command03
+    } else if has("wasi:cli/run@0.2.") {
+        ProgramKind::Command02
+    } else {
+        ProgramKind::Library
+    }
+}
+
+impl Program {
+    pub fn info(&self) -> ProgramInfo {
+        ProgramInfo {
+            kind: self.kind,
+            digest: self.digest.clone(),
+            cached: self.cached,
+            functions: self
+                .imports
+                .iter()
+                .map(|import| ImportedFunction {
+                    interface: import.interface.clone(),
+                    name: import.name.clone(),
+                    signature: import.info.signature.clone(),
+                    is_async: import.info.is_async,
+                    plain: import.info.plain,
+                    wasi: import.wasi,
+                })
+                .collect(),
+            resources: self
+                .resources
+                .iter()
+                .map(|resource| ImportedResource {
+                    interface: resource.interface.clone(),
+                    name: resource.name.clone(),
+                    wasi: resource.wasi,
+                })
+                .collect(),
+            exports: self
+                .exports
+                .iter()
+                .map(|export| ExportedFunction {
+                    interface: export.interface.clone(),
+                    name: export.name.clone(),
+                    signature: export.info.signature.clone(),
+                    is_async: export.info.is_async,
+                    plain: export.info.plain,
+                })
+                .collect(),
+        }
+    }
+}
+
+pub fn program_link(
+    program: &Program,
+    serve: &[bool],
+    component: &str,
+    limits: &Limits,
+    grants: &WasiGrants,
+) -> Result<Box<Linked>> {
+    guarded(|| {
+        let mut linker: Linker<State> = Linker::new(&program.engine);
+        wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
+        wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;
+        if program.concurrent {
+            wasmtime_wasi::p3::add_to_linker(&mut linker)?;
+            wasmtime_wasi_http::p3::add_to_linker(&mut linker)?;
+        }
+        door::add_to_linker(&mut linker, program, serve)?;
+        let pre = linker.instantiate_pre(&program.component)?;
+        let entry = match program.kind {
+            ProgramKind::Command02 => {
+                Entry::Command02(wasmtime_wasi::p2::bindings::CommandPre::new(pre.clone())?)
+            }
+            ProgramKind::Command03 => {
+                Entry::Command03(wasmtime_wasi::p3::bindings::CommandPre::new(pre.clone())?)
+            }
+            ProgramKind::Http02 => Entry::Http02(ProxyPre::new(pre.clone())?),
+            ProgramKind::Http03 => Entry::Http03(ServicePre::new(pre.clone())?),
+            _ => Entry::Library,
+        };
+        Ok(Box::new(Linked {
+            shared: Arc::new(Shared {
+                engine: program.engine.clone(),
+                concurrent: program.concurrent,
+                pre,
+                entry,
+                limits: limits.clone(),
+                grants: copy_grants(grants),
+                component: component.into(),
+                exports: program
+                    .exports
+                    .iter()
+                    .map(|e| (e.interface.clone(), e.name.clone(), e.info.clone()))
+                    .collect(),
+            }),
+            limits: limits.clone(),
+        }))
+    })
+}
+
+fn copy_grants(grants: &WasiGrants) -> WasiGrants {
+    WasiGrants {
+        args: grants.args.clone(),
+        env: grants
+            .env
+            .iter()
+            .map(|pair| Pair { name: pair.name.clone(), value: pair.value.clone() })
+            .collect(),
+        folders: grants
+            .folders
+            .iter()
+            .map(|folder| Folder {
+                host: folder.host.clone(),
+                guest: folder.guest.clone(),
+                read_only: folder.read_only,
+            })
+            .collect(),
+        stdio: grants.stdio,
+    }
+}

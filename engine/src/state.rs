@@ -1,0 +1,201 @@
+//! What a store carries: WASI's contexts, the limits, and the way to the C++ host.
+
+use crate::bridge::ffi::{self, Host, Limits, Stdio, WasiGrants};
+use crate::loop_bound::LoopBound;
+use crate::stdio;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use wasmtime::component::ResourceTable;
+use wasmtime::{ResourceLimiter, Result, Store, UpdateDeadline, error::Context as _};
+use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
+use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
+
+/// Handles that one component may have open where its limits say nothing.
+const HANDLES_MAX: usize = 65_536;
+/// Bytes one host call may lift where the limits say nothing.
+const HOSTCALL_BYTES: usize = 128 << 20;
+/// Ticks until a guest that computes yields to its loop.
+const TICKS: u64 = 1;
+
+pub struct State {
+    pub table: ResourceTable,
+    wasi: WasiCtx,
+    http: WasiHttpCtx,
+    hooks: crate::outgoing::Hooks,
+    pub host: LoopBound<*mut Host>,
+    pub meter: Arc<Meter>,
+    bounds: Bounds,
+}
+
+/// Counts the processor time of one store's polls. The store is borrowed by its future while it is
+/// polled, so the one who polls holds the meter too. One thread uses it; the atomics are for `Send`.
+#[derive(Default)]
+pub struct Meter {
+    spent_ns: AtomicU64,
+    poll_began_ns: AtomicU64,
+    limit_ns: u64,
+}
+
+impl Meter {
+    pub fn begin(&self) {
+        self.poll_began_ns.store(thread_cpu_ns(), Relaxed);
+    }
+    pub fn end(&self) {
+        self.spent_ns.store(self.spent(), Relaxed);
+    }
+    /// What all polls have used, the one under way included.
+    fn spent(&self) -> u64 {
+        let poll = thread_cpu_ns().saturating_sub(self.poll_began_ns.load(Relaxed));
+        self.spent_ns.load(Relaxed) + poll
+    }
+    fn exhausted(&self) -> bool {
+        self.limit_ns != 0 && self.spent() > self.limit_ns
+    }
+}
+
+/// What was asked for beyond the memory and table limits ends up here, for the report.
+struct Bounds {
+    memory: usize,
+    table: usize,
+    refused: Option<String>,
+}
+
+impl WasiView for State {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
+    }
+}
+
+impl WasiHttpView for State {
+    fn http(&mut self) -> WasiHttpCtxView<'_> {
+        WasiHttpCtxView { ctx: &mut self.http, table: &mut self.table, hooks: &mut self.hooks }
+    }
+}
+
+/// The trap that ends a store which used up its processor time.
+#[derive(Debug)]
+pub struct CpuExhausted {
+    pub limit_ns: u64,
+}
+impl std::fmt::Display for CpuExhausted {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(out, "used up its processor time ({} ms)", self.limit_ns / 1_000_000)
+    }
+}
+impl std::error::Error for CpuExhausted {}
+
+pub fn new_meter(limits: &Limits) -> Arc<Meter> {
+    Arc::new(Meter { limit_ns: limits.cpu_ns, ..Meter::default() })
+}
+
+/// A fresh store for one instance. `host` must outlive it.
+pub fn new_store(
+    engine: &wasmtime::Engine,
+    limits: &Limits,
+    grants: &WasiGrants,
+    host: &LoopBound<*mut Host>,
+    meter: &Arc<Meter>,
+) -> Result<Store<State>> {
+    let handles = if limits.handles_max == 0 { HANDLES_MAX } else { limits.handles_max as usize };
+    let mut table = ResourceTable::new();
+    table.set_max_capacity(handles);
+    let bound = |value: u64| if value == 0 { usize::MAX } else { value as usize };
+    let mut store = Store::new(
+        engine,
+        State {
+            table,
+            wasi: wasi_context(grants, host)?,
+            http: WasiHttpCtx::new(),
+            hooks: crate::outgoing::Hooks,
+            host: host.clone(),
+            meter: meter.clone(),
+            bounds: Bounds {
+                memory: bound(limits.memory_bytes),
+                table: bound(limits.table_elements),
+                refused: None,
+            },
+        },
+    );
+    store.limiter(|state| &mut state.bounds);
+    store.set_max_component_handles(handles);
+    store.set_hostcall_fuel(if limits.hostcall_bytes == 0 {
+        HOSTCALL_BYTES
+    } else {
+        limits.hostcall_bytes as usize
+    });
+    store.set_epoch_deadline(TICKS);
+    store.epoch_deadline_callback(|mut cx| {
+        let meter = &cx.data_mut().meter;
+        if meter.exhausted() {
+            return Err(wasmtime::Error::new(CpuExhausted { limit_ns: meter.limit_ns }));
+        }
+        Ok(UpdateDeadline::Yield(TICKS))
+    });
+    Ok(store)
+}
+
+impl State {
+    /// What a refused growth was, when one was refused.
+    pub fn refusal(&self) -> Option<&str> {
+        self.bounds.refused.as_deref()
+    }
+}
+
+fn thread_cpu_ns() -> u64 {
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: the clock exists on every Linux, and `time` is ours.
+    unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &mut time) };
+    time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64
+}
+
+impl ResourceLimiter for Bounds {
+    fn memory_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> Result<bool> {
+        let allowed = desired <= self.memory && maximum.is_none_or(|max| desired <= max);
+        if desired > self.memory {
+            self.refused = Some(format!(
+                "asked for {desired} bytes of memory, its limit is {} (it has {current})",
+                self.memory
+            ));
+        }
+        Ok(allowed)
+    }
+    fn table_growing(&mut self, _: usize, desired: usize, maximum: Option<usize>) -> Result<bool> {
+        let allowed = desired <= self.table && maximum.is_none_or(|max| desired <= max);
+        if desired > self.table {
+            self.refused =
+                Some(format!("asked for {desired} table elements, its limit is {}", self.table));
+        }
+        Ok(allowed)
+    }
+}
+
+fn wasi_context(grants: &WasiGrants, host: &LoopBound<*mut Host>) -> Result<WasiCtx> {
+    let mut wasi = WasiCtxBuilder::new();
+    if !grants.args.is_empty() {
+        wasi.args(&grants.args);
+    }
+    for pair in &grants.env {
+        wasi.env(&pair.name, &pair.value);
+    }
+    for folder in &grants.folders {
+        let perms = if folder.read_only { FsPerms::ReadOnly } else { FsPerms::ReadWrite };
+        wasi.preopened_dir(&folder.host, &folder.guest, perms)
+            .with_context(|| format!("--dir: cannot open {}", folder.host))?;
+    }
+    match grants.stdio {
+        Stdio::Inherit => {
+            wasi.inherit_stdio();
+        }
+        Stdio::Log => {
+            wasi.stdout(stdio::LogStream::new(host)).stderr(stdio::LogStream::new(host));
+        }
+        _ => {}
+    }
+    Ok(wasi.build())
+}
+
+/// Drops a resource of the door when the guest drops its handle.
+pub fn drop_resource(state: &State, rep: u32) {
+    // SAFETY: the host outlives the store (new_store).
+    unsafe { ffi::host_drop_resource(*state.host.get(), rep) }
+}

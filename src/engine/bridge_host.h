@@ -1,0 +1,86 @@
+#pragma once
+
+// What Rust calls in C++: the declarations behind `extern "C++"` in engine/src/bridge.rs. Kept light,
+// because cargo compiles it too: nothing of the door or of Asio is included here.
+
+#include <cstdint>
+
+#include "io/wake.h"
+#include "rust/cxx.h"
+
+namespace weft {
+class Call;
+}
+
+namespace weft::bridge {
+
+struct CallWaker;
+
+// One instance's side of the door. The engine face's Instance implements it.
+class Host {
+ public:
+  virtual ~Host() = default;
+  virtual Call* begin(std::uint32_t function, rust::Slice<const std::uint8_t> arguments) = 0;
+  virtual void drop_resource(std::uint32_t slot) = 0;
+  virtual void log(rust::Slice<const std::uint8_t> text) = 0;
+};
+
+// One HTTP request and its response, as the guest's side of it sees them. Lives until the task or
+// worker that holds it is told to detach. Headers are flat: name and value in turn, each after its
+// length as four bytes, little endian.
+class Exchange {
+ public:
+  using Bytes = rust::Slice<const std::uint8_t>;
+
+  virtual ~Exchange() = default;
+  virtual Bytes method() const = 0;
+  virtual Bytes target() const = 0;
+  virtual Bytes authority() const = 0;
+  virtual Bytes headers() const = 0;
+  virtual bool has_body() const = 0;
+  virtual std::int64_t read(rust::Slice<std::uint8_t> room) = 0;
+  virtual void wait_body(rust::Box<CallWaker> waker) = 0;
+  virtual void head(std::uint16_t status, Bytes headers, std::int64_t length) = 0;
+  virtual bool write(Bytes data) = 0;
+  virtual bool has_room() const = 0;
+  virtual void wait_room(rust::Box<CallWaker> waker) = 0;
+  virtual void finish(Bytes trailers) = 0;
+  virtual void abort() = 0;
+};
+
+// Takes the reply of an export call: called once at most.
+class ReplySink {
+ public:
+  virtual ~ReplySink() = default;
+  virtual void reply(rust::Slice<const std::uint8_t> bytes) = 0;
+};
+
+void wake_task(const WakeTarget& target, std::uint32_t slot, std::uint32_t generation);
+
+Call* call_begin(Host* host, std::uint32_t function, rust::Slice<const std::uint8_t> arguments);
+std::uint8_t call_state(const Call* call);
+rust::Slice<const std::uint8_t> call_reply(const Call* call);
+rust::String call_error(const Call* call);
+void call_wait(Call* call, rust::Box<CallWaker> waker);
+void call_release(Call* call);
+void host_drop_resource(Host* host, std::uint32_t slot);
+void host_log(Host* host, rust::Slice<const std::uint8_t> text);
+
+rust::Slice<const std::uint8_t> exchange_method(const Exchange* exchange);
+rust::Slice<const std::uint8_t> exchange_target(const Exchange* exchange);
+rust::Slice<const std::uint8_t> exchange_authority(const Exchange* exchange);
+rust::Slice<const std::uint8_t> exchange_headers(const Exchange* exchange);
+bool exchange_has_body(const Exchange* exchange);
+std::int64_t exchange_read(Exchange* exchange, rust::Slice<std::uint8_t> room);
+void exchange_wait_body(Exchange* exchange, rust::Box<CallWaker> waker);
+void exchange_head(Exchange* exchange, std::uint16_t status, rust::Slice<const std::uint8_t> headers,
+                   std::int64_t length);
+bool exchange_write(Exchange* exchange, rust::Slice<const std::uint8_t> data);
+bool exchange_has_room(const Exchange* exchange);
+void exchange_wait_room(Exchange* exchange, rust::Box<CallWaker> waker);
+void exchange_finish(Exchange* exchange, rust::Slice<const std::uint8_t> trailers);
+void exchange_abort(Exchange* exchange);
+
+void sink_reply(ReplySink* sink, rust::Slice<const std::uint8_t> reply);
+
+}  // namespace weft::bridge

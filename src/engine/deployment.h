@@ -1,0 +1,44 @@
+#pragma once
+
+#include <string>
+
+#include "base/id.h"
+#include "door/links.h"
+#include "engine/engine_loop.h"
+#include "engine/runtime.h"
+
+namespace weft {
+
+// A component ready to run on one loop: its program, what serves its imports there, its limits.
+//
+// Owned by whoever deploys it; outlives every run of it. Used on its loop only.
+struct Deployment {
+  Deployment(EngineLoop& engine_loop, const LinkedProgram& linked, std::size_t functions)
+      : engine(engine_loop), program(linked), links(functions) {}
+
+  EngineLoop& engine;
+  const LinkedProgram& program;
+  std::string app;
+  std::string component;
+  Limits limits;
+  Links links;
+  IdGenerator request_ids;
+};
+
+// How a run of a guest ended.
+struct RunOutcome {
+  enum class Ending : std::uint8_t {
+    kDone,
+    kExited,   // A command left with exit_code.
+    kTrapped,  // `message` is the report: component, function, frames.
+    kLimited,  // A limit of its own ended it; `message` names it.
+    kFailed,   // It could not be started, or the bridge failed; `message` says why.
+  };
+  Ending ending = Ending::kDone;
+  int exit_code = 0;
+  std::string message;
+
+  bool well() const { return ending == Ending::kDone || ending == Ending::kExited; }
+};
+
+}  // namespace weft

@@ -1,0 +1,50 @@
+#include "engine/engine_loop.h"
+
+#include "base/check.h"
+#include "engine/runtime.h"
+#include "engine/runtime_impl.h"
+
+namespace weft {
+
+struct EngineLoop::ThreadGuard {
+  rust::Box<bridge::ThreadGuard> guard;
+};
+
+EngineLoop::EngineLoop(Runtime& runtime, Loop& loop) : runtime_(runtime), loop_(loop) {
+  guard_ = std::make_unique<ThreadGuard>(runtime.impl().engines->enter_thread());
+  wakes_ = WakeTarget::make(loop, [this](std::uint32_t index, std::uint32_t generation) {
+    if (index >= entries_.size()) return;
+    Entry entry = entries_[index];
+    if (entry.pollable != nullptr && entry.generation == generation) entry.pollable->poll();
+  });
+}
+
+EngineLoop::~EngineLoop() {
+  CHECK(live_ == 0);
+  wakes_->close();
+}
+
+EngineLoop::Slot EngineLoop::add(Pollable& pollable) {
+  std::uint32_t index;
+  if (free_.empty()) {
+    index = static_cast<std::uint32_t>(entries_.size());
+    entries_.emplace_back();
+  } else {
+    index = free_.back();
+    free_.pop_back();
+  }
+  Entry& entry = entries_[index];
+  entry.pollable = &pollable;
+  entry.generation++;
+  live_++;
+  return {index, entry.generation};
+}
+
+void EngineLoop::remove(Slot slot) {
+  CHECK(entries_[slot.index].generation == slot.generation);
+  entries_[slot.index].pollable = nullptr;
+  free_.push_back(slot.index);
+  live_--;
+}
+
+}  // namespace weft

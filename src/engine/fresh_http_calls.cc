@@ -1,0 +1,146 @@
+#include "engine/fresh_http_calls.h"
+
+#include "base/log.h"
+#include "engine/guest_exchange.h"
+#include "engine/instance.h"
+#include "io/timer.h"
+
+namespace weft {
+
+// One request in one fresh instance. Goes back to the free list when its guest has ended.
+class FreshHttpCalls::Running final : public Pollable, public GuestExchange::Owner {
+ public:
+  explicit Running(FreshHttpCalls& calls)
+      : calls_(calls),
+        exchange_(*this),
+        limit_(calls.deployment_.engine.loop(), [this] { out_of_time(); }) {}
+  ~Running() override { stop(); }
+
+  void start(HttpExchange::Ptr exchange) {
+    Deployment& deployment = calls_.deployment_;
+    EngineLoop& engine = deployment.engine;
+    instance_.emplace(deployment);
+    instance_->context().request_id = exchange->id;
+    if (deployment.limits.time.count() > 0) {
+      Deadline deadline = Deadline::at(engine.loop().now() + deployment.limits.time);
+      instance_->deadline = deadline;
+      limit_.arm(deadline);
+    }
+    exchange_.open(std::move(exchange));
+    slot_ = engine.add(*this);
+    task_.emplace(bridge::start_http(*deployment.program.impl().linked, &*instance_, &exchange_,
+                                     wake_key(engine, slot_)));
+    poll();
+  }
+
+  void poll() override {
+    bool ended;
+    {
+      WakeTarget::Poll polling(*calls_.deployment_.engine.wakes(), slot_.index, slot_.generation);
+      ended = (*task_)->poll();
+    }
+    if (exchange_.finished()) exchange_.close();
+    if (ended) end();
+  }
+
+  void on_head() override {
+    // The limit is on the time to the head; what the guest does after its response is bounded anew.
+    if (limit_.armed()) limit_.disarm();
+  }
+  void on_gone() override { retire(); }
+
+ private:
+  void end() {
+    if (!exchange_.is_open()) return retire();
+    RunOutcome outcome = from_bridge((*task_)->outcome());
+    if (!outcome.well()) {
+      log::error(calls_.deployment_.component, outcome.message,
+                 {{"app", calls_.deployment_.app},
+                  {"request", id_text(instance_->context().request_id)}});
+    }
+    bool limited = outcome.ending == RunOutcome::Ending::kLimited;
+    exchange_.fail(limited ? 503 : 500, limited ? "Service Unavailable" : "Internal Server Error");
+    exchange_.close();
+    retire();
+  }
+
+  void out_of_time() {
+    log::warn(calls_.deployment_.component, "out of time before a response",
+              {{"app", calls_.deployment_.app},
+               {"request", id_text(instance_->context().request_id)},
+               {"limit_ms", calls_.deployment_.limits.time.count()}});
+    exchange_.fail(504, "Gateway Timeout");
+    exchange_.close();
+    retire();
+  }
+
+  // The store is dropped as the turn ends, after what was written has left.
+  void retire() {
+    limit_.disarm();
+    exchange_.close();
+    calls_.deployment_.engine.remove(slot_);
+    calls_.deployment_.engine.loop().defer([this] { calls_.recycle(*this); });
+    slot_ = {};
+  }
+
+  friend class FreshHttpCalls;
+  void stop() {
+    if (task_ && slot_.generation != 0) calls_.deployment_.engine.remove(slot_);
+    slot_ = {};
+    task_.reset();
+    exchange_.close();
+    instance_.reset();
+  }
+
+  FreshHttpCalls& calls_;
+  std::optional<Instance> instance_;
+  GuestExchange exchange_;
+  std::optional<rust::Box<bridge::Task>> task_;
+  EngineLoop::Slot slot_;
+  Timer limit_;
+  std::list<std::unique_ptr<Running>>::iterator place_;
+};
+
+FreshHttpCalls::FreshHttpCalls(Deployment& deployment) : deployment_(deployment) {}
+FreshHttpCalls::~FreshHttpCalls() = default;
+
+void FreshHttpCalls::start(HttpExchange::Ptr exchange) {
+  exchange->id = deployment_.request_ids.next();
+  if (running_.size() >= deployment_.limits.instances_max) {
+    refuse_busy(std::move(exchange));
+    return;
+  }
+  if (free_.empty()) {
+    running_.push_front(std::make_unique<Running>(*this));
+  } else {
+    running_.splice(running_.begin(), free_, free_.begin());
+  }
+  Running& running = *running_.front();
+  running.place_ = running_.begin();
+  running.start(std::move(exchange));
+}
+
+void FreshHttpCalls::recycle(Running& running) {
+  running.stop();
+  if (free_.size() < kFreeMax) {
+    free_.splice(free_.begin(), running_, running.place_);
+  } else {
+    running_.erase(running.place_);
+  }
+}
+
+void refuse_busy(HttpExchange::Ptr exchange) {
+  static constexpr std::string_view kBody = "Service Unavailable\n";
+  static constexpr Header kRetry{"retry-after", "1"};
+  if (exchange->begin_response(503, {&kRetry, 1}, kBody.size())) {
+    exchange->write(as_bytes(kBody));
+    exchange->finish();
+  }
+}
+
+std::unique_ptr<HttpCalls> HttpCalls::make(Deployment& deployment, ProgramKind kind) {
+  if (kind == ProgramKind::kHttp03) return make_reused_http_calls(deployment);
+  return std::make_unique<FreshHttpCalls>(deployment);
+}
+
+}  // namespace weft

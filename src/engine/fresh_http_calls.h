@@ -1,0 +1,36 @@
+#pragma once
+
+// For src/engine's own sources.
+
+#include <list>
+#include <memory>
+
+#include "engine/http_calls.h"
+
+namespace weft {
+
+// A fresh instance for every request: what 0.2 programs get.
+class FreshHttpCalls final : public HttpCalls {
+ public:
+  // Idle call objects kept for use again.
+  static constexpr std::size_t kFreeMax = 256;
+
+  explicit FreshHttpCalls(Deployment& deployment);
+  ~FreshHttpCalls() override;
+
+  void start(HttpExchange::Ptr exchange) override;
+  std::size_t in_flight() const override { return running_.size(); }
+
+ private:
+  class Running;
+  void recycle(Running& running);
+
+  Deployment& deployment_;
+  std::list<std::unique_ptr<Running>> running_;
+  std::list<std::unique_ptr<Running>> free_;
+};
+
+std::unique_ptr<HttpCalls> make_reused_http_calls(Deployment& deployment);
+void refuse_busy(HttpExchange::Ptr exchange);
+
+}  // namespace weft

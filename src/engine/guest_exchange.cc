@@ -1,0 +1,162 @@
+#include "engine/guest_exchange.h"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <bit>
+#include <vector>
+
+#include "base/id.h"
+#include "base/log.h"
+
+namespace weft {
+
+namespace {
+
+constexpr std::string_view kErrorType = "text/plain; charset=utf-8";
+
+void put_part(Buffer& out, std::string_view part) {
+  static_assert(std::endian::native == std::endian::little);
+  auto length = static_cast<std::uint32_t>(part.size());
+  std::memcpy(out.reserve(sizeof length), &length, sizeof length);
+  out.advance(sizeof length);
+  out.append(part);
+}
+
+// The headers of a flat list, borrowed from it. The list comes from our own bridge.
+std::vector<Header>& read_flat(rust::Slice<const std::uint8_t> flat) {
+  thread_local std::vector<Header> headers;
+  headers.clear();
+  const char* at = reinterpret_cast<const char*>(flat.data());
+  const char* end = at + flat.size();
+  auto part = [&] {
+    std::uint32_t length = 0;
+    std::memcpy(&length, at, sizeof length);
+    std::string_view text(at + sizeof length, length);
+    at += sizeof length + length;
+    return text;
+  };
+  while (at < end) {
+    std::string_view name = part();
+    headers.push_back({name, part()});
+  }
+  return headers;
+}
+
+rust::Slice<const std::uint8_t> slice(std::string_view text) {
+  return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
+}
+
+}  // namespace
+
+void GuestExchange::open(HttpExchange::Ptr exchange) {
+  exchange_ = std::move(exchange);
+  exchange_->listen(this);
+  begun_ = finished_ = false;
+  headers_.clear();
+  for (const Header& header : exchange_->request().headers) {
+    put_part(headers_, header.name);
+    put_part(headers_, header.value);
+  }
+}
+
+void GuestExchange::fail(int status, std::string_view reason) {
+  if (exchange_ == nullptr || finished_) return;
+  if (begun_) {
+    exchange_->abort();
+  } else {
+    std::string body = fmt::format("{}\nrequest {}\n", reason, id_text(exchange_->id));
+    std::array<Header, 2> headers{{{"content-type", kErrorType}, {"retry-after", "1"}}};
+    std::size_t count = status == 503 ? 2 : 1;
+    if (exchange_->begin_response(status, std::span(headers).first(count), body.size())) {
+      exchange_->write(as_bytes(body));
+      exchange_->finish();
+    }
+  }
+  finished_ = true;
+}
+
+void GuestExchange::close() {
+  if (exchange_ != nullptr) {
+    exchange_->listen(nullptr);
+    exchange_.reset();
+  }
+  body_waker_.reset();
+  room_waker_.reset();
+}
+
+GuestExchange::Bytes GuestExchange::method() const { return slice(exchange_->request().method); }
+GuestExchange::Bytes GuestExchange::target() const { return slice(exchange_->request().path); }
+GuestExchange::Bytes GuestExchange::authority() const {
+  return slice(exchange_->request().authority);
+}
+bool GuestExchange::has_body() const { return exchange_->request().has_body(); }
+
+std::int64_t GuestExchange::read(rust::Slice<std::uint8_t> room) {
+  if (exchange_ == nullptr) return -2;
+  std::size_t count = exchange_->read_body({room.data(), room.size()});
+  if (count > 0) return static_cast<std::int64_t>(count);
+  switch (exchange_->body_state()) {
+    case BodyState::kMore: return -1;
+    case BodyState::kEnd: return 0;
+    case BodyState::kFailed: return -2;
+  }
+  return -2;
+}
+
+void GuestExchange::wait_body(rust::Box<bridge::CallWaker> waker) {
+  body_waker_.emplace(std::move(waker));
+}
+
+void GuestExchange::head(std::uint16_t status, Bytes headers, std::int64_t length) {
+  if (exchange_ == nullptr || begun_) return;
+  std::optional<std::uint64_t> content_length;
+  if (length >= 0) content_length = static_cast<std::uint64_t>(length);
+  Result<void> begun = exchange_->begin_response(status, read_flat(headers), content_length);
+  if (!begun) {
+    log::warn("http", "a guest's response head cannot go on the wire",
+              {{"request", id_text(exchange_->id)}, {"reason", begun.error().message()}});
+    fail(500, "Internal Server Error");
+    return;
+  }
+  begun_ = true;
+  owner_.on_head();
+}
+
+bool GuestExchange::write(Bytes data) {
+  if (exchange_ == nullptr || finished_) return true;
+  return exchange_->write({data.data(), data.size()});
+}
+
+bool GuestExchange::has_room() const {
+  return exchange_ == nullptr || finished_ || exchange_->writable() > 0;
+}
+
+void GuestExchange::wait_room(rust::Box<bridge::CallWaker> waker) {
+  room_waker_.emplace(std::move(waker));
+}
+
+void GuestExchange::finish(Bytes trailers) {
+  if (exchange_ == nullptr || finished_) return;
+  if (trailers.empty()) {
+    exchange_->finish();
+  } else {
+    exchange_->finish_with_trailers(read_flat(trailers));
+  }
+  finished_ = true;
+}
+
+void GuestExchange::abort() {
+  if (exchange_ == nullptr || finished_) return;
+  fail(502, "Bad Gateway");
+}
+
+void GuestExchange::on_body_ready() {
+  if (auto waker = std::exchange(body_waker_, std::nullopt)) (*waker)->wake();
+}
+void GuestExchange::on_writable() {
+  if (auto waker = std::exchange(room_waker_, std::nullopt)) (*waker)->wake();
+}
+void GuestExchange::on_gone() { owner_.on_gone(); }
+
+}  // namespace weft

@@ -1,0 +1,72 @@
+#pragma once
+
+// For src/engine's own sources.
+
+#include <optional>
+
+#include "base/buffer.h"
+#include "engine/bridge_host.h"
+#include "engine/runtime_impl.h"
+#include "io/http/exchange.h"
+
+namespace weft {
+
+// One HTTP exchange as a guest serves it: the wire's exchange on one side, the bridge's on the other.
+//
+// Owned by the call. Everything that the guest still does once the exchange is finished or gone
+// goes nowhere.
+class GuestExchange final : public bridge::Exchange, public ExchangeEvents {
+ public:
+  class Owner {
+   public:
+    virtual ~Owner() = default;
+    // The response's head went out.
+    virtual void on_head() = 0;
+    // The client went away. Never called from inside a poll of the guest.
+    virtual void on_gone() = 0;
+  };
+
+  explicit GuestExchange(Owner& owner) : owner_(owner) {}
+  ~GuestExchange() override { close(); }
+
+  void open(HttpExchange::Ptr exchange);
+  // Answers with an error of ours, when no response was begun; breaks it off otherwise.
+  void fail(int status, std::string_view reason);
+  // Lets go of the exchange: one that is not finished is answered or broken off by the wire.
+  void close();
+
+  bool is_open() const { return exchange_ != nullptr; }
+  bool begun() const { return begun_; }
+  bool finished() const { return finished_; }
+
+  // The guest's side.
+  Bytes method() const override;
+  Bytes target() const override;
+  Bytes authority() const override;
+  Bytes headers() const override { return {headers_.data(), headers_.size()}; }
+  bool has_body() const override;
+  std::int64_t read(rust::Slice<std::uint8_t> room) override;
+  void wait_body(rust::Box<bridge::CallWaker> waker) override;
+  void head(std::uint16_t status, Bytes headers, std::int64_t length) override;
+  bool write(Bytes data) override;
+  bool has_room() const override;
+  void wait_room(rust::Box<bridge::CallWaker> waker) override;
+  void finish(Bytes trailers) override;
+  void abort() override;
+
+  // The wire's side.
+  void on_body_ready() override;
+  void on_writable() override;
+  void on_gone() override;
+
+ private:
+  Owner& owner_;
+  HttpExchange::Ptr exchange_;
+  Buffer headers_;
+  std::optional<rust::Box<bridge::CallWaker>> body_waker_;
+  std::optional<rust::Box<bridge::CallWaker>> room_waker_;
+  bool begun_ = false;
+  bool finished_ = false;
+};
+
+}  // namespace weft

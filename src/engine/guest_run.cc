@@ -1,0 +1,103 @@
+#include "engine/guest_run.h"
+
+#include <fmt/format.h>
+
+#include "base/buffer.h"
+#include "engine/instance.h"
+#include "io/timer.h"
+
+namespace weft {
+
+namespace {
+
+class Run final : public GuestRun, public Pollable, public bridge::ReplySink {
+ public:
+  Run(Deployment& deployment, Done done)
+      : deployment_(deployment),
+        instance_(deployment),
+        done_(std::move(done)),
+        limit_(deployment.engine.loop(), [this] { out_of_time(); }),
+        slot_(deployment.engine.add(*this)) {
+    instance_.context().request_id = deployment.request_ids.next();
+    if (deployment.limits.time.count() > 0) {
+      Deadline deadline = Deadline::after(deployment.limits.time);
+      instance_.deadline = deadline;
+      limit_.arm(deadline);
+    }
+  }
+  ~Run() override {
+    task_.reset();
+    deployment_.engine.remove(slot_);
+  }
+
+  void command() {
+    task_.emplace(bridge::start_command(linked(), &instance_, key()));
+    begin();
+  }
+  void call(std::uint32_t function, BytesView arguments) {
+    task_.emplace(bridge::start_export(linked(), &instance_, function,
+                                       {arguments.data(), arguments.size()}, this, key()));
+    begin();
+  }
+
+  void poll() override {
+    if (!task_) return;
+    bool ended;
+    {
+      WakeTarget::Poll polling(*deployment_.engine.wakes(), slot_.index, slot_.generation);
+      ended = (*task_)->poll();
+    }
+    if (!ended) return;
+    RunOutcome outcome = from_bridge((*task_)->outcome());
+    finish(std::move(outcome));
+  }
+
+  void reply(rust::Slice<const std::uint8_t> bytes) override {
+    reply_.append(BytesView{bytes.data(), bytes.size()});
+  }
+
+ private:
+  const bridge::Linked& linked() const { return *deployment_.program.impl().linked; }
+  bridge::WakeKey key() { return wake_key(deployment_.engine, slot_); }
+  // The first poll is the loop's, so that `done` never runs inside the start.
+  void begin() { deployment_.engine.wakes()->wake(slot_.index, slot_.generation); }
+
+  void finish(RunOutcome outcome) {
+    limit_.disarm();
+    task_.reset();
+    Done done = std::move(done_);
+    Buffer reply = std::move(reply_);
+    done(std::move(outcome), reply.view());
+  }
+
+  void out_of_time() {
+    finish({RunOutcome::Ending::kLimited, 1,
+            fmt::format("component {}: ran longer than its time limit of {} ms",
+                        deployment_.component, deployment_.limits.time.count())});
+  }
+
+  Deployment& deployment_;
+  Instance instance_;
+  Done done_;
+  Buffer reply_;
+  Timer limit_;
+  EngineLoop::Slot slot_;
+  std::optional<rust::Box<bridge::Task>> task_;
+};
+
+}  // namespace
+
+std::unique_ptr<GuestRun> GuestRun::command(Deployment& deployment, Done done) {
+  auto run = std::make_unique<Run>(deployment, std::move(done));
+  run->command();
+  return run;
+}
+
+std::unique_ptr<GuestRun> GuestRun::call(Deployment& deployment, std::uint32_t function,
+                                         BytesView arguments, Done done) {
+  auto run = std::make_unique<Run>(deployment, std::move(done));
+  run->call(function, arguments);
+  return run;
+}
+
+}  // namespace weft

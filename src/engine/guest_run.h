@@ -1,0 +1,26 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+
+#include "base/bytes.h"
+#include "engine/deployment.h"
+
+namespace weft {
+
+// One run of a guest that is not an HTTP request: a command, or a call of an export. In a fresh
+// instance on the deployment's loop; dropping it stops the guest at once.
+class GuestRun {
+ public:
+  // Called once, on the loop, never from inside the start. The run may be dropped in it.
+  using Done = std::move_only_function<void(RunOutcome outcome, BytesView reply)>;
+
+  static std::unique_ptr<GuestRun> command(Deployment& deployment, Done done);
+  // `function` is the export's number in ProgramInfo; `arguments` are its parameters, encoded.
+  static std::unique_ptr<GuestRun> call(Deployment& deployment, std::uint32_t function,
+                                        BytesView arguments, Done done);
+
+  virtual ~GuestRun() = default;
+};
+
+}  // namespace weft

@@ -1,0 +1,26 @@
+#include "engine/instance.h"
+
+#include "base/log.h"
+
+namespace weft {
+
+void Instance::log(rust::Slice<const std::uint8_t> text) {
+  log::info(deployment_.component, as_text({text.data(), text.size()}),
+            {{"app", deployment_.app}});
+}
+
+RunOutcome from_bridge(const bridge::Outcome& outcome) {
+  RunOutcome out;
+  switch (outcome.ending) {
+    case bridge::Ending::Done: out.ending = RunOutcome::Ending::kDone; break;
+    case bridge::Ending::Exited: out.ending = RunOutcome::Ending::kExited; break;
+    case bridge::Ending::Trapped: out.ending = RunOutcome::Ending::kTrapped; break;
+    case bridge::Ending::Limited: out.ending = RunOutcome::Ending::kLimited; break;
+    default: out.ending = RunOutcome::Ending::kFailed; break;
+  }
+  out.exit_code = outcome.exit_code;
+  out.message = to_string(outcome.message);
+  return out;
+}
+
+}  // namespace weft

@@ -1,0 +1,44 @@
+#pragma once
+
+// For src/engine's own sources.
+
+#include "door/context.h"
+#include "engine/bridge_host.h"
+#include "engine/deployment.h"
+#include "engine/runtime_impl.h"
+
+namespace weft {
+
+// The C++ side of one component instance: its context and its way to the deployment's links.
+//
+// Owned by the run, which drops the Rust side first.
+class Instance final : public bridge::Host {
+ public:
+  explicit Instance(Deployment& deployment)
+      : deployment_(deployment),
+        context_(deployment.engine.loop(), deployment.app, deployment.component) {
+    context_.resources().set_limit(deployment.limits.handles_max);
+  }
+
+  Context& context() { return context_; }
+  Deadline deadline = Deadline::never();  // Of the calls it makes.
+
+  Call* begin(std::uint32_t function, rust::Slice<const std::uint8_t> arguments) override {
+    return deployment_.engine.calls().start(deployment_.links.at(function), context_,
+                                            {arguments.data(), arguments.size()}, deadline);
+  }
+  void drop_resource(std::uint32_t slot) override { context_.resources().drop(slot); }
+  void log(rust::Slice<const std::uint8_t> text) override;
+
+ private:
+  Deployment& deployment_;
+  Context context_;
+};
+
+RunOutcome from_bridge(const bridge::Outcome& outcome);
+
+inline bridge::WakeKey wake_key(EngineLoop& engine, EngineLoop::Slot slot) {
+  return {engine.wakes(), slot.index, slot.generation};
+}
+
+}  // namespace weft

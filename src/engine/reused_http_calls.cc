@@ -1,0 +1,232 @@
+#include <algorithm>
+#include <list>
+#include <random>
+#include <vector>
+
+#include "base/log.h"
+#include "engine/fresh_http_calls.h"
+#include "engine/guest_exchange.h"
+#include "engine/instance.h"
+#include "io/timer.h"
+
+namespace weft {
+
+namespace {
+
+class ReusedHttpCalls;
+
+// One reused instance and the requests in it. It takes requests while it has room, is retired after
+// its share of them, and ends when it is retired and empty, when it is idle too long, or when its
+// guest fails: then the other requests in it fail too.
+class Worker final : public Pollable {
+ public:
+  explicit Worker(ReusedHttpCalls& calls);
+  ~Worker() override;
+
+  bool has_room() const { return !over_ && served_ < served_max_ && worker_->has_room(); }
+  std::size_t in_flight() const { return requests_.size(); }
+  void start(HttpExchange::Ptr exchange);
+  void poll() override;
+
+ private:
+  struct Request final : public GuestExchange::Owner {
+    explicit Request(Worker& in_worker)
+        : worker(in_worker),
+          exchange(*this),
+          limit(in_worker.loop(), [this] { worker.out_of_time(*this); }) {}
+    void on_head() override { limit.disarm(); }
+    void on_gone() override { worker.leave(*this); }
+
+    Worker& worker;
+    GuestExchange exchange;
+    Timer limit;
+    std::uint64_t call = 0;
+    std::uint64_t id = 0;
+  };
+
+  Loop& loop();
+  void sweep();
+  void leave(Request& request);
+  void out_of_time(Request& request);
+  void end();
+  void retire();
+
+  ReusedHttpCalls& calls_;
+  Instance instance_;
+  EngineLoop::Slot slot_;
+  rust::Box<bridge::Worker> worker_;
+  std::list<Request> requests_;
+  Timer idle_;
+  std::uint32_t served_ = 0;
+  std::uint32_t served_max_;
+  bool retired_ = false;
+  bool over_ = false;
+};
+
+class ReusedHttpCalls final : public HttpCalls {
+ public:
+  explicit ReusedHttpCalls(Deployment& deployment) : deployment_(deployment) {}
+
+  void start(HttpExchange::Ptr exchange) override {
+    exchange->id = deployment_.request_ids.next();
+    Worker* worker = find();
+    if (worker == nullptr) return refuse_busy(std::move(exchange));
+    worker->start(std::move(exchange));
+  }
+
+  std::size_t in_flight() const override {
+    std::size_t count = 0;
+    for (const auto& worker : workers_) count += worker->in_flight();
+    return count;
+  }
+
+  Deployment& deployment() { return deployment_; }
+  std::minstd_rand& random() { return random_; }
+
+  // As the turn ends: not from inside the worker's own poll.
+  void drop(Worker& worker) {
+    deployment_.engine.loop().defer([this, gone = &worker] {
+      std::erase_if(workers_, [gone](const auto& each) { return each.get() == gone; });
+    });
+  }
+
+ private:
+  // The one used last that has room, so that the others become idle and go.
+  Worker* find() {
+    for (std::size_t i = workers_.size(); i-- > 0;) {
+      if (!workers_[i]->has_room()) continue;
+      std::rotate(workers_.begin() + static_cast<std::ptrdiff_t>(i),
+                  workers_.begin() + static_cast<std::ptrdiff_t>(i) + 1, workers_.end());
+      return workers_.back().get();
+    }
+    if (workers_.size() >= deployment_.limits.instances_max) return nullptr;
+    workers_.push_back(std::make_unique<Worker>(*this));
+    return workers_.back().get();
+  }
+
+  Deployment& deployment_;
+  std::minstd_rand random_{std::random_device{}()};
+  std::vector<std::unique_ptr<Worker>> workers_;
+};
+
+// Between half and all of the allowed calls: a guest that leaks state between requests is not
+// always seen with the same ones together.
+std::uint32_t randomised(ReusedHttpCalls& calls) {
+  std::uint32_t max = std::max(1U, calls.deployment().limits.reuse_calls_max);
+  return std::uniform_int_distribution<std::uint32_t>(std::max(1U, max / 2), max)(calls.random());
+}
+
+Worker::Worker(ReusedHttpCalls& calls)
+    : calls_(calls),
+      instance_(calls.deployment()),
+      slot_(calls.deployment().engine.add(*this)),
+      worker_(bridge::worker_new(*calls.deployment().program.impl().linked, &instance_,
+                                 wake_key(calls.deployment().engine, slot_))),
+      idle_(calls.deployment().engine.loop(), [this] { retire(); }),
+      served_max_(randomised(calls)) {}
+
+Worker::~Worker() {
+  for (Request& request : requests_) request.exchange.close();
+  calls_.deployment().engine.remove(slot_);
+}
+
+Loop& Worker::loop() { return calls_.deployment().engine.loop(); }
+
+void Worker::start(HttpExchange::Ptr exchange) {
+  idle_.disarm();
+  served_++;
+  Request& request = requests_.emplace_back(*this);
+  request.id = exchange->id;
+  const Limits& limits = calls_.deployment().limits;
+  if (limits.time.count() > 0) request.limit.arm(Deadline::at(loop().now() + limits.time));
+  request.exchange.open(std::move(exchange));
+  request.call = worker_->push(&request.exchange);
+  if (served_ >= served_max_) {
+    retired_ = true;
+    worker_->retire();
+  }
+  poll();
+}
+
+void Worker::poll() {
+  if (over_) return;
+  bool ended;
+  {
+    WakeTarget::Poll polling(*calls_.deployment().engine.wakes(), slot_.index, slot_.generation);
+    ended = worker_->poll();
+  }
+  sweep();
+  if (ended) return end();
+  if (requests_.empty() && !retired_) {
+    idle_.arm(Deadline::at(loop().now() + calls_.deployment().limits.reuse_idle));
+  }
+}
+
+// Lets go of the requests that have their whole response.
+void Worker::sweep() {
+  for (auto at = requests_.begin(); at != requests_.end();) {
+    if (!at->exchange.finished()) {
+      ++at;
+      continue;
+    }
+    worker_->detach(at->call);
+    at->exchange.close();
+    at = requests_.erase(at);
+  }
+}
+
+void Worker::leave(Request& request) {
+  worker_->detach(request.call);
+  request.exchange.close();
+  std::erase_if(requests_, [&](const Request& each) { return &each == &request; });
+  // The guest still works for a client that is gone, and one call cannot be stopped alone: the
+  // instance takes no more, and ends with the calls that are left, or with its limits.
+  retire();
+}
+
+void Worker::out_of_time(Request& request) {
+  log::warn(calls_.deployment().component, "out of time before a response",
+            {{"app", calls_.deployment().app},
+             {"request", id_text(request.id)},
+             {"limit_ms", calls_.deployment().limits.time.count()}});
+  request.exchange.fail(504, "Gateway Timeout");
+  leave(request);
+}
+
+void Worker::retire() {
+  if (over_) return;
+  retired_ = true;
+  if (requests_.empty()) {
+    over_ = true;
+    calls_.drop(*this);
+    return;
+  }
+  worker_->retire();
+}
+
+void Worker::end() {
+  over_ = true;
+  RunOutcome outcome = from_bridge(worker_->outcome());
+  if (!outcome.well()) {
+    log::error(calls_.deployment().component, outcome.message,
+               {{"app", calls_.deployment().app}, {"requests", requests_.size()}});
+  }
+  // Which request's call failed is not known: all in the instance are answered alike.
+  bool limited = outcome.ending == RunOutcome::Ending::kLimited || requests_.size() > 1;
+  for (Request& request : requests_) {
+    request.exchange.fail(limited ? 503 : 500,
+                          limited ? "Service Unavailable" : "Internal Server Error");
+    worker_->detach(request.call);
+    request.exchange.close();
+  }
+  requests_.clear();
+  calls_.drop(*this);
+}
+
+}  // namespace
+
+std::unique_ptr<HttpCalls> make_reused_http_calls(Deployment& deployment) {
+  return std::make_unique<ReusedHttpCalls>(deployment);
+}
+
+}  // namespace weft

@@ -1,0 +1,132 @@
+#include "engine/runtime.h"
+
+#include <fmt/format.h>
+
+#include "engine/runtime_impl.h"
+
+namespace weft {
+
+namespace {
+
+bridge::Limits to_bridge(const Limits& limits) {
+  bridge::Limits out;
+  out.memory_bytes = limits.memory_bytes;
+  out.table_elements = limits.table_elements;
+  out.cpu_ns = static_cast<std::uint64_t>(limits.cpu.count());
+  out.hostcall_bytes = limits.hostcall_bytes;
+  out.handles_max = limits.handles_max;
+  out.reuse_calls_max = limits.reuse_calls_max;
+  out.reuse_calls_at_once = limits.reuse_calls_at_once;
+  out.reuse_idle_ms = static_cast<std::uint32_t>(limits.reuse_idle.count());
+  return out;
+}
+
+bridge::WasiGrants to_bridge(const WasiGrants& grants) {
+  bridge::WasiGrants out;
+  for (const std::string& arg : grants.args) out.args.push_back(arg);
+  for (const auto& [name, value] : grants.env) out.env.push_back({name, value});
+  for (const Folder& folder : grants.folders) {
+    out.folders.push_back({folder.host, folder.guest, folder.access == Folder::Access::kRead});
+  }
+  switch (grants.stdio) {
+    case WasiGrants::Stdio::kClosed: out.stdio = bridge::Stdio::Closed; break;
+    case WasiGrants::Stdio::kInherit: out.stdio = bridge::Stdio::Inherit; break;
+    case WasiGrants::Stdio::kLog: out.stdio = bridge::Stdio::Log; break;
+  }
+  return out;
+}
+
+ProgramKind from_bridge(bridge::ProgramKind kind) {
+  switch (kind) {
+    case bridge::ProgramKind::Command02: return ProgramKind::kCommand02;
+    case bridge::ProgramKind::Command03: return ProgramKind::kCommand03;
+    case bridge::ProgramKind::Http02: return ProgramKind::kHttp02;
+    case bridge::ProgramKind::Http03: return ProgramKind::kHttp03;
+    default: return ProgramKind::kLibrary;
+  }
+}
+
+ProgramInfo from_bridge(const bridge::ProgramInfo& info) {
+  ProgramInfo out;
+  out.kind = from_bridge(info.kind);
+  out.digest = to_string(info.digest);
+  out.cached = info.cached;
+  for (const bridge::ImportedFunction& each : info.functions) {
+    out.functions.push_back({to_string(each.interface), to_string(each.name),
+                             to_string(each.signature), each.is_async, each.plain, each.wasi});
+  }
+  for (const bridge::ExportedFunction& each : info.exports) {
+    out.exports.push_back({to_string(each.interface), to_string(each.name),
+                           to_string(each.signature), each.is_async, each.plain});
+  }
+  return out;
+}
+
+}  // namespace
+
+std::string_view to_string(ProgramKind kind) {
+  switch (kind) {
+    case ProgramKind::kLibrary: return "library";
+    case ProgramKind::kCommand02: return "command (WASI 0.2)";
+    case ProgramKind::kCommand03: return "command (WASI 0.3)";
+    case ProgramKind::kHttp02: return "HTTP (WASI 0.2)";
+    case ProgramKind::kHttp03: return "HTTP (WASI 0.3)";
+  }
+  return "unknown";
+}
+
+LinkedProgram::LinkedProgram(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+LinkedProgram::~LinkedProgram() = default;
+
+Program::Program(std::unique_ptr<Impl> impl, ProgramInfo info)
+    : impl_(std::move(impl)), info_(std::move(info)) {}
+Program::~Program() = default;
+
+Result<std::unique_ptr<LinkedProgram>> Program::link(const std::vector<bool>& serve,
+                                                     std::string_view component,
+                                                     const Limits& limits,
+                                                     const WasiGrants& grants) const {
+  // std::vector<bool> has no array behind it.
+  auto flags = std::make_unique<bool[]>(serve.size());
+  for (std::size_t i = 0; i < serve.size(); ++i) flags[i] = serve[i];
+  try {
+    return std::make_unique<LinkedProgram>(std::make_unique<LinkedProgram::Impl>(
+        bridge::program_link(*impl_->program, {flags.get(), serve.size()},
+                             {component.data(), component.size()}, to_bridge(limits),
+                             to_bridge(grants))));
+  } catch (const rust::Error& error) {
+    return failure(Errc::kUnsupported, error.what());
+  }
+}
+
+Runtime::Runtime(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Runtime::~Runtime() = default;
+
+Result<std::unique_ptr<Runtime>> Runtime::create(const RuntimeOptions& options) {
+  bridge::RuntimeOptions out;
+  out.instances_max = options.instances_max;
+  out.memory_max_bytes = options.memory_slot_bytes;
+  out.tick_ms = static_cast<std::uint32_t>(options.tick.count());
+  out.cache_dir = options.cache_folder;
+  try {
+    return std::make_unique<Runtime>(std::make_unique<Impl>(bridge::runtime_new(out)));
+  } catch (const rust::Error& error) {
+    return failure(Errc::kInternal, fmt::format("the engine does not start: {}", error.what()));
+  }
+}
+
+Result<std::unique_ptr<Program>> Runtime::load(const std::string& path,
+                                               std::uint64_t memory_bytes) {
+  try {
+    auto program = bridge::program_load(*impl_->engines, path, memory_bytes);
+    ProgramInfo info = from_bridge(program->info());
+    return std::make_unique<Program>(std::make_unique<Program::Impl>(std::move(program)),
+                                     std::move(info));
+  } catch (const rust::Error& error) {
+    return failure(Errc::kInvalid, fmt::format("{}: {}", path, error.what()));
+  }
+}
+
+std::string Runtime::fallback_note() const { return to_string(impl_->engines->fallback_note()); }
+
+}  // namespace weft

@@ -1,0 +1,132 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/error.h"
+
+namespace weft {
+
+// What one component may spend. The numbers are bounds; 0 stands for none where it says so.
+struct Limits {
+  std::uint64_t memory_bytes = std::uint64_t{256} << 20;
+  std::uint64_t table_elements = 100'000;
+  std::chrono::nanoseconds cpu{0};  // Processor time of an instance; 0: none.
+  std::chrono::milliseconds time{30'000};  // To the response head, or of a whole run; 0: none.
+  std::uint64_t hostcall_bytes = std::uint64_t{128} << 20;
+  std::uint32_t handles_max = 16'384;
+  std::uint32_t instances_max = 256;  // At once, on one loop.
+  // Reused instances (0.3): calls in one instance's life, calls at once, how long it is kept idle.
+  std::uint32_t reuse_calls_max = 128;
+  std::uint32_t reuse_calls_at_once = 16;
+  std::chrono::milliseconds reuse_idle{1'000};
+};
+
+struct Folder {
+  std::string host;
+  std::string guest;
+  enum class Access : std::uint8_t { kRead, kReadWrite } access = Access::kReadWrite;
+};
+
+// What WASI's own interfaces give an instance. Nothing is granted by default.
+struct WasiGrants {
+  enum class Stdio : std::uint8_t { kClosed, kInherit, kLog };
+
+  std::vector<std::string> args;
+  std::vector<std::pair<std::string, std::string>> env;
+  std::vector<Folder> folders;
+  Stdio stdio = Stdio::kLog;
+};
+
+enum class ProgramKind : std::uint8_t { kLibrary, kCommand02, kCommand03, kHttp02, kHttp03 };
+std::string_view to_string(ProgramKind kind);
+
+struct ImportedFunction {
+  std::string interface;
+  std::string name;
+  std::string signature;
+  bool is_async = false;
+  bool plain = true;
+  bool wasi = false;  // Wasmtime's own crates serve it, not the door.
+};
+
+struct ExportedFunction {
+  std::string interface;
+  std::string name;
+  std::string signature;
+  bool is_async = false;
+  bool plain = true;
+};
+
+struct ProgramInfo {
+  ProgramKind kind = ProgramKind::kLibrary;
+  std::string digest;   // SHA-256 of the component.
+  bool cached = false;  // Its compiled form was on disk.
+  std::vector<ImportedFunction> functions;
+  std::vector<ExportedFunction> exports;
+};
+
+// A program whose imports are all served: what instances are made of. Immutable, for every loop.
+class LinkedProgram {
+ public:
+  struct Impl;
+  explicit LinkedProgram(std::unique_ptr<Impl> impl);
+  ~LinkedProgram();
+  const Impl& impl() const { return *impl_; }
+
+ private:
+  std::unique_ptr<Impl> impl_;
+};
+
+// A loaded and compiled file. Immutable, for every loop.
+class Program {
+ public:
+  struct Impl;
+  Program(std::unique_ptr<Impl> impl, ProgramInfo info);
+  ~Program();
+
+  const ProgramInfo& info() const { return info_; }
+  // `serve[i]`: the door serves function i of the info. Those of WASI are served anyhow. `component`
+  // is the name in reports.
+  Result<std::unique_ptr<LinkedProgram>> link(const std::vector<bool>& serve,
+                                              std::string_view component, const Limits& limits,
+                                              const WasiGrants& grants) const;
+
+ private:
+  std::unique_ptr<Impl> impl_;
+  ProgramInfo info_;
+};
+
+struct RuntimeOptions {
+  std::uint32_t instances_max = 1'000;  // Alive at once, of all programs.
+  std::uint64_t memory_slot_bytes = std::uint64_t{1} << 30;  // Programs with more live outside the pool.
+  std::chrono::milliseconds tick{10};
+  std::string cache_folder;  // Compiled programs; empty: nothing is kept.
+};
+
+// The engine of the process. One; made before the loops, after crash handlers, destroyed after both
+// programs and loops.
+class Runtime {
+ public:
+  struct Impl;
+  static Result<std::unique_ptr<Runtime>> create(const RuntimeOptions& options);
+  explicit Runtime(std::unique_ptr<Impl> impl);
+  ~Runtime();
+
+  // Loads a component, a WASI 0.1 module, or the text of one. From any thread; it compiles when the
+  // cache has nothing, which takes from 50 ms to many seconds. `memory_bytes`: its memory limit.
+  Result<std::unique_ptr<Program>> load(const std::string& path, std::uint64_t memory_bytes);
+  // What this machine could not give, for people; empty when nothing.
+  std::string fallback_note() const;
+
+  const Impl& impl() const { return *impl_; }
+
+ private:
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace weft

@@ -1,0 +1,27 @@
+#pragma once
+
+// The Rust side of the engine face's objects. For src/engine's own sources: nobody else includes
+// the bridge.
+
+#include <string>
+
+#include "engine/runtime.h"
+#include "weft-engine/src/bridge.rs.h"
+
+namespace weft {
+
+struct Runtime::Impl {
+  rust::Box<bridge::Runtime> engines;
+};
+
+struct Program::Impl {
+  rust::Box<bridge::Program> program;
+};
+
+struct LinkedProgram::Impl {
+  rust::Box<bridge::Linked> linked;
+};
+
+inline std::string to_string(const rust::String& text) { return {text.data(), text.size()}; }
+
+}  // namespace weft
