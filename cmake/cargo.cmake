@@ -3,6 +3,8 @@
 # Cargo's target folder lies outside the checkout and is shared by all build trees, so that a clean
 # clone does not pay for the engine again. What a tree links is its own copy of the result.
 
+include_guard(GLOBAL)
+
 set(_cache "$ENV{XDG_CACHE_HOME}")
 if(NOT _cache)
   set(_cache "$ENV{HOME}/.cache")

@@ -4,6 +4,8 @@
 # land in <build>/guests. The target `guests` makes them all; it is part of the default build where
 # the tests are.
 
+include_guard(GLOBAL)
+
 set(WEFT_GUESTS "${CMAKE_BINARY_DIR}/guests")
 file(MAKE_DIRECTORY "${WEFT_GUESTS}")
 if(WEFT_TESTS)
