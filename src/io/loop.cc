@@ -31,10 +31,11 @@ Result<void> outcome(const std::exception_ptr& problem, Result<void> result) {
 }  // namespace
 
 struct Loop::Impl {
+  std::unique_ptr<Timers> timers;
   // One thread: the scheduler skips the wake-ups between threads and keeps its locks.
   boost::asio::io_context context{1};
-  std::unique_ptr<Timers> timers;
   std::vector<Work> deferred;
+  std::vector<Work> last;
   std::vector<Work> running;
   Deadline::Clock::time_point now{};
   unsigned depth = 0;
@@ -46,9 +47,13 @@ Loop::Loop() : impl_(std::make_unique<Impl>()) {
   impl_->timers = std::make_unique<Timers>(*this);
 }
 
+// The system timer goes before the context, and the wheel after it: an operation that is dropped
+// with the context may own a timer of the wheel.
 Loop::~Loop() {
   CHECK(current_loop != this);
   impl_->deferred.clear();
+  impl_->last.clear();
+  impl_->timers->stop();
 }
 
 boost::asio::io_context& Loop::context() {
@@ -90,29 +95,43 @@ void Loop::post(Work work) {
   });
 }
 
+// Outside a turn, in a coroutine for example, nobody comes by to run what is deferred: the queue
+// does.
+void Loop::post_drain() {
+  if (std::exchange(impl_->drain_posted, true)) return;
+  boost::asio::post(impl_->context, [this] {
+    impl_->drain_posted = false;
+    Turn turn(*this);
+  });
+}
+
 void Loop::defer(Work work) {
   CHECK(current_loop == this || current_loop == nullptr);
   impl_->deferred.push_back(std::move(work));
-  // Outside a turn, in a coroutine for example, nobody comes by to run it: the queue does.
-  if (impl_->depth == 0 && !std::exchange(impl_->drain_posted, true)) {
-    boost::asio::post(impl_->context, [this] {
-      impl_->drain_posted = false;
-      Turn turn(*this);
-    });
-  }
+  if (impl_->depth == 0) post_drain();
 }
 
-void Loop::run_deferred() {
-  Impl& impl = *impl_;
-  impl.running.swap(impl.deferred);
-  for (Work& work : impl.running) {
+void Loop::defer_last(Work work) {
+  CHECK(current_loop == this || current_loop == nullptr);
+  impl_->last.push_back(std::move(work));
+  if (impl_->depth == 0) post_drain();
+}
+
+void Loop::run_all(std::vector<Work>& works) {
+  impl_->running.swap(works);
+  for (Work& work : impl_->running) {
     try {
       work();
     } catch (const std::exception& error) {
       log::error("loop", "deferred work threw", {{"what", error.what()}});
     }
   }
-  impl.running.clear();
+  impl_->running.clear();
+}
+
+void Loop::run_deferred() {
+  if (!impl_->deferred.empty()) run_all(impl_->deferred);
+  if (!impl_->last.empty()) run_all(impl_->last);
 }
 
 Loop::Turn::Turn(Loop& loop) : loop_(loop) {
@@ -121,17 +140,12 @@ Loop::Turn::Turn(Loop& loop) : loop_(loop) {
 
 Loop::Turn::~Turn() {
   Impl& impl = *loop_.impl_;
-  if (impl.depth == 1 && !impl.deferred.empty()) loop_.run_deferred();
+  if (impl.depth == 1) loop_.run_deferred();
   --impl.depth;
   if (impl.depth > 0) return;
   impl.now_known = false;
   // What was deferred meanwhile waits for the sockets to have their turn.
-  if (!impl.deferred.empty() && !std::exchange(impl.drain_posted, true)) {
-    boost::asio::post(impl.context, [loop = &loop_] {
-      loop->impl_->drain_posted = false;
-      Turn turn(*loop);
-    });
-  }
+  if (!impl.deferred.empty() || !impl.last.empty()) loop_.post_drain();
 }
 
 Deadline::Clock::time_point Loop::now() {

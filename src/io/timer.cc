@@ -58,6 +58,10 @@ Timers::Timers(Loop& loop)
   for (TimerLink& head : slots_) head.next = head.previous = &head;
 }
 
+void Timers::stop() {
+  alarm_.reset();
+}
+
 Timers::~Timers() {
   CHECK(armed_ == 0);
 }
@@ -87,6 +91,7 @@ void Timers::remove(Timer& timer) {
 }
 
 void Timers::set_alarm(std::uint64_t tick) {
+  if (alarm_ == nullptr) return;
   alarm_tick_ = tick;
   alarm_->timer.expires_at(start_ + tick * kTimerTick);
   alarm_->timer.async_wait([this](const boost::system::error_code& error) {

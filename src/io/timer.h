@@ -58,6 +58,8 @@ class Timers {
   ~Timers();
 
   std::size_t armed() const { return armed_; }
+  // Before the loop's context goes: nothing fires any more.
+  void stop();
 
  private:
   friend class Timer;

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -10,7 +9,6 @@
 
 #include "base/deadline.h"
 #include "base/error.h"
-#include "io/gate.h"
 #include "io/http/exchange.h"
 #include "io/http/limits.h"
 #include "io/loop.h"
@@ -18,6 +16,7 @@
 namespace weft {
 
 class HttpListener;
+struct HttpShared;
 
 // Serves HTTP on one address: every loop listens on the same port and keeps the connections that it
 // accepts.
@@ -27,7 +26,7 @@ class HttpServer {
     std::string address = "127.0.0.1";  // An IPv4 or IPv6 address.
     std::uint16_t port = 0;             // 0: any free one, the same on every loop.
     int backlog = 4096;
-    HttpLimits limits;
+    HttpLimits limits = {};
   };
 
   // One handler per loop, in the order of the loops, not owned. The loops run and outlive the
@@ -55,9 +54,8 @@ class HttpServer {
   Loops* loops_ = nullptr;
   std::string address_;
   std::uint16_t port_ = 0;
-  std::atomic<std::size_t> connections_{0};
-  Gate gate_;  // Every connection holds a pass.
-  std::vector<std::shared_ptr<HttpListener>> listeners_;
+  std::shared_ptr<HttpShared> shared_;  // Shared with the listeners, of which some may live longer.
+  std::vector<std::shared_ptr<HttpListener>> listeners_;  // Shared with their connections.
 };
 
 }  // namespace weft

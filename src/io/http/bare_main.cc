@@ -1,0 +1,48 @@
+// weft_http_bare PORT THREADS: the HTTP wire with a fixed answer and no guest, what the benches
+// compare with.
+
+#include <cstdlib>
+#include <memory>
+#include <string_view>
+#include <vector>
+
+#include "base/log.h"
+#include "base/signal.h"
+#include "io/http/server.h"
+
+namespace {
+
+class Hello final : public weft::HttpHandler {
+ public:
+  void handle(weft::HttpExchange::Ptr exchange) override {
+    static constexpr std::string_view kBody = "Hello from weft\n";
+    static constexpr weft::Header kHeaders[] = {{"content-type", "text/plain"}};
+    if (!exchange->begin_response(200, kHeaders, kBody.size())) return;
+    exchange->write(weft::as_bytes(kBody));
+    exchange->finish();
+  }
+};
+
+}  // namespace
+
+int main(int count, char** arguments) {
+  using namespace weft;
+  if (count != 3) {
+    log::error("bare", "usage: weft_http_bare PORT THREADS");
+    return 2;
+  }
+  StopSignals signals;
+  Loops loops({.count = static_cast<std::size_t>(std::atoi(arguments[2]))});
+  std::vector<Hello> handlers(loops.size());
+  std::vector<HttpHandler*> pointers;
+  for (Hello& each : handlers) pointers.push_back(&each);
+  auto server = HttpServer::listen(loops, pointers,
+                                   {.port = static_cast<std::uint16_t>(std::atoi(arguments[1]))});
+  if (!server) {
+    log::error("bare", server.error().message());
+    return 1;
+  }
+  log::info("bare", "serving", {{"url", (*server)->url()}});
+  signals.wait();
+  return (*server)->drain(Deadline::after(std::chrono::seconds(5))) ? 0 : 1;
+}
