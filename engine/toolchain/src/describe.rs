@@ -224,8 +224,8 @@ impl<'a> Describer<'a> {
         }
     }
 
-    /// `type a = b` carries its type; a `use` says whose type it is, what it is called there, and what
-    /// kind of type that is in the end.
+    /// `type a = b` carries its type; a `use` says whose type it is, what it is called there, and
+    /// what kind of type that is in the end.
     fn alias(&mut self, ty: &Type) -> Value {
         let Type::Id(target) = ty else {
             return json!({ "kind": "alias", "type": self.ty(ty) });
