@@ -20,7 +20,7 @@ set(_guest_c_flags ${_guest_flags} -std=gnu17 -Wno-unused-parameter)
 set(_guest_cxx_flags ${_guest_flags} -std=c++23 -fno-exceptions -fno-rtti
   "-I${CMAKE_SOURCE_DIR}/sdk/cpp" -Wno-unused-parameter -Wno-missing-field-initializers)
 
-# Compiles one file of a guest; appends the object to the caller's `objects`.
+# Compiles one file of a guest, with the caller's `defines`; appends to the caller's `objects`.
 function(_weft_guest_object guest source include wanted)
   get_filename_component(stem "${source}" NAME)
   set(object "${CMAKE_CURRENT_BINARY_DIR}/${guest}/${stem}.o")
@@ -30,14 +30,14 @@ function(_weft_guest_object guest source include wanted)
     set(compiler ${CMAKE_CXX_COMPILER_LAUNCHER} "${CMAKE_CXX_COMPILER}" ${_guest_cxx_flags})
   endif()
   add_custom_command(OUTPUT "${object}"
-    COMMAND ${compiler} "-I${include}" -MMD -MF "${object}.d" -c "${source}" -o "${object}"
+    COMMAND ${compiler} ${defines} "-I${include}" -MMD -MF "${object}.d" -c "${source}" -o "${object}"
     DEPENDS "${source}" ${wanted} DEPFILE "${object}.d"
     COMMENT "Guest ${guest}: ${stem}" VERBATIM)
   set(objects ${objects} "${object}" PARENT_SCOPE)
 endfunction()
 
 # weft_guest(name SOURCES file... [WIT folder] [WIT_DEPENDS folder...]
-#            [ADAPT none|command|reactor|proxy] [NAMES] [MODULE])
+#            [ADAPT none|command|reactor|proxy] [DEFINES name...] [NAMES] [MODULE])
 #
 # Makes the target guest_<name> and the file <build>/guests/<name>.wasm.
 #   WIT     the folder of the package whose world `guest` the component is written for: the bindings
@@ -48,12 +48,14 @@ endfunction()
 #   NAMES   keeps the names of functions, which backtraces show.
 #   MODULE  leaves the core module as it is.
 function(weft_guest name)
-  cmake_parse_arguments(ARG "NAMES;MODULE" "WIT;ADAPT" "SOURCES;WIT_DEPENDS" ${ARGN})
+  cmake_parse_arguments(ARG "NAMES;MODULE" "WIT;ADAPT" "SOURCES;WIT_DEPENDS;DEFINES" ${ARGN})
   set(folder "${CMAKE_CURRENT_BINARY_DIR}/${name}")
   set(output "${WEFT_GUESTS}/${name}.wasm")
   file(MAKE_DIRECTORY "${folder}/gen")
   set(objects)
   set(bindings)
+  set(defines ${ARG_DEFINES})
+  list(TRANSFORM defines PREPEND "-D")
   if(ARG_WIT)
     get_filename_component(wit "${ARG_WIT}" ABSOLUTE)
     file(GLOB_RECURSE wit_files "${wit}/*.wit")
