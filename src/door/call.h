@@ -142,9 +142,12 @@ class Call {
     CHECK(state() == State::kRunning);
     caller_ = caller;
   }
+  // Who was set, or null.
+  Caller* caller() const { return caller_; }
 
  private:
   friend class CallPool;
+  friend class CallPin;
   friend class Completion;
   // Where a layer stopped the call: on its way to the provider, or on its way back.
   enum class Hold : std::uint8_t { kNone, kDown, kUp };
@@ -180,6 +183,21 @@ class Call {
   Buffer kept_arguments_;
   std::optional<Error> error_;
   std::array<Layer::State, Link::kLayersMax> layer_states_;
+};
+
+// Keeps a call readable for work that may go on after the call is finished. On the call's loop.
+class CallPin {
+ public:
+  explicit CallPin(Call& call) : call_(&call) { ++call.refs_; }
+  CallPin(const CallPin&) = delete;
+  CallPin& operator=(const CallPin&) = delete;
+  ~CallPin() { call_->unref(); }
+
+  Call& operator*() const { return *call_; }
+  Call* operator->() const { return call_; }
+
+ private:
+  Call* call_;
 };
 
 // The duty to finish one call: move-only, on the call's loop. One that is dropped unused fails its
