@@ -1,0 +1,225 @@
+//! What a round trip from a guest to the host and back costs through the codec, beside bindings
+//! that were generated for the very types (`bindgen!`) and beside dynamic values (`Val`).
+//!
+//! `cargo bench -p weft-codec`: nanoseconds per call, the best of alternating runs, and the ratio
+//! of the codec to the generated bindings. `WEFT_BENCH_JSON=path` writes the rows as well.
+
+use std::time::Instant;
+use wasmtime::component::{Component, HasSelf, Instance, InstancePre, Linker, Val};
+use wasmtime::{Config, Engine, Result, Store};
+use weft_codec::{DynIn, DynOut, Frame, put_u32};
+
+mod typed {
+    wasmtime::component::bindgen!({
+        inline: "
+            package test:x;
+            interface y {
+              record meta { name: string, dims: list<u32>, big: option<u64> }
+              echo: func(b: list<u8>) -> list<u8>;
+              get: func(key: string) -> option<list<u8>>;
+              info: func(m: meta) -> result<meta, string>;
+            }
+            world w { import y; export run: func(which: u32, n: u32, size: u32) -> u64; }",
+        imports: { default: async | trappable },
+        exports: { default: async },
+    });
+}
+
+/// Calls `which` n times with `size` bytes; memory given out in one round is taken back before the
+/// next.
+const GUEST: &str = r#"
+(component
+  (import "test:x/y" (instance $y
+    (type $meta' (record (field "name" string) (field "dims" (list u32)) (field "big" (option u64))))
+    (export "meta" (type $meta (eq $meta')))
+    (export "echo" (func (param "b" (list u8)) (result (list u8))))
+    (export "get" (func (param "key" string) (result (option (list u8)))))
+    (export "info" (func (param "m" $meta) (result (result $meta (error string)))))))
+  (core module $libc
+    (memory (export "memory") 64)
+    (global $next (export "next") (mut i32) (i32.const 0))
+    (func (export "realloc") (param i32 i32 i32 i32) (result i32)
+      (local $at i32)
+      (local.set $at (i32.and (i32.add (global.get $next) (i32.const 7)) (i32.const -8)))
+      (global.set $next (i32.add (local.get $at) (local.get 3)))
+      (local.get $at)))
+  (core instance $libc (instantiate $libc))
+  (alias core export $libc "memory" (core memory $memory))
+  (alias core export $libc "realloc" (core func $realloc))
+  (core func $echo (canon lower (func $y "echo") (memory $memory) (realloc $realloc)))
+  (core func $get (canon lower (func $y "get") (memory $memory) (realloc $realloc)))
+  (core func $info (canon lower (func $y "info") (memory $memory) (realloc $realloc)))
+  (core module $m
+    (import "libc" "memory" (memory 0))
+    (import "libc" "next" (global $next (mut i32)))
+    (import "y" "echo" (func $echo (param i32 i32 i32)))
+    (import "y" "get" (func $get (param i32 i32 i32)))
+    (import "y" "info" (func $info (param i32 i32 i32 i32 i32 i64 i32)))
+    (data (i32.const 1024) "some-key-abcdef0")
+    (data (i32.const 1040) "mobilenet")
+    (data (i32.const 1056) "\01\00\00\00\03\00\00\00\e0\00\00\00\e0\00\00\00")
+    (func (export "run") (param $which i32) (param $n i32) (param $size i32) (result i64)
+      (local $sum i64)
+      (memory.fill (i32.const 4096) (i32.const 7) (local.get $size))
+      (loop $again
+        (global.set $next (i32.const 1048576))
+        (block $done
+          (block $info (block $get (block $echo
+            (br_table $echo $get $info (local.get $which)))
+            (call $echo (i32.const 4096) (local.get $size) (i32.const 16))
+            (local.set $sum (i64.add (local.get $sum) (i64.load32_u (i32.const 20))))
+            (br $done))
+            (call $get (i32.const 1024) (i32.const 16) (i32.const 16))
+            (local.set $sum (i64.add (local.get $sum) (i64.load32_u (i32.const 24))))
+            (br $done))
+          (call $info (i32.const 1040) (i32.const 9) (i32.const 1056) (i32.const 4)
+                      (i32.const 1) (i64.const 42) (i32.const 16))
+          (local.set $sum (i64.add (local.get $sum) (i64.load32_u (i32.const 36)))))
+        (br_if $again (local.tee $n (i32.sub (local.get $n) (i32.const 1)))))
+      (local.get $sum)))
+  (core instance $m (instantiate $m
+    (with "libc" (instance $libc))
+    (with "y" (instance (export "echo" (func $echo)) (export "get" (func $get))
+                        (export "info" (func $info))))))
+  (func (export "run") (param "which" u32) (param "n" u32) (param "size" u32) (result u64)
+    (canon lift (core func $m "run"))))
+"#;
+
+struct State {
+    value: Vec<u8>,
+}
+
+impl typed::test::x::y::Host for State {
+    async fn echo(&mut self, b: Vec<u8>) -> Result<Vec<u8>> {
+        Ok(b)
+    }
+    async fn get(&mut self, _key: String) -> Result<Option<Vec<u8>>> {
+        Ok(Some(self.value.clone()))
+    }
+    async fn info(
+        &mut self,
+        m: typed::test::x::y::Meta,
+    ) -> Result<std::result::Result<typed::test::x::y::Meta, String>> {
+        Ok(Ok(m))
+    }
+}
+
+fn with_bindings(linker: &mut Linker<State>) -> Result<()> {
+    typed::W::add_to_linker::<_, HasSelf<_>>(linker, |state| state)
+}
+
+fn with_codec(linker: &mut Linker<State>) -> Result<()> {
+    let mut y = linker.instance("test:x/y")?;
+    y.func_wrap_async("echo", |_, call: DynIn<2>| {
+        Box::new(async move { Ok(DynOut::<0, _>::new(call.frame)) })
+    })?;
+    y.func_wrap_async("get", |store: wasmtime::StoreContextMut<'_, State>, _: DynIn<2>| {
+        let value = &store.data().value;
+        let mut frame = Frame::take();
+        let out = frame.bytes_mut();
+        out.push(1);
+        put_u32(out, value.len() as u32);
+        out.extend_from_slice(value);
+        Box::new(async move { Ok(DynOut::<0, _>::new(frame)) })
+    })?;
+    y.func_wrap_async("info", |_, call: DynIn<6>| {
+        Box::new(async move {
+            let mut frame = Frame::take();
+            frame.bytes_mut().push(0);
+            frame.bytes_mut().extend_from_slice(call.frame.bytes());
+            Ok(DynOut::<0, _>::new(frame))
+        })
+    })
+}
+
+fn with_values(linker: &mut Linker<State>) -> Result<()> {
+    let mut y = linker.instance("test:x/y")?;
+    y.func_new_async("echo", |_, _, params, results| {
+        Box::new(async move {
+            results[0] = params[0].clone();
+            Ok(())
+        })
+    })?;
+    y.func_new_async("get", |store, _, _, results| {
+        let value = store.data().value.iter().map(|byte| Val::U8(*byte)).collect();
+        Box::new(async move {
+            results[0] = Val::Option(Some(Box::new(Val::List(value))));
+            Ok(())
+        })
+    })?;
+    y.func_new_async("info", |_, _, params, results| {
+        Box::new(async move {
+            results[0] = Val::Result(Ok(Some(Box::new(params[0].clone()))));
+            Ok(())
+        })
+    })
+}
+
+fn block_on<T>(future: impl Future<Output = T>) -> T {
+    let mut future = std::pin::pin!(future);
+    let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
+    loop {
+        if let std::task::Poll::Ready(value) = future.as_mut().poll(&mut cx) {
+            return value;
+        }
+    }
+}
+
+fn prepare(
+    engine: &Engine,
+    component: &Component,
+    link: fn(&mut Linker<State>) -> Result<()>,
+) -> Result<InstancePre<State>> {
+    let mut linker = Linker::new(engine);
+    link(&mut linker)?;
+    linker.instantiate_pre(component)
+}
+
+/// Nanoseconds per call.
+fn measure(pre: &InstancePre<State>, which: u32, calls: u32, size: u32) -> Result<f64> {
+    let state = State { value: vec![9; size as usize] };
+    let mut store = Store::new(pre.engine(), state);
+    store.set_epoch_deadline(1_000_000);
+    let instance: Instance = block_on(pre.instantiate_async(&mut store))?;
+    let run = instance.get_typed_func::<(u32, u32, u32), (u64,)>(&mut store, "run")?;
+    block_on(run.call_async(&mut store, (which, calls / 10 + 1, size)))?;
+    let start = Instant::now();
+    block_on(run.call_async(&mut store, (which, calls, size)))?;
+    Ok(start.elapsed().as_nanos() as f64 / f64::from(calls))
+}
+
+fn main() -> Result<()> {
+    let mut config = Config::new();
+    config.epoch_interruption(true);
+    let engine = Engine::new(&config)?;
+    let component = Component::new(&engine, GUEST)?;
+    let bindings = prepare(&engine, &component, with_bindings)?;
+    let codec = prepare(&engine, &component, with_codec)?;
+    let values = prepare(&engine, &component, with_values)?;
+    let rows = [
+        ("echo 16 B", 0, 100_000, 16),
+        ("echo 1 KiB", 0, 100_000, 1_024),
+        ("echo 602112 B", 0, 500, 602_112),
+        ("get 16 B", 1, 100_000, 16),
+        ("record", 2, 100_000, 0),
+    ];
+    println!("{:16} {:>12} {:>12} {:>14} {:>7}", "ns per call", "bindgen!", "codec", "Val", "ratio");
+    let mut json = Vec::new();
+    for (name, which, calls, size) in rows {
+        let (mut bound, mut coded) = (f64::MAX, f64::MAX);
+        for _ in 0..15 {
+            bound = bound.min(measure(&bindings, which, calls, size)?);
+            coded = coded.min(measure(&codec, which, calls, size)?);
+        }
+        let dynamic = measure(&values, which, calls.min(20_000 / (size / 512 + 1) + 1), size)?;
+        let ratio = coded / bound;
+        println!("{name:16} {bound:12.0} {coded:12.0} {dynamic:14.0} {ratio:7.3}");
+        json.push(serde_json::json!({
+            "row": name, "bindgen_ns": bound, "codec_ns": coded, "val_ns": dynamic, "ratio": ratio,
+        }));
+    }
+    if let Some(path) = std::env::var_os("WEFT_BENCH_JSON") {
+        std::fs::write(path, serde_json::to_string_pretty(&json)?)?;
+    }
+    Ok(())
+}
