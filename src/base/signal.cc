@@ -2,6 +2,7 @@
 
 #include <pthread.h>
 #include <signal.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <chrono>
@@ -16,6 +17,7 @@ sigset_t stop_set() {
   sigemptyset(&set);
   sigaddset(&set, SIGINT);
   sigaddset(&set, SIGTERM);
+  sigaddset(&set, SIGRTMIN);
   return set;
 }
 
@@ -44,9 +46,12 @@ std::optional<int> StopSignals::wait(Deadline deadline) {
       wait.tv_nsec = left.count() % 1'000'000'000;
       number = sigtimedwait(&set, nullptr, &wait);
     }
+    if (number == SIGRTMIN) return std::nullopt;
     if (number > 0) return number;
     if (errno == EAGAIN) return std::nullopt;
   }
 }
+
+void StopSignals::interrupt() { kill(getpid(), SIGRTMIN); }
 
 }  // namespace weft

@@ -16,6 +16,9 @@ class StopSignals {
   // Blocks until one arrives and returns its number; nothing when the deadline passes first. A
   // second signal during the shutdown is found by another wait.
   std::optional<int> wait(Deadline deadline = Deadline::never());
+
+  // From any thread: one wait, the current or the next, returns nothing.
+  void interrupt();
 };
 
 }  // namespace weft

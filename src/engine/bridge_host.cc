@@ -34,14 +34,18 @@ Call* call_begin(Host* host, std::uint32_t function, rust::Slice<const std::uint
   return host->begin(function, arguments);
 }
 
-std::uint8_t call_state(const Call* call) { return static_cast<std::uint8_t>(call->state()); }
+std::uint8_t call_state(const Call* call) {
+  return static_cast<std::uint8_t>(call->state());
+}
 
 rust::Slice<const std::uint8_t> call_reply(const Call* call) {
   BytesView reply = call->reply();
   return {reply.data(), reply.size()};
 }
 
-rust::String call_error(const Call* call) { return rust::String::lossy(call->error().message()); }
+rust::String call_error(const Call* call) {
+  return rust::String::lossy(call->error().message());
+}
 
 void call_wait(Call* call, rust::Box<CallWaker> waker) {
   if (auto* caller = static_cast<WakingCaller*>(call->caller())) {
@@ -53,13 +57,16 @@ void call_wait(Call* call, rust::Box<CallWaker> waker) {
 
 void call_release(Call* call) {
   auto* caller = static_cast<WakingCaller*>(call->caller());
-  call->set_caller(nullptr);
-  delete caller;
   call->release();
+  delete caller;
 }
 
-void host_drop_resource(Host* host, std::uint32_t slot) { host->drop_resource(slot); }
-void host_log(Host* host, rust::Slice<const std::uint8_t> text) { host->log(text); }
+void host_drop_resource(Host* host, std::uint32_t slot) {
+  host->drop_resource(slot);
+}
+void host_log(Host* host, rust::Slice<const std::uint8_t> text) {
+  host->log(text);
+}
 
 rust::Slice<const std::uint8_t> exchange_method(const Exchange* exchange) {
   return exchange->method();
@@ -73,7 +80,9 @@ rust::Slice<const std::uint8_t> exchange_authority(const Exchange* exchange) {
 rust::Slice<const std::uint8_t> exchange_headers(const Exchange* exchange) {
   return exchange->headers();
 }
-bool exchange_has_body(const Exchange* exchange) { return exchange->has_body(); }
+bool exchange_has_body(const Exchange* exchange) {
+  return exchange->has_body();
+}
 std::int64_t exchange_read(Exchange* exchange, rust::Slice<std::uint8_t> room) {
   return exchange->read(room);
 }
@@ -87,15 +96,21 @@ void exchange_head(Exchange* exchange, std::uint16_t status,
 bool exchange_write(Exchange* exchange, rust::Slice<const std::uint8_t> data) {
   return exchange->write(data);
 }
-bool exchange_has_room(const Exchange* exchange) { return exchange->has_room(); }
+bool exchange_has_room(const Exchange* exchange) {
+  return exchange->has_room();
+}
 void exchange_wait_room(Exchange* exchange, rust::Box<CallWaker> waker) {
   exchange->wait_room(std::move(waker));
 }
 void exchange_finish(Exchange* exchange, rust::Slice<const std::uint8_t> trailers) {
   exchange->finish(trailers);
 }
-void exchange_abort(Exchange* exchange) { exchange->abort(); }
+void exchange_abort(Exchange* exchange) {
+  exchange->abort();
+}
 
-void sink_reply(ReplySink* sink, rust::Slice<const std::uint8_t> reply) { sink->reply(reply); }
+void sink_reply(ReplySink* sink, rust::Slice<const std::uint8_t> reply) {
+  sink->reply(reply);
+}
 
 }  // namespace weft::bridge

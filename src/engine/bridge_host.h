@@ -1,7 +1,7 @@
 #pragma once
 
-// What Rust calls in C++: the declarations behind `extern "C++"` in engine/src/bridge.rs. Kept light,
-// because cargo compiles it too: nothing of the door or of Asio is included here.
+// What Rust calls in C++: the declarations behind `extern "C++"` in engine/src/bridge.rs. Kept
+// light, because cargo compiles it too: nothing of the door or of Asio is included here.
 
 #include <cstdint>
 
@@ -73,8 +73,8 @@ rust::Slice<const std::uint8_t> exchange_headers(const Exchange* exchange);
 bool exchange_has_body(const Exchange* exchange);
 std::int64_t exchange_read(Exchange* exchange, rust::Slice<std::uint8_t> room);
 void exchange_wait_body(Exchange* exchange, rust::Box<CallWaker> waker);
-void exchange_head(Exchange* exchange, std::uint16_t status, rust::Slice<const std::uint8_t> headers,
-                   std::int64_t length);
+void exchange_head(Exchange* exchange, std::uint16_t status,
+                   rust::Slice<const std::uint8_t> headers, std::int64_t length);
 bool exchange_write(Exchange* exchange, rust::Slice<const std::uint8_t> data);
 bool exchange_has_room(const Exchange* exchange);
 void exchange_wait_room(Exchange* exchange, rust::Box<CallWaker> waker);

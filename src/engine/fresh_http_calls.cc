@@ -54,9 +54,9 @@ class FreshHttpCalls::Running final : public Pollable, public GuestExchange::Own
     if (!exchange_.is_open()) return retire();
     RunOutcome outcome = from_bridge((*task_)->outcome());
     if (!outcome.well()) {
-      log::error(calls_.deployment_.component, outcome.message,
-                 {{"app", calls_.deployment_.app},
-                  {"request", id_text(instance_->context().request_id)}});
+      log::error(
+          calls_.deployment_.component, outcome.message,
+          {{"app", calls_.deployment_.app}, {"request", id_text(instance_->context().request_id)}});
     }
     bool limited = outcome.ending == RunOutcome::Ending::kLimited;
     exchange_.fail(limited ? 503 : 500, limited ? "Service Unavailable" : "Internal Server Error");

@@ -85,12 +85,18 @@ void GuestExchange::close() {
   room_waker_.reset();
 }
 
-GuestExchange::Bytes GuestExchange::method() const { return slice(exchange_->request().method); }
-GuestExchange::Bytes GuestExchange::target() const { return slice(exchange_->request().path); }
+GuestExchange::Bytes GuestExchange::method() const {
+  return slice(exchange_->request().method);
+}
+GuestExchange::Bytes GuestExchange::target() const {
+  return slice(exchange_->request().path);
+}
 GuestExchange::Bytes GuestExchange::authority() const {
   return slice(exchange_->request().authority);
 }
-bool GuestExchange::has_body() const { return exchange_->request().has_body(); }
+bool GuestExchange::has_body() const {
+  return exchange_->request().has_body();
+}
 
 std::int64_t GuestExchange::read(rust::Slice<std::uint8_t> room) {
   if (exchange_ == nullptr) return -2;
@@ -157,6 +163,8 @@ void GuestExchange::on_body_ready() {
 void GuestExchange::on_writable() {
   if (auto waker = std::exchange(room_waker_, std::nullopt)) (*waker)->wake();
 }
-void GuestExchange::on_gone() { owner_.on_gone(); }
+void GuestExchange::on_gone() {
+  owner_.on_gone();
+}
 
 }  // namespace weft

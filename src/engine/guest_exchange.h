@@ -11,7 +11,8 @@
 
 namespace weft {
 
-// One HTTP exchange as a guest serves it: the wire's exchange on one side, the bridge's on the other.
+// One HTTP exchange as a guest serves it: the wire's exchange on one side, the bridge's on the
+// other.
 //
 // Owned by the call. Everything that the guest still does once the exchange is finished or gone
 // goes nowhere.

@@ -5,8 +5,7 @@
 namespace weft {
 
 void Instance::log(rust::Slice<const std::uint8_t> text) {
-  log::info(deployment_.component, as_text({text.data(), text.size()}),
-            {{"app", deployment_.app}});
+  log::info(deployment_.component, as_text({text.data(), text.size()}), {{"app", deployment_.app}});
 }
 
 RunOutcome from_bridge(const bridge::Outcome& outcome) {

@@ -130,7 +130,9 @@ Worker::~Worker() {
   calls_.deployment().engine.remove(slot_);
 }
 
-Loop& Worker::loop() { return calls_.deployment().engine.loop(); }
+Loop& Worker::loop() {
+  return calls_.deployment().engine.loop();
+}
 
 void Worker::start(HttpExchange::Ptr exchange) {
   idle_.disarm();

@@ -90,10 +90,10 @@ Result<std::unique_ptr<LinkedProgram>> Program::link(const std::vector<bool>& se
   auto flags = std::make_unique<bool[]>(serve.size());
   for (std::size_t i = 0; i < serve.size(); ++i) flags[i] = serve[i];
   try {
-    return std::make_unique<LinkedProgram>(std::make_unique<LinkedProgram::Impl>(
-        bridge::program_link(*impl_->program, {flags.get(), serve.size()},
-                             {component.data(), component.size()}, to_bridge(limits),
-                             to_bridge(grants))));
+    return std::make_unique<LinkedProgram>(
+        std::make_unique<LinkedProgram::Impl>(bridge::program_link(
+            *impl_->program, {flags.get(), serve.size()}, {component.data(), component.size()},
+            to_bridge(limits), to_bridge(grants))));
   } catch (const rust::Error& error) {
     return failure(Errc::kUnsupported, error.what());
   }
@@ -127,6 +127,8 @@ Result<std::unique_ptr<Program>> Runtime::load(const std::string& path,
   }
 }
 
-std::string Runtime::fallback_note() const { return to_string(impl_->engines->fallback_note()); }
+std::string Runtime::fallback_note() const {
+  return to_string(impl_->engines->fallback_note());
+}
 
 }  // namespace weft

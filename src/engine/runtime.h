@@ -15,7 +15,7 @@ namespace weft {
 struct Limits {
   std::uint64_t memory_bytes = std::uint64_t{256} << 20;
   std::uint64_t table_elements = 100'000;
-  std::chrono::nanoseconds cpu{0};  // Processor time of an instance; 0: none.
+  std::chrono::nanoseconds cpu{0};         // Processor time of an instance; 0: none.
   std::chrono::milliseconds time{30'000};  // To the response head, or of a whole run; 0: none.
   std::uint64_t hostcall_bytes = std::uint64_t{128} << 20;
   std::uint32_t handles_max = 16'384;
@@ -90,8 +90,8 @@ class Program {
   ~Program();
 
   const ProgramInfo& info() const { return info_; }
-  // `serve[i]`: the door serves function i of the info. Those of WASI are served anyhow. `component`
-  // is the name in reports.
+  // `serve[i]`: the door serves function i of the info. Those of WASI are served anyhow.
+  // `component` is the name in reports.
   Result<std::unique_ptr<LinkedProgram>> link(const std::vector<bool>& serve,
                                               std::string_view component, const Limits& limits,
                                               const WasiGrants& grants) const;
@@ -103,7 +103,8 @@ class Program {
 
 struct RuntimeOptions {
   std::uint32_t instances_max = 1'000;  // Alive at once, of all programs.
-  std::uint64_t memory_slot_bytes = std::uint64_t{1} << 30;  // Programs with more live outside the pool.
+  std::uint64_t memory_slot_bytes = std::uint64_t{1}
+                                    << 30;  // Programs with more live outside the pool.
   std::chrono::milliseconds tick{10};
   std::string cache_folder;  // Compiled programs; empty: nothing is kept.
 };

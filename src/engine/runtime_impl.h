@@ -22,6 +22,8 @@ struct LinkedProgram::Impl {
   rust::Box<bridge::Linked> linked;
 };
 
-inline std::string to_string(const rust::String& text) { return {text.data(), text.size()}; }
+inline std::string to_string(const rust::String& text) {
+  return {text.data(), text.size()};
+}
 
 }  // namespace weft

@@ -1,0 +1,41 @@
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "engine/deployment.h"
+#include "engine/runtime.h"
+
+namespace weft {
+
+// One component as it is to run: its program, linked, and what serves its imports.
+//
+// Made once, before any loop runs it; outlives its deployments. Immutable, for every loop.
+class Plan {
+ public:
+  struct Component {
+    std::string app;
+    std::string name;
+    std::string file;
+    Limits limits;
+    WasiGrants grants;
+  };
+
+  // Loads and links. Every import that nothing serves is named in the one error.
+  static Result<std::unique_ptr<Plan>> make(Runtime& runtime, Component component);
+
+  const Component& component() const { return component_; }
+  const ProgramInfo& info() const { return program_->info(); }
+
+  // On the loop's own thread.
+  std::unique_ptr<Deployment> deploy(EngineLoop& engine) const;
+
+ private:
+  explicit Plan(Component component) : component_(std::move(component)) {}
+
+  Component component_;
+  std::unique_ptr<Program> program_;
+  std::unique_ptr<LinkedProgram> linked_;
+};
+
+}  // namespace weft

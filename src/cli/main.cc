@@ -1,0 +1,31 @@
+// The weft command: wires, and holds nothing that a test would want to link.
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+
+#include "cli/run.h"
+
+int main(int argc, char** argv) {
+  weft::StopSignals signals;
+  CLI::App app("weft: a host for WebAssembly components", "weft");
+  app.require_subcommand(1);
+  app.set_version_flag("--version", "weft 0.1.0");
+  weft::RunWords words;
+  CLI::App* run = app.add_subcommand("run", "Run a command, or serve an HTTP component");
+  weft::add_run_options(*run, words);
+  try {
+    app.parse(argc, argv);
+    auto options = weft::check_run_words(words);
+    auto code = options ? weft::run(*options, signals)
+                        : weft::Result<int>(std::unexpected(std::move(options).error()));
+    if (code) return *code;
+    fmt::print(stderr, "weft: {}\n", code.error().message());
+    return 1;
+  } catch (const CLI::ParseError& problem) {
+    return app.exit(problem);
+  } catch (const std::exception& problem) {
+    fmt::print(stderr, "weft: {}\n", problem.what());
+    return 1;
+  }
+}

@@ -1,0 +1,55 @@
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <string>
+
+#include "base/error.h"
+#include "base/fd.h"
+#include "io/http/exchange.h"
+#include "io/timer.h"
+
+namespace weft {
+
+// Where access logs of all loops are written. Thread-safe: a batch is one append to the file.
+class AccessLogFile {
+ public:
+  // Appends to `path`; "-" is stderr.
+  static Result<std::unique_ptr<AccessLogFile>> open(const std::string& path);
+
+  // Writes whole lines. What the file does not take is lost, and counted.
+  void append(std::string_view lines);
+  std::uint64_t lost() const { return lost_.load(std::memory_order_relaxed); }
+
+ private:
+  explicit AccessLogFile(Fd file) : file_(std::move(file)) {}
+  Fd file_;
+  std::atomic<std::uint64_t> lost_{0};
+};
+
+// The access log of one loop: a JSON line a request, gathered and handed to the file when enough is
+// there or kAccessLogDelay has passed. On its loop only; flushes when it is destroyed.
+class AccessLog {
+ public:
+  static constexpr std::size_t kBatchBytes = 32 * 1024;
+  static constexpr std::chrono::milliseconds kDelay{200};
+
+  AccessLog(Loop& loop, AccessLogFile& file);
+  ~AccessLog() { flush(); }
+
+  void add(const ExchangeSummary& summary);
+  void flush();
+
+ private:
+  Loop& loop_;
+  AccessLogFile& file_;
+  std::string batch_;
+  std::string second_text_;
+  std::int64_t second_ = 0;
+  Timer delay_;
+};
+
+// One line, with its newline, at the end of `out`.
+void append_access_line(std::string& out, std::string_view time, const ExchangeSummary& summary);
+
+}  // namespace weft

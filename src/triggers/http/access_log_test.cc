@@ -1,0 +1,53 @@
+#include "triggers/http/access_log.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace weft {
+namespace {
+
+ExchangeSummary summary_of(const RequestHead& request) {
+  return {request,
+          "127.0.0.1:4711",
+          255,
+          200,
+          ExchangeSummary::End::kWhole,
+          3,
+          6,
+          std::chrono::microseconds(40),
+          std::chrono::microseconds(50)};
+}
+
+// A line has the fields a person looks for, and is one line.
+TEST(AccessLog, WritesOneLineARequest) {
+  RequestHead request;
+  request.method = "GET";
+  request.target = "/path?query";
+  std::string line;
+  append_access_line(line, "2026-01-02T03:04:05.006Z", summary_of(request));
+  EXPECT_EQ(line, R"({"time":"2026-01-02T03:04:05.006Z","request":"00000000000000ff",)"
+                  R"("peer":"127.0.0.1:4711","method":"GET","target":"/path?query","status":200,)"
+                  R"("end":"whole","in":3,"out":6,"head_us":40,"time_us":50})"
+                  "\n");
+}
+
+// A client cannot forge a line, nor break the JSON, by what it asks for.
+TEST(AccessLog, EscapesWhatAClientSends) {
+  RequestHead request;
+  request.method = "GET";
+  request.target = "/\"\\\n\xff";
+  std::string line;
+  append_access_line(line, "t", summary_of(request));
+  EXPECT_THAT(line, testing::HasSubstr(R"("target":"/\"\\\u000a\u00ff")"));
+  EXPECT_EQ(line.find('\n'), line.size() - 1);
+}
+
+// A path that cannot be opened is told with its name.
+TEST(AccessLog, NamesAFileThatCannotBeOpened) {
+  auto file = AccessLogFile::open("/nonexistent/access.log");
+  ASSERT_FALSE(file);
+  EXPECT_THAT(file.error().message(), testing::HasSubstr("/nonexistent/access.log"));
+}
+
+}  // namespace
+}  // namespace weft
