@@ -203,7 +203,10 @@ fn main() -> Result<()> {
         ("get 16 B", 1, 100_000, 16),
         ("record", 2, 100_000, 0),
     ];
-    println!("{:16} {:>12} {:>12} {:>14} {:>7}", "ns per call", "bindgen!", "codec", "Val", "ratio");
+    println!(
+        "{:16} {:>12} {:>12} {:>14} {:>7}",
+        "ns per call", "bindgen!", "codec", "Val", "ratio"
+    );
     let mut json = Vec::new();
     for (name, which, calls, size) in rows {
         let (mut bound, mut coded) = (f64::MAX, f64::MAX);
