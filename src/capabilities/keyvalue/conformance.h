@@ -1,0 +1,60 @@
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "capabilities/keyvalue/bucket.h"
+#include "capabilities/keyvalue/testing.h"
+#include "io/loop.h"
+
+namespace weft::keyvalue {
+
+// A backend with nothing in it, as the conformance suite reaches it.
+class Backend {
+ public:
+  virtual ~Backend() = default;
+  // A store for one more loop.
+  virtual std::unique_ptr<Store> store() = 0;
+};
+
+// What the list of drivers in drivers_test.cc says of each.
+struct Driver {
+  std::string name;
+  std::function<std::unique_ptr<Backend>()> make;
+};
+
+// Holds every driver to what bucket.h and the README promise.
+class Conformance : public ::testing::TestWithParam<Driver> {
+ protected:
+  Conformance() : backend_(GetParam().make()), store_(backend_->store()) {}
+
+  Request request() { return {loop_, Deadline::after(std::chrono::seconds(30))}; }
+  std::unique_ptr<Bucket> open(std::string_view name, std::string_view owner = "app") {
+    return open_in(*store_, name, owner);
+  }
+  std::unique_ptr<Bucket> open_in(Store& store, std::string_view name, std::string_view owner) {
+    auto bucket = await(loop_, store.open(request(), {owner, name}));
+    CHECK(bucket.has_value());
+    return *std::move(bucket);
+  }
+
+  template <class T>
+  Result<T> wait(Answer<T> answer) {
+    return await(loop_, std::move(answer));
+  }
+  // Writes that have to succeed, and reads as text: "(none)" when the key is absent.
+  void set(Bucket& bucket, std::string_view key, std::string_view value);
+  std::string get(Bucket& bucket, std::string_view key);
+  // All keys, page by page.
+  std::vector<std::string> keys_of(Bucket& bucket);
+
+  Loop loop_;  // Outlives the backend, whose writes are posted to it.
+  std::unique_ptr<Backend> backend_;
+  std::unique_ptr<Store> store_;
+};
+
+}  // namespace weft::keyvalue

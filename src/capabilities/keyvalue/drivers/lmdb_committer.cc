@@ -1,0 +1,175 @@
+#include "capabilities/keyvalue/drivers/lmdb_committer.h"
+
+#include <fmt/core.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <utility>
+
+#include "io/loop.h"
+
+namespace weft::keyvalue::lmdb {
+namespace {
+
+// Whether the file cannot grow by so many bytes: the disk has no more, or the process may not.
+bool has_no_room(MDB_env* environment, std::size_t bytes) {
+  constexpr std::size_t kSlackBytes = 1 << 20;
+  mdb_filehandle_t fd = -1;
+  struct statvfs disk{};
+  struct stat file{};
+  rlimit limit{};
+  if (mdb_env_get_fd(environment, &fd) != 0 || fstatvfs(fd, &disk) != 0 || fstat(fd, &file) != 0 ||
+      getrlimit(RLIMIT_FSIZE, &limit) != 0) {
+    return false;
+  }
+  return disk.f_bavail * disk.f_frsize < bytes + kSlackBytes ||
+         static_cast<std::size_t>(file.st_size) + bytes + kSlackBytes > limit.rlim_cur;
+}
+
+}  // namespace
+
+Committer::Committer(Environment& environment)
+    : environment_(environment), thread_([this] { run(); }) {}
+
+Committer::~Committer() {
+  {
+    std::lock_guard hold(mutex_);
+    stopping_ = true;
+  }
+  work_.notify_one();
+  thread_.join();
+}
+
+Result<void> Committer::submit(std::unique_ptr<Write>& write) {
+  {
+    std::lock_guard hold(mutex_);
+    if (queue_.size() >= kQueueWritesMax || queue_bytes_ + write->size().bytes > kQueueBytesMax) {
+      return failure(Errc::kLimit,
+                     fmt::format("{} writes ({} bytes) wait for the disk already: try again later",
+                                 queue_.size(), queue_bytes_));
+    }
+    queue_bytes_ += write->size().bytes;
+    queue_.push_back(std::move(write));
+  }
+  work_.notify_one();
+  return {};
+}
+
+CommitterStats Committer::stats() const {
+  std::lock_guard hold(mutex_);
+  return stats_;
+}
+
+void Committer::run() {
+  for (;;) {
+    Group group = take_group();
+    if (group.empty()) return;
+    Group due;
+    Group late;
+    for (auto& write : group) {
+      (write->request().deadline.passed() ? late : due).push_back(std::move(write));
+    }
+    // What nobody waits for any more is not begun.
+    for (auto& write : late) {
+      write->failed_ = std::make_unique<Error>(
+          Errc::kTimeout, "the write waited for the disk until its deadline: nothing was written");
+    }
+    if (!due.empty()) commit(due);
+    hand_back(std::move(due));
+    hand_back(std::move(late));
+  }
+}
+
+// Waits for writes and takes as many as one transaction may have: at least one, or none when the
+// committer stops and nothing is left.
+Committer::Group Committer::take_group() {
+  Group group;
+  WriteSize sum;
+  std::unique_lock hold(mutex_);
+  work_.wait(hold, [this] { return stopping_ || !queue_.empty(); });
+  while (!queue_.empty() && group.size() < kGroupWritesMax) {
+    WriteSize size = queue_.front()->size();
+    bool fits = sum.keys + size.keys <= kGroupKeysMax && sum.bytes + size.bytes <= kGroupBytesMax;
+    if (!group.empty() && !fits) break;
+    sum.keys += size.keys;
+    sum.bytes += size.bytes;
+    queue_bytes_ -= size.bytes;
+    group.push_back(std::move(queue_.front()));
+    queue_.pop_front();
+  }
+  return group;
+}
+
+// Commits the writes in as few transactions as will do. A write that finds no room fails alone: the
+// group is halved until it stands by itself.
+void Committer::commit(std::span<std::unique_ptr<Write>> writes) {
+  int code = attempt(writes);
+  while (code == MDB_MAP_FULL) {
+    if (auto grown = environment_.grow(); !grown) {
+      if (grown.error().code() != Errc::kFull || writes.size() == 1) {
+        for (auto& write : writes) write->failed_ = std::make_unique<Error>(grown.error());
+        return;
+      }
+      break;
+    }
+    code = attempt(writes);
+  }
+  if (code == 0) return;
+  Error error = explain(code, writes);
+  bool may_fit = error.code() == Errc::kFull || code == MDB_TXN_FULL;
+  if (may_fit && writes.size() > 1) {
+    commit(writes.first(writes.size() / 2));
+    commit(writes.subspan(writes.size() / 2));
+    return;
+  }
+  for (auto& write : writes) write->failed_ = std::make_unique<Error>(error);
+}
+
+// One transaction with all of the writes, or with none and the reason as a code.
+int Committer::attempt(std::span<std::unique_ptr<Write>> writes) {
+  MDB_txn* opened = nullptr;
+  if (int code = mdb_txn_begin(environment_.get(), nullptr, 0, &opened); code != 0) return code;
+  Transaction transaction(environment_, opened);
+  for (auto& write : writes) {
+    write->apply(transaction);
+    if (transaction.code() != 0) {
+      mdb_txn_abort(opened);
+      return transaction.code();
+    }
+  }
+  int code = mdb_txn_commit(opened);
+  if (code != 0) return code;
+  std::lock_guard hold(mutex_);
+  stats_.writes += writes.size();
+  stats_.commits += 1;
+  return 0;
+}
+
+Error Committer::explain(int code, std::span<std::unique_ptr<Write>> writes) const {
+  std::size_t bytes = 0;
+  for (auto& write : writes) bytes += write->size().bytes;
+  // LMDB answers EIO for a write that the disk took only a part of.
+  if (code == EIO && has_no_room(environment_.get(), bytes)) code = ENOSPC;
+  return lmdb_error("writing", code);
+}
+
+// Posts the finished writes to their loops, one post for each loop.
+void Committer::hand_back(Group group) {
+  std::vector<std::pair<Loop*, Group>> shares;
+  for (auto& write : group) {
+    Loop* loop = &write->request().loop;
+    auto share = std::ranges::find(shares, loop, &std::pair<Loop*, Group>::first);
+    if (share == shares.end()) share = shares.insert(shares.end(), {loop, Group()});
+    share->second.push_back(std::move(write));
+  }
+  for (auto& [loop, mine] : shares) {
+    loop->post([mine = std::move(mine)] {
+      for (auto& write : mine) write->finish(write->failed_.get());
+    });
+  }
+}
+
+}  // namespace weft::keyvalue::lmdb

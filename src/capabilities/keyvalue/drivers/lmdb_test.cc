@@ -1,0 +1,259 @@
+// Shows what the LMDB driver adds to the conformance suite: durability across a reopen, growth, a
+// full file, a full disk, damaged and foreign files, bounds of its queue, and grouped commits.
+#include "capabilities/keyvalue/drivers/lmdb.h"
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <csignal>
+#include <fstream>
+#include <thread>
+
+#include "capabilities/keyvalue/testing.h"
+#include "capabilities/test_folder.h"
+
+namespace weft::keyvalue {
+namespace {
+
+namespace fs = std::filesystem;
+
+class Lmdb : public ::testing::Test {
+ protected:
+  std::unique_ptr<Bucket> open(lmdb::EnvironmentOptions options = {}) {
+    database_.reset();
+    auto opened = LmdbDatabase::open(folder_.path(), options);
+    CHECK(opened.has_value());
+    database_ = *opened;
+    return *await(loop_, LmdbStore(database_).open(request(), {"app", "b"}));
+  }
+  Request request() { return {loop_, Deadline::never()}; }
+  Result<void> set(Bucket& bucket, std::string_view key, BytesView value) {
+    return await(loop_, bucket.set(request(), key, value));
+  }
+  std::string get(Bucket& bucket, std::string_view key) {
+    auto value = await(loop_, bucket.get(request(), key));
+    if (!value) return "(error) " + value.error().message();
+    return *value ? std::string(as_text(**value)) : "(none)";
+  }
+  fs::path file() const { return folder_.path() / "data.mdb"; }
+
+  TestFolder folder_;
+  Loop loop_;
+  std::shared_ptr<LmdbDatabase> database_;
+};
+
+TEST_F(Lmdb, keeps_everything_over_a_reopen) {
+  std::string long_key(1000, 'l');
+  {
+    auto bucket = open();
+    ASSERT_TRUE(set(*bucket, "k", as_bytes("v")).has_value());
+    ASSERT_TRUE(set(*bucket, long_key, as_bytes("long")).has_value());
+    ASSERT_TRUE(await(loop_, bucket->increment(request(), "n", 3)).has_value());
+  }
+  auto bucket = open();
+  EXPECT_EQ(get(*bucket, "k"), "v");
+  EXPECT_EQ(get(*bucket, long_key), "long");
+  EXPECT_EQ(get(*bucket, "n"), "3");
+}
+
+TEST_F(Lmdb, versions_go_on_growing_over_a_reopen) {
+  auto bucket = open();
+  ASSERT_TRUE(set(*bucket, "k", as_bytes("1")).has_value());
+  auto before = *await(loop_, bucket->snapshot(request(), "k"));
+  bucket.reset();
+  bucket = open();
+  ASSERT_TRUE(set(*bucket, "k", as_bytes("1")).has_value());
+  auto after = *await(loop_, bucket->snapshot(request(), "k"));
+  EXPECT_GT(after.version, before.version);
+}
+
+TEST_F(Lmdb, grows_while_others_read) {
+  auto bucket = open();
+  ASSERT_TRUE(set(*bucket, "fixed", as_bytes("here")).has_value());
+  std::size_t at_first = database_->environment().map_bytes();
+  std::atomic<bool> done = false;
+  std::atomic<int> wrong = 0;
+  std::atomic<int> reads = 0;
+  std::thread reader([&] {
+    Loop loop;
+    Request mine{loop, Deadline::never()};
+    auto other = *await(loop, LmdbStore(database_).open(mine, {"app", "b"}));
+    while (!done) {
+      auto value = await(loop, other->get(mine, "fixed"));
+      if (!value || !*value || as_text(**value) != "here") ++wrong;
+      ++reads;
+    }
+  });
+  Bytes value(8 << 20, 7);
+  for (int i = 0; i < 10; ++i) {
+    auto written = set(*bucket, fmt::format("k{}", i), value);
+    EXPECT_TRUE(written.has_value()) << written.error().message();
+  }
+  done = true;
+  reader.join();
+  EXPECT_EQ(wrong, 0);
+  EXPECT_GT(reads, 0);
+  EXPECT_GE(database_->environment().map_bytes(), 8 * at_first);
+  EXPECT_EQ(get(*bucket, "k9").size(), value.size());
+  // A file beyond the first map opens again.
+  bucket.reset();
+  bucket = open();
+  EXPECT_EQ(get(*bucket, "k0").size(), value.size());
+}
+
+TEST_F(Lmdb, a_full_file_refuses_what_does_not_fit_and_that_alone) {
+  auto bucket = open({.map_bytes_max = lmdb::kMapBytesAtFirst});
+  Bytes half(9 << 20, 1);
+  ASSERT_TRUE(set(*bucket, "first", half).has_value());
+  // One group: the large one finds no room, its neighbours do.
+  std::vector<Answer<void>> answers;
+  answers.push_back(bucket->set(request(), "small 1", as_bytes("1")));
+  answers.push_back(bucket->set(request(), "second", half));
+  answers.push_back(bucket->set(request(), "small 2", as_bytes("2")));
+  auto small_1 = await(loop_, std::move(answers[0]));
+  auto second = await(loop_, std::move(answers[1]));
+  auto small_2 = await(loop_, std::move(answers[2]));
+  EXPECT_TRUE(small_1.has_value());
+  EXPECT_TRUE(small_2.has_value());
+  ASSERT_FALSE(second.has_value());
+  EXPECT_EQ(second.error().code(), Errc::kFull) << second.error().message();
+  EXPECT_EQ(get(*bucket, "second"), "(none)");
+  EXPECT_EQ(get(*bucket, "first").size(), half.size());
+  // A batch is written whole or not at all.
+  auto batch = await(loop_, bucket->set_many(request(), {{"a", as_bytes("1")}, {"b", half}}));
+  ASSERT_FALSE(batch.has_value());
+  EXPECT_EQ(get(*bucket, "a"), "(none)");
+  ASSERT_TRUE(await(loop_, bucket->erase(request(), "first")).has_value());
+  ASSERT_TRUE(set(*bucket, "other", as_bytes("x")).has_value());
+  auto again = set(*bucket, "second", BytesView(half).first(8 << 20));
+  EXPECT_TRUE(again.has_value()) << again.error().message();
+}
+
+// Runs in a process of its own, where files may not grow beyond a bound: what the system then does
+// to a write is what it does on a full disk.
+int write_on_a_full_disk(const fs::path& folder) {
+  signal(SIGXFSZ, SIG_IGN);
+  Loop loop;
+  Request request{loop, Deadline::never()};
+  auto database = LmdbDatabase::open(folder);
+  if (!database) return 10;
+  auto bucket = *await(loop, LmdbStore(*database).open(request, {"app", "b"}));
+  if (!await(loop, bucket->set(request, "before", as_bytes("1")))) return 11;
+  rlimit limit{4 << 20, 4 << 20};
+  setrlimit(RLIMIT_FSIZE, &limit);
+  Bytes value(1 << 20);
+  int written = 0;
+  Result<void> outcome;
+  while (written < 10) {
+    outcome = await(loop, bucket->set(request, fmt::format("k{}", written), value));
+    if (!outcome) break;
+    ++written;
+  }
+  if (written == 0 || written == 10) return 12;
+  if (outcome.error().code() != Errc::kFull) return 13;
+  for (int i = 0; i <= written; ++i) {
+    bool there = *await(loop, bucket->exists(request, fmt::format("k{}", i)));
+    if (there != (i < written)) return 14;
+  }
+  // Room again: everything goes on.
+  if (!await(loop, bucket->erase(request, "k0"))) return 15;
+  if (!await(loop, bucket->set(request, "small", as_bytes("1")))) return 16;
+  return 0;
+}
+
+TEST_F(Lmdb, a_full_disk_is_a_typed_error_and_leaves_nothing_half_written) {
+  pid_t child = fork();
+  if (child == 0) _exit(write_on_a_full_disk(folder_.path()));
+  int status = 0;
+  ASSERT_EQ(waitpid(child, &status, 0), child);
+  ASSERT_TRUE(WIFEXITED(status));
+  EXPECT_EQ(WEXITSTATUS(status), 0);
+  auto bucket = open();
+  EXPECT_EQ(get(*bucket, "before"), "1");
+  EXPECT_EQ(get(*bucket, "small"), "1");
+}
+
+TEST_F(Lmdb, foreign_and_damaged_files_are_refused_by_name) {
+  auto bucket = open();
+  Bytes value(1 << 20);
+  ASSERT_TRUE(set(*bucket, "k", value).has_value());
+  bucket.reset();
+  database_.reset();
+  std::string whole;
+  {
+    std::ifstream stream(file(), std::ios::binary);
+    whole.assign(std::istreambuf_iterator<char>(stream), {});
+  }
+  std::string foreign(whole.size(), 'x');
+  std::string one_page = whole.substr(0, 4096);
+  std::string cut = whole.substr(0, 1 << 20);
+  for (const std::string& bytes : {std::string(), std::string("hello"), foreign, one_page, cut}) {
+    std::ofstream(file(), std::ios::binary | std::ios::trunc) << bytes;
+    auto refused = LmdbDatabase::open(folder_.path());
+    ASSERT_FALSE(refused.has_value()) << bytes.size();
+    EXPECT_EQ(refused.error().code(), Errc::kCorrupt) << refused.error().message();
+    EXPECT_NE(refused.error().message().find(file().string()), std::string::npos)
+        << refused.error().message();
+  }
+  std::ofstream(file(), std::ios::binary | std::ios::trunc) << whole;
+  EXPECT_EQ(get(*open(), "k").size(), value.size());
+}
+
+TEST_F(Lmdb, an_interrupted_first_start_leaves_nothing_in_the_way) {
+  std::ofstream(folder_.path() / "data.new") << "half a file";
+  std::ofstream(folder_.path() / "data.new-lock") << "x";
+  auto bucket = open();
+  EXPECT_TRUE(set(*bucket, "k", as_bytes("v")).has_value());
+  EXPECT_FALSE(fs::exists(folder_.path() / "data.new"));
+}
+
+TEST_F(Lmdb, writes_that_wait_together_share_a_flush) {
+  auto bucket = open();
+  std::vector<Answer<void>> answers;
+  for (int i = 0; i < 1000; ++i) {
+    answers.push_back(bucket->set(request(), fmt::format("k{}", i), as_bytes("v")));
+  }
+  for (auto& answer : answers) ASSERT_TRUE(await(loop_, std::move(answer)).has_value());
+  auto stats = database_->committer().stats();
+  EXPECT_EQ(stats.writes, 1000u);
+  EXPECT_LT(stats.commits, 100u);
+}
+
+TEST_F(Lmdb, a_full_queue_refuses_and_loses_nothing_it_took) {
+  auto bucket = open();
+  Bytes value(60 << 20);
+  std::vector<Answer<void>> answers;
+  for (int i = 0; i < 8; ++i) {
+    answers.push_back(bucket->set(request(), fmt::format("k{}", i), value));
+  }
+  int taken = 0;
+  int refused = 0;
+  for (int i = 0; i < 8; ++i) {
+    auto outcome = await(loop_, std::move(answers[i]));
+    outcome ? ++taken : ++refused;
+    if (!outcome) EXPECT_EQ(outcome.error().code(), Errc::kLimit) << outcome.error().message();
+    EXPECT_EQ(*await(loop_, bucket->exists(request(), fmt::format("k{}", i))), outcome.has_value());
+  }
+  EXPECT_GE(taken, 4);
+  EXPECT_GE(refused, 1);
+}
+
+TEST_F(Lmdb, what_waits_is_finished_when_the_database_goes) {
+  auto bucket = open();
+  std::vector<Answer<void>> answers;
+  for (int i = 0; i < 100; ++i) {
+    answers.push_back(bucket->set(request(), fmt::format("k{}", i), as_bytes("v")));
+  }
+  bucket.reset();
+  database_.reset();
+  for (auto& answer : answers) EXPECT_TRUE(await(loop_, std::move(answer)).has_value());
+  bucket = open();
+  for (int i = 0; i < 100; ++i) EXPECT_EQ(get(*bucket, fmt::format("k{}", i)), "v");
+}
+
+}  // namespace
+}  // namespace weft::keyvalue

@@ -1,0 +1,43 @@
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <string_view>
+
+#include "base/error.h"
+
+namespace weft {
+
+// The folder in which a host keeps what must outlive it.
+//
+// Holds the folder for one process: a second open fails and names the first one's pid. The folder
+// carries the version of its layout in the file `format`; a folder that holds somebody else's files
+// is refused and left as it is. Movable, one owner; drivers keep their files in folders of their
+// own below `path()` and must be gone before it is closed.
+class StateFolder {
+ public:
+  static constexpr int kFormat = 1;
+
+  // Makes the folder, its parents too, when it is not there.
+  static Result<StateFolder> open(std::filesystem::path path);
+
+  StateFolder(StateFolder&& other) noexcept;
+  StateFolder& operator=(StateFolder&& other) noexcept;
+  ~StateFolder();
+
+  const std::filesystem::path& path() const { return path_; }
+  // The folder `name` in it, made when it is not there.
+  Result<std::filesystem::path> subfolder(std::string_view name) const;
+
+ private:
+  StateFolder(std::filesystem::path path, int lock) : path_(std::move(path)), lock_(lock) {}
+
+  std::filesystem::path path_;
+  int lock_ = -1;
+};
+
+// Flushes a folder's list of names to the disk: a new file is only there after a power cut when its
+// folder was flushed.
+Result<void> sync_folder(const std::filesystem::path& folder);
+
+}  // namespace weft
