@@ -321,3 +321,156 @@ pub fn async_lifted(ty: &Ty) -> String {
     .unwrap();
     text.out
 }
+
+/// Size and alignment of a type in a 32-bit memory.
+pub fn layout(ty: &Ty) -> (u32, u32) {
+    let fields = |types: &mut dyn Iterator<Item = &Ty>| {
+        let (size, align) = types.map(layout).fold((0u32, 1), |(end, most), (size, align)| {
+            (end.next_multiple_of(align) + size, most.max(align))
+        });
+        (size.next_multiple_of(align), align)
+    };
+    let cases = |count: usize, types: &mut dyn Iterator<Item = &Ty>| {
+        let tag = if count <= 256 { 1 } else { 2 };
+        let (size, align) = types
+            .map(layout)
+            .fold((0, tag), |(size, align), case| (size.max(case.0), align.max(case.1)));
+        let align = align.max(tag);
+        ((tag.next_multiple_of(align) + size).next_multiple_of(align), align)
+    };
+    // The payload starts where the strictest case wants it.
+    match ty {
+        Ty::Bool | Ty::S8 | Ty::U8 => (1, 1),
+        Ty::S16 | Ty::U16 => (2, 2),
+        Ty::S32 | Ty::U32 | Ty::F32 | Ty::Char => (4, 4),
+        Ty::S64 | Ty::U64 | Ty::F64 => (8, 8),
+        Ty::String | Ty::List(_) | Ty::Map(..) => (8, 4),
+        Ty::Fixed(ty, count) => (layout(ty).0 * count, layout(ty).1),
+        Ty::Record(types) => fields(&mut types.iter().map(|(_, ty)| ty)),
+        Ty::Tuple(types) => fields(&mut types.iter()),
+        Ty::Variant(types) => {
+            cases(types.len(), &mut types.iter().filter_map(|(_, ty)| ty.as_ref()))
+        }
+        Ty::Enum(names) => cases(names.len(), &mut std::iter::empty()),
+        Ty::Option(ty) => cases(2, &mut std::iter::once(&**ty)),
+        Ty::Result(ok, err) => cases(2, &mut ok.iter().chain(err.iter()).map(|ty| &**ty)),
+        Ty::Flags(names) => match names.len() {
+            0..=8 => (1, 1),
+            9..=16 => (2, 2),
+            _ => (4, 4),
+        },
+    }
+}
+
+/// `read() -> list<T>` reads all of the stream that the import `give` returns; `write(list<T>)`
+/// writes to a stream that it passes to the import `take`. `await() -> T` and `settle(T)` (as a list
+/// of one) do the same with futures.
+pub fn streaming(ty: &Ty) -> String {
+    let mut text = Text::new();
+    let item = text.ty(ty);
+    let list = text.ty(&Ty::List(ty.clone().into()));
+    let size = layout(ty).0;
+    write!(
+        text.out,
+        r#"
+  (type $stream (stream {item}))
+  (type $future (future {item}))
+  (import "give" (func $give (result $stream)))
+  (import "take" (func $take (param "s" $stream)))
+  (import "promise" (func $promise (result $future)))
+  (import "hear" (func $hear (param "f" $future))){LIBC}
+  (core func $give-core (canon lower (func $give)))
+  (core func $take-core (canon lower (func $take)))
+  (core func $promise-core (canon lower (func $promise)))
+  (core func $hear-core (canon lower (func $hear)))
+  (core func $new (canon stream.new $stream))
+  (core func $read (canon stream.read $stream (memory $memory) (realloc $realloc)))
+  (core func $write (canon stream.write $stream (memory $memory) (realloc $realloc)))
+  (core func $drop-readable (canon stream.drop-readable $stream))
+  (core func $drop-writable (canon stream.drop-writable $stream))
+  (core func $future-new (canon future.new $future))
+  (core func $future-read (canon future.read $future (memory $memory) (realloc $realloc)))
+  (core func $future-write (canon future.write $future (memory $memory) (realloc $realloc)))
+  (core func $future-drop-readable (canon future.drop-readable $future))
+  (core func $future-drop-writable (canon future.drop-writable $future))
+  (core module $m
+    (import "" "memory" (memory 0))
+    (import "" "give" (func $give (result i32)))
+    (import "" "take" (func $take (param i32)))
+    (import "" "promise" (func $promise (result i32)))
+    (import "" "hear" (func $hear (param i32)))
+    (import "" "new" (func $new (result i64)))
+    (import "" "read" (func $read-some (param i32 i32 i32) (result i32)))
+    (import "" "write" (func $write-some (param i32 i32 i32) (result i32)))
+    (import "" "drop-readable" (func $drop-readable (param i32)))
+    (import "" "drop-writable" (func $drop-writable (param i32)))
+    (import "" "future-new" (func $future-new (result i64)))
+    (import "" "future-read" (func $future-read (param i32 i32) (result i32)))
+    (import "" "future-write" (func $future-write (param i32 i32) (result i32)))
+    (import "" "future-drop-readable" (func $future-drop-readable (param i32)))
+    (import "" "future-drop-writable" (func $future-drop-writable (param i32)))
+    (func $list (param $count i32) (result i32)
+      (i32.store (i32.const 512) (i32.const 4096))
+      (i32.store (i32.const 516) (local.get $count))
+      (i32.const 512))
+    (func (export "read") (result i32)
+      (local $s i32) (local $n i32) (local $status i32)
+      (local.set $s (call $give))
+      (loop $more
+        (local.set $status (call $read-some (local.get $s)
+          (i32.add (i32.const 4096) (i32.mul (local.get $n) (i32.const {size}))) (i32.const 16)))
+        (if (i32.eq (local.get $status) (i32.const -1)) (then (unreachable)))
+        (local.set $n (i32.add (local.get $n) (i32.shr_u (local.get $status) (i32.const 4))))
+        (br_if $more (i32.eqz (i32.and (local.get $status) (i32.const 15)))))
+      (call $drop-readable (local.get $s))
+      (call $list (local.get $n)))
+    (func (export "write") (param $at i32) (param $left i32)
+      (local $ends i64) (local $w i32) (local $status i32)
+      (local.set $ends (call $new))
+      (local.set $w (i32.wrap_i64 (i64.shr_u (local.get $ends) (i64.const 32))))
+      (call $take (i32.wrap_i64 (local.get $ends)))
+      (block $done
+        (loop $more
+          (br_if $done (i32.eqz (local.get $left)))
+          (local.set $status (call $write-some (local.get $w) (local.get $at) (local.get $left)))
+          (br_if $done (i32.and (local.get $status) (i32.const 15)))
+          (local.set $status (i32.shr_u (local.get $status) (i32.const 4)))
+          (local.set $left (i32.sub (local.get $left) (local.get $status)))
+          (local.set $at (i32.add (local.get $at) (i32.mul (local.get $status) (i32.const {size}))))
+          (br $more)))
+      (call $drop-writable (local.get $w)))
+    (func (export "await") (result i32)
+      (local $f i32)
+      (local.set $f (call $promise))
+      (if (call $future-read (local.get $f) (i32.const 4096)) (then (unreachable)))
+      (call $future-drop-readable (local.get $f))
+      (call $list (i32.const 1)))
+    (func (export "settle") (param $at i32) (param i32)
+      (local $ends i64) (local $w i32)
+      (local.set $ends (call $future-new))
+      (local.set $w (i32.wrap_i64 (i64.shr_u (local.get $ends) (i64.const 32))))
+      (call $hear (i32.wrap_i64 (local.get $ends)))
+      (if (call $future-write (local.get $w) (local.get $at)) (then (unreachable)))
+      (call $future-drop-writable (local.get $w))))
+  (core instance $i (instantiate $m (with "" (instance
+    (export "memory" (memory $memory))
+    (export "give" (func $give-core)) (export "take" (func $take-core))
+    (export "promise" (func $promise-core)) (export "hear" (func $hear-core))
+    (export "new" (func $new)) (export "read" (func $read)) (export "write" (func $write))
+    (export "drop-readable" (func $drop-readable)) (export "drop-writable" (func $drop-writable))
+    (export "future-new" (func $future-new)) (export "future-read" (func $future-read))
+    (export "future-write" (func $future-write))
+    (export "future-drop-readable" (func $future-drop-readable))
+    (export "future-drop-writable" (func $future-drop-writable))))))
+  (func (export "read") async (result {list})
+    (canon lift (core func $i "read") (memory $memory) (realloc $realloc)))
+  (func (export "write") async (param "items" {list})
+    (canon lift (core func $i "write") (memory $memory) (realloc $realloc)))
+  (func (export "await") async (result {list})
+    (canon lift (core func $i "await") (memory $memory) (realloc $realloc)))
+  (func (export "settle") async (param "items" {list})
+    (canon lift (core func $i "settle") (memory $memory) (realloc $realloc))))"#
+    )
+    .unwrap();
+    text.out
+}
