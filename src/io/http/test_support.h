@@ -98,11 +98,13 @@ class TestServer {
   TestHandler::Serve serve;
   Mailbox<Done> done;
   Loops loops;
-  std::unique_ptr<HttpServer> server;
 
  private:
   std::vector<std::unique_ptr<TestHandler>> handlers_;
   std::vector<HttpHandler*> pointers_;
+
+ public:
+  std::unique_ptr<HttpServer> server;
 };
 
 struct Response {
