@@ -1,0 +1,86 @@
+// How long the embedded key-value driver takes: a get by itself, and sets by how many wait at once.
+#include <benchmark/benchmark.h>
+#include <fmt/format.h>
+
+#include <random>
+
+#include "capabilities/keyvalue/drivers/lmdb.h"
+#include "capabilities/keyvalue/testing.h"
+#include "capabilities/test_folder.h"
+
+namespace weft::keyvalue {
+namespace {
+
+struct Place {
+  TestFolder folder;
+  Loop loop;
+  std::shared_ptr<LmdbDatabase> database = LmdbDatabase::open(folder.path()).value();
+  Request request{loop, Deadline::never()};
+  std::unique_ptr<Bucket> bucket = *await(loop, LmdbStore(database).open(request, {"app", "b"}));
+
+  std::vector<std::string> fill(std::size_t count, std::size_t value_bytes) {
+    Bytes value(value_bytes, 7);
+    std::vector<std::string> keys;
+    for (std::size_t i = 0; i < count; ++i) keys.push_back(fmt::format("key-{:012}", i));
+    for (std::size_t from = 0; from < count; from += 10'000) {
+      std::vector<Pair> pairs;
+      for (std::size_t i = from; i < std::min(count, from + 10'000); ++i) {
+        pairs.emplace_back(keys[i], value);
+      }
+      CHECK(await(loop, bucket->set_many(request, pairs)).has_value());
+    }
+    return keys;
+  }
+};
+
+// Random 16-byte keys out of so many.
+void get(benchmark::State& state) {
+  Place place;
+  auto keys = place.fill(static_cast<std::size_t>(state.range(0)), 16);
+  std::mt19937_64 chance(1);
+  std::vector<std::size_t> order(4096);
+  for (auto& index : order) index = chance() % keys.size();
+  std::size_t i = 0;
+  for (auto _ : state) {
+    auto value = place.bucket->get(place.request, keys[order[i++ % order.size()]]);
+    benchmark::DoNotOptimize(value);
+  }
+}
+BENCHMARK(get)->Arg(1)->Arg(1000)->Arg(1'000'000);
+
+void get_absent(benchmark::State& state) {
+  Place place;
+  place.fill(1000, 16);
+  for (auto _ : state) {
+    auto value = place.bucket->get(place.request, "key-absent-00000");
+    benchmark::DoNotOptimize(value);
+  }
+}
+BENCHMARK(get_absent);
+
+// So many sets are under way at any time, as if that many guests waited for one each.
+void set(benchmark::State& state) {
+  Place place;
+  auto keys = place.fill(10'000, 100);
+  Bytes value(100, 9);
+  std::mt19937_64 chance(1);
+  auto begin = place.database->committer().stats();
+  std::vector<Answer<void>> waiting;
+  for (auto _ : state) {
+    waiting.push_back(place.bucket->set(place.request, keys[chance() % keys.size()], value));
+    if (waiting.size() < static_cast<std::size_t>(state.range(0))) continue;
+    for (auto& answer : waiting) CHECK(await(place.loop, std::move(answer)).has_value());
+    waiting.clear();
+  }
+  for (auto& answer : waiting) CHECK(await(place.loop, std::move(answer)).has_value());
+  auto end = place.database->committer().stats();
+  state.SetItemsProcessed(state.iterations());
+  state.counters["writes_per_flush"] = static_cast<double>(end.writes - begin.writes) /
+                                       static_cast<double>(end.commits - begin.commits);
+}
+BENCHMARK(set)->Arg(1)->Arg(32)->Arg(256)->Arg(4096)->UseRealTime();
+
+}  // namespace
+}  // namespace weft::keyvalue
+
+BENCHMARK_MAIN();
