@@ -11,13 +11,16 @@ namespace weft::bridge {
 namespace {
 
 // Waits for one call on behalf of a guest's future. Made only when a call does not finish inline;
-// owned by the call's caller slot and freed by call_release.
+// owned by the call's caller slot: frees itself when the call completes, or goes with call_release.
 class WakingCaller : public Caller {
  public:
   explicit WakingCaller(rust::Box<CallWaker> waker) : waker_(std::move(waker)) {}
 
   void replace(rust::Box<CallWaker> waker) { waker_ = std::move(waker); }
-  void completed(Call&) override { waker_->wake(); }
+  void completed(Call&) override {
+    waker_->wake();
+    delete this;
+  }
 
  private:
   rust::Box<CallWaker> waker_;

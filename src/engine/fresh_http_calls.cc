@@ -79,8 +79,8 @@ class FreshHttpCalls::Running final : public Pollable, public GuestExchange::Own
     limit_.disarm();
     exchange_.close();
     calls_.deployment_.engine.remove(slot_);
-    calls_.deployment_.engine.loop().defer([this] { calls_.recycle(*this); });
     slot_ = {};
+    calls_.retire(*this);
   }
 
   friend class FreshHttpCalls;
@@ -101,12 +101,16 @@ class FreshHttpCalls::Running final : public Pollable, public GuestExchange::Own
   std::list<std::unique_ptr<Running>>::iterator place_;
 };
 
-FreshHttpCalls::FreshHttpCalls(Deployment& deployment) : deployment_(deployment) {}
-FreshHttpCalls::~FreshHttpCalls() = default;
+FreshHttpCalls::FreshHttpCalls(Deployment& deployment)
+    : deployment_(deployment), sweep_(std::make_shared<Sweep>(this)) {}
+
+FreshHttpCalls::~FreshHttpCalls() {
+  sweep_->calls = nullptr;
+}
 
 void FreshHttpCalls::start(HttpExchange::Ptr exchange) {
   exchange->id = deployment_.request_ids.next();
-  if (running_.size() >= deployment_.limits.instances_max) {
+  if (running_.size() + ended_.size() >= deployment_.limits.instances_max) {
     refuse_busy(std::move(exchange));
     return;
   }
@@ -120,13 +124,19 @@ void FreshHttpCalls::start(HttpExchange::Ptr exchange) {
   running.start(std::move(exchange));
 }
 
-void FreshHttpCalls::recycle(Running& running) {
-  running.stop();
-  if (free_.size() < kFreeMax) {
-    free_.splice(free_.begin(), running_, running.place_);
-  } else {
-    running_.erase(running.place_);
+void FreshHttpCalls::retire(Running& running) {
+  if (ended_.empty()) {
+    deployment_.engine.loop().defer([sweep = sweep_] {
+      if (sweep->calls != nullptr) sweep->calls->recycle();
+    });
   }
+  ended_.splice(ended_.end(), running_, running.place_);
+}
+
+void FreshHttpCalls::recycle() {
+  for (const auto& running : ended_) running->stop();
+  free_.splice(free_.begin(), ended_);
+  if (free_.size() > kFreeMax) free_.resize(kFreeMax);
 }
 
 void refuse_busy(HttpExchange::Ptr exchange) {

@@ -23,10 +23,18 @@ class FreshHttpCalls final : public HttpCalls {
 
  private:
   class Running;
-  void recycle(Running& running);
+  // Outlives what is deferred to the end of the turn, in which the calls may go.
+  struct Sweep {
+    FreshHttpCalls* calls;
+  };
+
+  void retire(Running& running);
+  void recycle();
 
   Deployment& deployment_;
+  std::shared_ptr<Sweep> sweep_;  // Shared with the deferred recycle.
   std::list<std::unique_ptr<Running>> running_;
+  std::list<std::unique_ptr<Running>> ended_;  // Until the end of this turn.
   std::list<std::unique_ptr<Running>> free_;
 };
 

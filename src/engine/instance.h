@@ -2,6 +2,8 @@
 
 // For src/engine's own sources.
 
+#include <memory>
+
 #include "door/context.h"
 #include "engine/bridge_host.h"
 #include "engine/deployment.h"
@@ -11,28 +13,31 @@ namespace weft {
 
 // The C++ side of one component instance: its context and its way to the deployment's links.
 //
-// Owned by the run, which drops the Rust side first.
+// Owned by the run, which drops the Rust side first. Calls that the instance cancelled on its way
+// out may still unwind: they keep its context.
 class Instance final : public bridge::Host {
  public:
   explicit Instance(Deployment& deployment)
       : deployment_(deployment),
-        context_(deployment.engine.loop(), deployment.app, deployment.component) {
-    context_.resources().set_limit(deployment.limits.handles_max);
+        context_(std::make_unique<Context>(deployment.engine.loop(), deployment.app,
+                                           deployment.component)) {
+    context_->resources().set_limit(deployment.limits.handles_max);
   }
+  ~Instance() override { Context::retire(std::move(context_)); }
 
-  Context& context() { return context_; }
+  Context& context() { return *context_; }
   Deadline deadline = Deadline::never();  // Of the calls it makes.
 
   Call* begin(std::uint32_t function, rust::Slice<const std::uint8_t> arguments) override {
-    return deployment_.engine.calls().start(deployment_.links.at(function), context_,
+    return deployment_.engine.calls().start(deployment_.links.at(function), *context_,
                                             {arguments.data(), arguments.size()}, deadline);
   }
-  void drop_resource(std::uint32_t slot) override { context_.resources().drop(slot); }
+  void drop_resource(std::uint32_t slot) override { context_->resources().drop(slot); }
   void log(rust::Slice<const std::uint8_t> text) override;
 
  private:
   Deployment& deployment_;
-  Context context_;
+  std::unique_ptr<Context> context_;
 };
 
 RunOutcome from_bridge(const bridge::Outcome& outcome);

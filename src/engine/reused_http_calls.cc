@@ -65,7 +65,9 @@ class Worker final : public Pollable {
 
 class ReusedHttpCalls final : public HttpCalls {
  public:
-  explicit ReusedHttpCalls(Deployment& deployment) : deployment_(deployment) {}
+  explicit ReusedHttpCalls(Deployment& deployment)
+      : deployment_(deployment), sweep_(std::make_shared<Sweep>(this)) {}
+  ~ReusedHttpCalls() override { sweep_->calls = nullptr; }
 
   void start(HttpExchange::Ptr exchange) override {
     exchange->id = deployment_.request_ids.next();
@@ -85,12 +87,25 @@ class ReusedHttpCalls final : public HttpCalls {
 
   // As the turn ends: not from inside the worker's own poll.
   void drop(Worker& worker) {
-    deployment_.engine.loop().defer([this, gone = &worker] {
-      std::erase_if(workers_, [gone](const auto& each) { return each.get() == gone; });
+    gone_.push_back(&worker);
+    if (gone_.size() > 1) return;
+    deployment_.engine.loop().defer([sweep = sweep_] {
+      if (sweep->calls != nullptr) sweep->calls->erase_gone();
     });
   }
 
  private:
+  // Outlives what is deferred to the end of the turn, in which the calls may go.
+  struct Sweep {
+    ReusedHttpCalls* calls;
+  };
+
+  void erase_gone() {
+    for (Worker* gone : std::exchange(gone_, {})) {
+      std::erase_if(workers_, [gone](const auto& each) { return each.get() == gone; });
+    }
+  }
+
   // The one used last that has room, so that the others become idle and go.
   Worker* find() {
     for (std::size_t i = workers_.size(); i-- > 0;) {
@@ -106,7 +121,9 @@ class ReusedHttpCalls final : public HttpCalls {
 
   Deployment& deployment_;
   std::minstd_rand random_{std::random_device{}()};
+  std::shared_ptr<Sweep> sweep_;  // Shared with the deferred erase_gone.
   std::vector<std::unique_ptr<Worker>> workers_;
+  std::vector<Worker*> gone_;  // Of workers_, until the end of this turn.
 };
 
 // Between half and all of the allowed calls: a guest that leaks state between requests is not
@@ -204,6 +221,7 @@ void Worker::retire() {
     return;
   }
   worker_->retire();
+  calls_.deployment().engine.wakes()->wake(slot_.index, slot_.generation);
 }
 
 void Worker::end() {
