@@ -193,7 +193,8 @@ pub mod ffi {
         type Worker;
         /// One reused instance of a 0.3 program, on one loop. Its instance is made at first use.
         unsafe fn worker_new(linked: &Linked, host: *mut Host, wake: WakeKey) -> Box<Worker>;
-        /// Hands it one more request. Returns the number under which `detach` knows it.
+        /// Hands it one more request, to be polled next. Returns the number under which `detach`
+        /// knows it.
         unsafe fn push(self: &mut Worker, exchange: *mut Exchange) -> u64;
         /// Whether it takes another call now.
         fn has_room(self: &Worker) -> bool;
@@ -202,7 +203,7 @@ pub mod ffi {
         fn poll(self: &mut Worker) -> bool;
         fn outcome(self: &Worker) -> Outcome;
         fn detach(self: &mut Worker, call: u64);
-        /// Takes no further call, and ends when those in flight have.
+        /// Takes no further call, and ends when those in flight have; to be polled next.
         fn retire(self: &mut Worker);
 
         type CallWaker;

@@ -10,7 +10,7 @@ use wasmtime::Result;
 /// # Safety
 /// `host` outlives the task.
 pub unsafe fn start_command(linked: &Linked, host: *mut Host, wake: WakeKey) -> Box<Task> {
-    let meter = state::new_meter(&linked.limits);
+    let meter = state::new_meter(linked.limits.cpu_ns);
     let shared = linked.shared.clone();
     let host = LoopBound::new(host);
     let (for_store, component) = (meter.clone(), shared.component.clone());

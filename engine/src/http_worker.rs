@@ -22,7 +22,8 @@ use wasmtime::{AsContextMut, Result};
 use wasmtime_wasi_http::WasiHttpView;
 use wasmtime_wasi_http::handler::{Prepared, Proxy};
 
-/// What C++ and the instance's future share. One thread uses it; the locks are for `Send`.
+/// What C++ and the instance's future share. One thread uses it; the locks are for `Send`. Nothing
+/// here wakes: C++ polls after each push and retire.
 struct Queue {
     waiting: Mutex<VecDeque<Arc<ExchangeRef>>>,
     /// Calls handed over and not ended, waiting ones included.
@@ -32,7 +33,6 @@ struct Queue {
     retired: AtomicBool,
     /// The instance was seen idle since the last call was accepted: it may take one more beside.
     idle_seen: AtomicBool,
-    waker: Mutex<Option<Waker>>,
 }
 
 pub struct Worker {
@@ -57,9 +57,8 @@ pub unsafe fn worker_new(linked: &Linked, host: *mut Host, wake: WakeKey) -> Box
         accepted: AtomicU32::new(0),
         retired: AtomicBool::new(false),
         idle_seen: AtomicBool::new(true),
-        waker: Mutex::default(),
     });
-    let meter = state::new_meter(&shared.limits);
+    let meter = state::new_meter(0);
     let waker = TaskWaker::new(wake);
     let future = serve(shared.clone(), queue.clone(), LoopBound::new(host), meter.clone());
     Box::new(Worker {
@@ -87,9 +86,7 @@ impl Worker {
         self.queue.accepted.fetch_add(1, Relaxed);
         self.queue.idle_seen.store(false, Relaxed);
         self.queue.waiting.lock().unwrap().push_back(exchange);
-        if let Some(waker) = self.queue.waker.lock().unwrap().take() {
-            waker.wake();
-        }
+        self.meter.allow(self.shared.limits.cpu_ns);
         self.next_call
     }
 
@@ -144,9 +141,6 @@ impl Worker {
 
     pub fn retire(&mut self) {
         self.queue.retired.store(true, Relaxed);
-        if let Some(waker) = self.queue.waker.lock().unwrap().take() {
-            waker.wake();
-        }
     }
 
     fn end(&mut self) {
@@ -196,7 +190,6 @@ async fn serve(
                         Poll::Ready(Some(Err(error))) => return Poll::Ready(Err(error)),
                         Poll::Ready(None) | Poll::Pending => {}
                     }
-                    *queue.waker.lock().unwrap() = Some(cx.waker().clone());
                     let ready = accessor.poll_ready_for_concurrent_call(entry, cx).is_ready();
                     let next = if ready { queue.waiting.lock().unwrap().pop_front() } else { None };
                     if let Some(exchange) = next {

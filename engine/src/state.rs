@@ -29,27 +29,48 @@ pub struct State {
 
 /// Counts the processor time of one store's polls. The store is borrowed by its future while it is
 /// polled, so the one who polls holds the meter too. One thread uses it; the atomics are for `Send`.
+///
+/// Asking for a thread's processor time is a system call, so a poll is timed with the monotonic
+/// clock, which may count a wait for the processor as well; from the first tick within a poll on,
+/// the thread's own clock counts. A guest is thus charged at most one tick too much for a poll.
 #[derive(Default)]
 pub struct Meter {
     spent_ns: AtomicU64,
     poll_began_ns: AtomicU64,
-    limit_ns: u64,
+    /// The thread's clock when the poll began; 0 while no tick has come in this poll.
+    thread_began_ns: AtomicU64,
+    /// 0: no limit.
+    limit_ns: AtomicU64,
 }
 
 impl Meter {
     pub fn begin(&self) {
-        self.poll_began_ns.store(thread_cpu_ns(), Relaxed);
+        self.poll_began_ns.store(clock_ns(libc::CLOCK_MONOTONIC), Relaxed);
+        self.thread_began_ns.store(0, Relaxed);
     }
     pub fn end(&self) {
-        self.spent_ns.store(self.spent(), Relaxed);
+        let poll = match self.thread_began_ns.load(Relaxed) {
+            0 => clock_ns(libc::CLOCK_MONOTONIC) - self.poll_began_ns.load(Relaxed),
+            began => clock_ns(libc::CLOCK_THREAD_CPUTIME_ID) - began,
+        };
+        self.spent_ns.fetch_add(poll, Relaxed);
     }
-    /// What all polls have used, the one under way included.
-    fn spent(&self) -> u64 {
-        let poll = thread_cpu_ns().saturating_sub(self.poll_began_ns.load(Relaxed));
-        self.spent_ns.load(Relaxed) + poll
+    /// Lets the store spend this much more: what one more call of a reused instance brings.
+    pub fn allow(&self, more_ns: u64) {
+        self.limit_ns.fetch_add(more_ns, Relaxed);
     }
+    /// At a tick within a poll: whether the limit is passed.
     fn exhausted(&self) -> bool {
-        self.limit_ns != 0 && self.spent() > self.limit_ns
+        let limit = self.limit_ns.load(Relaxed);
+        if limit == 0 {
+            return false;
+        }
+        let now = clock_ns(libc::CLOCK_THREAD_CPUTIME_ID);
+        if self.thread_began_ns.load(Relaxed) == 0 {
+            let poll = clock_ns(libc::CLOCK_MONOTONIC) - self.poll_began_ns.load(Relaxed);
+            self.thread_began_ns.store(now.saturating_sub(poll).max(1), Relaxed);
+        }
+        self.spent_ns.load(Relaxed) + now - self.thread_began_ns.load(Relaxed) > limit
     }
 }
 
@@ -84,8 +105,8 @@ impl std::fmt::Display for CpuExhausted {
 }
 impl std::error::Error for CpuExhausted {}
 
-pub fn new_meter(limits: &Limits) -> Arc<Meter> {
-    Arc::new(Meter { limit_ns: limits.cpu_ns, ..Meter::default() })
+pub fn new_meter(limit_ns: u64) -> Arc<Meter> {
+    Arc::new(Meter { limit_ns: AtomicU64::new(limit_ns), ..Meter::default() })
 }
 
 /// A fresh store for one instance. `host` must outlive it.
@@ -127,7 +148,7 @@ pub fn new_store(
     store.epoch_deadline_callback(|mut cx| {
         let meter = &cx.data_mut().meter;
         if meter.exhausted() {
-            return Err(wasmtime::Error::new(CpuExhausted { limit_ns: meter.limit_ns }));
+            return Err(wasmtime::Error::new(CpuExhausted { limit_ns: meter.limit_ns.load(Relaxed) }));
         }
         Ok(UpdateDeadline::Yield(TICKS))
     });
@@ -141,10 +162,10 @@ impl State {
     }
 }
 
-fn thread_cpu_ns() -> u64 {
+fn clock_ns(clock: libc::clockid_t) -> u64 {
     let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-    // SAFETY: the clock exists on every Linux, and `time` is ours.
-    unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &mut time) };
+    // SAFETY: both clocks exist on every Linux, and `time` is ours.
+    unsafe { libc::clock_gettime(clock, &mut time) };
     time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64
 }
 

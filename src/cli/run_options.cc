@@ -66,8 +66,13 @@ void add_run_options(CLI::App& verb, RunWords& words) {
   verb.add_option("ARGS", words.args, "Arguments of a command");
   verb.add_option("--http", words.http, "Where an HTTP component is served; port 0 is any free one")
       ->type_name("ADDR:PORT");
-  verb.add_option("--dir", words.folders, "A folder to grant")->type_name("HOST[::GUEST[:ro]]");
-  verb.add_option("--env", words.env, "An environment variable to grant")->type_name("KEY=VALUE");
+  // Each takes one value, so that the target may follow it.
+  verb.add_option("--dir", words.folders, "A folder to grant")
+      ->type_name("HOST[::GUEST[:ro]]")
+      ->allow_extra_args(false);
+  verb.add_option("--env", words.env, "An environment variable to grant")
+      ->type_name("KEY=VALUE")
+      ->allow_extra_args(false);
   verb.add_option("--state", words.state, "Where the component's own data is kept")
       ->type_name("DIR");
   verb.add_option("--memory", words.memory, "Memory of one instance, for example 64MiB");
