@@ -171,7 +171,7 @@ class Http1Connection final : public HttpExchange {
   bool finished_ = false;
   bool head_framed_ = false;
   bool framed_end_ = false;
-  bool write_wanted_ = false;
+  mutable bool write_wanted_ = false;
   bool broken_ = false;  // We broke it off, or answered for the serving side.
   Buffer head_;          // Interim and final heads that are not sent yet.
   Buffer pending_;       // Body bytes that are not framed yet.

@@ -80,10 +80,10 @@ class HttpExchange {
   // begun then.
   virtual Result<void> begin_response(int status, std::span<const Header> headers,
                                       std::optional<std::uint64_t> content_length) = 0;
-  // Takes all of `bytes`. False: more than kWriteBuffer waits for the client now; go on at
+  // Takes all of `bytes`. False: kWriteBuffer or more waits for the client now; go on at
   // on_writable. Bytes beyond the announced length break the connection off.
   virtual bool write(BytesView bytes) = 0;
-  // How much more may be written before write says false.
+  // How much more may be written before write says false. 0: go on at on_writable.
   virtual std::size_t writable() const = 0;
   // The response is whole. One that is shorter than announced breaks the connection off.
   virtual void finish() = 0;

@@ -64,13 +64,16 @@ bool Http1Connection::write(BytesView bytes) {
   }
   pending_.append(bytes);
   schedule();
-  if (buffered() <= kWriteBuffer) return true;
+  if (buffered() < kWriteBuffer) return true;
   write_wanted_ = true;
   return false;
 }
 
 std::size_t Http1Connection::writable() const {
-  return buffered() < kWriteBuffer ? kWriteBuffer - buffered() : 0;
+  if (buffered() < kWriteBuffer) return kWriteBuffer - buffered();
+  // Framing may fill the buffer after the last write: who asks and finds no room waits as well.
+  write_wanted_ = true;
+  return 0;
 }
 
 void Http1Connection::finish() {

@@ -36,9 +36,9 @@ class Mailbox {
     values_.push_back(std::move(value));
     changed_.notify_all();
   }
-  std::optional<T> take() {
+  std::optional<T> take(std::chrono::milliseconds patience = kPatience) {
     std::unique_lock lock(mutex_);
-    if (!changed_.wait_for(lock, kPatience, [&] { return !values_.empty(); })) return std::nullopt;
+    if (!changed_.wait_for(lock, patience, [&] { return !values_.empty(); })) return std::nullopt;
     T value = std::move(values_.front());
     values_.pop_front();
     return value;

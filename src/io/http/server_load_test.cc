@@ -1,0 +1,471 @@
+// Shows that slow, absent, greedy and many clients each cost what the limits say and no more, and
+// that a drain loses nothing.
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <atomic>
+#include <future>
+#include <thread>
+
+#include "base/limits.h"
+#include "io/http/server.h"
+#include "io/http/test_support.h"
+#include "io/timer.h"
+
+namespace weft {
+namespace {
+
+using namespace http_test;
+using namespace std::chrono_literals;
+using ::testing::HasSubstr;
+using End = ExchangeSummary::End;
+
+constexpr std::string_view kGet = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+
+void hello(HttpExchange::Ptr exchange) {
+  answer(*exchange, 200, "hello");
+}
+
+// A server whose exchanges wait in a mailbox; `on_loop` works on them.
+struct HoldingServer {
+  explicit HoldingServer(HttpLimits limits = {})
+      : server(
+            [this](HttpExchange::Ptr held) {
+              exchanges.put(std::make_shared<Held>(std::move(held)));
+            },
+            limits) {}
+  void on_loop(const std::function<void()>& work) {
+    server.loops.on_each([&](Loop&, std::size_t) { work(); });
+  }
+
+  Mailbox<std::shared_ptr<Held>> exchanges;
+  TestServer server;
+};
+
+HttpLimits quick() {
+  HttpLimits limits;
+  limits.head_timeout = limits.idle_timeout = limits.body_timeout = limits.write_timeout = 60ms;
+  return limits;
+}
+
+// Half a head is waited for, then answered 408; silence just ends the connection.
+TEST(HttpTimeouts, EndSlowHeadsAndIdleConnections) {
+  TestServer server(hello, quick());
+  Client slow(*server.server);
+  auto start = Deadline::Clock::now();
+  slow.send("GET / HTTP/1.1\r\nHo");
+  EXPECT_EQ(slow.read_response().status, 408);
+  EXPECT_GE(Deadline::Clock::now() - start, 60ms);
+  EXPECT_TRUE(slow.closed());
+  Client silent(*server.server);
+  EXPECT_TRUE(silent.closed());
+  Client used(*server.server);
+  EXPECT_EQ(used.request(kGet).status, 200);
+  EXPECT_TRUE(used.closed());
+}
+
+// A head that grows a byte at a time does not buy time with each byte.
+TEST(HttpTimeouts, CountFromTheFirstByteOfTheHead) {
+  TestServer server(hello, quick());
+  Client slow(*server.server);
+  std::atomic<bool> ended = false;
+  std::thread dripper([&] {
+    slow.send("GET / HTTP/1.1\r\nX: ");
+    while (!ended && slow.send("x")) ::poll(nullptr, 0, 1);
+  });
+  EXPECT_EQ(slow.read_response().status, 408);
+  ended = true;
+  dripper.join();
+}
+
+// Only a body that is waited for is late: 408 before a response, a reset within one.
+TEST(HttpTimeouts, EndBodiesThatStall) {
+  HoldingServer server(quick());
+  Client client(*server.server.server);
+  client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nabc");
+  auto held = *server.exchanges.take();
+  server.on_loop([&] {
+    EXPECT_EQ(held->exchange->body().size(), 3u);
+    held->exchange->consume_body(3);
+    EXPECT_TRUE(held->exchange->body().empty());
+    EXPECT_EQ(held->exchange->body_state(), BodyState::kMore);
+  });
+  EXPECT_EQ(held->events.take(), "gone");
+  EXPECT_EQ(client.read_response().status, 408);
+  server.on_loop([&] {
+    EXPECT_EQ(held->exchange->body_state(), BodyState::kFailed);
+    held->exchange.reset();
+  });
+  auto done = server.server.done.take();
+  EXPECT_EQ(done->status, 408);
+  EXPECT_EQ(done->end, End::kBroken);
+}
+
+// A serving side that takes its time over the answer is not the client's fault.
+TEST(HttpTimeouts, LeaveTheServingSideItsTime) {
+  HoldingServer server(quick());
+  Client client(*server.server.server);
+  client.send(kGet);
+  auto held = *server.exchanges.take();
+  std::promise<void> later;
+  std::unique_ptr<Timer> timer;
+  server.server.loops.on_each([&](Loop& loop, std::size_t) {
+    timer = std::make_unique<Timer>(loop, [&] {
+      answer(*held->exchange, 200, "late");
+      held->exchange.reset();
+      later.set_value();
+    });
+    timer->arm(Deadline::after(200ms));
+  });
+  EXPECT_EQ(client.read_response().body, "late");
+  later.get_future().wait();
+  server.on_loop([&] { timer.reset(); });
+}
+
+// A client that reads nothing is given up once it took nothing for the write time-out.
+TEST(HttpTimeouts, EndClientsThatTakeNothing) {
+  HoldingServer server(quick());
+  Client client(server.server.server->port(), 4096);
+  client.send(kGet);
+  auto held = *server.exchanges.take();
+  std::string large(16 << 20, 'x');
+  server.on_loop([&] {
+    ASSERT_TRUE(held->exchange->begin_response(200, {}, large.size()));
+    EXPECT_FALSE(held->exchange->write(as_bytes(large)));
+  });
+  EXPECT_EQ(held->events.take(), "gone");
+  server.on_loop([&] { held->exchange.reset(); });
+  EXPECT_EQ(server.server.done.take()->end, End::kGone);
+}
+
+// What the serving side does not take stays in the client: the server holds at most its buffer and
+// the kernel's. Then all of it arrives.
+TEST(HttpBackPressure, StopsReadingWhatNobodyTakes) {
+  HoldingServer server;
+  Client client(*server.server.server);
+  constexpr std::size_t kSize = 64 << 20;
+  client.send(fmt::format("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: {}\r\n\r\n", kSize));
+  auto held = *server.exchanges.take();
+  std::size_t sent = client.send_until_stalled(kSize, 300ms);
+  EXPECT_LT(sent, kSize / 2);
+  std::thread sender([&] { client.send(std::string(kSize - sent, 'b')); });
+  std::size_t taken = 0;
+  bool ended = false;
+  while (!ended) {
+    server.on_loop([&] {
+      for (;;) {
+        BytesView bytes = held->exchange->body();
+        EXPECT_LE(bytes.size(), kBodyBuffer);
+        if (bytes.empty()) break;
+        taken += bytes.size();
+        held->exchange->consume_body(bytes.size());
+      }
+      ended = held->exchange->body_state() == BodyState::kEnd;
+    });
+    if (!ended) ASSERT_EQ(held->events.take(), "body");
+  }
+  EXPECT_EQ(taken, kSize);
+  server.on_loop([&] {
+    answer(*held->exchange, 200, "got it");
+    held->exchange.reset();
+  });
+  EXPECT_EQ(client.read_response().body, "got it");
+  sender.join();
+}
+
+// Writes are told to wait when the client does not take them, and told to go on when it does.
+TEST(HttpBackPressure, HoldsWritesBack) {
+  HoldingServer server;
+  Client client(*server.server.server);
+  client.send(kGet);
+  auto held = *server.exchanges.take();
+  constexpr std::size_t kSize = 32 << 20;
+  std::string block(10'000, 'x');
+  std::size_t written = 0;
+  int waits = 0;
+  bool reading = false;
+  std::thread reader;
+  Response response;
+  server.on_loop([&] { ASSERT_TRUE(held->exchange->begin_response(200, {}, std::nullopt)); });
+  while (written < kSize) {
+    server.on_loop([&] {
+      bool more = true;
+      while (more && written < kSize) {
+        EXPECT_GT(held->exchange->writable(), 0u);
+        more = held->exchange->write(as_bytes(block));
+        written += block.size();
+      }
+    });
+    if (written >= kSize) break;
+    ++waits;
+    auto event = held->events.take(reading ? kPatience : 300ms);
+    if (!event && !reading) {
+      // The kernel's buffers are full, and nothing moves until the client reads.
+      reading = true;
+      EXPECT_LT(written, kSize);
+      reader = std::thread([&] { response = client.read_response(); });
+      event = held->events.take();
+    }
+    ASSERT_EQ(event, "writable");
+  }
+  EXPECT_GT(waits, 50);
+  server.on_loop([&] {
+    held->exchange->finish();
+    held->exchange.reset();
+  });
+  ASSERT_TRUE(reading);
+  reader.join();
+  EXPECT_TRUE(response.whole);
+  EXPECT_EQ(response.body.size(), written);
+}
+
+// The serving side hears that its client left: before the response, in its middle, in the body, by
+// a reset and by an orderly close. It hears it once.
+TEST(HttpGone, IsToldWhereverItHappens) {
+  HoldingServer server;
+  for (std::string_view when : {"before", "middle", "body"}) {
+    for (bool reset : {false, true}) {
+      SCOPED_TRACE(fmt::format("{} {}", when, reset));
+      Client client(*server.server.server);
+      client.send(when == "body" ? "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nabc"
+                                 : kGet);
+      auto held = *server.exchanges.take();
+      server.on_loop([&] {
+        if (when == "middle") {
+          ASSERT_TRUE(held->exchange->begin_response(200, {}, 10));
+          held->exchange->write(as_bytes("part"));
+        }
+        if (when == "body") {
+          held->exchange->consume_body(held->exchange->body().size());
+          held->exchange->body();
+        }
+      });
+      if (when == "middle") EXPECT_THAT(client.read_until("part"), HasSubstr("part"));
+      reset ? client.reset() : client.close();
+      EXPECT_EQ(held->events.take(), "gone");
+      server.on_loop([&] {
+        EXPECT_TRUE(held->exchange->gone());
+        EXPECT_NE(held->exchange->body_state(), BodyState::kMore);
+        // What is still said to it goes nowhere and does no harm; the request is still readable.
+        EXPECT_EQ(held->exchange->request().path, "/");
+        if (when != "middle") EXPECT_TRUE(held->exchange->begin_response(200, {}, std::nullopt));
+        EXPECT_TRUE(held->exchange->write(as_bytes("more")));
+        held->exchange->finish();
+        held->exchange.reset();
+      });
+      EXPECT_TRUE(held->events.empty());
+      EXPECT_EQ(server.server.done.take()->end, End::kGone);
+    }
+  }
+}
+
+// A client that only stops sending still gets a response that is finished already.
+TEST(HttpGone, AClosedSendingHalfIsNotGoneOnceTheResponseIsFinished) {
+  TestServer server(hello);
+  Client client(*server.server);
+  client.send(kGet);
+  client.half_close();
+  EXPECT_EQ(client.read_response().body, "hello");
+  EXPECT_TRUE(client.closed());
+}
+
+// An exchange outlives its server and its connection.
+TEST(HttpGone, AnExchangeMayOutliveTheServer) {
+  HoldingServer server;
+  Client client(*server.server.server);
+  client.send(kGet);
+  auto held = *server.exchanges.take();
+  server.server.server.reset();
+  EXPECT_EQ(held->events.take(), "gone");
+  EXPECT_EQ(client.read_response().status, 0);
+  server.on_loop([&] {
+    EXPECT_EQ(held->exchange->request().authority, "a");
+    held->exchange.reset();
+  });
+  EXPECT_TRUE(server.server.done.empty());
+}
+
+// Beyond the cap a client hears so and why; when one leaves, the next is served.
+TEST(HttpMany, RefusesConnectionsBeyondTheCap) {
+  HttpLimits limits;
+  limits.connections_max = 3;
+  TestServer server(hello, limits);
+  std::vector<std::unique_ptr<Client>> clients;
+  for (int i = 0; i < 3; ++i) {
+    clients.push_back(std::make_unique<Client>(*server.server));
+    EXPECT_EQ(clients.back()->request(kGet).status, 200);
+  }
+  Client refused(*server.server);
+  Response response = refused.request(kGet);
+  EXPECT_EQ(response.status, 503);
+  EXPECT_EQ(response.header("retry-after"), "1");
+  EXPECT_TRUE(refused.closed());
+  EXPECT_EQ(clients[0]->request(kGet).status, 200);
+  clients[0]->send("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+  clients[0]->read_to_end();
+  while (server.server->connections() == 3) std::this_thread::yield();
+  Client next(*server.server);
+  EXPECT_EQ(next.request(kGet).status, 200);
+}
+
+// Without descriptors the listener pauses instead of spinning, the connections it has are served,
+// and it accepts again when there are some.
+TEST(HttpMany, PausesWhenDescriptorsRunOut) {
+  ::testing::internal::CaptureStderr();
+  TestServer server(hello);
+  Client before(*server.server);
+  EXPECT_EQ(before.request(kGet).status, 200);
+  rlimit old{};
+  ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &old), 0);
+  Fd socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  int lowest_free = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
+  ::close(lowest_free);
+  rlimit none = old;
+  none.rlim_cur = static_cast<rlim_t>(lowest_free);
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &none), 0);
+  Client waiting(std::move(socket));
+  waiting.connect(server.server->port());
+  waiting.send(kGet);
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(before.request(kGet).status, 200);
+  EXPECT_EQ(server.server->connections(), 1u);
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &old), 0);
+  EXPECT_EQ(waiting.read_response().status, 200);
+  EXPECT_THAT(::testing::internal::GetCapturedStderr(), HasSubstr("raise the limit of open files"));
+}
+
+// The clients' half of the test below, in a process of its own: opens the connections, reports on
+// `ready`, asks on every hundredth one, and leaves when `stop` ends. Only plain system calls, as it
+// is forked from a process with threads. Its exit code says what failed.
+[[noreturn]] void be_idle_clients(std::uint16_t port, std::size_t count, int ready, int stop) {
+  static std::array<int, 10'000> sockets;
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(port);
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  for (std::size_t i = 0; i < count; ++i) {
+    sockets[i] = ::socket(AF_INET, SOCK_STREAM, 0);
+    if (sockets[i] < 0) _exit(1);
+    if (::connect(sockets[i], reinterpret_cast<sockaddr*>(&address), sizeof(address)) != 0)
+      _exit(2);
+  }
+  if (::write(ready, "r", 1) != 1) _exit(3);
+  char room[512];
+  if (::read(stop, room, 1) != 1) _exit(4);
+  for (std::size_t i = 0; i < count; i += 100) {
+    if (::send(sockets[i], kGet.data(), kGet.size(), 0) < 0) _exit(5);
+    if (::recv(sockets[i], room, sizeof(room), 0) < 12) _exit(6);
+    if (std::string_view(room, 12) != "HTTP/1.1 200") _exit(7);
+  }
+  _exit(::read(stop, room, 1) == 0 ? 0 : 8);
+}
+
+// Ten thousand idle connections cost no attention: a request on any of them is served at once, and
+// all of them end in a drain.
+TEST(HttpMany, TenThousandIdleConnections) {
+#if defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+  GTEST_SKIP() << "the thread sanitizer does not follow a fork";
+#endif
+#endif
+  constexpr std::size_t kConnections = 10'000;
+  auto files = raise_open_files();
+  ASSERT_TRUE(files);
+  if (*files < kConnections + 200) {
+    GTEST_SKIP() << "the hard limit of open files is " << *files << ": raise it to run this";
+  }
+  TestServer server(hello, {}, 2);
+  int ready[2];
+  int stop[2];
+  ASSERT_EQ(::pipe2(ready, O_CLOEXEC), 0);
+  ASSERT_EQ(::pipe2(stop, O_CLOEXEC), 0);
+  Fd ready_end(ready[0]);
+  Fd stop_end(stop[1]);
+  pid_t child = ::fork();
+  ASSERT_GE(child, 0);
+  if (child == 0) {
+    ::close(stop[1]);
+    be_idle_clients(server.server->port(), kConnections, ready[1], stop[0]);
+  }
+  ::close(ready[1]);
+  ::close(stop[0]);
+  char byte = 0;
+  ASSERT_EQ(::read(ready_end.get(), &byte, 1), 1);
+  while (server.server->connections() < kConnections) std::this_thread::yield();
+  ASSERT_EQ(::write(stop_end.get(), "g", 1), 1);
+  for (std::size_t i = 0; i < kConnections; i += 100) EXPECT_EQ(server.done.take()->status, 200);
+  EXPECT_TRUE(server.server->drain(Deadline::after(kPatience)));
+  EXPECT_EQ(server.server->connections(), 0u);
+  stop_end.reset();
+  int status = -1;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  EXPECT_EQ(status, 0);
+}
+
+// Draining, the exchange under way finishes and says close, idle connections end, nobody new comes.
+TEST(HttpDrain, FinishesWhatIsUnderWay) {
+  HoldingServer server;
+  Client idle(*server.server.server);
+  Client busy(*server.server.server);
+  busy.send(kGet);
+  auto held = *server.exchanges.take();
+  auto early = server.server.server->drain(Deadline::after(1ms));
+  ASSERT_FALSE(early);
+  EXPECT_EQ(early.error().code(), Errc::kTimeout);
+  EXPECT_FALSE(Client(*server.server.server).connected());
+  EXPECT_TRUE(idle.closed());
+  server.on_loop([&] {
+    answer(*held->exchange, 200, "done");
+    held->exchange.reset();
+  });
+  Response response = busy.read_response();
+  EXPECT_EQ(response.body, "done");
+  EXPECT_EQ(response.header("connection"), "close");
+  EXPECT_TRUE(server.server.server->drain(Deadline::after(kPatience)));
+}
+
+// Under load a drain loses no request: whoever was not told to close gets every answer.
+TEST(HttpDrain, LosesNoRequestUnderLoad) {
+  constexpr int kClients = 16;
+  TestServer server(
+      [](HttpExchange::Ptr exchange) {
+        Loop& loop = exchange->loop();
+        loop.post([exchange = std::move(exchange)] { answer(*exchange, 200, "hello"); });
+      },
+      {}, 2);
+  std::atomic<int> answered = 0;
+  std::atomic<int> lost = 0;
+  std::atomic<int> told = 0;
+  std::vector<std::thread> clients;
+  for (int i = 0; i < kClients; ++i) {
+    clients.emplace_back([&] {
+      Client client(*server.server);
+      if (!client.connected()) return;
+      for (;;) {
+        Response response = client.request(kGet);
+        if (response.body != "hello") {
+          ++lost;
+          return;
+        }
+        ++answered;
+        if (response.header("connection") == "close") {
+          ++told;
+          return;
+        }
+      }
+    });
+  }
+  while (answered < 50 * kClients) std::this_thread::yield();
+  EXPECT_TRUE(server.server->drain(Deadline::after(kPatience)));
+  for (auto& client : clients) client.join();
+  EXPECT_EQ(lost, 0);
+  EXPECT_EQ(told, kClients);
+}
+
+}  // namespace
+}  // namespace weft
