@@ -174,6 +174,13 @@ Result<fs::path> StateFolder::subfolder(std::string_view name) const {
   return path;
 }
 
+Result<fs::path> StateFolderOnDemand::subfolder(std::string_view name) {
+  if (!folder_) {
+    TRY(folder_, StateFolder::open(path_));
+  }
+  return folder_->subfolder(name);
+}
+
 Result<void> sync_folder(const fs::path& folder) {
   const char* name = folder.empty() ? "." : folder.c_str();
   int fd = ::open(name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);

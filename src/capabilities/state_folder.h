@@ -1,7 +1,7 @@
 #pragma once
 
 #include <filesystem>
-#include <memory>
+#include <optional>
 #include <string_view>
 
 #include "base/error.h"
@@ -34,6 +34,21 @@ class StateFolder {
 
   std::filesystem::path path_;
   int lock_ = -1;
+};
+
+// The state folder of a host that may never need one: taken when the first capability asks.
+//
+// One per process, on the thread that loads components.
+class StateFolderOnDemand {
+ public:
+  explicit StateFolderOnDemand(std::filesystem::path path) : path_(std::move(path)) {}
+
+  // The folder `name` in the state folder.
+  Result<std::filesystem::path> subfolder(std::string_view name);
+
+ private:
+  std::filesystem::path path_;
+  std::optional<StateFolder> folder_;
 };
 
 // Flushes a folder's list of names to the disk: a new file is only there after a power cut when its

@@ -95,6 +95,17 @@ TEST(StateFolder, an_interrupted_first_start_is_taken_up_again) {
   EXPECT_EQ(read_file(place.path() / "format"), "weft-state 1\n");
 }
 
+TEST(StateFolder, on_demand_is_not_taken_before_somebody_asks) {
+  TestFolder place;
+  auto path = place.path() / "state";
+  StateFolderOnDemand folder(path);
+  EXPECT_FALSE(fs::exists(path));
+  ASSERT_TRUE(folder.subfolder("a").has_value());
+  ASSERT_TRUE(folder.subfolder("b").has_value());
+  EXPECT_TRUE(fs::exists(path / "b"));
+  EXPECT_EQ(StateFolder::open(path).error().code(), Errc::kConflict);
+}
+
 TEST(StateFolder, a_file_in_its_place_is_an_error_that_names_it) {
   TestFolder place;
   write_file(place.path() / "file", "x");

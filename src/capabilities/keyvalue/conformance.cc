@@ -144,7 +144,7 @@ TEST_P(Conformance, buckets_and_owners_do_not_see_each_other) {
 }
 
 TEST_P(Conformance, a_bucket_may_be_opened_twice_and_outlive_its_store) {
-  auto other_store = backend_->store();
+  auto other_store = backend_->store(loop_);
   auto first = open("b");
   auto second = open_in(*other_store, "b", "app");
   other_store.reset();
@@ -252,7 +252,7 @@ TEST_P(Conformance, increments_from_several_loops_all_count) {
   for (int i = 0; i < 3; ++i) {
     threads.emplace_back([&] {
       Loop loop;
-      auto store = backend_->store();
+      auto store = backend_->store(loop);
       Request mine{loop, Deadline::after(std::chrono::seconds(30))};
       auto bucket = await(loop, store->open(mine, {"app", "b"}));
       for (int n = 0; n < kEach; ++n) {
@@ -395,7 +395,8 @@ TEST_P(Conformance, a_write_past_its_deadline_changes_nothing) {
 
 TEST_P(Conformance, what_one_loop_was_told_is_written_another_loop_reads) {
   auto bucket = open("b");
-  auto other_store = backend_->store();
+  Loop other_loop;
+  auto other_store = backend_->store(other_loop);
   auto other = open_in(*other_store, "b", "app");
   for (int i = 0; i < 50; ++i) {
     set(*bucket, "k", std::to_string(i));

@@ -17,8 +17,7 @@ namespace weft::keyvalue {
 class Backend {
  public:
   virtual ~Backend() = default;
-  // A store for one more loop.
-  virtual std::unique_ptr<Store> store() = 0;
+  virtual std::unique_ptr<Store> store(Loop& loop) = 0;
 };
 
 // What the list of drivers in drivers_test.cc says of each.
@@ -30,7 +29,7 @@ struct Driver {
 // Holds every driver to what bucket.h and the README promise.
 class Conformance : public ::testing::TestWithParam<Driver> {
  protected:
-  Conformance() : backend_(GetParam().make()), store_(backend_->store()) {}
+  Conformance() : backend_(GetParam().make()), store_(backend_->store(loop_)) {}
 
   Request request() { return {loop_, Deadline::after(std::chrono::seconds(30))}; }
   std::unique_ptr<Bucket> open(std::string_view name, std::string_view owner = "app") {

@@ -9,7 +9,7 @@ namespace {
 
 class MemoryBackend : public Backend {
  public:
-  std::unique_ptr<Store> store() override { return std::make_unique<MemoryStore>(database_); }
+  std::unique_ptr<Store> store(Loop&) override { return std::make_unique<MemoryStore>(database_); }
 
  private:
   std::shared_ptr<MemoryDatabase> database_ = std::make_shared<MemoryDatabase>();
@@ -17,7 +17,9 @@ class MemoryBackend : public Backend {
 
 class LmdbBackend : public Backend {
  public:
-  std::unique_ptr<Store> store() override { return std::make_unique<LmdbStore>(database_); }
+  std::unique_ptr<Store> store(Loop& loop) override {
+    return std::make_unique<LmdbStore>(database_->view(loop));
+  }
 
  private:
   TestFolder folder_;

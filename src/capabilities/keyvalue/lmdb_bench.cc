@@ -16,7 +16,8 @@ struct Place {
   Loop loop;
   std::shared_ptr<LmdbDatabase> database = LmdbDatabase::open(folder.path()).value();
   Request request{loop, Deadline::never()};
-  std::unique_ptr<Bucket> bucket = *await(loop, LmdbStore(database).open(request, {"app", "b"}));
+  std::unique_ptr<Bucket> bucket =
+      *await(loop, LmdbStore(database->view(loop)).open(request, {"app", "b"}));
 
   std::vector<std::string> fill(std::size_t count, std::size_t value_bytes) {
     Bytes value(value_bytes, 7);

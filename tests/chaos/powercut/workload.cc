@@ -109,7 +109,7 @@ Result<void> run_workload(const std::filesystem::path& folder, std::uint64_t see
   TRY(auto place, state.subfolder("keyvalue"));
   TRY(auto database, LmdbDatabase::open(place, {.map_bytes_at_first = kMapBytes, .flush = flush}));
   Request request{loop, Deadline::never()};
-  TRY(auto bucket, await(loop, LmdbStore(database).open(request, kBucket)));
+  TRY(auto bucket, await(loop, LmdbStore(database->view(loop)).open(request, kBucket)));
   std::deque<std::pair<std::uint64_t, Answer<void>>> waiting;
   for (std::uint64_t n = range.first; n < range.first + range.count; ++n) {
     waiting.emplace_back(n, begin(*bucket, request, operation(seed, n)));
@@ -130,7 +130,7 @@ Result<void> check_workload(const std::filesystem::path& folder, std::uint64_t s
   TRY(auto place, state.subfolder("keyvalue"));
   TRY(auto database, LmdbDatabase::open(place, {.map_bytes_at_first = kMapBytes}));
   Request request{loop, Deadline::never()};
-  TRY(auto bucket, await(loop, LmdbStore(database).open(request, kBucket)));
+  TRY(auto bucket, await(loop, LmdbStore(database->view(loop)).open(request, kBucket)));
   std::map<std::string, std::vector<std::uint64_t>> operations;
   for (std::uint64_t n = 0; n < end; ++n) operations[operation(seed, n).key].push_back(n);
   for (const auto& [key, numbers] : operations) {

@@ -239,6 +239,14 @@ Result<std::shared_ptr<LmdbDatabase>> LmdbDatabase::open(const std::filesystem::
   return std::shared_ptr<LmdbDatabase>(new LmdbDatabase(std::move(environment)));
 }
 
+std::shared_ptr<LmdbView> LmdbDatabase::view(Loop& loop) {
+  std::lock_guard hold(views_mutex_);
+  auto& known = views_[&loop];
+  auto view = known.lock();
+  if (view == nullptr) known = view = std::make_shared<LmdbView>(shared_from_this());
+  return view;
+}
+
 Answer<std::unique_ptr<Bucket>> LmdbStore::open(Request request, BucketName name) {
   if (auto checked = check_bucket(name); !checked) return std::move(checked).error();
   return std::unique_ptr<Bucket>(std::make_unique<LmdbBucket>(view_, name));

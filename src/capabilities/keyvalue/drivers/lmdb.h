@@ -1,7 +1,9 @@
 #pragma once
 
 #include <filesystem>
+#include <map>
 #include <memory>
+#include <mutex>
 
 #include "base/error.h"
 #include "capabilities/keyvalue/bucket.h"
@@ -10,15 +12,20 @@
 
 namespace weft::keyvalue {
 
+struct LmdbView;
+
 // The embedded, durable key-value backend: one LMDB file and the thread that commits to it.
 //
 // One per process and state folder, shared by the stores of all loops. The loops outlive it: its
 // destructor finishes the writes that wait.
-class LmdbDatabase {
+class LmdbDatabase : public std::enable_shared_from_this<LmdbDatabase> {
  public:
   // Opens the file in `folder`, which belongs to nobody else, or makes it.
   static Result<std::shared_ptr<LmdbDatabase>> open(const std::filesystem::path& folder,
                                                     lmdb::EnvironmentOptions options = {});
+
+  // The view that all stores of that loop share: readers are few.
+  std::shared_ptr<LmdbView> view(Loop& loop);
 
   lmdb::Environment& environment() { return *environment_; }
   lmdb::Committer& committer() { return committer_; }
@@ -29,6 +36,8 @@ class LmdbDatabase {
 
   std::unique_ptr<lmdb::Environment> environment_;
   lmdb::Committer committer_;
+  std::mutex views_mutex_;
+  std::map<Loop*, std::weak_ptr<LmdbView>> views_;
 };
 
 // What one loop needs of the database: its reader.
@@ -44,14 +53,12 @@ struct LmdbView {
 // are flushed.
 class LmdbStore : public Store {
  public:
-  // The database is shared by the stores of all loops.
-  explicit LmdbStore(std::shared_ptr<LmdbDatabase> database)
-      : view_(std::make_shared<LmdbView>(std::move(database))) {}
+  explicit LmdbStore(std::shared_ptr<LmdbView> view) : view_(std::move(view)) {}
 
   Answer<std::unique_ptr<Bucket>> open(Request request, BucketName name) override;
 
  private:
-  std::shared_ptr<LmdbView> view_;  // Shared with the buckets, which may outlive the store.
+  std::shared_ptr<LmdbView> view_;  // Shared with the loop's other stores and their buckets.
 };
 
 }  // namespace weft::keyvalue

@@ -28,7 +28,7 @@ class Lmdb : public ::testing::Test {
     auto opened = LmdbDatabase::open(folder_.path(), options);
     CHECK(opened.has_value());
     database_ = *opened;
-    return *await(loop_, LmdbStore(database_).open(request(), {"app", "b"}));
+    return *await(loop_, LmdbStore(database_->view(loop_)).open(request(), {"app", "b"}));
   }
   Request request() { return {loop_, Deadline::never()}; }
   Result<void> set(Bucket& bucket, std::string_view key, BytesView value) {
@@ -81,7 +81,7 @@ TEST_F(Lmdb, grows_while_others_read) {
   std::thread reader([&] {
     Loop loop;
     Request mine{loop, Deadline::never()};
-    auto other = *await(loop, LmdbStore(database_).open(mine, {"app", "b"}));
+    auto other = *await(loop, LmdbStore(database_->view(loop)).open(mine, {"app", "b"}));
     while (!done) {
       auto value = await(loop, other->get(mine, "fixed"));
       if (!value || !*value || as_text(**value) != "here") ++wrong;
@@ -141,7 +141,7 @@ int write_on_a_full_disk(const fs::path& folder) {
   Request request{loop, Deadline::never()};
   auto database = LmdbDatabase::open(folder);
   if (!database) return 10;
-  auto bucket = *await(loop, LmdbStore(*database).open(request, {"app", "b"}));
+  auto bucket = *await(loop, LmdbStore((*database)->view(loop)).open(request, {"app", "b"}));
   if (!await(loop, bucket->set(request, "before", as_bytes("1")))) return 11;
   rlimit limit{4 << 20, 4 << 20};
   setrlimit(RLIMIT_FSIZE, &limit);

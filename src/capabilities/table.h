@@ -1,0 +1,41 @@
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "capabilities/capability.h"
+
+namespace weft {
+
+// The capabilities of a process. Made by `main`, outlives every provider of theirs.
+class CapabilityTable {
+ public:
+  CapabilityTable() = default;
+  explicit CapabilityTable(std::vector<std::unique_ptr<Capability>> capabilities)
+      : capabilities_(std::move(capabilities)) {}
+
+  // What serves the import, made ready. Fails with kUnsupported when nothing does; the message says
+  // what is offered in its place, or which function is declared otherwise.
+  Result<Match> match(const Import& import) const;
+
+  // Every interface that is served, each once, in order.
+  std::vector<std::string_view> offered() const;
+
+ private:
+  std::string explain(const Import& import) const;
+
+  std::vector<std::unique_ptr<Capability>> capabilities_;
+};
+
+// Where the embedded drivers keep their data.
+struct EmbeddedOptions {
+  std::filesystem::path state_folder;  // Made when something needs it.
+};
+
+// The link table: every capability that weft ships, on its embedded driver. A new capability is one
+// line there.
+CapabilityTable embedded_capabilities(const EmbeddedOptions& options);
+
+}  // namespace weft
