@@ -25,65 +25,7 @@ mod typed {
     });
 }
 
-/// Calls `which` n times with `size` bytes; memory given out in one round is taken back before the
-/// next.
-const GUEST: &str = r#"
-(component
-  (import "test:x/y" (instance $y
-    (type $meta' (record (field "name" string) (field "dims" (list u32)) (field "big" (option u64))))
-    (export "meta" (type $meta (eq $meta')))
-    (export "echo" (func (param "b" (list u8)) (result (list u8))))
-    (export "get" (func (param "key" string) (result (option (list u8)))))
-    (export "info" (func (param "m" $meta) (result (result $meta (error string)))))))
-  (core module $libc
-    (memory (export "memory") 64)
-    (global $next (export "next") (mut i32) (i32.const 0))
-    (func (export "realloc") (param i32 i32 i32 i32) (result i32)
-      (local $at i32)
-      (local.set $at (i32.and (i32.add (global.get $next) (i32.const 7)) (i32.const -8)))
-      (global.set $next (i32.add (local.get $at) (local.get 3)))
-      (local.get $at)))
-  (core instance $libc (instantiate $libc))
-  (alias core export $libc "memory" (core memory $memory))
-  (alias core export $libc "realloc" (core func $realloc))
-  (core func $echo (canon lower (func $y "echo") (memory $memory) (realloc $realloc)))
-  (core func $get (canon lower (func $y "get") (memory $memory) (realloc $realloc)))
-  (core func $info (canon lower (func $y "info") (memory $memory) (realloc $realloc)))
-  (core module $m
-    (import "libc" "memory" (memory 0))
-    (import "libc" "next" (global $next (mut i32)))
-    (import "y" "echo" (func $echo (param i32 i32 i32)))
-    (import "y" "get" (func $get (param i32 i32 i32)))
-    (import "y" "info" (func $info (param i32 i32 i32 i32 i32 i64 i32)))
-    (data (i32.const 1024) "some-key-abcdef0")
-    (data (i32.const 1040) "mobilenet")
-    (data (i32.const 1056) "\01\00\00\00\03\00\00\00\e0\00\00\00\e0\00\00\00")
-    (func (export "run") (param $which i32) (param $n i32) (param $size i32) (result i64)
-      (local $sum i64)
-      (memory.fill (i32.const 4096) (i32.const 7) (local.get $size))
-      (loop $again
-        (global.set $next (i32.const 1048576))
-        (block $done
-          (block $info (block $get (block $echo
-            (br_table $echo $get $info (local.get $which)))
-            (call $echo (i32.const 4096) (local.get $size) (i32.const 16))
-            (local.set $sum (i64.add (local.get $sum) (i64.load32_u (i32.const 20))))
-            (br $done))
-            (call $get (i32.const 1024) (i32.const 16) (i32.const 16))
-            (local.set $sum (i64.add (local.get $sum) (i64.load32_u (i32.const 24))))
-            (br $done))
-          (call $info (i32.const 1040) (i32.const 9) (i32.const 1056) (i32.const 4)
-                      (i32.const 1) (i64.const 42) (i32.const 16))
-          (local.set $sum (i64.add (local.get $sum) (i64.load32_u (i32.const 36)))))
-        (br_if $again (local.tee $n (i32.sub (local.get $n) (i32.const 1)))))
-      (local.get $sum)))
-  (core instance $m (instantiate $m
-    (with "libc" (instance $libc))
-    (with "y" (instance (export "echo" (func $echo)) (export "get" (func $get))
-                        (export "info" (func $info))))))
-  (func (export "run") (param "which" u32) (param "n" u32) (param "size" u32) (result u64)
-    (canon lift (core func $m "run"))))
-"#;
+const GUEST: &str = include_str!("guest.wat");
 
 struct State {
     value: Vec<u8>,

@@ -227,3 +227,50 @@ fn streams_and_futures_of_any_type() {
         round(&engine, &ty, rng).unwrap_or_else(|error| panic!("seed {seed}, {ty:?}: {error:?}"));
     }
 }
+
+/// A guest that lies about where its items are, or about what is in them, loses its call.
+#[test]
+fn lies_about_items_trap_the_call() {
+    let engine = engine();
+    let text = streaming(&Ty::String);
+    let write = "(call $write-some (local.get $w) (local.get $at) (local.get $left))";
+    let at = "(i32.add (i32.const 4096) (i32.mul (local.get $n) (i32.const 8)))";
+    let read = &format!("{at} (i32.const 16)");
+    let settle = "(call $future-write (local.get $w) (local.get $at))";
+    assert!(text.contains(write) && text.contains(read) && text.contains(settle));
+    let data = "(data (i32.const 3000) \"\\ff\\ff\\ff\\ff\\01\\00\\00\\00\") (func $list";
+    let text = text.replace("(func $list", data);
+    let lies = [
+        ("write", write.replace("(local.get $at)", "(i32.const 262140)"), "out of bounds"),
+        ("write", write.replace("(local.get $at)", "(i32.const -8)"), "out of bounds"),
+        ("write", write.replace("(local.get $at)", "(i32.const 1026)"), "aligned"),
+        ("write", write.replace("(local.get $left)", "(i32.const 0x7ffffff)"), "out of bounds"),
+        ("write", write.replace("(local.get $at)", "(i32.const 3000)"), "out of bounds"),
+        ("settle", settle.replace("(local.get $at)", "(i32.const 262140)"), "out of bounds"),
+        ("settle", settle.replace("(local.get $at)", "(i32.const 3000)"), "out of bounds"),
+        ("read", read.replace(at, "(i32.const 262140)"), "out of bounds"),
+        ("read", read.replace(at, "(i32.const 4099)"), "aligned"),
+    ];
+    for (name, lie, message) in lies {
+        let honest = match name {
+            "write" => write,
+            "settle" => settle,
+            _ => read,
+        };
+        let guest = text.replace(honest, &lie);
+        assert_ne!(guest, text);
+        let component =
+            Component::new(&engine, &guest).unwrap_or_else(|e| panic!("{e:?}\n{guest}"));
+        let items = Items::default();
+        items.lock().unwrap().push_back(vec![1, b'x']);
+        let linker = link(&engine, &items, 4).unwrap();
+        let mut store = Store::new(&engine, ());
+        let instance = block_on(linker.instantiate_async(&mut store, &component)).unwrap();
+        let result = match name {
+            "read" => pull(&mut store, &instance, name).map(|_| ()),
+            _ => push(&mut store, &instance, name, vec![1, 1, b'x']),
+        };
+        let error = format!("{:?}", result.unwrap_err());
+        assert!(error.contains(message), "{name} {lie}: {error}");
+    }
+}
