@@ -16,7 +16,7 @@ build: configure
 # The example app on embedded defaults, until Ctrl-C.
 run: configure
 	@ninja -C build --quiet weft guest_hello
-	@build/weft run build/guests/hello.wasm --state "$(STATE)/hello"
+	@build/weft run --state "$(STATE)/hello" build/guests/hello.wasm
 
 test: build/.setup-test
 	@cmake --preset release -DWEFT_TESTS=ON >build/configure.log || { cat build/configure.log; exit 1; }

@@ -20,6 +20,7 @@ import tempfile
 import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+BUILD = os.environ.get("WEFT_BUILD", os.path.join(ROOT, "build"))
 SUITES = ["unit", "rust", "e2e", "system", "fuzz"]
 PROGRAM_SECONDS_MAX = 900
 
@@ -56,12 +57,12 @@ def environment():
     """Tests see no settings of the person who runs them."""
     env = {k: v for k, v in os.environ.items() if not k.startswith(("WEFT_", "GTEST_"))}
     env.pop("RUST_BACKTRACE", None)
-    env["WEFT_BUILD"] = os.path.join(ROOT, "build")
+    env["WEFT_BUILD"] = BUILD
     return env
 
 
 def unit(tally, _options):
-    programs = sorted(glob.glob(os.path.join(ROOT, "build/tests/weft_*_test")))
+    programs = sorted(glob.glob(os.path.join(BUILD, "tests/weft_*_test")))
     for program in programs:
         with tempfile.NamedTemporaryFile(suffix=".json") as report:
             start = time.monotonic()
@@ -80,7 +81,7 @@ def unit(tally, _options):
                 failed = 1
             tally.add(os.path.basename(program), passed, failed, seconds, log)
     if not programs:
-        tally.add("unit", 0, 1, 0, "no test programs in build/tests: run make test")
+        tally.add("unit", 0, 1, 0, "no test programs are built: run make test")
 
 
 def rust(tally, _options):
