@@ -135,6 +135,8 @@ class Runner:
         return ["! (named no URL)"]
 
     def signal(self, name):
+        if not self.server:
+            return ["! (no server runs)"]
         self.server.send_signal(getattr(signal, "SIG" + name))
         return self.end(1)
 
