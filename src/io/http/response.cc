@@ -269,8 +269,8 @@ void Http1Connection::close_now() {
   timer_.disarm();
   boost::system::error_code ignored;
   socket_.close(ignored);
-  pass_.reset();
   listener_->closed(*this);
+  pass_.reset();  // Last: whoever waits at the gate finds nothing left.
   unref();
 }
 
