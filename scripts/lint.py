@@ -45,7 +45,7 @@ def ladder(findings):
             if not include or include[1] not in LADDER or folder not in LADDER:
                 continue
             if LADDER.index(include[1]) > LADDER.index(folder):
-                findings.append(f"{file}:{number}: {folder} includes {include[1]}, which is above it")
+                findings.append(f"{file}:{number}: {folder} includes {include[1]}, a folder above")
 
 
 def readmes(findings):
