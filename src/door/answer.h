@@ -100,8 +100,8 @@ class Answer {
   template <class>
   friend class Answer;
   friend class Promise<T>;
-  template <class U, std::same_as<Resource*>... Lent>
-  friend void finish(Completion done, Answer<U> answer, Lent... lent);
+  template <class U, class... Lent>
+  friend void finish(Completion done, Answer<U> answer, const Lent&... lent);
 
   using Late = std::shared_ptr<detail::PromiseState<T>>;
   explicit Answer(detail::Written written) : state_(written) {}
@@ -148,6 +148,18 @@ void reply(Completion done, Result<T>& result) {
     }
   }
   std::move(done).finish();
+}
+
+inline void keep(LateCall& late, Resource* resource) {
+  late.keep(*resource);
+}
+template <class R>
+void keep(LateCall& late, const std::optional<R*>& resource) {
+  if (resource) late.keep(**resource);
+}
+template <class R>
+void keep(LateCall& late, const std::vector<R*>& resources) {
+  for (R* each : resources) late.keep(*each);
 }
 
 template <class T>
@@ -243,27 +255,29 @@ auto Answer<T>::settle(F map) && {
   return Answer<U>(std::move(mapped));
 }
 
-// Ends a call with what its host method answered; `lent` are the resources the call borrows.
-template <class T, std::same_as<Resource*>... Lent>
-void finish(Completion done, Answer<T> answer, Lent... lent) {
+// Ends a call with what its host method answered. `lent` are the resources the call borrows: a
+// pointer, a list or an option of pointers each. They live until a late answer is given.
+template <class T, class... Lent>
+void finish(Completion done, Answer<T> answer, const Lent&... lent) {
+  auto wait = [&] {
+    auto late = std::make_unique<LateCall>(std::move(done));
+    (detail::keep(*late, lent), ...);
+    return late;
+  };
   switch (answer.state_.index()) {
     case 0: return detail::reply<T>(std::move(done), *std::get_if<0>(&answer.state_));
     case 1: {
-      auto late =
-          std::make_unique<LateCall>(std::move(done), std::initializer_list<Resource*>{lent...});
+      std::unique_ptr<LateCall> late = wait();
       LateCall* call = late.get();
-      return LateCall::spawn(
-          std::move(late),
-          detail::reply_when_done<T>(std::move(*std::get_if<1>(&answer.state_)), call));
+      Task<T>& task = *std::get_if<1>(&answer.state_);
+      return LateCall::spawn(std::move(late), detail::reply_when_done<T>(std::move(task), call));
     }
     case 2: {
       auto& promise = *std::get_if<2>(&answer.state_);
       if (promise->value) return detail::reply<T>(std::move(done), *promise->value);
-      promise->waiter =
-          [late = std::make_unique<LateCall>(
-               std::move(done), std::initializer_list<Resource*>{lent...})](Result<T> result) {
-            if (late->waiting()) detail::reply<T>(late->take(), result);
-          };
+      promise->waiter = [late = wait()](Result<T> result) {
+        if (late->waiting()) detail::reply<T>(late->take(), result);
+      };
       return;
     }
     default: return std::move(done).finish();

@@ -16,14 +16,12 @@ struct LateCall::Work {
   asio::cancellation_signal stop;
 };
 
-LateCall::LateCall(Completion done, std::initializer_list<Resource*> lent)
+LateCall::LateCall(Completion done)
     : call_(done.call()), done_(std::move(done)), deadline_(call_->context().loop(), [this] {
         give_up(Error(Errc::kTimeout,
                       fmt::format("{} {}: no answer before the deadline",
                                   call_->function().interface, call_->function().name)));
       }) {
-  lent_.reserve(lent.size());
-  for (Resource* resource : lent) lent_.emplace_back(*resource);
   done_.on_cancel(
       [](void* self) {
         static_cast<LateCall*>(self)->give_up(Error(Errc::kCancelled, "the caller has given up"));

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <initializer_list>
 #include <memory>
 #include <vector>
 
@@ -17,12 +16,14 @@ namespace weft {
 // Lives until the work is over, which may be after the call was given up; on the call's loop.
 class LateCall {
  public:
-  LateCall(Completion done, std::initializer_list<Resource*> lent);
+  explicit LateCall(Completion done);
   LateCall(const LateCall&) = delete;
   LateCall& operator=(const LateCall&) = delete;
   ~LateCall();
 
   Loop& loop() const { return call_->context().loop(); }
+  // Keeps a resource that the call borrows until the work is over.
+  void keep(Resource& lent) { lent_.emplace_back(lent); }
   // False once the call is finished or was given up.
   bool waiting() const { return static_cast<bool>(done_); }
   // The duty to finish it: the answer is here.

@@ -1,0 +1,401 @@
+// Shows what the generator makes: code for an interface with every kind of type, compiled by the
+// build, is called through a link by its own client, so that each value is encoded and decoded four
+// times on its way.
+
+#include "toolchain/bindgen/bindgen.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <boost/asio/io_context.hpp>
+#include <fstream>
+#include <sstream>
+
+#include "door/testing.h"
+#include "io/loop.h"
+#include "toolchain/bindgen/names.h"
+#include "wit/test/everything_1_2_0_rc_1/everything.h"
+#include "wit/test/everything_1_2_0_rc_1/shapes.h"
+
+namespace weft {
+namespace {
+
+namespace everything = wit::test::everything_1_2_0_rc_1::everything;
+namespace shapes = wit::test::everything_1_2_0_rc_1::shapes;
+using everything::Client;
+using everything::Failure;
+using everything::Shape;
+
+class Counter : public everything::Counter {
+ public:
+  Counter(std::uint64_t start, int& alive) : value(start), alive_(alive) { ++alive_; }
+  ~Counter() override { --alive_; }
+
+  Answer<std::uint64_t> get(Call&) override { return value; }
+  Answer<std::uint64_t> add(Call&, std::uint64_t n) override { return value += n; }
+  Answer<std::uint64_t> merge(Call&, std::unique_ptr<everything::Counter> other) override {
+    return value += static_cast<Counter&>(*other).value;
+  }
+  Answer<std::expected<std::uint64_t, Failure>> wait(Call&, std::uint32_t n) override {
+    return waited(n);
+  }
+  Answer<bool> delete_(Call&, std::string_view class_) override { return class_ == "all"; }
+
+  std::uint64_t value;
+
+ private:
+  Task<std::expected<std::uint64_t, Failure>> waited(std::uint32_t n) {
+    if (n == 0)
+      co_return std::expected<std::uint64_t, Failure>(std::unexpect, Failure::not_found());
+    co_return std::expected<std::uint64_t, Failure>(value + n);
+  }
+  int& alive_;
+};
+
+Task<std::string> shout(std::string text) {
+  co_return text + "!";
+}
+
+template <class T>
+std::vector<T> owned(const auto& views) {
+  return std::vector<T>(views.begin(), views.end());
+}
+
+// Answers each call with what came in.
+class Host : public everything::Host {
+ public:
+  explicit Host(int& alive) : alive_(alive) {}
+
+  Answer<everything::Scalars> echo_scalars(Call&, everything::Scalars s) override { return s; }
+  Answer<Shape> echo_shape(Call&, Shape s) override { return s; }
+  Answer<std::vector<Shape>> echo_shapes(Call&, std::vector<Shape> s) override { return s; }
+  Answer<everything::Colour> echo_colour(Call&, everything::Colour c) override { return c; }
+  Answer<everything::Permissions> echo_permissions(Call&, everything::Permissions p) override {
+    return p;
+  }
+  Answer<std::tuple<std::string, std::uint64_t, bool>> echo_tuple(
+      Call& call, std::tuple<std::string_view, std::uint64_t, bool> t) override {
+    return Answer<std::tuple<std::string, std::uint64_t, bool>>::written(call, t);
+  }
+  Answer<std::optional<std::optional<std::string>>> echo_option(
+      Call& call, std::optional<std::optional<std::string_view>> o) override {
+    return Answer<std::optional<std::optional<std::string>>>::written(call, o);
+  }
+  Answer<std::expected<std::string, Failure>> echo_result(
+      Call& call, std::expected<std::string_view, Failure> r) override {
+    return Answer<std::expected<std::string, Failure>>::written(call, r);
+  }
+  Answer<std::expected<void, Nothing>> echo_bare_result(Call&,
+                                                        std::expected<void, Nothing> r) override {
+    return r;
+  }
+  Answer<Bytes> echo_bytes(Call&, BytesView b) override { return Bytes(b.begin(), b.end()); }
+  Answer<std::vector<std::tuple<std::string, Bytes>>> echo_pairs(
+      Call& call, std::vector<std::tuple<std::string_view, BytesView>> p) override {
+    return Answer<std::vector<std::tuple<std::string, Bytes>>>::written(call, p);
+  }
+  Answer<std::vector<std::string>> echo_names(Call&, std::vector<std::string_view> n) override {
+    return owned<std::string>(n);
+  }
+  Answer<std::vector<float>> echo_floats(Call&, std::vector<float> f) override { return f; }
+  Answer<std::array<std::uint16_t, 3>> echo_fixed(Call&, std::array<std::uint16_t, 3> f) override {
+    return f;
+  }
+  Answer<std::vector<std::tuple<std::string, std::uint32_t>>> echo_map(
+      Call& call, std::vector<std::tuple<std::string_view, std::uint32_t>> m) override {
+    return Answer<std::vector<std::tuple<std::string, std::uint32_t>>>::written(call, m);
+  }
+  Answer<void> nothing(Call&) override {
+    ++nothings;
+    return {};
+  }
+  Answer<std::uint16_t> static_(Call&, std::uint8_t call_, std::uint8_t deadline_) override {
+    return static_cast<std::uint16_t>(call_ * 256 + deadline_);
+  }
+
+  Answer<std::unique_ptr<everything::Counter>> make_counter(Call&, std::uint64_t start) override {
+    return std::make_unique<Counter>(start, alive_);
+  }
+  Answer<std::expected<std::unique_ptr<everything::Counter>, Failure>> counter_from_text(
+      Call&, std::string_view text) override {
+    if (text != "seven") return std::unexpected(Failure::other(std::string(text)));
+    return std::make_unique<Counter>(7, alive_);
+  }
+  Answer<std::uint64_t> sum(Call&, std::vector<everything::Counter*> counters,
+                            std::optional<everything::Counter*> more) override {
+    std::uint64_t total = more ? static_cast<Counter*>(*more)->value : 0;
+    for (everything::Counter* each : counters) total += static_cast<Counter*>(each)->value;
+    return total;
+  }
+  Answer<std::uint64_t> take(Call&, std::unique_ptr<everything::Counter> counter,
+                             everything::Counter& lent) override {
+    return static_cast<Counter&>(*counter).value * static_cast<Counter&>(lent).value;
+  }
+  Answer<std::tuple<std::unique_ptr<everything::Counter>, std::unique_ptr<everything::Counter>>>
+  split(Call&, std::unique_ptr<everything::Counter> counter) override {
+    std::uint64_t half = static_cast<Counter&>(*counter).value / 2;
+    return std::tuple<std::unique_ptr<everything::Counter>, std::unique_ptr<everything::Counter>>(
+        std::make_unique<Counter>(half, alive_), std::make_unique<Counter>(half, alive_));
+  }
+  Answer<everything::Parcel> send(Call&, everything::Parcel p) override {
+    p.label += " sent";
+    return p;
+  }
+  Answer<std::string> fail(Call&, std::string_view message) override {
+    return Error(Errc::kIo, std::string(message));
+  }
+  Answer<std::string> late(Call&, std::string_view text) override {
+    return shout(std::string(text));
+  }
+  Answer<Stream<std::uint8_t>> pipe(Call&, Stream<std::uint8_t> in, Future<std::string> done,
+                                    Future<> bare) override {
+    return Stream<std::uint8_t>{in.pipe + done.pipe + bare.pipe};
+  }
+  Answer<std::unique_ptr<everything::Client_>> connect(Call&) override {
+    return Error(Errc::kUnsupported, "no client here");
+  }
+
+  int nothings = 0;
+
+ private:
+  int& alive_;
+};
+
+class BindgenTest : public ::testing::Test {
+ protected:
+  BindgenTest() {
+    std::vector<Link*> by_ordinal;
+    for (std::size_t i = 0; i < everything::kFunctions.size(); ++i) {
+      links_.push_back(std::make_unique<Link>(
+          make_function(everything::kName, everything::kFunctions, i), binding_));
+      by_ordinal.push_back(links_.back().get());
+    }
+    client_ = std::make_unique<Client>(pool_, context_, by_ordinal);
+  }
+
+  // Runs the task to its end and gives what came of it.
+  template <class T>
+  Result<T> run(Task<T> task) {
+    std::optional<Result<T>> outcome;
+    auto keep = [](Task<T> work, std::optional<Result<T>>* out) -> Task<void> {
+      out->emplace(co_await std::move(work));
+      co_return Result<void>();
+    };
+    loop_.spawn(keep(std::move(task), &outcome));
+    Deadline patience = Deadline::after(std::chrono::seconds(20));
+    while (!outcome && !patience.passed()) {
+      loop_.context().restart();
+      loop_.context().run_one_for(std::chrono::milliseconds(100));
+    }
+    if (!outcome) return failure(Errc::kTimeout, "the task did not end");
+    return *std::move(outcome);
+  }
+  template <class T>
+  T value(Task<T> task) {
+    Result<T> outcome = run(std::move(task));
+    if (!outcome) throw std::runtime_error(outcome.error().message());
+    return *std::move(outcome);
+  }
+  // A call of one function with bytes as they are.
+  Result<Bytes> raw(std::string_view name, Bytes arguments) {
+    for (auto& link : links_) {
+      if (link->function().name != name) continue;
+      HeldCall call(pool_.start(*link, context_, arguments, Deadline::never()));
+      if (call->state() == Call::State::kFailed) return std::unexpected(call->error());
+      return Bytes(call->reply().begin(), call->reply().end());
+    }
+    return failure(Errc::kNotFound, std::string(name));
+  }
+
+  const Deadline never_ = Deadline::never();
+  int alive_ = 0;
+  Loop loop_;
+  CallPool pool_;
+  Host host_{alive_};
+  everything::Binding binding_{host_};
+  Context context_{loop_, "shop", "cart"};
+  std::vector<std::unique_ptr<Link>> links_;
+  std::unique_ptr<Client> client_;
+};
+
+TEST_F(BindgenTest, PlainValuesComeBackAsTheyWere) {
+  everything::Scalars scalars{.a = true,
+                              .b = 255,
+                              .c = 65535,
+                              .d = 1u << 31,
+                              .e = ~0ull,
+                              .f = -128,
+                              .g = -32768,
+                              .h = -5,
+                              .i = INT64_MIN,
+                              .j = 0.5F,
+                              .k = -1e300,
+                              .l = U'\u20ac',
+                              .m = "text"};
+  EXPECT_EQ(value(client_->echo_scalars(scalars, never_)), scalars);
+  EXPECT_EQ(value(client_->echo_colour(everything::Colour::kDarkGreen, never_)),
+            shapes::Colour::kDarkGreen);
+  EXPECT_EQ(to_string(shapes::Colour::kDarkGreen), "dark-green");
+  for (auto permissions :
+       {everything::Permissions{}, everything::Permissions{.read = true, .delete_ = true},
+        everything::Permissions{.d = true, .ninth = true}}) {
+    EXPECT_EQ(value(client_->echo_permissions(permissions, never_)), permissions);
+  }
+  EXPECT_EQ(value(client_->echo_tuple({"a", 5, true}, never_)),
+            (std::tuple<std::string, std::uint64_t, bool>("a", 5, true)));
+  using Option = std::optional<std::optional<std::string>>;
+  EXPECT_EQ(value(client_->echo_option(std::nullopt, never_)), Option());
+  EXPECT_EQ(value(client_->echo_option(std::optional<std::string_view>(), never_)),
+            Option(std::optional<std::string>()));
+  EXPECT_EQ(value(client_->echo_option(std::optional<std::string_view>("x"), never_)), Option("x"));
+  EXPECT_EQ(value(client_->echo_result("fine", never_)), "fine");
+  EXPECT_EQ(value(client_->echo_result(std::unexpected(Failure::other("bad")), never_)),
+            std::unexpected(Failure::other("bad")));
+  EXPECT_FALSE(value(client_->echo_bare_result(std::unexpected(Nothing()), never_)).has_value());
+  EXPECT_TRUE(value(client_->echo_bare_result({}, never_)).has_value());
+  EXPECT_EQ(value(client_->static_(2, 3, never_)), 515);
+  EXPECT_TRUE(run(client_->nothing(never_)));
+  EXPECT_EQ(host_.nothings, 1);
+}
+
+TEST_F(BindgenTest, ListsComeBackAsTheyWere) {
+  Bytes bytes = {0, 1, 255};
+  EXPECT_EQ(value(client_->echo_bytes(bytes, never_)), bytes);
+  EXPECT_EQ(value(client_->echo_bytes({}, never_)), Bytes());
+  EXPECT_THAT(value(client_->echo_names({"a", "", "c"}, never_)),
+              ::testing::ElementsAre("a", "", "c"));
+  EXPECT_THAT(value(client_->echo_floats({1.5F, -2}, never_)), ::testing::ElementsAre(1.5F, -2));
+  EXPECT_THAT(value(client_->echo_fixed({1, 500, 65535}, never_)),
+              ::testing::ElementsAre(1, 500, 65535));
+  EXPECT_EQ(value(client_->echo_pairs({{"k", bytes}, {"l", {}}}, never_)),
+            (std::vector<std::tuple<std::string, Bytes>>{{"k", bytes}, {"l", {}}}));
+  EXPECT_EQ(value(client_->echo_map({{"k", 1}, {"l", 2}}, never_)),
+            (std::vector<std::tuple<std::string, std::uint32_t>>{{"k", 1}, {"l", 2}}));
+}
+
+TEST_F(BindgenTest, VariantsComeBackAndMatch) {
+  std::vector<Shape> all = {Shape::nothing(), Shape::dot({.x = 1, .y = -1}),
+                            Shape::text("t"), Shape::path({{1, 2}, {3, 4}}),
+                            Shape::index_(9), Shape::variant_(3)};
+  for (const Shape& each : all) EXPECT_EQ(value(client_->echo_shape(each, never_)), each);
+  EXPECT_EQ(value(client_->echo_shapes(all, never_)), all);
+  EXPECT_TRUE(all[0].is<Shape::Nothing>());
+  EXPECT_EQ(all[1].as<Shape::Text>(), nullptr);
+  EXPECT_EQ(all[2].as<Shape::Text>()->value, "t");
+  std::string seen =
+      all[4].match([](const Shape::Index& index) { return std::to_string(index.value); },
+                   [](const auto&) { return std::string("another"); });
+  EXPECT_EQ(seen, "9");
+}
+
+TEST_F(BindgenTest, ResourcesAreMadeLentAndHandedOver) {
+  {
+    auto three = value(client_->make_counter(3, never_));
+    auto seven = *value(client_->counter_from_text("seven", never_));
+    EXPECT_EQ(value(client_->counter_from_text("x", never_)).error(), Failure::other("x"));
+    EXPECT_EQ(alive_, 2);
+    EXPECT_EQ(value(client_->counter_get(three, never_)), 3);
+    EXPECT_EQ(value(client_->counter_add(three, 1, never_)), 4);
+    EXPECT_EQ(value(client_->counter_wait(three, 2, never_)), 6);
+    EXPECT_EQ(value(client_->counter_wait(three, 0, never_)),
+              std::unexpected(Failure::not_found()));
+    EXPECT_TRUE(value(client_->counter_delete(three, "all", never_)));
+    EXPECT_EQ(value(client_->sum({&three, &seven, &three}, std::nullopt, never_)), 15);
+    EXPECT_EQ(value(client_->sum({}, &seven, never_)), 7);
+    EXPECT_EQ(value(client_->take(std::move(three), seven, never_)), 28);
+    EXPECT_EQ(alive_, 1);
+    auto [left, right] = value(client_->split(std::move(seven), never_));
+    EXPECT_EQ(value(client_->counter_merge(left, std::move(right), never_)), 6);
+    EXPECT_EQ(alive_, 1);
+    EXPECT_EQ(context_.resources().size(), 1);
+  }
+  EXPECT_EQ(alive_, 0);
+  EXPECT_EQ(context_.resources().size(), 0);
+}
+
+// A record that owns resources is the host's alone: the bytes are written by hand.
+TEST_F(BindgenTest, ResourcesInsideRecordsAreHandedOver) {
+  auto number = context_.resources().push(Counter::kKind, std::make_unique<Counter>(1, alive_));
+  auto reply = raw("send", {1, 'p', static_cast<std::uint8_t>(*number), 0});
+  ASSERT_TRUE(reply) << reply.error().message();
+  Bytes expected = {6, 'p', ' ', 's', 'e', 'n', 't', static_cast<std::uint8_t>(*number), 0};
+  EXPECT_EQ(*reply, expected);
+  EXPECT_EQ(alive_, 1);
+}
+
+TEST_F(BindgenTest, LateAnswersStreamsAndFailuresReachTheCaller) {
+  EXPECT_EQ(value(client_->late("hey", never_)), "hey!");
+  EXPECT_EQ(value(client_->pipe({1}, {20}, {300}, never_)).pipe, 321);
+  auto failed = run(client_->fail("the disk", never_));
+  ASSERT_FALSE(failed);
+  EXPECT_EQ(failed.error().code(), Errc::kIo);
+  EXPECT_EQ(failed.error().message(), "the disk");
+  EXPECT_FALSE(run(client_->connect(never_)));
+}
+
+TEST_F(BindgenTest, BadArgumentsFailTheCallAlone) {
+  EXPECT_EQ(raw("echo-colour", {3}).error().code(), Errc::kInvalid);
+  EXPECT_EQ(raw("echo-shape", {6}).error().code(), Errc::kInvalid);
+  EXPECT_EQ(raw("echo-permissions", {0, 2}).error().code(), Errc::kInvalid);
+  EXPECT_EQ(raw("echo-permissions", {0xff, 1}), (Bytes{0xff, 1}));
+  EXPECT_EQ(raw("echo-bytes", {2, 1}).error().code(), Errc::kInvalid);
+  EXPECT_EQ(raw("nothing", {0}).error().code(), Errc::kInvalid);
+  EXPECT_EQ(raw("[method]counter.get", {5}).error().code(), Errc::kInvalid);
+  EXPECT_THAT(raw("echo-colour", {}).error().message(),
+              ::testing::AllOf(::testing::HasSubstr("test:everything/everything@1.2.0-rc.1"),
+                               ::testing::HasSubstr("echo-colour")));
+}
+
+TEST_F(BindgenTest, TheTableSaysWhatCrosses) {
+  auto info = [](std::string_view name) {
+    for (const FunctionInfo& each : everything::kFunctions) {
+      if (each.name == name) return each;
+    }
+    ADD_FAILURE() << name;
+    return FunctionInfo{};
+  };
+  EXPECT_TRUE(info("echo-scalars").plain);
+  EXPECT_FALSE(info("send").plain);
+  EXPECT_FALSE(info("pipe").plain);
+  EXPECT_FALSE(info("[constructor]counter").plain);
+  EXPECT_TRUE(info("late").async);
+  EXPECT_FALSE(info("nothing").async);
+  EXPECT_EQ(info("echo-bytes").signature, "func(b: list<u8>) -> list<u8>");
+}
+
+TEST(Bindgen, NamesFollowOneRule) {
+  EXPECT_EQ(bindgen::snake_case("no-such-store"), "no_such_store");
+  EXPECT_EQ(bindgen::snake_case("HTTP-error"), "http_error");
+  EXPECT_EQ(bindgen::snake_case("delete"), "delete_");
+  EXPECT_EQ(bindgen::pascal_case("no-such-store"), "NoSuchStore");
+  EXPECT_EQ(bindgen::pascal_case("client"), "Client_");
+  EXPECT_EQ(bindgen::constant_case("client"), "kClient");
+  bindgen::Interface interface{.name = "",
+                               .package = "wasi:keyvalue",
+                               .interface = "store",
+                               .version = "0.2.0-draft2",
+                               .types = {},
+                               .functions = {}};
+  EXPECT_EQ(bindgen::namespace_of(interface), "weft::wit::wasi::keyvalue_0_2_0_draft2::store");
+  interface.package = "std:export";
+  interface.version = "";
+  EXPECT_EQ(bindgen::path_of(interface), "wit/std_/export_/store");
+}
+
+TEST(Bindgen, WhatIsNoDescriptionIsRefused) {
+  for (const char* text : {"", "{}", "[]", R"({"interfaces":[{}]})",
+                           R"({"interfaces":[{"name":"a:b/c","types":[{"id":0,"kind":"list",)"
+                           R"("type":{"id":9}}],"functions":[]}]})",
+                           R"({"interfaces":[{"name":"a:b/c","types":[{"id":0,"kind":"song"}],)"
+                           R"("functions":[]}]})",
+                           R"({"interfaces":[{"name":"a:b/c","types":[{"id":0,"kind":"alias",)"
+                           R"("name":"x","owner":"a:b/d","original":"x","type":null}],)"
+                           R"("functions":[]}]})"}) {
+    auto files = bindgen::generate(text);
+    ASSERT_FALSE(files) << text;
+    EXPECT_EQ(files.error().code(), Errc::kInvalid) << text;
+  }
+}
+
+}  // namespace
+}  // namespace weft
