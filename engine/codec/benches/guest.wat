@@ -1,5 +1,5 @@
-;; Calls a host function n times: echo (which = 0), get (1) or info (2), with `size` bytes. Memory given
-;; out in one round is taken back before the next.
+;; Calls a host function n times: echo (which = 0), get (1) or info (2), with `size` bytes. Memory
+;; given out in one round is taken back before the next.
 (component
   (import "test:x/y" (instance $y
     (type $meta' (record (field "name" string) (field "dims" (list u32)) (field "big" (option u64))))

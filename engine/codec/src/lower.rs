@@ -7,6 +7,8 @@ use crate::item::Handle;
 use crate::lift::by_number;
 use crate::plan::{Node, Op, Payload, Tag};
 use std::mem::MaybeUninit;
+use std::ptr::NonNull;
+use wasmtime::component::__internal::wasmtime_environ::component::StringEncoding;
 use wasmtime::component::__internal::{InterfaceType, LowerContext};
 use wasmtime::component::Lower;
 use wasmtime::{Result, ValRaw, bail};
@@ -14,9 +16,26 @@ use wasmtime::{Result, ValRaw, bail};
 /// One value on its way to the guest.
 pub(crate) struct Lowerer<'c, 'a, T: 'static> {
     cx: &'c mut LowerContext<'a, T>,
+    memory: Memory,
     bytes: Reader<'c>,
     handles: &'c mut dyn Iterator<Item = &'c Handle>,
 }
+
+/// The guest's memory, looked up once and again whenever the guest has run: only it can move it.
+struct Memory(Option<NonNull<[u8]>>);
+
+impl Memory {
+    #[inline]
+    fn get<T>(&mut self, cx: &mut LowerContext<'_, T>) -> &mut [u8] {
+        let mut memory = *self.0.get_or_insert_with(|| NonNull::from(cx.as_slice_mut()));
+        // SAFETY: the memory was `cx`'s a moment ago, and what lets the guest run in between
+        // forgets it. `cx` is what gives access to it, and is borrowed for as long as we are here.
+        unsafe { memory.as_mut() }
+    }
+}
+
+/// The longest string Wasmtime takes.
+const STRING_BYTES_MAX: usize = (1 << 31) - 1;
 
 /// Where the core values of a value go.
 pub(crate) struct Flats<'d> {
@@ -52,7 +71,7 @@ impl<'c, 'a, T: 'static> Lowerer<'c, 'a, T> {
         bytes: &'c [u8],
         handles: &'c mut dyn Iterator<Item = &'c Handle>,
     ) -> Self {
-        Lowerer { cx, bytes: Reader::new(bytes), handles }
+        Lowerer { cx, memory: Memory(None), bytes: Reader::new(bytes), handles }
     }
 
     pub fn finish(self) -> Result<()> {
@@ -78,13 +97,9 @@ impl<'c, 'a, T: 'static> Lowerer<'c, 'a, T> {
             Op::F64 => out.put(ValRaw::u64(u64::from_le_bytes(self.bytes.array()?))),
             Op::Char => out.put(ValRaw::u32(self.bytes.char()?.into())),
             Op::String => {
-                let text = self.bytes.string()?;
-                let mut pair = MaybeUninit::<[ValRaw; 2]>::uninit();
-                text.linear_lower_to_flat(self.cx, InterfaceType::String, &mut pair)?;
-                // SAFETY: lowering to flat initialises all of its target.
-                let [pointer, length] = unsafe { pair.assume_init() };
-                out.put(pointer)?;
-                out.put(length)
+                let (pointer, length) = self.string()?;
+                out.put(ValRaw::u32(pointer))?;
+                out.put(ValRaw::u32(length))
             }
             Op::List(element) => {
                 let (pointer, length) = self.list(element)?;
@@ -121,17 +136,16 @@ impl<'c, 'a, T: 'static> Lowerer<'c, 'a, T> {
     /// A value into memory.
     pub fn store(&mut self, node: &Node, at: usize) -> Result<()> {
         if node.solid {
-            return solid(self.cx.as_slice_mut(), node, at, &mut self.bytes);
+            return solid(self.memory.get(self.cx), node, at, &mut self.bytes);
         }
         match &node.op {
             Op::String => {
-                let text = self.bytes.string()?;
-                text.linear_lower_to_memory(self.cx, InterfaceType::String, at)
+                let pair = self.string()?;
+                self.store_pair(pair, at)
             }
             Op::List(element) => {
-                let (pointer, length) = self.list(element)?;
-                let pair = u64::from(pointer) | u64::from(length) << 32;
-                write(self.cx.as_slice_mut(), at, pair.to_le_bytes())
+                let pair = self.list(element)?;
+                self.store_pair(pair, at)
             }
             Op::Fixed(element, count) => (0..*count as usize)
                 .try_for_each(|index| self.store(element, at + index * element.size as usize)),
@@ -140,7 +154,7 @@ impl<'c, 'a, T: 'static> Lowerer<'c, 'a, T> {
                 .try_for_each(|field| self.store(&field.node, at + field.offset as usize)),
             Op::Variant(variant) => {
                 let (case, payload) = take_case(&mut self.bytes, variant.bit, &variant.cases)?;
-                write_tag(self.cx.as_slice_mut(), at, variant.tag, case)?;
+                write_tag(self.memory.get(self.cx), at, variant.tag, case)?;
                 match payload {
                     Some(payload) => self.store(payload, at + variant.payload as usize),
                     None => Ok(()),
@@ -148,9 +162,42 @@ impl<'c, 'a, T: 'static> Lowerer<'c, 'a, T> {
             }
             op => {
                 let index = self.handle(op)?;
-                write(self.cx.as_slice_mut(), at, index.to_le_bytes())
+                write(self.memory.get(self.cx), at, index.to_le_bytes())
             }
         }
+    }
+
+    #[inline]
+    fn store_pair(&mut self, (pointer, length): (u32, u32), at: usize) -> Result<()> {
+        let pair = u64::from(pointer) | u64::from(length) << 32;
+        write(self.memory.get(self.cx), at, pair.to_le_bytes())
+    }
+
+    fn realloc(&mut self, align: u32, length: usize) -> Result<usize> {
+        self.memory = Memory(None);
+        self.cx.realloc(0, 0, align, length)
+    }
+
+    fn string(&mut self) -> Result<(u32, u32)> {
+        let text = self.bytes.string()?;
+        if self.cx.options().string_encoding != StringEncoding::Utf8 {
+            self.memory = Memory(None);
+            let mut pair = MaybeUninit::<[ValRaw; 2]>::uninit();
+            text.linear_lower_to_flat(self.cx, InterfaceType::String, &mut pair)?;
+            // SAFETY: lowering to flat initialises all of its target.
+            let [pointer, length] = unsafe { pair.assume_init() };
+            return Ok((pointer.get_u32(), length.get_u32()));
+        }
+        if text.len() > STRING_BYTES_MAX {
+            bail!("string of {} bytes is too long", text.len());
+        }
+        let pointer = self.realloc(1, text.len())?;
+        let memory = self.memory.get(self.cx).get_mut(pointer..);
+        let Some(target) = memory.and_then(|memory| memory.get_mut(..text.len())) else {
+            bail!("string out of bounds of memory");
+        };
+        target.copy_from_slice(text.as_bytes());
+        Ok((u32::try_from(pointer)?, text.len() as u32))
     }
 
     fn list(&mut self, element: &Node) -> Result<(u32, u32)> {
@@ -159,10 +206,10 @@ impl<'c, 'a, T: 'static> Lowerer<'c, 'a, T> {
             bail!("list of {count} elements is larger than a memory");
         };
         let size = element.size as usize;
-        let pointer = self.cx.realloc(0, 0, element.align, length as usize)?;
+        let pointer = self.realloc(element.align, length as usize)?;
         if element.solid {
-            let memory = self.cx.as_slice_mut();
-            let Some(target) = memory.get_mut(pointer..pointer + length as usize) else {
+            let memory = self.memory.get(self.cx).get_mut(pointer..);
+            let Some(target) = memory.and_then(|memory| memory.get_mut(..length as usize)) else {
                 bail!("list out of bounds of memory");
             };
             let bytes = &mut self.bytes;
@@ -208,6 +255,7 @@ impl<'c, 'a, T: 'static> Lowerer<'c, 'a, T> {
         let Some(handle) = self.handles.next() else {
             bail!("handle {number} has nothing beside the bytes");
         };
+        // None of these runs the guest.
         let mut raw = MaybeUninit::<ValRaw>::uninit();
         match (handle, op) {
             (Handle::Resource(resource), Op::Own(_) | Op::Borrow(_)) => {
