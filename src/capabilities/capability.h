@@ -9,32 +9,34 @@
 #include <vector>
 
 #include "base/error.h"
+#include "door/binding.h"
 #include "door/call.h"
 
 namespace weft {
 
 class Loop;
 
-// One function of an interface, as its generated binding serves it or as a component declares it.
-// The signature is the canonical text of its type.
-struct FunctionShape {
+// One function of an interface, as a component declares it. The signature is the canonical text of
+// its type.
+struct DeclaredFunction {
   std::string_view name;
   std::string_view signature;
-  bool plain = true;
 };
 
 // An interface that a component imports, with the functions that it declares of it.
 struct Import {
   std::string_view interface;  // "wasi:keyvalue/store@0.2.0-draft"
-  std::span<const FunctionShape> functions;
+  std::span<const DeclaredFunction> functions;
 };
 
 // What a component was granted of one capability: its `uses` line.
 struct Use {
   // Any name, as for a component that was started by itself.
   bool any_name = false;
-  std::vector<std::string> names;                           // uses.keyvalue = ["carts"]
-  std::vector<std::pair<std::string, std::string>> values;  // uses.config = { currency = "EUR" }
+  // uses.keyvalue = ["carts"]
+  std::vector<std::string> names = {};
+  // uses.config = { currency = "EUR" }
+  std::vector<std::pair<std::string, std::string>> values = {};
 
   bool allows(std::string_view name) const;
 };
@@ -45,11 +47,11 @@ struct Site {
   const Use& use;
 };
 
-// One interface in one version and shape, as a capability serves it. A constant of the capability.
-struct Binding {
+// One interface in one version and shape, as a capability serves it.
+struct Offer {
   std::string_view interface;
   // In the order of the provider's ordinals.
-  std::span<const FunctionShape> functions;
+  std::span<const FunctionInfo> functions;
 };
 
 // An interface family that weft ships: key-value, config, logging. One object per process, made by
@@ -61,21 +63,23 @@ class Capability {
 
   // What `uses` calls it.
   virtual std::string_view name() const = 0;
-  // Everything it serves. Of bindings with one interface name the first that fits is taken.
-  virtual std::span<const Binding> bindings() const = 0;
+  // Everything it serves. Of offers with one interface name the first that fits is taken.
+  virtual std::span<const Offer> offers() const = 0;
   // Called when a component that imports one of its interfaces is loaded, before any provider is
   // made: the time to open what is behind it.
   virtual Result<void> prepare() { return {}; }
-  // Serves that binding to a component on a loop.
-  virtual std::unique_ptr<Provider> provider(const Binding& binding, Site site) = 0;
+  // Serves that one of its offers to a component on a loop.
+  virtual std::unique_ptr<Provider> provider(const Offer& offer, Site site) = 0;
 };
 
 // What serves one import: the answer to "can this component be linked?".
 struct Match {
   Capability* capability = nullptr;
-  const Binding* binding = nullptr;
+  const Offer* offer = nullptr;
   // For each declared function, what a Link is made of.
   std::vector<Function> functions;
+
+  std::unique_ptr<Provider> provider(Site site) const { return capability->provider(*offer, site); }
 };
 
 }  // namespace weft

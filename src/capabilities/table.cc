@@ -6,31 +6,32 @@
 #include <algorithm>
 #include <set>
 
+#include "capabilities/config/config.h"
+#include "capabilities/keyvalue/keyvalue.h"
+#include "capabilities/logging/logging.h"
+
 namespace weft {
 namespace {
 
-const FunctionShape* find(const Binding& binding, std::string_view name) {
-  auto found = std::ranges::find(binding.functions, name, &FunctionShape::name);
-  return found == binding.functions.end() ? nullptr : &*found;
+const FunctionInfo* find(const Offer& offer, std::string_view name) {
+  auto found = std::ranges::find(offer.functions, name, &FunctionInfo::name);
+  return found == offer.functions.end() ? nullptr : &*found;
 }
 
-bool fits(const Binding& binding, const Import& import) {
-  return binding.interface == import.interface &&
-         std::ranges::all_of(import.functions, [&](const FunctionShape& declared) {
-           const FunctionShape* served = find(binding, declared.name);
+bool fits(const Offer& offer, const Import& import) {
+  return offer.interface == import.interface &&
+         std::ranges::all_of(import.functions, [&](const DeclaredFunction& declared) {
+           const FunctionInfo* served = find(offer, declared.name);
            return served != nullptr && served->signature == declared.signature;
          });
 }
 
-std::vector<Function> link_functions(const Binding& binding, const Import& import) {
+std::vector<Function> link_functions(const Offer& offer, const Import& import) {
   std::vector<Function> functions;
-  for (const FunctionShape& declared : import.functions) {
-    const FunctionShape* served = find(binding, declared.name);
-    functions.push_back({.interface = std::string(import.interface),
-                         .name = std::string(declared.name),
-                         .signature = std::string(declared.signature),
-                         .ordinal = static_cast<std::uint32_t>(served - binding.functions.data()),
-                         .plain = served->plain});
+  for (const DeclaredFunction& declared : import.functions) {
+    const FunctionInfo* served = find(offer, declared.name);
+    auto ordinal = static_cast<std::size_t>(served - offer.functions.data());
+    functions.push_back(make_function(offer.interface, offer.functions, ordinal));
   }
   return functions;
 }
@@ -47,12 +48,12 @@ std::string_view package_of(std::string_view interface) {
 
 Result<Match> CapabilityTable::match(const Import& import) const {
   for (const auto& capability : capabilities_) {
-    for (const Binding& binding : capability->bindings()) {
-      if (!fits(binding, import)) continue;
+    for (const Offer& offer : capability->offers()) {
+      if (!fits(offer, import)) continue;
       if (auto prepared = capability->prepare(); !prepared) {
         return std::unexpected(std::move(prepared).error().within(import.interface));
       }
-      return Match{capability.get(), &binding, link_functions(binding, import)};
+      return Match{capability.get(), &offer, link_functions(offer, import)};
     }
   }
   return failure(Errc::kUnsupported, explain(import));
@@ -61,7 +62,7 @@ Result<Match> CapabilityTable::match(const Import& import) const {
 std::vector<std::string_view> CapabilityTable::offered() const {
   std::set<std::string_view> names;
   for (const auto& capability : capabilities_) {
-    for (const Binding& binding : capability->bindings()) names.insert(binding.interface);
+    for (const Offer& offer : capability->offers()) names.insert(offer.interface);
   }
   return {names.begin(), names.end()};
 }
@@ -69,15 +70,15 @@ std::vector<std::string_view> CapabilityTable::offered() const {
 // Says which function does not fit, or else which versions of the interface, or which interfaces of
 // the package there are.
 std::string CapabilityTable::explain(const Import& import) const {
-  const Binding* named = nullptr;
+  const Offer* named = nullptr;
   for (const auto& capability : capabilities_) {
-    for (const Binding& binding : capability->bindings()) {
-      if (named == nullptr && binding.interface == import.interface) named = &binding;
+    for (const Offer& offer : capability->offers()) {
+      if (named == nullptr && offer.interface == import.interface) named = &offer;
     }
   }
   if (named != nullptr) {
-    for (const FunctionShape& declared : import.functions) {
-      const FunctionShape* served = find(*named, declared.name);
+    for (const DeclaredFunction& declared : import.functions) {
+      const FunctionInfo* served = find(*named, declared.name);
       if (served == nullptr) {
         return fmt::format("{} is offered, without a function {}", import.interface, declared.name);
       }
@@ -102,6 +103,15 @@ std::string CapabilityTable::explain(const Import& import) const {
                        fmt::join(neighbours, ", "));
   }
   return fmt::format("{} is not offered by anything here", import.interface);
+}
+
+CapabilityTable embedded_capabilities(const EmbeddedOptions& options) {
+  auto state = std::make_unique<StateFolderOnDemand>(options.state_folder);
+  std::vector<std::unique_ptr<Capability>> all;
+  all.push_back(std::make_unique<config::ConfigCapability>());
+  all.push_back(std::make_unique<keyvalue::KeyvalueCapability>(keyvalue::lmdb_backend(*state)));
+  all.push_back(std::make_unique<logging::LoggingCapability>());
+  return CapabilityTable(std::move(all), std::move(state));
 }
 
 }  // namespace weft

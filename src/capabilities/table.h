@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "capabilities/capability.h"
+#include "capabilities/state_folder.h"
 
 namespace weft {
 
@@ -13,8 +14,10 @@ namespace weft {
 class CapabilityTable {
  public:
   CapabilityTable() = default;
-  explicit CapabilityTable(std::vector<std::unique_ptr<Capability>> capabilities)
-      : capabilities_(std::move(capabilities)) {}
+  // `state` is what the capabilities keep their data in, where they keep any.
+  explicit CapabilityTable(std::vector<std::unique_ptr<Capability>> capabilities,
+                           std::unique_ptr<StateFolderOnDemand> state = nullptr)
+      : state_(std::move(state)), capabilities_(std::move(capabilities)) {}
 
   // What serves the import, made ready. Fails with kUnsupported when nothing does; the message says
   // what is offered in its place, or which function is declared otherwise.
@@ -26,6 +29,7 @@ class CapabilityTable {
  private:
   std::string explain(const Import& import) const;
 
+  std::unique_ptr<StateFolderOnDemand> state_;
   std::vector<std::unique_ptr<Capability>> capabilities_;
 };
 

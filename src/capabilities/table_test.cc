@@ -10,25 +10,27 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
-constexpr FunctionShape kRead[] = {{"read", "func() -> u32"}, {"close", "func()"}};
-constexpr FunctionShape kReadWide[] = {{"close", "func()"}, {"read", "func() -> u64", false}};
-constexpr FunctionShape kWrite[] = {{"write", "func(v: u32)"}};
+constexpr FunctionInfo kRead[] = {{"read", "func() -> u32", true, false},
+                                  {"close", "func()", true, false}};
+constexpr FunctionInfo kReadWide[] = {{"close", "func()", true, false},
+                                      {"read", "func() -> u64", false, false}};
+constexpr FunctionInfo kWrite[] = {{"write", "func(v: u32)", true, false}};
 
 class Fake : public Capability {
  public:
   std::string_view name() const override { return "fake"; }
-  std::span<const Binding> bindings() const override {
-    static constexpr Binding kBindings[] = {{"test:a/io@0.1.0", kRead},
-                                            {"test:a/io@0.1.0", kReadWide},
-                                            {"test:a/io@0.2.0", kRead},
-                                            {"test:a/out@0.1.0", kWrite}};
-    return kBindings;
+  std::span<const Offer> offers() const override {
+    static constexpr Offer kOffers[] = {{"test:a/io@0.1.0", kRead},
+                                        {"test:a/io@0.1.0", kReadWide},
+                                        {"test:a/io@0.2.0", kRead},
+                                        {"test:a/out@0.1.0", kWrite}};
+    return kOffers;
   }
   Result<void> prepare() override {
     ++prepared;
     return outcome;
   }
-  std::unique_ptr<Provider> provider(const Binding&, Site) override { return nullptr; }
+  std::unique_ptr<Provider> provider(const Offer&, Site) override { return nullptr; }
 
   int prepared = 0;
   Result<void> outcome;
@@ -43,7 +45,7 @@ class Table : public ::testing::Test {
     all.push_back(std::move(fake));
     table_ = CapabilityTable(std::move(all));
   }
-  std::string refusal(std::string_view interface, std::vector<FunctionShape> functions) {
+  std::string refusal(std::string_view interface, std::vector<DeclaredFunction> functions) {
     auto match = table_.match({interface, functions});
     return match ? "(matched)" : match.error().message();
   }
@@ -53,18 +55,18 @@ class Table : public ::testing::Test {
 };
 
 TEST_F(Table, the_declared_type_chooses_between_shapes_of_one_name) {
-  FunctionShape narrow[] = {{"read", "func() -> u32"}};
+  DeclaredFunction narrow[] = {{"read", "func() -> u32"}};
   auto match = table_.match({"test:a/io@0.1.0", narrow});
   ASSERT_TRUE(match.has_value());
-  EXPECT_EQ(match->binding, &fake_->bindings()[0]);
+  EXPECT_EQ(match->offer, &fake_->offers()[0]);
   EXPECT_EQ(match->functions[0].ordinal, 0u);
   EXPECT_TRUE(match->functions[0].plain);
   EXPECT_EQ(fake_->prepared, 1);
 
-  FunctionShape wide[] = {{"read", "func() -> u64"}, {"close", "func()"}};
+  DeclaredFunction wide[] = {{"read", "func() -> u64"}, {"close", "func()"}};
   match = table_.match({"test:a/io@0.1.0", wide});
   ASSERT_TRUE(match.has_value());
-  EXPECT_EQ(match->binding, &fake_->bindings()[1]);
+  EXPECT_EQ(match->offer, &fake_->offers()[1]);
   ASSERT_EQ(match->functions.size(), 2u);
   EXPECT_EQ(match->functions[0].name, "read");
   EXPECT_EQ(match->functions[0].ordinal, 1u);

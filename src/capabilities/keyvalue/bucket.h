@@ -5,7 +5,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <utility>
+#include <tuple>
 #include <vector>
 
 #include "base/bytes.h"
@@ -53,7 +53,7 @@ struct Page {
   std::optional<std::string> cursor;  // absent: that was the last page
 };
 
-using Pair = std::pair<std::string_view, BytesView>;
+using Pair = std::tuple<std::string_view, BytesView>;
 
 // One named set of keys, opened on one loop and used there only.
 //

@@ -14,16 +14,16 @@
 namespace weft::keyvalue {
 
 // A backend with nothing in it, as the conformance suite reaches it.
-class Backend {
+class TestBackend {
  public:
-  virtual ~Backend() = default;
+  virtual ~TestBackend() = default;
   virtual std::unique_ptr<Store> store(Loop& loop) = 0;
 };
 
 // What the list of drivers in drivers_test.cc says of each.
 struct Driver {
   std::string name;
-  std::function<std::unique_ptr<Backend>()> make;
+  std::function<std::unique_ptr<TestBackend>()> make;
 };
 
 // Holds every driver to what bucket.h and the README promise.
@@ -52,7 +52,7 @@ class Conformance : public ::testing::TestWithParam<Driver> {
   std::vector<std::string> keys_of(Bucket& bucket);
 
   Loop loop_;  // Outlives the backend, whose writes are posted to it.
-  std::unique_ptr<Backend> backend_;
+  std::unique_ptr<TestBackend> backend_;
   std::unique_ptr<Store> store_;
 };
 

@@ -7,7 +7,7 @@
 namespace weft::keyvalue {
 namespace {
 
-class MemoryBackend : public Backend {
+class MemoryBackend : public TestBackend {
  public:
   std::unique_ptr<Store> store(Loop&) override { return std::make_unique<MemoryStore>(database_); }
 
@@ -15,7 +15,7 @@ class MemoryBackend : public Backend {
   std::shared_ptr<MemoryDatabase> database_ = std::make_shared<MemoryDatabase>();
 };
 
-class LmdbBackend : public Backend {
+class LmdbBackend : public TestBackend {
  public:
   std::unique_ptr<Store> store(Loop& loop) override {
     return std::make_unique<LmdbStore>(database_->view(loop));

@@ -1,0 +1,99 @@
+// Shows what a component that is started by itself can import, and that what it keeps is kept.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+
+#include "capabilities/table.h"
+#include "capabilities/test_folder.h"
+#include "capabilities/testing.h"
+#include "wit/wasi/keyvalue_0_2_0_draft2/store.h"
+
+namespace weft {
+namespace {
+
+using ::testing::HasSubstr;
+using wit::wasi::keyvalue_0_2_0_draft2::store::Error;
+template <class T>
+using Or = std::expected<T, Error>;
+
+constexpr std::string_view kError = "variant{no-such-store, access-denied, other(string)}";
+constexpr std::string_view kStore = "wasi:keyvalue/store@0.2.0-draft2";
+
+TEST(Embedded, offers_every_name_that_components_import) {
+  TestFolder folder;
+  auto table = embedded_capabilities({folder.path()});
+  EXPECT_THAT(table.offered(),
+              ::testing::UnorderedElementsAre(
+                  "wasi:keyvalue/store@0.2.0-draft", "wasi:keyvalue/atomics@0.2.0-draft",
+                  "wasi:keyvalue/batch@0.2.0-draft", "wasi:keyvalue/store@0.2.0-draft2",
+                  "wasi:keyvalue/atomics@0.2.0-draft2", "wasi:keyvalue/batch@0.2.0-draft2",
+                  "wasi:config/store@0.2.0-rc.1", "wasi:config/store@0.2.0-draft",
+                  "wasi:config/store@0.2.0-draft-2024-09-27", "wasi:config/runtime@0.2.0-draft",
+                  "wasi:logging/logging", "wasi:logging/logging@0.1.0-draft"));
+}
+
+TEST(Embedded, the_shape_of_a_batch_is_chosen_by_its_declared_type) {
+  TestFolder folder;
+  auto table = embedded_capabilities({folder.path()});
+  auto match = [&](std::string_view rows) {
+    std::string signature = "func(bucket: borrow<bucket>, keys: list<string>) -> result<list<" +
+                            std::string(rows) + ">, " + std::string(kError) + ">";
+    DeclaredFunction functions[] = {{"get-many", signature}};
+    return table.match({"wasi:keyvalue/batch@0.2.0-draft2", functions});
+  };
+  auto shape_a = match("option<tuple<string, list<u8>>>");
+  auto shape_b = match("tuple<string, option<list<u8>>>");
+  ASSERT_TRUE(shape_a.has_value()) << shape_a.error().message();
+  ASSERT_TRUE(shape_b.has_value()) << shape_b.error().message();
+  EXPECT_NE(shape_a->offer, shape_b->offer);
+  auto other = match("list<u8>");
+  ASSERT_FALSE(other.has_value());
+  EXPECT_THAT(other.error().message(), HasSubstr("another type of get-many"));
+}
+
+TEST(Embedded, another_version_is_answered_with_those_there_are) {
+  TestFolder folder;
+  auto table = embedded_capabilities({folder.path()});
+  auto match = table.match({"wasi:keyvalue/store@0.2.0-draft3", {}});
+  ASSERT_FALSE(match.has_value());
+  EXPECT_EQ(match.error().message(),
+            "wasi:keyvalue/store@0.2.0-draft3 is not offered; what is: "
+            "wasi:keyvalue/store@0.2.0-draft, wasi:keyvalue/store@0.2.0-draft2");
+}
+
+TEST(Embedded, the_state_folder_is_made_for_a_component_that_needs_it) {
+  TestFolder place;
+  auto state = place.path() / "state";
+  auto table = embedded_capabilities({state});
+  ASSERT_TRUE(table.match({"wasi:config/store@0.2.0-rc.1", {}}).has_value());
+  EXPECT_FALSE(std::filesystem::exists(state));
+  ASSERT_TRUE(table.match({kStore, {}}).has_value());
+  EXPECT_TRUE(std::filesystem::exists(state / "keyvalue" / "data.mdb"));
+  auto second = embedded_capabilities({state});
+  auto locked = second.match({kStore, {}});
+  ASSERT_FALSE(locked.has_value());
+  EXPECT_EQ(locked.error().code(), Errc::kConflict);
+  EXPECT_THAT(locked.error().message(), HasSubstr("in use by process"));
+}
+
+TEST(Embedded, what_was_set_is_there_after_a_restart) {
+  TestFolder folder;
+  for (bool first : {true, false}) {
+    auto table = embedded_capabilities({folder.path()});
+    auto match = table.match({kStore, {}});
+    ASSERT_TRUE(match.has_value());
+    TestGuest guest(*match->capability, {.any_name = true});
+    const Offer& store = *match->offer;
+    auto bucket = **guest.call<Or<std::uint32_t>>(store, "open", "any name");
+    if (first) {
+      ASSERT_TRUE(guest.call<Or<void>>(store, "[method]bucket.set", bucket, "k", as_bytes("kept"))
+                      ->has_value());
+    }
+    auto value = **guest.call<Or<std::optional<Bytes>>>(store, "[method]bucket.get", bucket, "k");
+    EXPECT_EQ(value, to_bytes("kept"));
+  }
+}
+
+}  // namespace
+}  // namespace weft
