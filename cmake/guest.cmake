@@ -37,7 +37,8 @@ function(_weft_guest_object guest source include wanted)
 endfunction()
 
 # weft_guest(name SOURCES file... [WIT folder] [WIT_DEPENDS folder...]
-#            [ADAPT none|command|reactor|proxy] [DEFINES name...] [NAMES] [MODULE])
+#            [ADAPT none|command|reactor|proxy] [DEFINES name...] [NAMES] [MODULE]
+#            [ON_DEMAND])
 #
 # Makes the target guest_<name> and the file <build>/guests/<name>.wasm.
 #   WIT     the folder of the package whose world `guest` the component is written for: the bindings
@@ -47,8 +48,9 @@ endfunction()
 #           reactor (the default with it).
 #   NAMES   keeps the names of functions, which backtraces show.
 #   MODULE  leaves the core module as it is.
+#   ON_DEMAND  is not part of the target `guests`.
 function(weft_guest name)
-  cmake_parse_arguments(ARG "NAMES;MODULE" "WIT;ADAPT" "SOURCES;WIT_DEPENDS;DEFINES" ${ARGN})
+  cmake_parse_arguments(ARG "NAMES;MODULE;ON_DEMAND" "WIT;ADAPT" "SOURCES;WIT_DEPENDS;DEFINES" ${ARGN})
   set(folder "${CMAKE_CURRENT_BINARY_DIR}/${name}")
   set(output "${WEFT_GUESTS}/${name}.wasm")
   file(MAKE_DIRECTORY "${folder}/gen")
@@ -110,5 +112,7 @@ function(weft_guest name)
       DEPENDS ${objects} weft_wit_rs COMMENT "Guest ${name}" VERBATIM)
   endif()
   add_custom_target(guest_${name} DEPENDS "${output}")
-  add_dependencies(guests guest_${name})
+  if(NOT ARG_ON_DEMAND)
+    add_dependencies(guests guest_${name})
+  endif()
 endfunction()

@@ -1,6 +1,7 @@
 #!/bin/sh
 # setup.sh build|test|bench|lint: installs the Debian packages that set needs and does not find. The
-# first three each take in those before. Says what it installs; installs nothing that is there.
+# first three each take in those before. Says what it installs; installs nothing that is there. For
+# bench it also builds the baseline, wasmtime-cli, into the cache folder: minutes, once.
 set -eu
 
 build="clang-22 lld-22 g++ cmake ninja-build ccache pkg-config \
@@ -16,8 +17,13 @@ case "${1:-}" in
   test) wanted="$build $test" ;;
   lint) wanted="$lint" ;;
   bench) wanted="$build $test $bench" ;;
-  *) sed -n '2,3s/^# //p' "$0"; exit 2 ;;
+  *) sed -n '2,4s/^# //p' "$0"; exit 2 ;;
 esac
+
+finish() {
+  [ "$1" != bench ] || "$(dirname "$0")/../bench/baseline.sh"
+  exit
+}
 
 missing=
 for package in $wanted; do
@@ -25,7 +31,7 @@ for package in $wanted; do
     missing="$missing $package"
 done
 "$(dirname "$0")/find-cargo.sh" >/dev/null || missing="$missing rustc-web cargo-web"
-[ -n "$missing" ] || exit 0
+[ -n "$missing" ] || finish "$1"
 
 echo "weft: installing Debian packages:$missing"
 sudo=
@@ -55,3 +61,4 @@ fi
   echo "weft: is bookworm-security among the package sources?" >&2
   exit 1
 }
+finish "$1"

@@ -1,5 +1,6 @@
 // HTTP over wasi:keyvalue: GET, PUT and DELETE /kv/KEY, POST /incr/KEY (by one), GET /keys, GET
-// /many?keys=A,B. GET /bench?n=N times N reads of one key and says how many nanoseconds they took.
+// /many?keys=A,B. GET /bench?n=N times N reads of one key and says how many nanoseconds they took,
+// GET /alone?n=N what N of them take inside the guest, with nobody called.
 // The store is the default one; ?store=NAME names another.
 
 #include <algorithm>
@@ -8,6 +9,10 @@
 #include <vector>
 
 #include "weft/http_p2.h"
+
+// Of the bindings: what makes room for everything the host gives.
+extern "C" void* cabi_realloc(void* room, std::size_t old_size, std::size_t align,
+                              std::size_t size);
 
 namespace weft::http {
 namespace {
@@ -166,9 +171,24 @@ void bench(const Bucket& bucket, std::uint64_t rounds, Out out) {
   Response(out, 200).write(std::to_string(spent) + "\n");
 }
 
+// Takes and gives back the room of a value, as every read does.
+void alone(std::uint64_t rounds, Out out) {
+  auto start = wasi_clocks_monotonic_clock_now();
+  for (std::uint64_t i = 0; i < rounds; ++i) {
+    auto* room = static_cast<std::uint8_t*>(cabi_realloc(nullptr, 0, 1, 16));
+    guest_option_list_u8_t found{true, {room, 16}};
+    guest_option_list_u8_free(&found);
+  }
+  auto spent = wasi_clocks_monotonic_clock_now() - start;
+  Response(out, 200).write(std::to_string(spent) + "\n");
+}
+
 }  // namespace
 
 void handle(Request& request, Out out) {
+  if (request.path() == "/alone") {
+    return alone(std::strtoull(std::string(request.query("n")).c_str(), nullptr, 10), out);
+  }
   wasi_keyvalue_store_error_t error;
   Bucket bucket(request.query("store"), error);
   if (!bucket) return fail(out, error);

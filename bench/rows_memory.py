@@ -1,0 +1,96 @@
+"""Anonymous memory (RssAnon): a fresh host, after load, per live instance, per component."""
+
+import json
+import os
+import socket
+import time
+
+import harness
+from harness import Unmeasured
+
+IDLE_SECONDS = 10
+LIVE = 200
+
+
+def command(setting):
+    return harness.weft_command(setting, setting.guest("hello_p2"))
+
+
+def fresh_and_loaded(setting, env):
+    """MiB of a fresh host, of one that answered once, and ten seconds after 256 connections."""
+    with harness.Server(command(setting), env) as server:
+        fresh = server.anonymous_mib()
+        server.get("/")
+        once = server.anonymous_mib()
+        harness.load(server, 256, 2 if setting.quick else 10)
+        busy = server.anonymous_mib()
+        time.sleep(IDLE_SECONDS)
+        return fresh, once, busy, server.anonymous_mib()
+
+
+def live_instances(setting, env):
+    """KiB that each instance adds which is in the middle of a request: it waits for its body."""
+    with harness.Server(command(setting), env) as server:
+        server.get("/")
+        before = server.anonymous_mib()
+        peers = []
+        for _ in range(LIVE):
+            peer = socket.create_connection(("127.0.0.1", server.port), timeout=30)
+            # The echo begins its response with the first piece of the body.
+            peer.sendall(b"POST /echo HTTP/1.1\r\nhost: a\r\ncontent-length: 2\r\n\r\na")
+            peers.append(peer)
+        for peer in peers:
+            if not peer.recv(4096).startswith(b"HTTP/1.1 200"):
+                raise Unmeasured("an instance that should live was refused")
+        after = server.anonymous_mib()
+        for peer in peers:
+            peer.close()
+    return (after - before) * 1024 / LIVE
+
+
+def many_components(setting, count):
+    """The bench's JSON of a run that compiles and of one that finds everything compiled."""
+    program = [setting.need(setting.built("bench", "weft_many_components_bench")),
+               setting.guest("hello_p2"), str(count), setting.folder("many")]
+    cold = json.loads(harness.run(program))
+    warm = json.loads(harness.run(program))
+    if warm["from_cache"] != count:
+        raise Unmeasured(f"of {count} components {warm['from_cache']} came from the cache")
+    return cold, warm, setting.shown(program)
+
+
+def memory(setting):
+    env = harness.environment(XDG_CACHE_HOME=setting.folder("cache"))
+    with harness.Server(command(setting), env):
+        pass  # Compiles, so that what follows finds it done.
+    fresh, once, busy, after = fresh_and_loaded(setting, env)
+    live = live_instances(setting, env)
+    count = 50 if setting.quick else 1000
+    cold, warm, many_command = many_components(setting, count)
+    kib = warm["anonymous_kib"]
+    each = (kib[str(count)] - kib["1"]) / (count - 1)
+    table = [["", "anonymous memory"],
+             ["fresh host, one app", f"{fresh:.1f} MiB"],
+             ["after its first request", f"{once:.1f} MiB"],
+             ["at the end of a 256-connection run", f"{busy:.1f} MiB"],
+             [f"{IDLE_SECONDS} s later", f"{after:.1f} MiB"],
+             [f"each live instance (of {LIVE} that wait for a body)", f"{live:.0f} KiB"],
+             ["each further loaded component", f"{each:.0f} KiB"],
+             [f"{count} loaded components", f"{kib[str(count)] / 1024:.1f} MiB"],
+             [f"{count} loaded and compiled in this process",
+              f"{cold['anonymous_kib'][str(count)] / 1024:.1f} MiB"]]
+    return {"verdicts": [
+                {"what": "fresh host with one app", "asked": "≤ 32 MiB",
+                 "measured": f"{once:.1f} MiB", "ratio": once / 32, "met": once <= 32},
+                {"what": "ten seconds after a 256-connection run", "asked": "≤ 64 MiB",
+                 "measured": f"{after:.1f} MiB", "ratio": after / 64, "met": after <= 64},
+                {"what": f"{count} loaded components", "asked": "shown",
+                 "measured": f"{kib[str(count)] / 1024:.1f} MiB, {each:.0f} KiB each",
+                 "ratio": None, "met": True}],
+            "table": table,
+            "commands": [setting.shown(command(setting)), setting.shown(
+                harness.wrk_command(0, 256, 10)), many_command],
+            "notes": [f"Components of {os.path.getsize(setting.guest('hello_p2')) / 1e3:.0f} KB "
+                      f"that differ; {count} of them load in {warm['seconds']:.1f} s from the "
+                      f"compile cache, in {cold['seconds']:.1f} s without."],
+            "rounds": {"cold": cold, "warm": warm}}

@@ -1,0 +1,70 @@
+#!/usr/bin/env python3
+"""Measures what weft promises and writes bench/RESULTS.md and build/bench.json.
+
+    run.py [--quick] [--only ROW]... [--build DIR]
+
+Rows: http_p2, http_p3, codec, layers, keyvalue, start, memory. What is measured is merged into
+build/bench.json, so that a row may be measured again by itself. --quick takes seconds instead of
+minutes, for working on the bench: it writes build/bench-quick.json and build/RESULTS-quick.md.
+Ends with 1 when a row could not be measured; a goal that is missed is a result.
+"""
+
+import argparse
+import sys
+import time
+import traceback
+
+import harness
+import report
+import rows_calls
+import rows_http
+import rows_memory
+import rows_start
+
+# In the order of the results: name, what a reader calls it, what measures it.
+ROWS = (
+    ("http_p2", "HTTP, WASI 0.2, a fresh instance for each request", rows_http.p2),
+    ("http_p3", "HTTP, WASI 0.3, reused instances", rows_http.p3),
+    ("codec", "Codec, and calls to inline C++", rows_calls.codec),
+    ("layers", "Layers", rows_calls.layers),
+    ("keyvalue", "Key-value get from a guest on LMDB", rows_calls.keyvalue),
+    ("start", "Process start to first 200", rows_start.start),
+    ("memory", "Memory", rows_memory.memory),
+)
+
+
+def main():
+    names = [name for name, _, _ in ROWS]
+    parser = argparse.ArgumentParser(usage=__doc__)
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--only", action="append", choices=names, default=[])
+    parser.add_argument("--build", default=f"{harness.ROOT}/build")
+    arguments = parser.parse_args()
+    setting = harness.Setting(arguments.build, arguments.quick)
+    results = report.Results(setting, ROWS)
+    failed = 0
+    try:
+        for name, title, measure in ROWS:
+            if arguments.only and name not in arguments.only:
+                continue
+            print(f"{name}: {title}", flush=True)
+            begin = time.monotonic()
+            stamp = report.stamp()
+            try:
+                row = measure(setting)
+            except harness.Unmeasured as error:
+                row = {"unmeasured": str(error)}
+            except Exception:  # One row's surprise must not lose the others.
+                traceback.print_exc()
+                row = {"unmeasured": "the bench itself failed: see its output"}
+            failed += "unmeasured" in row
+            results.put(name, row | stamp | {"seconds": round(time.monotonic() - begin)})
+            report.say(row)
+    finally:
+        setting.close()
+    print(f"written: {results.markdown_path}, {results.json_path}")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
