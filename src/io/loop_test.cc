@@ -77,6 +77,20 @@ TEST(Loop, DefersToTheEndOfTheTurn) {
   EXPECT_THAT(order, ElementsAre("handler", "deferred", "posted", "deferred by deferred"));
 }
 
+// Also where no other handler comes by.
+TEST(Loop, RunsWhatDeferredWorkDefers) {
+  Loop loop;
+  std::vector<std::string> order;
+  run(loop, [&] {
+    loop.defer_last([&] { order.push_back("last"); });
+    loop.defer([&] {
+      order.push_back("deferred");
+      loop.defer([&] { loop.stop(); });
+    });
+  });
+  EXPECT_THAT(order, ElementsAre("deferred", "last"));
+}
+
 Task<void> defer_in_task(Loop& loop, std::vector<std::string>& order) {
   loop.defer([&] { order.push_back("deferred"); });
   order.push_back("task");

@@ -266,8 +266,7 @@ void Http1Connection::end_exchange() {
   if (!keep_alive_) return close_after_response();
   advance_body();
   if (body_ended()) return next_request();
-  // A client that waits to be told to go on does not send the body of a request that is answered.
-  if (continue_due_ || body_problem_ || read_ended_) return close_after_response();
+  if (body_problem_) return close_after_response();
   phase_ = Phase::kDiscard;
   discarded_ = 0;
   body_wanted_ = false;

@@ -14,6 +14,7 @@
 #include <thread>
 
 #include "base/limits.h"
+#include "io/http/listener.h"
 #include "io/http/server.h"
 #include "io/http/test_support.h"
 #include "io/timer.h"
@@ -24,6 +25,7 @@ namespace {
 using namespace http_test;
 using namespace std::chrono_literals;
 using ::testing::HasSubstr;
+using ::testing::Not;
 using End = ExchangeSummary::End;
 
 constexpr std::string_view kGet = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
@@ -100,6 +102,9 @@ TEST(HttpTimeouts, EndBodiesThatStall) {
   EXPECT_EQ(client.read_response().status, 408);
   server.on_loop([&] {
     EXPECT_EQ(held->exchange->body_state(), BodyState::kFailed);
+    // The wire has answered: what the serving side says now is dropped.
+    EXPECT_TRUE(held->exchange->gone());
+    EXPECT_TRUE(held->exchange->begin_response(200, {}, std::nullopt));
     held->exchange.reset();
   });
   auto done = server.server.done.take();
@@ -142,6 +147,34 @@ TEST(HttpTimeouts, EndClientsThatTakeNothing) {
   EXPECT_EQ(held->events.take(), "gone");
   server.on_loop([&] { held->exchange.reset(); });
   EXPECT_EQ(server.server.done.take()->end, End::kGone);
+}
+
+// A stall that ended is forgotten: a response that then pauses is not cut off for it.
+TEST(HttpTimeouts, ForgetAStallThatEnded) {
+  HoldingServer server(quick());
+  Client client(*server.server.server);
+  client.send(kGet);
+  auto held = *server.exchanges.take();
+  std::string large(16 << 20, 'x');
+  std::unique_ptr<Timer> timer;
+  server.server.loops.on_each([&](Loop& loop, std::size_t) {
+    ASSERT_TRUE(held->exchange->begin_response(200, {}, large.size() + 3));
+    EXPECT_FALSE(held->exchange->write(as_bytes(large)));
+    timer = std::make_unique<Timer>(loop, [&] {
+      held->exchange->write(as_bytes("end"));
+      held->exchange->finish();
+      held->exchange.reset();
+    });
+  });
+  std::thread arm([&] {
+    EXPECT_EQ(held->events.take(), "writable");
+    server.on_loop([&] { timer->arm(Deadline::after(250ms)); });
+  });
+  Response response = client.read_response();
+  arm.join();
+  EXPECT_TRUE(response.whole);
+  EXPECT_EQ(response.body.size(), large.size() + 3);
+  server.on_loop([&] { timer.reset(); });
 }
 
 // What the serving side does not take stays in the client: the server holds at most its buffer and
@@ -427,6 +460,64 @@ TEST(HttpDrain, FinishesWhatIsUnderWay) {
   EXPECT_EQ(response.body, "done");
   EXPECT_EQ(response.header("connection"), "close");
   EXPECT_TRUE(server.server.server->drain(Deadline::after(kPatience)));
+}
+
+// A connection that was promised to live on before the drain began ends once it is idle.
+TEST(HttpDrain, EndsAConnectionThatWasToBeKept) {
+  HoldingServer server;
+  Client client(*server.server.server);
+  client.send(kGet);
+  auto held = *server.exchanges.take();
+  server.on_loop([&] {
+    ASSERT_TRUE(held->exchange->begin_response(200, {}, 4));
+    held->exchange->write(as_bytes("ab"));
+  });
+  EXPECT_THAT(client.read_until("ab"), Not(HasSubstr("connection: close")));
+  EXPECT_FALSE(server.server.server->drain(Deadline::after(1ms)));
+  server.on_loop([&] {
+    held->exchange->write(as_bytes("cd"));
+    held->exchange->finish();
+    held->exchange.reset();
+  });
+  EXPECT_TRUE(server.server.server->drain(Deadline::after(kPatience)));
+  EXPECT_EQ(client.read_to_end(), "cd");
+}
+
+// Clients whom the kernel has greeted, and nobody has accepted yet, are served before the end.
+TEST(HttpDrain, ServesWhoWaitsInTheBacklog) {
+  TestHandler::Serve serve = hello;
+  Mailbox<Done> done;
+  TestHandler handler(serve, done);
+  Loops loops({.count = 1});
+  auto shared = std::make_shared<HttpShared>();
+  std::shared_ptr<HttpListener> listener;
+  std::vector<std::unique_ptr<Client>> clients;
+  // In one turn of the loop: it listens, clients come, and it drains before it saw any of them.
+  loops.on_each([&](Loop& loop, std::size_t) {
+    Fd socket(::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+    sockaddr_in address{};
+    socklen_t size = sizeof(address);
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    ASSERT_EQ(::bind(socket.get(), reinterpret_cast<sockaddr*>(&address), size), 0);
+    ASSERT_EQ(::listen(socket.get(), 64), 0);
+    ASSERT_EQ(::getsockname(socket.get(), reinterpret_cast<sockaddr*>(&address), &size), 0);
+    listener = std::make_shared<HttpListener>(loop, handler, shared);
+    listener->open(std::move(socket), boost::asio::ip::tcp::v4());
+    for (int i = 0; i < 10; ++i) {
+      clients.push_back(std::make_unique<Client>(ntohs(address.sin_port)));
+      ASSERT_TRUE(clients.back()->connected());
+    }
+    listener->drain();
+    EXPECT_EQ(shared->connections.load(), 10u);
+  });
+  for (auto& client : clients) {
+    Response response = client->request(kGet);
+    EXPECT_EQ(response.body, "hello");
+    EXPECT_EQ(response.header("connection"), "close");
+  }
+  EXPECT_TRUE(shared->gate.close_and_wait(Deadline::after(kPatience)));
+  loops.on_each([&](Loop&, std::size_t) { listener.reset(); });
 }
 
 // Under load a drain loses no request: whoever was not told to close gets every answer.

@@ -238,6 +238,7 @@ TEST(HttpServer, SaysContinueWhenTheBodyIsAskedFor) {
     // A client that does not wait is not told.
     Response eager = client.request(fmt::format("POST / HTTP/1.1\r\n{}hello", kHead));
     EXPECT_EQ(eager.status, 200);
+    EXPECT_EQ(eager.header("connection"), "(none)");
   }
   Client refused(*server.server);
   Response response = refused.request(fmt::format("POST /refuse HTTP/1.1\r\n{}", kHead));
