@@ -126,14 +126,6 @@ Result<void> write_file(const std::filesystem::path& path, const std::string& te
 
 Result<std::vector<GeneratedFile>> generate(std::string_view input) {
   TRY(Description description, parse_description(input));
-  for (const Interface& interface : description.interfaces) {
-    for (const Type& type : interface.types) {
-      if (type.kind == Kind::kAlias && description.find(type.owner) == nullptr) {
-        return failure(Errc::kInvalid, fmt::format("{} uses {} of {}, which is not described",
-                                                   interface.name, type.original, type.owner));
-      }
-    }
-  }
   std::vector<GeneratedFile> files;
   for (const Interface& interface : description.interfaces) {
     if (!is_generated(interface)) continue;

@@ -2,7 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <boost/json.hpp>
+#include <stdexcept>
 
 namespace weft::bindgen {
 namespace {
@@ -110,23 +112,35 @@ Function function(const json::object& object) {
   return function;
 }
 
-// Every number names an entry of the list, so that nobody has to ask again.
-void check(const Interface& interface) {
-  auto known = [&](const std::optional<TypeRef>& ref) {
-    if (ref && !ref->is_primitive() && ref->id >= interface.types.size()) {
-      throw std::runtime_error(fmt::format("{} has no type {}", interface.name, ref->id));
+// Every number names an entry of the list, a type only ones before it, and a used type is there in
+// an interface before: nobody has to ask again, and nothing goes round in circles.
+void check(const Interface& interface, const Description& before) {
+  auto known = [&](const std::optional<TypeRef>& ref, std::size_t end) {
+    if (ref && !ref->is_primitive() && ref->id >= end) {
+      throw std::runtime_error(fmt::format("{} has no type {} there", interface.name, ref->id));
     }
   };
   for (std::size_t i = 0; i < interface.types.size(); ++i) {
     const Type& each = interface.types[i];
     if (each.id != i) throw std::runtime_error(interface.name + ": types are not in order");
-    for (const Member& member : each.members) known(member.type);
-    for (const auto& part : each.parts) known(part);
-    known(TypeRef{.primitive = {}, .id = each.resource});
+    for (const Member& member : each.members) known(member.type, i);
+    for (const auto& part : each.parts) known(part, i);
+    if (each.kind == Kind::kOwn || each.kind == Kind::kBorrow) {
+      known(TypeRef{.primitive = {}, .id = each.resource}, i);
+    }
+    if (each.kind != Kind::kAlias || (each.owner == interface.name && each.parts[0])) continue;
+    const Interface* owner = before.find(each.owner);
+    bool found = owner != nullptr && std::ranges::any_of(owner->types, [&](const Type& type) {
+                   return type.name == each.original;
+                 });
+    if (!found) {
+      throw std::runtime_error(fmt::format("{} uses {} of {}, which is not described before it",
+                                           interface.name, each.original, each.owner));
+    }
   }
   for (const Function& each : interface.functions) {
-    for (const Member& param : each.params) known(param.type);
-    known(each.result);
+    for (const Member& param : each.params) known(param.type, interface.types.size());
+    known(each.result, interface.types.size());
   }
 }
 
@@ -165,7 +179,7 @@ Result<Description> parse_description(std::string_view input) {
       for (const json::value& each : object.at("functions").as_array()) {
         interface.functions.push_back(function(each.as_object()));
       }
-      check(interface);
+      check(interface, description);
       description.interfaces.push_back(std::move(interface));
     }
     return description;
