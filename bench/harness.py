@@ -152,9 +152,12 @@ class Server:
             fields = stat.read().rsplit(")", 1)[1].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
-    def anonymous_mib(self):
+    def memory_mib(self):
+        """Anonymous memory, and all that is resident: files that are mapped count there."""
         with open(f"/proc/{self.pid}/status", encoding="ascii") as status:
-            return int(re.search(r"RssAnon:\s+(\d+)", status.read()).group(1)) / 1024
+            text = status.read()
+        return tuple(int(re.search(rf"{name}:\s+(\d+)", text).group(1)) / 1024
+                     for name in ("RssAnon", "VmRSS"))
 
     def get(self, path="/"):
         """(status, head, body) of one request on a connection of its own."""

@@ -68,8 +68,8 @@ def codec(setting):
         "commands": [CODEC_COMMAND, setting.shown(echo)],
         "notes": ["One guest for all columns. `bindgen!`, codec and Val run in one process, the "
                   "best of many short runs each; the way to C++ and back in the runtime of "
-                  "`weft run` (pooling, limits, a metered poll, the door with no layer), the same way. The "
-                  "two processes take turns; ratios are medians of the turns' own.",
+                  "`weft run` (pooling, limits, a metered poll, the door with no layer), the same "
+                  "way. The two processes take turns; ratios are medians of the turns' own.",
                   "`bindgen!` runs with Wasmtime's default settings for concurrency support, as an "
                   "embedder has them; weft's runtime turns it off for programs with only 0.2 "
                   "imports."]}

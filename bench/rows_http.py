@@ -92,12 +92,12 @@ def measure(setting, guest, best_flags, goals):
             ours = series("weft", connections, figure)
             theirs = series(base, connections, figure)
             ratio = median(pair_ratios(ours, theirs))
-            word = "requests/s" if figure == "rps" else "p99"
+            word, form, unit = (("requests/s", ",.0f", "") if figure == "rps"
+                                else ("p99", ".2f", " ms"))
             verdicts.append({
                 "what": f"{word} at {connections} against {base} flags",
                 "asked": f"{'≥' if figure == 'rps' else '≤'} {asked:g} ×",
-                "measured": f"{median(ours):,.4g} to {median(theirs):,.4g}"
-                            + (" ms" if figure == "p99_ms" else ""),
+                "measured": f"{median(ours):{form}} to {median(theirs):{form}}{unit}",
                 "ratio": ratio,
                 "met": ratio >= asked if figure == "rps" else ratio <= asked,
             })

@@ -12,27 +12,28 @@ IDLE_SECONDS = 10
 LIVE = 200
 
 
-def command(setting):
-    return harness.weft_command(setting, setting.guest("hello_p2"))
+def command(setting, guest="hello_p2"):
+    return harness.weft_command(setting, setting.guest(guest))
 
 
-def fresh_and_loaded(setting, env):
-    """MiB of a fresh host, of one that answered once, and ten seconds after 256 connections."""
-    with harness.Server(command(setting), env) as server:
-        fresh = server.anonymous_mib()
+def fresh_and_loaded(setting, env, guest):
+    """{when: (anonymous MiB, resident MiB)}, from a fresh host to one that was under load."""
+    with harness.Server(command(setting, guest), env) as server:
+        out = {"fresh": server.memory_mib()}
         server.get("/")
-        once = server.anonymous_mib()
+        out["after its first request"] = server.memory_mib()
         harness.load(server, 256, 2 if setting.quick else 10)
-        busy = server.anonymous_mib()
+        out["at the end of a 256-connection run"] = server.memory_mib()
         time.sleep(IDLE_SECONDS)
-        return fresh, once, busy, server.anonymous_mib()
+        out[f"{IDLE_SECONDS} s later"] = server.memory_mib()
+    return out
 
 
 def live_instances(setting, env):
     """KiB that each instance adds which is in the middle of a request: it waits for its body."""
     with harness.Server(command(setting), env) as server:
         server.get("/")
-        before = server.anonymous_mib()
+        before, _ = server.memory_mib()
         peers = []
         for _ in range(LIVE):
             peer = socket.create_connection(("127.0.0.1", server.port), timeout=30)
@@ -42,7 +43,7 @@ def live_instances(setting, env):
         for peer in peers:
             if not peer.recv(4096).startswith(b"HTTP/1.1 200"):
                 raise Unmeasured("an instance that should live was refused")
-        after = server.anonymous_mib()
+        after, _ = server.memory_mib()
         for peer in peers:
             peer.close()
     return (after - before) * 1024 / LIVE
@@ -61,24 +62,27 @@ def many_components(setting, count):
 
 def memory(setting):
     env = harness.environment(XDG_CACHE_HOME=setting.folder("cache"))
-    with harness.Server(command(setting), env):
-        pass  # Compiles, so that what follows finds it done.
-    fresh, once, busy, after = fresh_and_loaded(setting, env)
+    hosts = {}
+    for guest in ("hello_p2", "hello_p3"):
+        with harness.Server(command(setting, guest), env):
+            pass  # Compiles, so that what follows finds it done.
+        hosts[guest] = fresh_and_loaded(setting, env, guest)
+    once, after = (max(host[when][0] for host in hosts.values())
+                   for when in ("after its first request", f"{IDLE_SECONDS} s later"))
     live = live_instances(setting, env)
     count = 50 if setting.quick else 1000
     cold, warm, many_command = many_components(setting, count)
     kib = warm["anonymous_kib"]
     each = (kib[str(count)] - kib["1"]) / (count - 1)
-    table = [["", "anonymous memory"],
-             ["fresh host, one app", f"{fresh:.1f} MiB"],
-             ["after its first request", f"{once:.1f} MiB"],
-             ["at the end of a 256-connection run", f"{busy:.1f} MiB"],
-             [f"{IDLE_SECONDS} s later", f"{after:.1f} MiB"],
-             [f"each live instance (of {LIVE} that wait for a body)", f"{live:.0f} KiB"],
-             ["each further loaded component", f"{each:.0f} KiB"],
-             [f"{count} loaded components", f"{kib[str(count)] / 1024:.1f} MiB"],
-             [f"{count} loaded and compiled in this process",
-              f"{cold['anonymous_kib'][str(count)] / 1024:.1f} MiB"]]
+    table = [["", "anonymous", "resident"]]
+    for guest, host in hosts.items():
+        table += [[f"host with {guest}, {when}", f"{anonymous:.1f} MiB", f"{resident:.1f} MiB"]
+                  for when, (anonymous, resident) in host.items()]
+    table += [[f"each live instance (of {LIVE} that wait for a body)", f"{live:.0f} KiB", ""],
+              ["each further loaded component", f"{each:.0f} KiB", ""],
+              [f"{count} loaded components", f"{kib[str(count)] / 1024:.1f} MiB", ""],
+              [f"{count} loaded and compiled in this process",
+               f"{cold['anonymous_kib'][str(count)] / 1024:.1f} MiB", ""]]
     return {"verdicts": [
                 {"what": "fresh host with one app", "asked": "≤ 32 MiB",
                  "measured": f"{once:.1f} MiB", "ratio": once / 32, "met": once <= 32},
@@ -89,8 +93,9 @@ def memory(setting):
                  "ratio": None, "met": True}],
             "table": table,
             "commands": [setting.shown(command(setting)), setting.shown(
+                command(setting, "hello_p3")), setting.shown(
                 harness.wrk_command(0, 256, 10)), many_command],
             "notes": [f"Components of {os.path.getsize(setting.guest('hello_p2')) / 1e3:.0f} KB "
                       f"that differ; {count} of them load in {warm['seconds']:.1f} s from the "
                       f"compile cache, in {cold['seconds']:.1f} s without."],
-            "rounds": {"cold": cold, "warm": warm}}
+            "rounds": {"hosts": hosts, "cold": cold, "warm": warm}}

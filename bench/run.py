@@ -3,8 +3,8 @@
 
     run.py [--quick] [--only ROW]... [--build DIR]
 
-Rows: http_p2, http_p3, codec, layers, keyvalue, start, memory. What is measured is merged into
-build/bench.json, so that a row may be measured again by itself. --quick takes seconds instead of
+Rows: http_p2, http_p3, codec, layers, keyvalue, start, memory, profile. What is measured is merged
+into build/bench.json, so that a row may be measured again by itself. --quick takes seconds instead of
 minutes, for working on the bench: it writes build/bench-quick.json and build/RESULTS-quick.md.
 Ends with 1 when a row could not be measured; a goal that is missed is a result.
 """
@@ -19,6 +19,7 @@ import report
 import rows_calls
 import rows_http
 import rows_memory
+import rows_profile
 import rows_start
 
 # In the order of the results: name, what a reader calls it, what measures it.
@@ -30,6 +31,7 @@ ROWS = (
     ("keyvalue", "Key-value get from a guest on LMDB", rows_calls.keyvalue),
     ("start", "Process start to first 200", rows_start.start),
     ("memory", "Memory", rows_memory.memory),
+    ("profile", "Where an HTTP request's time goes", rows_profile.http),
 )
 
 

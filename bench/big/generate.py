@@ -18,7 +18,7 @@ STEPS_PER_FUNCTION = 34
 
 
 def step(chance, index):
-    a, b, c = (f"v[{chance.randrange(8)}]" for _ in range(3))
+    a, b, c = (f"v[{which}]" for which in chance.sample(range(8), 3))
     number = chance.randrange(1, 1 << 31)
     kind = chance.randrange(10)
     if kind < 3:
