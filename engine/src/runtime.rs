@@ -20,6 +20,8 @@ const TABLES_PER_COMPONENT: u32 = 40;
 const CORE_INSTANCES_PER_COMPONENT: u32 = 200;
 /// The most table elements one core table of a pooled instance may hold.
 const TABLE_ELEMENTS: usize = 200_000;
+/// What a memory has room to grow by before it moves, where address space is short.
+const GROWTH: u64 = 1 << 20;
 /// What one core instance's and one component instance's own bookkeeping may take.
 const INSTANCE_BYTES: usize = 4 << 20;
 /// A wasm stack, and the fiber's stack around it: host code runs on what is between the two.
@@ -170,13 +172,19 @@ impl Runtime {
                         "address space is short: instances are allocated on demand, which is \
                          slower ({error:#}); raise `ulimit -v`"
                     ));
-                    return Engine::new(&self.config(EngineKind { pooled: false, ..kind }, 0));
+                    let mut config = self.config(EngineKind { pooled: false, ..kind }, 0);
+                    // A memory takes what it has, and moves when it grows.
+                    config
+                        .memory_reservation(0)
+                        .memory_reservation_for_growth(GROWTH)
+                        .memory_guard_size(0);
+                    return Engine::new(&config);
                 }
             }
         }
     }
 
-    fn add_note(&self, text: &str) {
+    pub fn add_note(&self, text: &str) {
         let mut note = self.note.lock().unwrap();
         if !note.contains(text) {
             if !note.is_empty() {

@@ -95,9 +95,12 @@ impl Drop for Task {
     }
 }
 
-/// Runs a bridge function so that a panic in it becomes an error.
+/// Runs a bridge function so that a panic in it becomes an error. C++ is told the whole chain of
+/// causes.
 pub fn guarded<T>(body: impl FnOnce() -> Result<T>) -> Result<T> {
-    catch_unwind(AssertUnwindSafe(body)).unwrap_or_else(|panic| Err(report::from_panic(panic)))
+    catch_unwind(AssertUnwindSafe(body))
+        .unwrap_or_else(|panic| Err(report::from_panic(panic)))
+        .map_err(|error| wasmtime::format_err!("{error:#}"))
 }
 
 impl Outcome {
