@@ -10,6 +10,7 @@
 namespace weft {
 namespace {
 
+using namespace std::string_literals;
 using ::testing::ElementsAre;
 
 constexpr HeadParser::Limits kLimits{1024, 8};
@@ -112,7 +113,7 @@ TEST(HeadParser, RefusesWhatIsMalformed) {
 
 TEST(HeadParser, RefusesNul) {
   HeadParser parser(kLimits);
-  std::string bytes("GET / HTTP/1.1\r\nHost: a\r\nX: a\0b\r\n\r\n", 38);
+  std::string bytes = "GET / HTTP/1.1\r\nHost: a\r\nX: a\0b\r\n\r\n"s;
   EXPECT_EQ(parser.parse(bytes), HeadParser::State::kBad);
   EXPECT_EQ(parser.problem().status, 400);
 }

@@ -52,7 +52,7 @@ struct HoldingServer {
 
 HttpLimits quick() {
   HttpLimits limits;
-  limits.head_timeout = limits.idle_timeout = limits.body_timeout = limits.write_timeout = 60ms;
+  limits.head_timeout = limits.idle_timeout = limits.body_timeout = limits.write_timeout = 150ms;
   return limits;
 }
 
@@ -63,7 +63,7 @@ TEST(HttpTimeouts, EndSlowHeadsAndIdleConnections) {
   auto start = Deadline::Clock::now();
   slow.send("GET / HTTP/1.1\r\nHo");
   EXPECT_EQ(slow.read_response().status, 408);
-  EXPECT_GE(Deadline::Clock::now() - start, 60ms);
+  EXPECT_GE(Deadline::Clock::now() - start, 150ms);
   EXPECT_TRUE(slow.closed());
   Client silent(*server.server);
   EXPECT_TRUE(silent.closed());
@@ -126,7 +126,7 @@ TEST(HttpTimeouts, LeaveTheServingSideItsTime) {
       held->exchange.reset();
       later.set_value();
     });
-    timer->arm(Deadline::after(200ms));
+    timer->arm(Deadline::after(400ms));
   });
   EXPECT_EQ(client.read_response().body, "late");
   later.get_future().wait();
@@ -151,7 +151,9 @@ TEST(HttpTimeouts, EndClientsThatTakeNothing) {
 
 // A stall that ended is forgotten: a response that then pauses is not cut off for it.
 TEST(HttpTimeouts, ForgetAStallThatEnded) {
-  HoldingServer server(quick());
+  HttpLimits limits;
+  limits.write_timeout = 1s;
+  HoldingServer server(limits);
   Client client(*server.server.server);
   client.send(kGet);
   auto held = *server.exchanges.take();
@@ -168,7 +170,7 @@ TEST(HttpTimeouts, ForgetAStallThatEnded) {
   });
   std::thread arm([&] {
     EXPECT_EQ(held->events.take(), "writable");
-    server.on_loop([&] { timer->arm(Deadline::after(250ms)); });
+    server.on_loop([&] { timer->arm(Deadline::after(1200ms)); });
   });
   Response response = client.read_response();
   arm.join();
