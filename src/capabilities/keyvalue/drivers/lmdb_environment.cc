@@ -10,6 +10,7 @@
 #include <cerrno>
 
 #include "base/check.h"
+#include "base/log.h"
 #include "capabilities/state_folder.h"
 
 namespace weft::keyvalue::lmdb {
@@ -27,6 +28,15 @@ bool address_space_has(std::size_t bytes) {
   if (probe == MAP_FAILED) return false;
   munmap(probe, bytes);
   return true;
+}
+
+// LMDB met pages that contradict each other and ends the process after this: going on would spread
+// the damage.
+void report_damage(MDB_env* environment, const char* what) {
+  const char* path = "the key-value file";
+  mdb_env_get_path(environment, &path);
+  log::error("keyvalue", "the file is damaged inside: restore it from a copy",
+             {{"file", path}, {"found", what}});
 }
 
 }  // namespace
@@ -132,6 +142,7 @@ Result<void> Environment::create(const fs::path& folder) {
 
 Result<void> Environment::start(const fs::path& file, unsigned flags) {
   int code = mdb_env_create(&environment_);
+  if (code == 0) code = mdb_env_set_assert(environment_, report_damage);
   if (code == 0) code = mdb_env_set_maxdbs(environment_, 2);
   if (code == 0) code = mdb_env_set_maxreaders(environment_, kReadersMax);
   if (code == 0) code = mdb_env_set_mapsize(environment_, map_bytes_);
