@@ -43,6 +43,7 @@ pub struct Frame(Vec<u8>);
 
 impl Frame {
     /// An empty buffer.
+    #[inline]
     pub fn take() -> Frame {
         Frame(
             FRAMES.with(|kept| kept.borrow_mut().pop()).unwrap_or_else(|| Vec::with_capacity(256)),
@@ -61,6 +62,7 @@ impl Frame {
 }
 
 impl Drop for Frame {
+    #[inline]
     fn drop(&mut self) {
         let capacity = self.0.capacity();
         if capacity == 0 || capacity > FRAME_BYTES_KEPT {
@@ -256,5 +258,82 @@ impl<'b> Reader<'b> {
             Some(char) => Ok(char),
             None => bail!("char at {at} is not UTF-8"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    //! Shows that numbers come out as they went in at every width, and that a pool keeps no more
+    //! than it says.
+    use super::*;
+
+    #[test]
+    fn numbers_at_the_edges_of_each_width() {
+        for shift in 0..64 {
+            for near in [-1i64, 0, 1] {
+                let value = (1u64 << shift).wrapping_add_signed(near);
+                let mut out = Vec::new();
+                put_u64(&mut out, value);
+                assert_eq!(Reader::new(&out).unsigned(64).unwrap(), value);
+                for bits in [16, 32] {
+                    let read = Reader::new(&out).unsigned(bits);
+                    assert_eq!(read.is_ok(), value >> bits == 0, "{value} in {bits}");
+                }
+                let value = value as i64;
+                for value in [value, value.wrapping_neg()] {
+                    out.clear();
+                    put_s64(&mut out, value);
+                    let mut reader = Reader::new(&out);
+                    assert_eq!(reader.signed(64).unwrap(), value);
+                    reader.finish().unwrap();
+                    for bits in [16, 32] {
+                        let fits = value >> (bits - 1) == 0 || value >> (bits - 1) == -1;
+                        let read = Reader::new(&out).signed(bits);
+                        assert_eq!(read.is_ok(), fits, "{value} in {bits}");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn padded_numbers_read_as_themselves() {
+        for number in [0, 1, 127, 128, 300, u32::MAX] {
+            let bytes = padded_u32(number);
+            let mut reader = Reader::new(&bytes);
+            assert_eq!(reader.u32().unwrap(), number);
+            reader.finish().unwrap();
+        }
+    }
+
+    #[test]
+    fn every_char_and_nothing_else_is_read() {
+        for char in '\0'..=char::MAX {
+            let mut buffer = [0; 4];
+            let bytes = char.encode_utf8(&mut buffer).as_bytes();
+            assert_eq!(Reader::new(bytes).char().unwrap(), char);
+            // An error is slow to make, a char is not.
+            if u32::from(char) % 101 == 0 {
+                assert!(Reader::new(&bytes[..bytes.len() - 1]).char().is_err());
+            }
+        }
+        for bytes in [&[0x80][..], &[0xc1, 0x80], &[0xed, 0xa0, 0x80], &[0xf8, 0x80, 0x80, 0x80]] {
+            assert!(Reader::new(bytes).char().is_err(), "{bytes:?}");
+        }
+    }
+
+    #[test]
+    fn a_pool_keeps_few_and_small_buffers() {
+        let frames = (0..FRAMES_KEPT + 3).map(|_| Frame::take()).collect::<Vec<_>>();
+        drop(frames);
+        let mut large = Frame::take();
+        large.bytes_mut().reserve(2 * FRAME_BYTES_KEPT);
+        drop(large);
+        FRAMES.with(|kept| {
+            let kept = kept.borrow();
+            assert!(kept.len() == FRAMES_KEPT - 1, "{}", kept.len());
+            assert!(kept.iter().all(|buffer| buffer.is_empty()));
+            assert!(kept.iter().all(|buffer| buffer.capacity() <= FRAME_BYTES_KEPT));
+        });
     }
 }

@@ -8,9 +8,7 @@ use wasmtime::component::__internal::wasmtime_environ::component::{
     StringEncoding, TypeResourceTableIndex,
 };
 use wasmtime::component::__internal::{InstanceType, InterfaceType, LiftContext};
-use wasmtime::component::{
-    ComponentType, FutureReader, Lift, ResourceAny, ResourceDynamic, StreamReader,
-};
+use wasmtime::component::{ComponentType, FutureReader, Lift, ResourceAny, ResourceDynamic};
 use wasmtime::{Result, ValRaw, bail, format_err};
 
 /// One value on its way from the guest.
@@ -239,12 +237,6 @@ impl<'c, 'a> Lifter<'c, 'a> {
     }
 }
 
-// Both are what `lift_one` is used with beside resources.
-const _: fn() = || {
-    fn one_value<H: Lift<Lower = ValRaw>>() {}
-    one_value::<StreamReader<u8>>();
-};
-
 #[inline]
 fn next<'s>(source: &mut &'s [ValRaw]) -> Result<&'s ValRaw> {
     let Some((first, rest)) = source.split_first() else {
@@ -262,6 +254,7 @@ fn read<const SIZE: usize>(memory: &[u8], at: usize) -> Result<[u8; SIZE]> {
     }
 }
 
+#[inline]
 fn read_tag(memory: &[u8], at: usize, tag: Tag) -> Result<u32> {
     Ok(match tag {
         Tag::One => read::<1>(memory, at)?[0].into(),

@@ -173,6 +173,7 @@ impl<'c, 'a, T: 'static> Lowerer<'c, 'a, T> {
         write(self.memory.get(self.cx), at, pair.to_le_bytes())
     }
 
+    #[inline]
     fn realloc(&mut self, align: u32, length: usize) -> Result<usize> {
         self.memory = Memory(None);
         self.cx.realloc(0, 0, align, length)
@@ -294,6 +295,7 @@ fn write<const SIZE: usize>(memory: &mut [u8], at: usize, bytes: [u8; SIZE]) -> 
     }
 }
 
+#[inline]
 fn write_tag(memory: &mut [u8], at: usize, tag: Tag, case: u32) -> Result<()> {
     match tag {
         Tag::One => write(memory, at, [case as u8]),
@@ -347,6 +349,7 @@ fn solid(memory: &mut [u8], node: &Node, at: usize, bytes: &mut Reader<'_>) -> R
     }
 }
 
+#[inline]
 pub(crate) fn take_case<'n>(
     bytes: &mut Reader<'_>,
     bit: bool,

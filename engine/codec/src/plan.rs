@@ -379,3 +379,71 @@ impl Tag {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    //! Shows that plans are found again, and freed with their program.
+    use super::*;
+    use wasmtime::Engine;
+    use wasmtime::component::Component;
+
+    fn types(component: &Component) -> Arc<ComponentTypes> {
+        component.component_type().instance_type().types.clone()
+    }
+
+    fn known() -> Vec<*const ComponentTypes> {
+        PROGRAMS.lock().unwrap().all.iter().map(|p| Arc::as_ptr(&p.types)).collect()
+    }
+
+    #[test]
+    fn plans_live_as_long_as_their_program() {
+        let engine = Engine::default();
+        let text = r#"(component (import "f" (func (param "a" string) (param "b" (list u8)))))"#;
+        let first = Component::new(&engine, text).unwrap();
+        let first_types = types(&first);
+        let found = std::ptr::from_ref(program(&first_types, || first_types.clone()));
+        assert_eq!(found, std::ptr::from_ref(program(&first_types, || panic!("not near"))));
+        assert_eq!(found, Arc::as_ptr(&find(first_types.clone())));
+
+        // More programs than a thread keeps near, and more than wait for a sweep.
+        let mut gone = Vec::new();
+        for _ in 0..NEAR_PROGRAMS + 10 {
+            let component = Component::new(&engine, text).unwrap();
+            let types = types(&component);
+            program(&types, || types.clone()).tuple(InterfaceType::Tuple(tuple(&types))).unwrap();
+            gone.push(types);
+        }
+        let addresses = gone.iter().map(Arc::as_ptr).collect::<Vec<_>>();
+        let kept = known();
+        assert!(addresses.iter().all(|types| kept.contains(types)));
+        gone.clear();
+        sweep();
+        let kept = known();
+        assert!(!addresses.iter().any(|types| kept.contains(types)));
+        assert!(kept.contains(&Arc::as_ptr(&first_types)));
+        assert_eq!(found, std::ptr::from_ref(program(&first_types, || first_types.clone())));
+    }
+
+    fn tuple(types: &ComponentTypes) -> TypeTupleIndex {
+        use wasmtime::component::__internal::wasmtime_environ::component::TypeFuncIndex;
+        types[TypeFuncIndex::from_u32(0)].params
+    }
+
+    /// Types that share their parts spell out to tens of thousands of leaves: the plan shares them too.
+    #[test]
+    fn shared_types_share_their_plans() {
+        let engine = Engine::default();
+        let mut text = String::from("(component (type $t0 (list u8))");
+        for level in 1..=15 {
+            let before = level - 1;
+            text += &format!("(type $t{level} (list (tuple $t{before} $t{before})))");
+        }
+        text += r#"(import "f" (func (param "a" $t15))))"#;
+        let component = Component::new(&engine, &text).unwrap();
+        let types = types(&component);
+        let plans = program(&types, || types.clone());
+        let node = plans.tuple(InterfaceType::Tuple(tuple(&types))).unwrap();
+        assert_eq!((node.size, node.flat, node.plain), (8, 2, true));
+        assert!(plans.known.lock().unwrap().len() < 100);
+    }
+}

@@ -231,7 +231,7 @@ fn compiled(engine: &Engine, text: &str) -> Component {
 #[test]
 fn sync_abi_agrees_with_values() {
     let engine = engine();
-    each_seed(rounds(700), |rng| {
+    each_seed(rounds(1_000), |rng| {
         let (params, result) = signature(rng);
         let import = if rng.random_bool(0.3) { Import::AsyncTyped } else { Import::Sync };
         // The guest's strings are in any of the three encodings.
@@ -248,7 +248,7 @@ fn sync_abi_agrees_with_values() {
 #[test]
 fn async_lowered_imports_agree_with_values() {
     let engine = engine();
-    each_seed(rounds(500), |rng| {
+    each_seed(rounds(1_000), |rng| {
         let (params, result) = signature(rng);
         // Only what is declared async may be lowered so.
         let import = Import::AsyncTyped;
@@ -276,7 +276,7 @@ fn async_lowered_imports_agree_with_values() {
 #[test]
 fn async_lifted_exports_agree_with_values() {
     let engine = engine();
-    each_seed(rounds(500), |rng| {
+    each_seed(rounds(1_000), |rng| {
         let ty = random::ty(rng, 3);
         let component = compiled(&engine, &guest::async_lifted(&ty));
         let linker = Linker::<()>::new(&engine);
