@@ -22,6 +22,7 @@ use wasmtime_wasi_http::p3::bindings::ServicePre;
 
 /// The largest file that is taken for a program.
 const FILE_BYTES_MAX: u64 = 512 << 20;
+const WASM_PAGE: u64 = 64 << 10;
 
 pub struct Program {
     pub(crate) engine: Engine,
@@ -96,7 +97,7 @@ fn load(runtime: &Runtime, path: &Path, memory_bytes: u64) -> Result<Program> {
     if meta.len() > FILE_BYTES_MAX {
         wasmtime::bail!("it has {} bytes, the most a program may have is {FILE_BYTES_MAX}", meta.len());
     }
-    let cache = runtime.cache_dir().map(|folder| Cache::open(&folder)).transpose()?;
+    let cache = open_cache(runtime);
     let pooled = runtime.fits_pool(memory_bytes);
     let stamp = SourceStamp::of(&file)?;
     // Both forms of engine are tried: which one a program needs is known only from its bytes.
@@ -134,6 +135,17 @@ fn load(runtime: &Runtime, path: &Path, memory_bytes: u64) -> Result<Program> {
         cache.remember(&stamp, &digest);
     }
     describe(engine, concurrent, component, digest, false)
+}
+
+/// The cache, or none where there can be none: then every start compiles, and the note says so.
+fn open_cache(runtime: &Runtime) -> Option<Cache> {
+    match Cache::open(&runtime.cache_dir()?) {
+        Ok(cache) => Some(cache),
+        Err(error) => {
+            runtime.add_note(&format!("compiled programs are not kept: {error:#}"));
+            None
+        }
+    }
 }
 
 /// The bytes of a component: text is assembled, a WASI 0.1 module is adapted.
@@ -231,6 +243,7 @@ fn describe(
     let ty = component.component_type();
     let mut imports = Vec::new();
     let mut resources = Vec::new();
+    let mut types: Vec<ResourceType> = Vec::new();
     let names = resource_names(&ty, &engine);
     let name_of = |ty: ResourceType| names.get(&format!("{ty:?}")).cloned().unwrap_or("resource".into());
     for (interface, item) in ty.imports(&engine) {
@@ -246,12 +259,20 @@ fn describe(
                                 .with_context(|| format!("{interface}#{name}"))?,
                             wasi,
                         }),
-                        ComponentItem::Resource(_) => resources.push(Resource {
-                            interface: interface.into(),
-                            name: name.into(),
-                            id: resources.len() as u32,
-                            wasi,
-                        }),
+                        ComponentItem::Resource(resource) => {
+                            // An interface that uses another's resource imports the same one.
+                            let known = types.iter().position(|each| *each == resource);
+                            let id = known.unwrap_or_else(|| {
+                                types.push(resource);
+                                types.len() - 1
+                            });
+                            resources.push(Resource {
+                                interface: interface.into(),
+                                name: name.into(),
+                                id: id as u32,
+                                wasi,
+                            });
+                        }
                         _ => {}
                     }
                 }
@@ -371,6 +392,26 @@ impl Program {
     }
 }
 
+/// Refuses a program that no instance of could be made within its limits.
+fn fits(component: &Component, limits: &Limits) -> Result<()> {
+    let Some(needs) = component.resources_required() else { return Ok(()) };
+    let memory = needs.max_initial_memory_size.unwrap_or(0).saturating_mul(WASM_PAGE);
+    if limits.memory_bytes != 0 && memory > limits.memory_bytes {
+        wasmtime::bail!(
+            "it begins with {memory} bytes of memory, its limit is {}: raise --memory",
+            limits.memory_bytes
+        );
+    }
+    let table = needs.max_initial_table_size.unwrap_or(0);
+    if limits.table_elements != 0 && table > limits.table_elements {
+        wasmtime::bail!(
+            "it begins with {table} table elements, its limit is {}",
+            limits.table_elements
+        );
+    }
+    Ok(())
+}
+
 pub fn program_link(
     program: &Program,
     serve: &[bool],
@@ -387,6 +428,7 @@ pub fn program_link(
             wasmtime_wasi_http::p3::add_to_linker(&mut linker)?;
         }
         door::add_to_linker(&mut linker, program, serve)?;
+        fits(&program.component, limits)?;
         let pre = linker.instantiate_pre(&program.component)?;
         let entry = match program.kind {
             ProgramKind::Command02 => {

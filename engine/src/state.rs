@@ -3,6 +3,7 @@
 use crate::bridge::ffi::{self, Host, Limits, Stdio, WasiGrants};
 use crate::loop_bound::LoopBound;
 use crate::stdio;
+use std::cell::Cell;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use wasmtime::component::ResourceTable;
@@ -14,6 +15,8 @@ use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 const HANDLES_MAX: usize = 65_536;
 /// Bytes one host call may lift where the limits say nothing.
 const HOSTCALL_BYTES: usize = 128 << 20;
+/// From here on a poll is worth a system call to know what it used.
+const LONG_POLL_NS: u64 = 200_000;
 /// Ticks until a guest that computes yields to its loop.
 const TICKS: u64 = 1;
 
@@ -31,8 +34,9 @@ pub struct State {
 /// polled, so the one who polls holds the meter too. One thread uses it; the atomics are for `Send`.
 ///
 /// Asking for a thread's processor time is a system call, so a poll is timed with the monotonic
-/// clock, which may count a wait for the processor as well; from the first tick within a poll on,
-/// the thread's own clock counts. A guest is thus charged at most one tick too much for a poll.
+/// clock, which may count a wait for the processor as well. A poll in which a tick comes, or that is
+/// long, asks the thread's own clock: it is charged no more than the thread used since that clock
+/// was last asked.
 #[derive(Default)]
 pub struct Meter {
     spent_ns: AtomicU64,
@@ -49,9 +53,11 @@ impl Meter {
         self.thread_began_ns.store(0, Relaxed);
     }
     pub fn end(&self) {
+        let wall = clock_ns(libc::CLOCK_MONOTONIC) - self.poll_began_ns.load(Relaxed);
         let poll = match self.thread_began_ns.load(Relaxed) {
-            0 => clock_ns(libc::CLOCK_MONOTONIC) - self.poll_began_ns.load(Relaxed),
-            began => clock_ns(libc::CLOCK_THREAD_CPUTIME_ID) - began,
+            0 if wall < LONG_POLL_NS => wall,
+            0 => thread_clock().1.min(wall),
+            began => thread_clock().0 - began,
         };
         self.spent_ns.fetch_add(poll, Relaxed);
     }
@@ -65,10 +71,10 @@ impl Meter {
         if limit == 0 {
             return false;
         }
-        let now = clock_ns(libc::CLOCK_THREAD_CPUTIME_ID);
+        let (now, since) = thread_clock();
         if self.thread_began_ns.load(Relaxed) == 0 {
-            let poll = clock_ns(libc::CLOCK_MONOTONIC) - self.poll_began_ns.load(Relaxed);
-            self.thread_began_ns.store(now.saturating_sub(poll).max(1), Relaxed);
+            let wall = clock_ns(libc::CLOCK_MONOTONIC) - self.poll_began_ns.load(Relaxed);
+            self.thread_began_ns.store(now.saturating_sub(wall.min(since)).max(1), Relaxed);
         }
         self.spent_ns.load(Relaxed) + now - self.thread_began_ns.load(Relaxed) > limit
     }
@@ -160,6 +166,13 @@ impl State {
     pub fn refusal(&self) -> Option<&str> {
         self.bounds.refused.as_deref()
     }
+}
+
+/// The processor time of this thread, and what it used of it since it was last asked.
+fn thread_clock() -> (u64, u64) {
+    thread_local!(static LAST: Cell<u64> = const { Cell::new(0) });
+    let now = clock_ns(libc::CLOCK_THREAD_CPUTIME_ID);
+    (now, now - LAST.replace(now))
 }
 
 fn clock_ns(clock: libc::clockid_t) -> u64 {

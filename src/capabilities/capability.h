@@ -65,8 +65,8 @@ class Capability {
   virtual std::string_view name() const = 0;
   // Everything it serves. Of offers with one interface name the first that fits is taken.
   virtual std::span<const Offer> offers() const = 0;
-  // Called when a component that imports one of its interfaces is loaded, before any provider is
-  // made: the time to open what is behind it.
+  // Called when a component that imports one of its interfaces is loaded and all its imports are
+  // matched, before any provider is made: the time to open what is behind it. Once or often.
   virtual Result<void> prepare() { return {}; }
   // Serves that one of its offers to a component on a loop.
   virtual std::unique_ptr<Provider> provider(const Offer& offer, Site site) = 0;

@@ -41,12 +41,14 @@ Result<void> make_folder(const fs::path& path) {
   if (::mkdir(path.c_str(), 0700) == 0) {
     return sync_folder(path.has_parent_path() ? path.parent_path() : fs::path("."));
   }
-  if (errno == ENOENT && path.has_parent_path() && path.parent_path() != path) {
-    TRY_VOID(make_folder(path.parent_path()));
-    return make_folder(path);
-  }
   int reason = errno;
   struct stat info{};
+  // A parent that is there tells nothing new: /proc has one, and takes no folders.
+  fs::path parent = path.parent_path();
+  if (reason == ENOENT && !parent.empty() && ::stat(parent.c_str(), &info) != 0) {
+    TRY_VOID(make_folder(parent));
+    return make_folder(path);
+  }
   if (reason == EEXIST && ::stat(path.c_str(), &info) == 0 && S_ISDIR(info.st_mode)) return {};
   if (reason == EEXIST) reason = ENOTDIR;
   return system_failure(fmt::format("making the state folder {}", path.string()), reason);

@@ -106,6 +106,12 @@ TEST(StateFolder, on_demand_is_not_taken_before_somebody_asks) {
   EXPECT_EQ(StateFolder::open(path).error().code(), Errc::kConflict);
 }
 
+TEST(StateFolder, a_place_that_takes_no_folders_is_an_error_that_names_it) {
+  auto folder = StateFolder::open("/proc/weft/state");
+  ASSERT_FALSE(folder.has_value());
+  EXPECT_NE(folder.error().message().find("/proc/weft"), std::string::npos);
+}
+
 TEST(StateFolder, a_file_in_its_place_is_an_error_that_names_it) {
   TestFolder place;
   write_file(place.path() / "file", "x");

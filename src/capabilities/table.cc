@@ -50,9 +50,6 @@ Result<Match> CapabilityTable::match(const Import& import) const {
   for (const auto& capability : capabilities_) {
     for (const Offer& offer : capability->offers()) {
       if (!fits(offer, import)) continue;
-      if (auto prepared = capability->prepare(); !prepared) {
-        return std::unexpected(std::move(prepared).error().within(import.interface));
-      }
       return Match{capability.get(), &offer, link_functions(offer, import)};
     }
   }

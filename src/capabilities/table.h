@@ -19,8 +19,8 @@ class CapabilityTable {
                            std::unique_ptr<StateFolderOnDemand> state = nullptr)
       : state_(std::move(state)), capabilities_(std::move(capabilities)) {}
 
-  // What serves the import, made ready. Fails with kUnsupported when nothing does; the message says
-  // what is offered in its place, or which function is declared otherwise.
+  // What serves the import, not made ready yet. Fails with kUnsupported when nothing does; the
+  // message says what is offered in its place, or which function is declared otherwise.
   Result<Match> match(const Import& import) const;
 
   // Every interface that is served, each once, in order.

@@ -28,12 +28,11 @@ class Fake : public Capability {
   }
   Result<void> prepare() override {
     ++prepared;
-    return outcome;
+    return {};
   }
   std::unique_ptr<Provider> provider(const Offer&, Site) override { return nullptr; }
 
   int prepared = 0;
-  Result<void> outcome;
 };
 
 class Table : public ::testing::Test {
@@ -61,7 +60,7 @@ TEST_F(Table, the_declared_type_chooses_between_shapes_of_one_name) {
   EXPECT_EQ(match->offer, &fake_->offers()[0]);
   EXPECT_EQ(match->functions[0].ordinal, 0u);
   EXPECT_TRUE(match->functions[0].plain);
-  EXPECT_EQ(fake_->prepared, 1);
+  EXPECT_EQ(fake_->prepared, 0);
 
   DeclaredFunction wide[] = {{"read", "func() -> u64"}, {"close", "func()"}};
   match = table_.match({"test:a/io@0.1.0", wide});
@@ -88,14 +87,6 @@ TEST_F(Table, a_miss_says_what_is_offered) {
   EXPECT_THAT(refusal("test:a/out@0.1.0", {{"write", "func(v: u64)"}}),
               HasSubstr("func(v: u32) here, and the component wants func(v: u64)"));
   EXPECT_EQ(fake_->prepared, 0);
-}
-
-TEST_F(Table, what_cannot_be_made_ready_is_an_error_that_names_the_interface) {
-  fake_->outcome = failure(Errc::kConflict, "the folder is locked");
-  auto match = table_.match({"test:a/io@0.2.0", {}});
-  ASSERT_FALSE(match.has_value());
-  EXPECT_EQ(match.error().code(), Errc::kConflict);
-  EXPECT_EQ(match.error().message(), "test:a/io@0.2.0: the folder is locked");
 }
 
 TEST_F(Table, lists_what_it_offers_once) {
