@@ -10,7 +10,7 @@ from harness import Unmeasured, median, pair_ratios
 
 CALLS = ("echo 16 B", "echo 1 KiB", "echo 602112 B", "get 16 B", "record")
 GUEST = os.path.join("engine", "codec", "benches", "guest.wat")
-CODEC_COMMAND = "cargo bench -p weft-codec"
+CODEC_COMMAND = f"LD_PRELOAD={harness.MIMALLOC} cargo bench -p weft-codec"
 
 
 def cargo_environment():
@@ -34,7 +34,8 @@ def codec_program():
 def codec_run(setting, program):
     """{call: {bindgen_ns, codec_ns, val_ns}} of one run."""
     path = os.path.join(setting.scratch, "codec.json")
-    harness.run([program], env=harness.environment(WEFT_BENCH_JSON=path))
+    harness.run([program], env=harness.environment(WEFT_BENCH_JSON=path,
+                                                   LD_PRELOAD=harness.MIMALLOC))
     with open(path, encoding="utf-8") as rows:
         return {row["row"]: row for row in json.load(rows)}
 
@@ -69,7 +70,8 @@ def codec(setting):
         "notes": ["One guest for all columns. `bindgen!`, codec and Val run in one process, the "
                   "best of many short runs each; the way to C++ and back in the runtime of "
                   "`weft run` (pooling, limits, a metered poll, the door with no layer), the same "
-                  "way. The two processes take turns; ratios are medians of the turns' own.",
+                  "way. mimalloc is malloc in both. The two processes take turns; ratios are "
+                  "medians of the turns' own.",
                   "`bindgen!` runs with Wasmtime's default settings for concurrency support, as an "
                   "embedder has them; weft's runtime turns it off for programs with only 0.2 "
                   "imports."]}

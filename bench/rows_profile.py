@@ -30,8 +30,8 @@ AREAS = (
 
 def samples(data):
     """[(percent, object, symbol)] of perf's own time."""
-    out = subprocess.run(["perf", "report", "-i", data, "--stdio", "--no-children", 
-                           "--sort", "dso,symbol", "-t", "\t"], capture_output=True, text=True,
+    out = subprocess.run(["perf", "report", "-i", data, "--stdio", "--no-children",
+                          "--sort", "dso,symbol", "-t", "\t"], capture_output=True, text=True,
                          check=True).stdout
     rows = []
     for line in out.splitlines():

@@ -13,7 +13,7 @@ import random
 import sys
 
 PARTS = 8
-FUNCTIONS_PER_PART = 1_030
+FUNCTIONS_PER_PART = 1_280
 STEPS_PER_FUNCTION = 34
 
 
