@@ -35,7 +35,8 @@
 //!     })?
 //! });
 //! # Ok(()) }
-//! # async fn call(func: wasmtime::component::Func, mut store: wasmtime::Store<State>, info: &FuncInfo) -> Result<()> {
+//! # use wasmtime::{Store, component::Func};
+//! # async fn call(func: Func, mut store: Store<State>, info: &FuncInfo) -> Result<()> {
 //! use weft_codec::{DynArgs, DynRet};
 //! // An export.
 //! let reply = with_flats!(info.return_flat, M => {

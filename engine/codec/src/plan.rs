@@ -429,7 +429,7 @@ mod tests {
         types[TypeFuncIndex::from_u32(0)].params
     }
 
-    /// Types that share their parts spell out to tens of thousands of leaves: the plan shares them too.
+    /// Types that share their parts spell out to tens of thousands of leaves; plans share them too.
     #[test]
     fn shared_types_share_their_plans() {
         let engine = Engine::default();
