@@ -1,17 +1,11 @@
 #include "engine/engine_loop.h"
 
 #include "base/check.h"
-#include "engine/runtime.h"
-#include "engine/runtime_impl.h"
 
 namespace weft {
 
-struct EngineLoop::ThreadGuard {
-  rust::Box<bridge::ThreadGuard> guard;
-};
-
-EngineLoop::EngineLoop(Runtime& runtime, Loop& loop) : runtime_(runtime), loop_(loop) {
-  guard_ = std::make_unique<ThreadGuard>(runtime.impl().engines->enter_thread());
+EngineLoop::EngineLoop(Runtime& runtime, Loop& loop)
+    : runtime_(runtime), loop_(loop), guard_(runtime.enter_thread()) {
   wakes_ = WakeTarget::make(loop, [this](std::uint32_t index, std::uint32_t generation) {
     if (index >= entries_.size()) return;
     Entry entry = entries_[index];

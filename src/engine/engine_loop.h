@@ -5,12 +5,11 @@
 #include <vector>
 
 #include "door/call.h"
+#include "engine/runtime.h"
 #include "io/loop.h"
 #include "io/wake.h"
 
 namespace weft {
-
-class Runtime;
 
 // Something of one loop that a guest's wakers ask to be polled.
 class Pollable {
@@ -46,7 +45,6 @@ class EngineLoop {
   std::size_t live() const { return live_; }
 
  private:
-  struct ThreadGuard;
   struct Entry {
     Pollable* pollable = nullptr;
     std::uint32_t generation = 0;
@@ -54,7 +52,7 @@ class EngineLoop {
 
   Runtime& runtime_;
   Loop& loop_;
-  std::unique_ptr<ThreadGuard> guard_;
+  Runtime::ThreadGuard guard_;
   std::shared_ptr<WakeTarget> wakes_;
   std::vector<Entry> entries_;
   std::vector<std::uint32_t> free_;

@@ -64,17 +64,6 @@ ProgramInfo from_bridge(const bridge::ProgramInfo& info) {
 
 }  // namespace
 
-std::string_view to_string(ProgramKind kind) {
-  switch (kind) {
-    case ProgramKind::kLibrary: return "library";
-    case ProgramKind::kCommand02: return "command (WASI 0.2)";
-    case ProgramKind::kCommand03: return "command (WASI 0.3)";
-    case ProgramKind::kHttp02: return "HTTP (WASI 0.2)";
-    case ProgramKind::kHttp03: return "HTTP (WASI 0.3)";
-  }
-  return "unknown";
-}
-
 LinkedProgram::LinkedProgram(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 LinkedProgram::~LinkedProgram() = default;
 
@@ -125,6 +114,12 @@ Result<std::unique_ptr<Program>> Runtime::load(const std::string& path,
   } catch (const rust::Error& error) {
     return failure(Errc::kInvalid, fmt::format("{}: {}", path, error.what()));
   }
+}
+
+Runtime::ThreadGuard Runtime::enter_thread() {
+  using Guard = rust::Box<bridge::ThreadGuard>;
+  return {new Guard(impl_->engines->enter_thread()),
+          [](void* guard) { delete static_cast<Guard*>(guard); }};
 }
 
 std::string Runtime::fallback_note() const {

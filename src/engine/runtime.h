@@ -121,6 +121,9 @@ class Runtime {
   // Loads a component, a WASI 0.1 module, or the text of one. From any thread; it compiles when the
   // cache has nothing, which takes from 50 ms to many seconds. `memory_bytes`: its memory limit.
   Result<std::unique_ptr<Program>> load(const std::string& path, std::uint64_t memory_bytes);
+  // Held by each loop's thread for its life, and let go of there.
+  using ThreadGuard = std::unique_ptr<void, void (*)(void*)>;
+  ThreadGuard enter_thread();
   // What this machine could not give, for people; empty when nothing.
   std::string fallback_note() const;
 
