@@ -16,9 +16,15 @@ use weft_codec::{DynIn, DynOut, Reply, with_flats};
 pub fn add_to_linker(linker: &mut Linker<State>, program: &Program, serve: &[bool]) -> Result<()> {
     let served = |index: usize| serve.get(index).copied().unwrap_or(false);
     let mut interfaces: Vec<&str> = Vec::new();
-    for (index, import) in program.imports.iter().enumerate() {
-        if served(index) && !interfaces.contains(&import.interface.as_str()) {
-            interfaces.push(&import.interface);
+    let functions = program.imports.iter().enumerate().filter(|(index, _)| served(*index));
+    let resources = program.resources.iter().filter(|each| !each.wasi);
+    for interface in functions
+        .map(|(_, import)| import.interface.as_str())
+        // An interface may be imported for its resources' sake alone.
+        .chain(resources.map(|resource| resource.interface.as_str()))
+    {
+        if !interfaces.contains(&interface) {
+            interfaces.push(interface);
         }
     }
     for interface in interfaces {

@@ -3,33 +3,70 @@
 #include <fmt/format.h>
 
 #include <map>
+#include <set>
 
 namespace weft {
 
-Result<std::unique_ptr<Plan>> Plan::make(Runtime& runtime, Component component) {
+Result<std::unique_ptr<Plan>> Plan::make(Runtime& runtime, const CapabilityTable& capabilities,
+                                         Component component) {
   auto plan = std::unique_ptr<Plan>(new Plan(std::move(component)));
   const Component& self = plan->component_;
   TRY(plan->program_, runtime.load(self.file, self.limits.memory_bytes));
+  TRY_VOID(plan->match_imports(capabilities));
+  TRY_VOID(plan->prepare_capabilities());
   const ProgramInfo& info = plan->info();
   std::vector<bool> serve(info.functions.size());
-  std::map<std::string, std::vector<std::string>> unserved;
-  for (std::size_t i = 0; i < info.functions.size(); ++i) {
-    const ImportedFunction& function = info.functions[i];
-    if (!function.wasi) unserved[function.interface].push_back(function.name);
-  }
-  if (!unserved.empty()) {
-    std::string message = fmt::format("{}: it imports what nothing here serves:", self.file);
-    for (const auto& [interface, names] : unserved) {
-      message += fmt::format("\n  {} ({} functions)", interface, names.size());
-    }
-    return failure(Errc::kUnsupported, std::move(message));
+  for (const Served& served : plan->served_) {
+    for (std::uint32_t function : served.functions) serve[function] = true;
   }
   // What a command prints is its own; what a server's guest prints is a log.
   WasiGrants grants = self.grants;
   bool command = info.kind == ProgramKind::kCommand02 || info.kind == ProgramKind::kCommand03;
   grants.stdio = command ? WasiGrants::Stdio::kInherit : WasiGrants::Stdio::kLog;
-  TRY(plan->linked_, plan->program_->link(serve, self.name, self.limits, grants));
+  auto linked = plan->program_->link(serve, self.name, self.limits, grants);
+  if (!linked) return std::unexpected(std::move(linked).error().within(self.file));
+  plan->linked_ = *std::move(linked);
   return plan;
+}
+
+// Finds what serves each interface. All that nothing serves is told at once.
+Result<void> Plan::match_imports(const CapabilityTable& capabilities) {
+  std::map<std::string_view, std::vector<std::uint32_t>> interfaces;
+  const std::vector<ImportedFunction>& functions = info().functions;
+  for (std::uint32_t i = 0; i < functions.size(); ++i) {
+    if (!functions[i].wasi) interfaces[functions[i].interface].push_back(i);
+  }
+  std::string problems;
+  for (auto& [interface, numbers] : interfaces) {
+    std::vector<DeclaredFunction> declared;
+    for (std::uint32_t number : numbers) {
+      declared.push_back({functions[number].name, functions[number].signature});
+    }
+    auto match = capabilities.match({interface, declared});
+    if (match) {
+      served_.push_back({*std::move(match), std::move(numbers)});
+      continue;
+    }
+    problems += fmt::format("\n  {}", match.error().message());
+  }
+  if (problems.empty()) return {};
+  return failure(Errc::kUnsupported,
+                 fmt::format("{}: these imports cannot be served:{}", component_.file, problems));
+}
+
+// Opens what is behind the capabilities, now that the component can run: a refused one leaves no
+// state folder behind.
+Result<void> Plan::prepare_capabilities() {
+  std::set<Capability*> prepared;
+  for (const Served& served : served_) {
+    Capability& capability = *served.match.capability;
+    if (!prepared.insert(&capability).second) continue;
+    if (auto ready = capability.prepare(); !ready) {
+      return std::unexpected(
+          std::move(ready).error().within(capability.name()).within(component_.file));
+    }
+  }
+  return {};
 }
 
 std::unique_ptr<Deployment> Plan::deploy(EngineLoop& engine) const {
@@ -37,6 +74,14 @@ std::unique_ptr<Deployment> Plan::deploy(EngineLoop& engine) const {
   deployment->app = component_.app;
   deployment->component = component_.name;
   deployment->limits = component_.limits;
+  for (const Served& served : served_) {
+    Site site{engine.loop(), component_.use};
+    Provider& provider = deployment->links.keep(served.match.provider(site));
+    for (std::size_t i = 0; i < served.functions.size(); ++i) {
+      deployment->links.set(served.functions[i],
+                            std::make_unique<Link>(served.match.functions[i], provider));
+    }
+  }
   return deployment;
 }
 

@@ -3,6 +3,7 @@
 #include <memory>
 #include <string>
 
+#include "capabilities/table.h"
 #include "engine/deployment.h"
 #include "engine/runtime.h"
 
@@ -19,10 +20,13 @@ class Plan {
     std::string file;
     Limits limits;
     WasiGrants grants;
+    Use use;  // Of every capability alike.
   };
 
-  // Loads and links. Every import that nothing serves is named in the one error.
-  static Result<std::unique_ptr<Plan>> make(Runtime& runtime, Component component);
+  // Loads and links. Every import that nothing serves is named in the one error. `capabilities`
+  // outlives the plan.
+  static Result<std::unique_ptr<Plan>> make(Runtime& runtime, const CapabilityTable& capabilities,
+                                            Component component);
 
   const Component& component() const { return component_; }
   const ProgramInfo& info() const { return program_->info(); }
@@ -31,10 +35,20 @@ class Plan {
   std::unique_ptr<Deployment> deploy(EngineLoop& engine) const;
 
  private:
+  // An imported interface, what serves it, and its functions' numbers in the program's info.
+  struct Served {
+    Match match;
+    std::vector<std::uint32_t> functions;
+  };
+
   explicit Plan(Component component) : component_(std::move(component)) {}
+
+  Result<void> match_imports(const CapabilityTable& capabilities);
+  Result<void> prepare_capabilities();
 
   Component component_;
   std::unique_ptr<Program> program_;
+  std::vector<Served> served_;
   std::unique_ptr<LinkedProgram> linked_;
 };
 

@@ -34,10 +34,9 @@ struct ServingLoop {
   std::unique_ptr<GuestHandler> handler;
 };
 
-Result<int> run_command(Runtime& runtime, const Plan& plan, StopSignals& signals) {
+Result<int> run_command(Runtime& runtime, const Plan& plan, Loops& loops, StopSignals& signals) {
   std::mutex mutex;
   std::optional<RunOutcome> outcome;
-  Loops loops({.count = 1, .started = {}, .stopping = {}});
   std::unique_ptr<EngineLoop> engine;
   std::unique_ptr<Deployment> deployment;
   std::unique_ptr<GuestRun> guest;
@@ -63,14 +62,12 @@ Result<int> run_command(Runtime& runtime, const Plan& plan, StopSignals& signals
   return failure(Errc::kTrap, outcome->message);
 }
 
-Result<int> serve(Runtime& runtime, const Plan& plan, const RunOptions& options,
+Result<int> serve(Runtime& runtime, const Plan& plan, const RunOptions& options, Loops& loops,
                   StopSignals& signals) {
   std::unique_ptr<AccessLogFile> log_file;
   if (!options.access_log.empty()) {
     TRY(log_file, AccessLogFile::open(options.access_log));
   }
-  std::size_t count = options.loops != 0 ? options.loops : std::thread::hardware_concurrency();
-  Loops loops({.count = std::max<std::size_t>(count, 1), .started = {}, .stopping = {}});
   std::vector<std::unique_ptr<ServingLoop>> serving(loops.size());
   loops.on_each([&](Loop& loop, std::size_t index) {
     serving[index] = std::make_unique<ServingLoop>(runtime, loop, plan, log_file.get());
@@ -107,19 +104,30 @@ Result<int> run(const RunOptions& options, StopSignals& signals) {
     log::warn("weft", raised.error().message());
   }
   TRY(auto runtime, Runtime::create({.cache_folder = options.cache_folder}));
+  // Made last and destroyed last: what the capabilities still finish is posted to a loop.
+  std::optional<Loops> loops;
+  CapabilityTable capabilities = embedded_capabilities({.state_folder = options.state_folder});
   Plan::Component component{
       .app = std::filesystem::path(options.target).stem(),
       .name = std::filesystem::path(options.target).stem(),
       .file = options.target,
       .limits = options.limits,
       .grants = options.grants,
+      .use = {.any_name = true, .names = {}, .values = {}},
   };
-  TRY(auto plan, Plan::make(*runtime, std::move(component)));
+  TRY(auto plan, Plan::make(*runtime, capabilities, std::move(component)));
   switch (plan->info().kind) {
     case ProgramKind::kCommand02:
-    case ProgramKind::kCommand03: return run_command(*runtime, *plan, signals);
+    case ProgramKind::kCommand03:
+      loops.emplace(Loops::Options{.count = 1, .started = {}, .stopping = {}});
+      return run_command(*runtime, *plan, *loops, signals);
     case ProgramKind::kHttp02:
-    case ProgramKind::kHttp03: return serve(*runtime, *plan, options, signals);
+    case ProgramKind::kHttp03: {
+      std::size_t count = options.loops != 0 ? options.loops : std::thread::hardware_concurrency();
+      loops.emplace(Loops::Options{
+          .count = std::max<std::size_t>(count, 1), .started = {}, .stopping = {}});
+      return serve(*runtime, *plan, options, *loops, signals);
+    }
     case ProgramKind::kLibrary: break;
   }
   return failure(
