@@ -11,6 +11,7 @@ use crate::program::{program_link, program_load, Linked, Program};
 use crate::runtime::{runtime_new, Runtime};
 use crate::task::Task;
 use crate::waker::CallWaker;
+use crate::wit::describe_wit;
 
 #[cxx::bridge(namespace = "weft::bridge")]
 pub mod ffi {
@@ -164,6 +165,14 @@ pub mod ffi {
             limits: &Limits,
             grants: &WasiGrants,
         ) -> Result<Box<Linked>>;
+
+        /// Interfaces of a WIT package as JSON, for the bindings generator.
+        fn describe_wit(
+            path: &str,
+            more: &Vec<String>,
+            interfaces: &Vec<String>,
+            worlds: &Vec<String>,
+        ) -> Result<String>;
 
         type Task;
         /// Runs `wasi:cli/run` in a fresh instance.

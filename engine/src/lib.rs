@@ -22,3 +22,4 @@ mod state;
 mod stdio;
 mod task;
 mod waker;
+mod wit;

@@ -4,6 +4,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include "cli/bindgen.h"
 #include "cli/run.h"
 
 int main(int argc, char** argv) {
@@ -14,11 +15,19 @@ int main(int argc, char** argv) {
   weft::RunWords words;
   CLI::App* run = app.add_subcommand("run", "Run a command, or serve an HTTP component");
   weft::add_run_options(*run, words);
+  weft::BindgenWords bindgen_words;
+  CLI::App* bindgen = app.add_subcommand("bindgen", "Make C++ bindings from WIT");
+  weft::add_bindgen_options(*bindgen, bindgen_words);
   try {
     app.parse(argc, argv);
-    auto options = weft::check_run_words(words);
-    auto code = options ? weft::run(*options, signals)
-                        : weft::Result<int>(std::unexpected(std::move(options).error()));
+    weft::Result<int> code = 0;
+    if (bindgen->parsed()) {
+      code = weft::bindgen(bindgen_words);
+    } else {
+      auto options = weft::check_run_words(words);
+      code = options ? weft::run(*options, signals)
+                     : weft::Result<int>(std::unexpected(std::move(options).error()));
+    }
     if (code) return *code;
     fmt::print(stderr, "weft: {}\n", code.error().message());
     return 1;
