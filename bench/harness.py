@@ -36,7 +36,6 @@ class Setting:
         self.build = os.path.abspath(build)
         self.quick = quick
         self.scratch = tempfile.mkdtemp(prefix="weft-bench-")
-        self.weft = self.built("weft")
 
     def built(self, *names):
         return os.path.join(self.build, *names)
@@ -46,7 +45,7 @@ class Setting:
 
     def need(self, path):
         if not os.path.exists(path):
-            raise Unmeasured(f"{self.shown([path])} is not built (ninja -C build benches guests)")
+            raise Unmeasured(f"{self.shown([path])} is not built (ninja -C build weft benches guests)")
         return path
 
     def folder(self, name):
@@ -185,7 +184,7 @@ def dechunk(body):
 
 
 def weft_command(setting, guest, *more):
-    return [setting.weft, "run", guest, "--http", "127.0.0.1:0", "--quiet", *more]
+    return [setting.need(setting.built("weft")), "run", guest, "--http", "127.0.0.1:0", "--quiet", *more]
 
 
 def wasmtime_command(guest, *flags):
