@@ -45,7 +45,8 @@ class Setting:
 
     def need(self, path):
         if not os.path.exists(path):
-            raise Unmeasured(f"{self.shown([path])} is not built (ninja -C build weft benches guests)")
+            raise Unmeasured(f"{self.shown([path])} is not built "
+                             "(ninja -C build weft benches guests)")
         return path
 
     def folder(self, name):
@@ -184,7 +185,8 @@ def dechunk(body):
 
 
 def weft_command(setting, guest, *more):
-    return [setting.need(setting.built("weft")), "run", guest, "--http", "127.0.0.1:0", "--quiet", *more]
+    weft = setting.need(setting.built("weft"))
+    return [weft, "run", guest, "--http", "127.0.0.1:0", "--quiet", *more]
 
 
 def wasmtime_command(guest, *flags):
