@@ -1,5 +1,7 @@
 #include "door/call.h"
 
+#include <exception>
+
 namespace weft {
 
 Link::Link(Function function, Provider& provider, std::vector<Layer*> layers)
@@ -37,10 +39,25 @@ void Call::descend() {
     return;
   }
   in_begin_ = true;
-  link_->provider_->begin(*this, Completion(this));
+  try {
+    link_->provider_->begin(*this, Completion(this));
+  } catch (const std::exception& exception) {
+    thrown(exception.what());
+  } catch (...) {
+    thrown("an exception of an unknown type");
+  }
   in_begin_ = false;
   if (state_ == State::kRunning) return;
   if (ascend()) finished();
+}
+
+// An exception that came through a provider goes no further: the caller may be a guest, on a stack
+// that no exception can unwind. The completion, which the exception destroyed on its way, has
+// failed the call already, unless the provider kept it.
+void Call::thrown(const char* what) {
+  if (state_ != State::kFailed) return;
+  error_ = Error(Errc::kInternal,
+                 function().interface + " " + function().name + ": its provider threw: " + what);
 }
 
 // True when the outermost layer is passed; false when one of them holds the call.

@@ -37,9 +37,10 @@ class Provider {
   virtual ~Provider() = default;
 
   // Starts `call` and takes over its completion: finishes it before returning, or keeps `done` and
-  // finishes it later on the same loop. `call.arguments()` is borrowed: it holds until begin
-  // returns, unless the provider calls keep_arguments. The call and its context live as long as
-  // `done` does. An outcome given inside begin takes effect when begin returns.
+  // finishes it later on the same loop. An exception fails the call and goes no further.
+  // `call.arguments()` is borrowed: it holds until begin returns, unless the provider calls
+  // keep_arguments. The call and its context live as long as `done` does. An outcome given inside
+  // begin takes effect when begin returns.
   virtual void begin(Call& call, Completion done) = 0;
 };
 
@@ -154,6 +155,7 @@ class Call {
 
   void start();
   void descend();
+  void thrown(const char* what);
   bool ascend();
   void settle(State state);
   void finished();

@@ -6,6 +6,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <stdexcept>
+
 #include "door/testing.h"
 
 namespace weft {
@@ -100,6 +102,32 @@ TEST_F(CallTest, DroppedCompletionFailsTheCall) {
   start(later, "")->set_caller(&notes_);
   late.waiting.clear();
   EXPECT_EQ(notes_.failure, Errc::kInternal);
+  EXPECT_EQ(pool_.live(), 0);
+}
+
+// An exception of a provider fails its call, whether it still had the completion or kept it.
+TEST_F(CallTest, ExceptionsStopAtTheCall) {
+  struct Thrower : Provider {
+    void begin(Call&, Completion done) override {
+      if (keep) kept = std::move(done);
+      throw std::runtime_error("no such luck");
+    }
+    bool keep = false;
+    Completion kept;
+  } thrower;
+  Link link(function_named("throw"), thrower);
+  Call* call = start(link, "");
+  ASSERT_EQ(call->state(), Call::State::kFailed);
+  EXPECT_EQ(call->error().code(), Errc::kInternal);
+  EXPECT_THAT(call->error().message(), ::testing::HasSubstr("its provider threw: no such luck"));
+  call->release();
+
+  thrower.keep = true;
+  call = start(link, "");
+  EXPECT_EQ(call->state(), Call::State::kRunning);
+  call->set_caller(&notes_);
+  std::move(thrower.kept).finish();
+  EXPECT_EQ(notes_.count, 1);
   EXPECT_EQ(pool_.live(), 0);
 }
 

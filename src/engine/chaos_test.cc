@@ -155,9 +155,17 @@ class Chaos {
     Stage& stage =
         stages_.emplace_back(ground_, file, StageOptions{.limits = limits, .grants = {}});
     stage.script().way = [this](const Call&) {
-      static constexpr Way kWays[] = {Way::kInline, Way::kInline, Way::kInline, Way::kLater,
-                                      Way::kLater,  Way::kLater,  Way::kThread, Way::kThread,
-                                      Way::kFail,   Way::kDrop};
+      static constexpr Way kWays[] = {Way::kInline,
+                                      Way::kInline,
+                                      Way::kInline,
+                                      Way::kLater,
+                                      Way::kLater,
+                                      Way::kLater,
+                                      Way::kThread,
+                                      Way::kThread,
+                                      Way::kFail,
+                                      Way::kDrop,
+                                      kMayThrow ? Way::kThrow : Way::kDrop};
       return kWays[below(std::size(kWays))];
     };
     return stage;

@@ -260,7 +260,8 @@ TEST(GuestRun, MayCancelACall) {
   stage.script().finish(0);
 }
 
-// A call that fails, or whose provider forgets it, ends the guest with the provider's reason.
+// A call that fails, or whose provider forgets it or throws, ends the guest with the provider's
+// reason.
 TEST(GuestRun, EndsWithAFailedCall) {
   Ground ground;
   Stage stage(ground, guest("echo_iface"));
@@ -271,6 +272,10 @@ TEST(GuestRun, EndsWithAFailedCall) {
   stage.script().way = [](const Call&) { return Way::kDrop; };
   RunOutcome dropped = stage.call("number", number(1)).outcome;
   EXPECT_THAT(dropped.message, HasSubstr("its provider dropped the call"));
+  if (!kMayThrow) return;
+  stage.script().way = [](const Call&) { return Way::kThrow; };
+  RunOutcome thrown = stage.call("number", number(1)).outcome;
+  EXPECT_THAT(thrown.message, HasSubstr("its provider threw: a library gave up"));
 }
 
 // A reply that is not of the result's type ends that guest alone.

@@ -3,6 +3,7 @@
 #include <boost/asio/io_context.hpp>
 #include <filesystem>
 #include <fstream>
+#include <stdexcept>
 
 #include "capabilities/test_folder.h"
 #include "io/loop.h"
@@ -46,6 +47,7 @@ void Script::begin(Call& call, Completion done) {
   ++begun;
   Way chosen = way(call);
   if (chosen == Way::kDrop) return;
+  if (chosen == Way::kThrow) throw std::runtime_error("a library gave up");
   if (chosen == Way::kFail) {
     return std::move(done).fail(Error(Errc::kUnavailable, "the store is on fire"));
   }
