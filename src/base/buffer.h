@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
@@ -10,6 +11,22 @@
 #include "base/bytes.h"
 
 namespace weft {
+
+// Copies like memcpy, in pieces that the C library does not hand to `rep movsb`. On some processors
+// that instruction takes ten times as long where source and target differ by a few bytes modulo a
+// page, as they do when a length stands in front of a large block.
+inline void copy_bytes(std::uint8_t* to, const std::uint8_t* from, std::size_t count) {
+  constexpr std::size_t kPiece = 2048;
+  while (count > kPiece) {
+    std::memcpy(to, from, kPiece);
+    // Without the fence the compiler makes one large memcpy of the pieces again.
+    std::atomic_signal_fence(std::memory_order_seq_cst);
+    to += kPiece;
+    from += kPiece;
+    count -= kPiece;
+  }
+  std::memcpy(to, from, count);
+}
 
 // A growing run of bytes that is not zeroed when it grows and keeps its room when it is cleared:
 // what a call writes its reply into. One owner, one thread.
@@ -57,7 +74,7 @@ class Buffer {
   }
   void append(BytesView bytes) {
     if (bytes.empty()) return;
-    std::memcpy(reserve(bytes.size()), bytes.data(), bytes.size());
+    copy_bytes(reserve(bytes.size()), bytes.data(), bytes.size());
     size_ += bytes.size();
   }
   void append(std::string_view text) { append(as_bytes(text)); }

@@ -1,7 +1,7 @@
 //! From the guest to bytes. Every pointer, length, discriminant, char and string is the guest's
 //! word and is checked; what is read is paid for with the store's fuel for host calls.
 
-use crate::bytes::{padded_u32, put_s64, put_u32, put_u64};
+use crate::bytes::{append, padded_u32, put_s64, put_u32, put_u64};
 use crate::item::{Handle, Slot};
 use crate::plan::{Node, Op, Payload, Tag};
 use wasmtime::component::__internal::wasmtime_environ::component::{
@@ -143,7 +143,7 @@ impl<'c, 'a> Lifter<'c, 'a> {
             bail!("string is not UTF-8: {error}");
         }
         put_u32(self.out, length);
-        self.out.extend_from_slice(bytes);
+        append(self.out, bytes);
         Ok(())
     }
 
@@ -159,7 +159,7 @@ impl<'c, 'a> Lifter<'c, 'a> {
         self.cx.consume_fuel(bytes.len())?;
         put_u32(self.out, length);
         match element.op {
-            Op::U8 | Op::S8 | Op::F32 | Op::F64 => self.out.extend_from_slice(bytes),
+            Op::U8 | Op::S8 | Op::F32 | Op::F64 => append(self.out, bytes),
             Op::Bool => self.out.extend(bytes.iter().map(|byte| u8::from(*byte != 0))),
             Op::U16 => self.numbers(bytes, |b, out| put_u32(out, u16::from_le_bytes(b).into())),
             Op::U32 => self.numbers(bytes, |b, out| put_u32(out, u32::from_le_bytes(b))),

@@ -2,7 +2,7 @@
 //! is held against the bytes left before anything is multiplied or allocated. The memory written to
 //! is what Wasmtime or the guest's own allocator gave, checked by Wasmtime and again here.
 
-use crate::bytes::Reader;
+use crate::bytes::{Reader, copy};
 use crate::item::Handle;
 use crate::lift::by_number;
 use crate::plan::{Node, Op, Payload, Tag};
@@ -197,7 +197,7 @@ impl<'c, 'a, T: 'static> Lowerer<'c, 'a, T> {
         let Some(target) = memory.and_then(|memory| memory.get_mut(..text.len())) else {
             bail!("string out of bounds of memory");
         };
-        target.copy_from_slice(text.as_bytes());
+        copy(target, text.as_bytes());
         Ok((u32::try_from(pointer)?, text.len() as u32))
     }
 
@@ -216,7 +216,7 @@ impl<'c, 'a, T: 'static> Lowerer<'c, 'a, T> {
             let bytes = &mut self.bytes;
             match element.op {
                 Op::U8 | Op::S8 | Op::F32 | Op::F64 => {
-                    target.copy_from_slice(bytes.take(length as usize)?);
+                    copy(target, bytes.take(length as usize)?);
                 }
                 Op::U32 => {
                     for number in target.as_chunks_mut::<4>().0 {
