@@ -19,7 +19,7 @@ void add_bindgen_options(CLI::App& verb, BindgenWords& words) {
   verb.add_option("--out", words.out, "Where wit/... is written")->capture_default_str();
 }
 
-Result<int> bindgen(const BindgenWords& words) {
+Result<int> run_bindgen(const BindgenWords& words) {
   TRY(std::string description, describe_wit(words.wit));
   auto files = bindgen::generate(description);
   if (!files) return std::unexpected(std::move(files).error().within(words.wit.path));

@@ -18,6 +18,6 @@ struct BindgenWords {
 
 void add_bindgen_options(CLI::App& verb, BindgenWords& words);
 // Writes the C++ of each interface below the output folder, and prints what it wrote.
-Result<int> bindgen(const BindgenWords& words);
+Result<int> run_bindgen(const BindgenWords& words);
 
 }  // namespace weft

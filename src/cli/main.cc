@@ -22,7 +22,7 @@ int main(int argc, char** argv) {
     app.parse(argc, argv);
     weft::Result<int> code = 0;
     if (bindgen->parsed()) {
-      code = weft::bindgen(bindgen_words);
+      code = weft::run_bindgen(bindgen_words);
     } else {
       auto options = weft::check_run_words(words);
       code = options ? weft::run(*options, signals)

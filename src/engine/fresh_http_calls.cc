@@ -40,18 +40,18 @@ class FreshHttpCalls::Running final : public Pollable, public GuestExchange::Own
       ended = (*task_)->poll();
     }
     if (exchange_.finished()) exchange_.close();
-    if (ended) end();
+    if (ended) return end();
+    if (!exchange_.is_open() && !limit_.armed()) bound_afterwork();
   }
 
   void on_head() override {
     // The limit is on the time to the head; what the guest does after its response is bounded anew.
-    if (limit_.armed()) limit_.disarm();
+    limit_.disarm();
   }
   void on_gone() override { retire(); }
 
  private:
   void end() {
-    if (!exchange_.is_open()) return retire();
     RunOutcome outcome = from_bridge((*task_)->outcome());
     if (!outcome.well()) {
       log::error(
@@ -64,11 +64,19 @@ class FreshHttpCalls::Running final : public Pollable, public GuestExchange::Own
     retire();
   }
 
+  // A guest may go on after its response is out, for as long as it had for the response.
+  void bound_afterwork() {
+    std::chrono::milliseconds time = calls_.deployment_.limits.time;
+    if (time.count() > 0) limit_.arm(Deadline::after(time));
+  }
+
   void out_of_time() {
-    log::warn(calls_.deployment_.component, "out of time before a response",
-              {{"app", calls_.deployment_.app},
-               {"request", id_text(instance_->context().request_id)},
-               {"limit_ms", calls_.deployment_.limits.time.count()}});
+    log::warn(
+        calls_.deployment_.component,
+        exchange_.is_open() ? "out of time before a response" : "out of time after its response",
+        {{"app", calls_.deployment_.app},
+         {"request", id_text(instance_->context().request_id)},
+         {"limit_ms", calls_.deployment_.limits.time.count()}});
     exchange_.fail(504, "Gateway Timeout");
     exchange_.close();
     retire();
