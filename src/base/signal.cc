@@ -29,6 +29,7 @@ StopSignals::StopSignals() {
   struct sigaction ignore{};
   ignore.sa_handler = SIG_IGN;
   CHECK(sigaction(SIGPIPE, &ignore, nullptr) == 0);
+  CHECK(sigaction(SIGXFSZ, &ignore, nullptr) == 0);
 }
 
 std::optional<int> StopSignals::wait(Deadline deadline) {
@@ -52,6 +53,8 @@ std::optional<int> StopSignals::wait(Deadline deadline) {
   }
 }
 
-void StopSignals::interrupt() { kill(getpid(), SIGRTMIN); }
+void StopSignals::interrupt() {
+  kill(getpid(), SIGRTMIN);
+}
 
 }  // namespace weft

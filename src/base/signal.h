@@ -7,7 +7,8 @@
 namespace weft {
 
 // SIGINT and SIGTERM as something to wait for. Made by main before any thread, so that all of them
-// inherit the mask; one per process. Also turns SIGPIPE off: a closed peer is an error code.
+// inherit the mask; one per process. Also turns SIGPIPE and SIGXFSZ off: a closed peer
+// and a file that may not grow are error codes.
 class StopSignals {
  public:
   StopSignals();

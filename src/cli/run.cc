@@ -19,6 +19,8 @@ namespace {
 
 // How long requests in flight may take to finish after a signal.
 constexpr std::chrono::seconds kDrainMax{30};
+// How often that wait looks for a second signal.
+constexpr std::chrono::milliseconds kDrainLook{50};
 
 // What one loop of a serving process owns, made and destroyed on its thread.
 struct ServingLoop {
@@ -62,6 +64,19 @@ Result<int> run_command(Runtime& runtime, const Plan& plan, Loops& loops, StopSi
   return failure(Errc::kTrap, outcome->message);
 }
 
+// Waits for the requests in flight. A second signal ends the wait: nobody has to watch the process
+// for kDrainMax, or to kill it.
+Result<void> drain(HttpServer& server, StopSignals& signals) {
+  Deadline end = Deadline::after(kDrainMax);
+  for (;;) {
+    auto drained = server.drain(earlier(end, Deadline::after(kDrainLook)));
+    if (drained || end.passed()) return drained;
+    if (signals.wait(Deadline::after({}))) {
+      return std::unexpected(std::move(drained).error().within("stopped by a second signal"));
+    }
+  }
+}
+
 Result<int> serve(Runtime& runtime, const Plan& plan, const RunOptions& options, Loops& loops,
                   StopSignals& signals) {
   std::unique_ptr<AccessLogFile> log_file;
@@ -89,7 +104,7 @@ Result<int> serve(Runtime& runtime, const Plan& plan, const RunOptions& options,
   if (!options.quiet && !note.empty()) log::warn("engine", note);
   signals.wait();
   if (!options.quiet) log::info("weft", "stopping: requests in flight are finished first");
-  if (auto drained = (*server)->drain(Deadline::after(kDrainMax)); !drained) {
+  if (auto drained = drain(**server, signals); !drained) {
     log::warn("weft", drained.error().message());
   }
   server->reset();
@@ -124,8 +139,8 @@ Result<int> run(const RunOptions& options, StopSignals& signals) {
     case ProgramKind::kHttp02:
     case ProgramKind::kHttp03: {
       std::size_t count = options.loops != 0 ? options.loops : std::thread::hardware_concurrency();
-      loops.emplace(Loops::Options{
-          .count = std::max<std::size_t>(count, 1), .started = {}, .stopping = {}});
+      loops.emplace(
+          Loops::Options{.count = std::max<std::size_t>(count, 1), .started = {}, .stopping = {}});
       return serve(*runtime, *plan, options, *loops, signals);
     }
     case ProgramKind::kLibrary: break;

@@ -1,6 +1,7 @@
 #include "io/http/listener.h"
 
 #include <fmt/format.h>
+#include <linux/filter.h>
 #include <sys/socket.h>
 
 #include <cerrno>
@@ -81,7 +82,11 @@ bool HttpListener::accept_one() {
 void HttpListener::drain() {
   if (std::exchange(draining_, true)) return;
   if (acceptor_.is_open()) {
-    // The kernel has greeted these clients already.
+    // Whoever the kernel has greeted is served. Closing a listening socket resets those that it
+    // greets meanwhile, so it greets nobody any more: it drops what comes to the socket.
+    sock_filter nothing{BPF_RET | BPF_K, 0, 0, 0};
+    sock_fprog filter{1, &nothing};
+    ::setsockopt(acceptor_.native_handle(), SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof(filter));
     while (accept_one()) continue;
     boost::system::error_code ignored;
     acceptor_.close(ignored);

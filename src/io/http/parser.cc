@@ -382,6 +382,7 @@ std::size_t ChunkDecoder::skip(BytesView raw) {
 
 void ChunkDecoder::took(std::uint64_t count) {
   left_ -= count;
+  extension_bytes_ -= std::min<std::uint64_t>(extension_bytes_, count);
   if (left_ == 0) state_ = State::kDataCr;
 }
 
@@ -397,10 +398,11 @@ void ChunkDecoder::eat(std::uint8_t byte) {
       if (digit >= 0) {
         // Four bits of room left below the sign bit: sizes stay far from where sums wrap.
         if (left_ >> 59 != 0) return bad(400, "a chunk is too large");
-        left_ = left_ * 16 + static_cast<unsigned>(digit);
-        if (state_ == State::kSize && ++extension_bytes_ > kExtensionBytesMax) {
-          return bad(400, "too many digits in chunk sizes");
+        bool leading_zero = state_ == State::kSize && left_ == 0;
+        if (leading_zero && ++extension_bytes_ > kExtensionBytesMax) {
+          return bad(400, "too many zeros before chunk sizes");
         }
+        left_ = left_ * 16 + static_cast<unsigned>(digit);
         state_ = State::kSize;
         return;
       }

@@ -88,7 +88,8 @@ class HeadParser {
 // Reads the framing of a chunked body and leaves the data where it is.
 class ChunkDecoder {
  public:
-  // All extensions of a body together; they mean nothing to us.
+  // By how much the extensions and leading zeros of a body, which mean nothing to us, may outweigh
+  // its data: a body of any length may have some in each chunk, and none is made of nothing else.
   static constexpr std::size_t kExtensionBytesMax = 4096;
 
   void reset(std::size_t trailer_bytes_max);

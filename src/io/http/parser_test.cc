@@ -246,6 +246,20 @@ TEST(ChunkDecoder, ReadsChunksAndTrailers) {
   }
 }
 
+// A body may have any number of chunks, with long sizes and with extensions, as long as most of it
+// is data.
+TEST(ChunkDecoder, ReadsBodiesOfManyChunks) {
+  ChunkDecoder decoder;
+  decoder.reset(100);
+  std::string data(0x10000, 'd');
+  std::string chunk = "0010000;signature=" + std::string(100, 's') + "\r\n" + data + "\r\n";
+  for (int i = 0; i < 2'000; ++i) {
+    Decoded decoded = decode(decoder, chunk, chunk.size());
+    ASSERT_EQ(decoded.status, 0) << "chunk " << i;
+    ASSERT_EQ(decoded.data.size(), data.size());
+  }
+}
+
 TEST(ChunkDecoder, RefusesWhatIsMalformed) {
   std::string extensions;
   for (int i = 0; i < 10; ++i) extensions += "1;" + std::string(500, 'e') + "\r\nx\r\n";

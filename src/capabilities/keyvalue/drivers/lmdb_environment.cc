@@ -185,7 +185,10 @@ Result<void> Environment::extend(std::size_t bytes) {
        ::ftruncate(fd, static_cast<off_t>(bytes)) == 0)) {
     return {};
   }
-  return std::unexpected(lmdb_error("extending", errno));
+  int reason = errno;
+  const char* path = "";
+  mdb_env_get_path(environment_, &path);
+  return std::unexpected(lmdb_error(fmt::format("extending {},", path), reason));
 }
 
 Result<void> Environment::open_tables(const fs::path& file, unsigned flags) {
