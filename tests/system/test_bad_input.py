@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 """What cannot run is refused: one clear message that names the thing, an exit code that is not 0,
 nothing half-written, and no crash whatever the bytes."""
 
@@ -5,12 +6,11 @@ import ctypes
 import os
 import random
 import resource
-import shutil
 import tempfile
 import unittest
 
-from client import Connection, get
-from host import Host, environment, guest, run
+from client import Connection, get, post
+from host import Host, guest, run
 
 SEED = 20261121
 
@@ -103,7 +103,8 @@ class Files(BadInput):
             changed = bytearray(whole)
             for _ in range(source.randrange(1, 4)):
                 changed[source.randrange(8, len(whole))] ^= 1 << source.randrange(8)
-            outcome = run("run", "--cpu", "1s", "--time", "5s", self.path("changed.wasm", bytes(changed)))
+            path = self.path("changed.wasm", bytes(changed))
+            outcome = run("run", "--cpu", "1s", "--time", "5s", path)
             self.assertIn(outcome.code, (0, 1), f"seed {SEED}, turn {turn}: {outcome}")
             if outcome.code and outcome.err.startswith("weft: "):
                 self.assertIn("changed", outcome.err)
@@ -128,7 +129,8 @@ class Files(BadInput):
     def test_nothing_to_run(self):
         """A component that exports neither a command nor HTTP is refused; so is a core module
         without a start."""
-        self.assertRegex(self.refused(self.path("empty.wat", "(component)")), "wasi:cli/run.*wasi:http")
+        message = self.refused(self.path("empty.wat", "(component)"))
+        self.assertRegex(message, "empty.wat: .*wasi:cli/run.*wasi:http")
         self.assertIn("core.wat", self.refused(self.path("core.wat", "(module)")))
 
     def test_absent_or_folder(self):
@@ -165,7 +167,8 @@ class Cache(BadInput):
         artefact = max(self.files(), key=os.path.getsize)
         with open(artefact, "rb") as file:
             content = file.read()
-        for name, part in (("whole.wasm", content), ("elf.wasm", content[content.find(b"\x7fELF"):])):
+        inner = content[content.find(b"\x7fELF"):]
+        for name, part in (("whole.wasm", content), ("elf.wasm", inner)):
             message = self.refused(self.path(name, part))
             self.assertIn(name, message)
 
@@ -253,30 +256,30 @@ class State(BadInput):
                  for name in names if "format" in name or "version" in name]
         self.assertTrue(marks, "no file says the version")
         with open(marks[0], "w") as file:
-            file.write("9999\n")
+            file.write("weft-state 9999\n")
         message = self.refused("--state", state, guest("keyvalue_p2"), lines=0)
         self.assertIn("9999", message)
         with open(marks[0]) as file:
-            self.assertEqual(file.read(), "9999\n")
+            self.assertEqual(file.read(), "weft-state 9999\n")
 
-    def fill(self, host):
+    def fill(self, host, size):
         """Writes until the store refuses. Returns the keys that were taken and the refusal."""
         taken = []
         with Connection(host) as connection:
             for number in range(10_000):
-                response = connection.post(f"/kv/{number}", bytes(4000), method="PUT")
+                response = connection.post(f"/kv/{number}", bytes(size), method="PUT")
                 if response.status != 204:
                     return taken, response
                 taken.append(number)
         raise AssertionError("the disk is never full")
 
-    def full(self, host):
-        taken, refusal = self.fill(host)
+    def full(self, host, size=4000):
+        taken, refusal = self.fill(host, size)
         self.assertEqual(refusal.status, 500, refusal)
-        self.assertRegex(refusal.text, "(?i)disk|space|full|room")
+        self.assertRegex(refusal.text, "(?i)disk|space|full|room|too large")
         with Connection(host) as connection:
             for number in taken:
-                self.assertEqual(len(connection.get(f"/kv/{number}").body), 4000, number)
+                self.assertEqual(len(connection.get(f"/kv/{number}").body), size, number)
         return taken
 
     def test_full_disk(self):
@@ -291,16 +294,26 @@ class State(BadInput):
 
     def test_file_size_limit(self):
         """The same where the system's limit on a file's size is what ends the room."""
-        limit = 1 << 20
 
         def limited():
-            resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+            resource.setrlimit(resource.RLIMIT_FSIZE, (24 << 20, 24 << 20))
 
-        # Compiled beforehand: its artefact would be too large.
-        with Host("keyvalue_p2"):
-            pass
-        with Host("keyvalue_p2", "--loops", 1, preexec_fn=limited, restore_signals=False) as host:
-            self.full(host)
+        with Host("keyvalue_p2", "--loops", 1, preexec_fn=limited) as host:
+            self.full(host, 1 << 20)
+            # There is still room for what is small.
+            self.assertEqual(post(host, "/kv/small", b"x", method="PUT").status, 204)
+
+    def test_file_size_limit_from_the_start(self):
+        """A limit below what a store begins with is told, with the file."""
+
+        def limited():
+            resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, 1 << 20))
+
+        state = os.path.join(self.folder, "state")
+        outcome = run("run", "--http", "127.0.0.1:0", "--state", state, guest("keyvalue_p2"),
+                      preexec_fn=limited)
+        self.assertEqual(outcome.code, 1, outcome)
+        self.assertRegex(outcome.err, rf"\Aweft: .*{state}.*too large")
 
     def test_full_disk_from_the_start(self):
         """A state folder that has no room for a store is told at once."""

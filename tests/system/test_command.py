@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 """Commands beyond what tests/e2e/command.txt shows: streams while it runs, signals, its folders."""
 
 import os
@@ -74,7 +75,7 @@ class Command(unittest.TestCase):
         self.assertEqual((outcome.code, outcome.out, outcome.err), (0, "hello from text\n", ""))
 
     def test_nothing_of_its_own(self):
-        """Also when it compiles first, with an empty cache, and from a folder it cannot cache in."""
+        """Also when it compiles first, with an empty cache, and where it can keep nothing."""
         for home in (self.folder, "/nonexistent"):
             outcome = run("run", guest("hello_command"), "a", "-b", "--quiet", "--",
                           env={"XDG_CACHE_HOME": home})

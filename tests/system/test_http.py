@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 """HTTP as a client on a socket sees it: guests of WASI 0.2 and 0.3, bodies both ways, failures."""
 
 import json

@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 """What a component may spend is enforced, told in the log, and costs its neighbours little."""
 
 import os

@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 """Many connections and big bodies: what they cost in memory, and that all of them are served."""
 
 import socket

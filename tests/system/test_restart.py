@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 """How a host ends, gently or not, and what is there when it is started again."""
 
 import signal
@@ -13,13 +14,14 @@ WRITERS = 8
 
 
 class Load:
-    """Clients that ask one thing after the other until they are told, or cannot go on."""
+    """Clients, each with a connection, that ask until they are told, or cannot go on."""
 
     def __init__(self, host, count, client):
         self.host = host
         self.over = threading.Event()
         self.whole = self.lost = 0
         self.notes = []
+        self.connections = [Connection(host) for _ in range(count)]
         self._lock = threading.Lock()
         self._threads = [threading.Thread(target=client, args=(self, number), daemon=True)
                          for number in range(count)]
@@ -38,28 +40,49 @@ class Load:
         for thread in self._threads:
             thread.join(30)
             assert not thread.is_alive(), "a client hangs"
+        for connection in self.connections:
+            connection.close()
 
 
 def keeper(path, body):
     """Asks on one connection, until the server says that it closes."""
 
-    def client(load, _):
-        with Connection(load.host) as connection:
-            while not load.over.is_set():
-                try:
-                    connection.send_head("GET", path)
-                    response = connection.response()
-                except (Closed, OSError) as problem:
-                    load.count(lost=1, note=repr(problem))
-                    return
-                if response.status != 200 or response.text != body:
-                    load.count(lost=1, note=repr(response))
-                    return
-                load.count(whole=1)
-                if response.headers.get("connection") == "close":
-                    return
+    def client(load, number):
+        connection = load.connections[number]
+        while not load.over.is_set():
+            try:
+                connection.send_head("GET", path)
+                response = connection.response()
+            except (Closed, OSError) as problem:
+                load.count(lost=1, note=repr(problem))
+                return
+            if response.status != 200 or response.text != body:
+                load.count(lost=1, note=repr(response))
+                return
+            load.count(whole=1)
+            if response.headers.get("connection") == "close":
+                return
 
     return client
+
+
+def newcomer(load, _):
+    """Asks on a connection of its own each time, until there is no host to connect to."""
+    while not load.over.is_set():
+        try:
+            connection = Connection(load.host)
+        except ConnectionRefusedError:
+            return
+        except OSError as problem:
+            load.count(note=repr(problem))
+            return
+        with connection:
+            try:
+                response = connection.get("/")
+            except (Closed, OSError) as problem:
+                load.count(lost=1, note=repr(problem))
+                return
+            load.count(whole=response.status == 200, lost=response.status != 200)
 
 
 class Ending(unittest.TestCase):
@@ -78,6 +101,16 @@ class Ending(unittest.TestCase):
         whole, then the connection closes."""
         for name in ("hello_p2", "hello_p3"):
             self.sigterm(name, "/", f"hello from C++ {name[-2:]}\n")
+
+    def test_sigterm_among_new_connections(self):
+        """SIGTERM while clients connect anew for each request: whoever was greeted is answered, the
+        others are refused."""
+        with Host("hello_p2") as host:
+            load = Load(host, 16, newcomer)
+            until(lambda: load.whole >= 100, "a hundred answers")
+            self.assertEqual(host.stop(), 0)
+            load.join()
+            self.assertEqual((load.lost, load.notes[:3]), (0, []))
 
     def test_sigterm_while_streaming(self):
         """The same with responses that take a quarter of a second."""
@@ -100,32 +133,31 @@ class Ending(unittest.TestCase):
 
     def test_second_signal(self):
         """A second signal does not wait for what is still running."""
-        host = Host("spin", "--time", "0")
-        with Connection(host) as connection:
+        with Host("spin", "--time", "0") as host, Connection(host) as connection:
             connection.send_head("GET", "/spin")
             until(lambda: not host.is_idle(), "the guest spins")
             host.send_signal(signal.SIGTERM)
             host.wait_log("stopping")
             start = time.monotonic()
-            host.send_signal(signal.SIGTERM)
-            host.wait(20)
+            self.assertEqual(host.stop(), 0)
             self.assertLess(time.monotonic() - start, 5)
+            self.assertIn("second signal", host.log)
 
 
 def counter(load, number):
     """Writes 1, 2, 3 ... under a key of its own; knows what was sent and what acknowledged."""
     sent, acknowledged = load.progress[number]
     try:
-        with Connection(load.host) as connection:
-            while not load.over.is_set():
-                sent += 1
-                load.progress[number] = sent, acknowledged
-                if connection.post(f"/kv/{number}", b"%d" % sent, method="PUT").status != 204:
-                    load.count(lost=1)
-                    return
-                acknowledged = sent
-                load.progress[number] = sent, acknowledged
-                load.count(whole=1)
+        while not load.over.is_set():
+            sent += 1
+            load.progress[number] = sent, acknowledged
+            put = load.connections[number].post(f"/kv/{number}", b"%d" % sent, method="PUT")
+            if put.status != 204:
+                load.count(lost=1)
+                return
+            acknowledged = sent
+            load.progress[number] = sent, acknowledged
+            load.count(whole=1)
     except (Closed, OSError):
         return  # Killed, as it should be.
 
@@ -194,10 +226,10 @@ class State(unittest.TestCase):
     def test_counts_are_atomic(self):
         """Increments from many clients at once, on both loops, are each counted once."""
 
-        def client(load, _):
-            with Connection(load.host) as connection:
-                for _ in range(25):
-                    load.count(whole=connection.post("/incr/sum", b"").status == 200)
+        def client(load, number):
+            for _ in range(25):
+                response = load.connections[number].post("/incr/sum", b"")
+                load.count(whole=response.status == 200)
 
         with Host("keyvalue_p2", "--loops", 2, state=self.state) as host:
             load = Load(host, WRITERS, client)
