@@ -93,7 +93,7 @@ fn lies_of_a_guest_trap_its_call() {
         ("string", two(2048, 2), vec![0xc3, 0x28], "", "UTF-8"),
         ("string", two(2048, 3), vec![0xed, 0xa0, 0x80], "", "UTF-8"),
         ("string", two(2049, 1), vec![0, 0, 0, 0], UTF16, "not aligned"),
-        ("string", two(2048, 1), vec![0, 0xd8], UTF16, "utf"),
+        ("string", two(2048, 1), vec![0, 0xd8], UTF16, "utf|surrogate"),
         ("string", two(262_142, 2), vec![], UTF16, "out of bounds"),
         ("list<u8>", two(0, -1), vec![], "", "out of bounds"),
         ("list<u32>", two(2, 1), vec![], "", "not aligned"),
@@ -138,7 +138,9 @@ fn lies_of_a_guest_trap_its_call() {
         }
         assert_eq!(seen, None, "{types} {args}");
         let error = format!("{:?}", result.unwrap_err());
-        assert!(error.contains(message), "{types} {args}: {error}");
+        // Wasmtime words some of them in two ways, by the features it is built with.
+        let told = message.split('|').any(|either| error.contains(either));
+        assert!(told, "{types} {args}: {error}");
     }
 }
 
