@@ -4,9 +4,10 @@
     run_tests.py [--fast] [--only SUITE]... [--fuzz-seconds N]
 
 Suites: unit (GoogleTest programs of build/tests), rust (cargo test), e2e (tests/e2e/*.txt), system
-(tests/system/test_*.py, which start the host and load it), fuzz (each fuzzer of build/dev, built on
-the way). --fast leaves out system's slow tests and fuzz. A suite that is not there is an error,
-unless it was not asked for.
+(tests/system/test_*.py, which start the host and load it), asan and tsan (GoogleTest programs of
+build/dev and build/tsan, built on the way), fuzz (each fuzzer of build/dev, likewise). --fast leaves
+out system's slow tests, asan, tsan and fuzz. A suite that is not there is an error, unless it was not
+asked for.
 """
 
 import argparse
@@ -21,7 +22,12 @@ import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 BUILD = os.environ.get("WEFT_BUILD", os.path.join(ROOT, "build"))
-SUITES = ["unit", "rust", "e2e", "system", "fuzz"]
+SUITES = ["unit", "rust", "e2e", "system", "asan", "tsan", "fuzz"]
+SLOW_SUITES = ["asan", "tsan", "fuzz"]
+# What each sanitizer runs: where memory is handed about, and where threads meet. TSan has a fake
+# engine, because it cannot follow the fibers of real guests.
+ASAN_PROGRAMS = ["io", "door", "engine", "keyvalue_drivers", "keyvalue"]
+TSAN_PROGRAMS = ["io", "door", "keyvalue_drivers", "fake_engine"]
 PROGRAM_SECONDS_MAX = 900
 
 
@@ -61,27 +67,53 @@ def environment():
     return env
 
 
+def googletest(tally, name, program):
+    with tempfile.NamedTemporaryFile(suffix=".json") as report:
+        start = time.monotonic()
+        code, log = run([program, f"--gtest_output=json:{report.name}"], env=environment())
+        seconds = time.monotonic() - start
+        try:
+            result = json.load(open(report.name))
+            skipped = sum(test.get("result") == "SKIPPED" for suite in result["testsuites"]
+                          for test in suite["testsuite"])
+            failed = result["failures"] + result.get("errors", 0)
+            passed = result["tests"] - failed - skipped - result.get("disabled", 0)
+        except (ValueError, KeyError):
+            passed, failed = 0, 1
+        # A program that dies, or leaks at the end, failed whatever its report says.
+        if code != 0 and failed == 0:
+            failed = 1
+        tally.add(name, passed, failed, seconds, log)
+
+
 def unit(tally, _options):
     programs = sorted(glob.glob(os.path.join(BUILD, "tests/weft_*_test")))
     for program in programs:
-        with tempfile.NamedTemporaryFile(suffix=".json") as report:
-            start = time.monotonic()
-            code, log = run([program, f"--gtest_output=json:{report.name}"], env=environment())
-            seconds = time.monotonic() - start
-            try:
-                result = json.load(open(report.name))
-                skipped = sum(test.get("result") == "SKIPPED" for suite in result["testsuites"]
-                              for test in suite["testsuite"])
-                failed = result["failures"] + result.get("errors", 0)
-                passed = result["tests"] - failed - skipped - result.get("disabled", 0)
-            except (ValueError, KeyError):
-                passed, failed = 0, 1
-            # A program that dies, or leaks at the end, failed whatever its report says.
-            if code != 0 and failed == 0:
-                failed = 1
-            tally.add(os.path.basename(program), passed, failed, seconds, log)
+        googletest(tally, os.path.basename(program), program)
     if not programs:
         tally.add("unit", 0, 1, 0, "no test programs are built: run make test")
+
+
+def sanitized(tally, suite, preset, programs):
+    start = time.monotonic()
+    targets = " ".join(f"weft_{name}_test" for name in programs)
+    code, log = run(["sh", "-c", f"cmake --preset {preset} -DWEFT_TESTS=ON && "
+                                 f"ninja -C build/{preset} {targets}"], timeout=3600)
+    if code != 0:
+        tally.add(suite, 0, 1, time.monotonic() - start, log)
+        return
+    print(f"       {suite}: built ({time.monotonic() - start:.1f} s)", flush=True)
+    for name in programs:
+        googletest(tally, f"{suite}/weft_{name}_test",
+                   os.path.join(ROOT, f"build/{preset}/tests/weft_{name}_test"))
+
+
+def asan(tally, _options):
+    sanitized(tally, "asan", "dev", ASAN_PROGRAMS)
+
+
+def tsan(tally, _options):
+    sanitized(tally, "tsan", "tsan", TSAN_PROGRAMS)
 
 
 def rust(tally, _options):
@@ -157,7 +189,7 @@ def main():
     parser.add_argument("--only", action="append", choices=SUITES)
     parser.add_argument("--fuzz-seconds", type=int, default=20)
     options = parser.parse_args()
-    suites = options.only or [s for s in SUITES if not (options.fast and s == "fuzz")]
+    suites = options.only or [s for s in SUITES if not (options.fast and s in SLOW_SUITES)]
     tally = Tally()
     for suite in suites:
         globals()[suite](tally, options)
