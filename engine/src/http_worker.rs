@@ -31,7 +31,7 @@ struct Queue {
     /// Calls handed over in this instance's life.
     accepted: AtomicU32,
     retired: AtomicBool,
-    /// The instance was seen idle since the last call was accepted: it may take one more beside.
+    /// The last poll left the instance waiting: it may take one more call beside.
     idle_seen: AtomicBool,
 }
 
@@ -82,11 +82,11 @@ impl Worker {
         self.exchanges.retain(|(_, open)| !open.is_closed());
         self.next_call += 1;
         self.exchanges.push((self.next_call, exchange.clone()));
-        self.queue.in_flight.fetch_add(1, Relaxed);
+        let in_flight = self.queue.in_flight.fetch_add(1, Relaxed) + 1;
         self.queue.accepted.fetch_add(1, Relaxed);
         self.queue.idle_seen.store(false, Relaxed);
         self.queue.waiting.lock().unwrap().push_back(exchange);
-        self.meter.allow(self.shared.limits.cpu_ns);
+        self.meter.allow(self.shared.limits.cpu_ns, in_flight);
         self.next_call
     }
 
@@ -115,8 +115,9 @@ impl Worker {
         self.meter.end();
         match polled {
             Ok(Poll::Pending) => {
-                // It waits: whatever it does now is waiting for the outside, so it has room.
-                self.queue.idle_seen.store(true, Relaxed);
+                // It waits for the outside, so it has room. One that has asked to be polled again
+                // only yields: it computes, and another call would wait for that.
+                self.queue.idle_seen.store(!self.waker.is_woken(), Relaxed);
                 return false;
             }
             Ok(Poll::Ready(outcome)) => self.outcome = Some(outcome.map(|()| Finish::Done)),

@@ -61,9 +61,16 @@ impl Meter {
         };
         self.spent_ns.fetch_add(poll, Relaxed);
     }
-    /// Lets the store spend this much more: what one more call of a reused instance brings.
-    pub fn allow(&self, more_ns: u64) {
-        self.limit_ns.fetch_add(more_ns, Relaxed);
+    /// One more call in a reused instance brings `each_ns`. The `calls` in flight, this one among
+    /// them, share what they bring; what ended calls have left is gone.
+    pub fn allow(&self, each_ns: u64, calls: u32) {
+        if each_ns == 0 {
+            return;
+        }
+        let sum = self.limit_ns.load(Relaxed).saturating_add(each_ns);
+        let share = each_ns.saturating_mul(calls.into());
+        let most = self.spent_ns.load(Relaxed).saturating_add(share);
+        self.limit_ns.store(sum.min(most), Relaxed);
     }
     /// At a tick within a poll: whether the limit is passed.
     fn exhausted(&self) -> bool {
@@ -151,10 +158,10 @@ pub fn new_store(
         limits.hostcall_bytes as usize
     });
     store.set_epoch_deadline(TICKS);
-    store.epoch_deadline_callback(|mut cx| {
-        let meter = &cx.data_mut().meter;
-        if meter.exhausted() {
-            return Err(wasmtime::Error::new(CpuExhausted { limit_ns: meter.limit_ns.load(Relaxed) }));
+    let limit_ns = limits.cpu_ns;
+    store.epoch_deadline_callback(move |mut cx| {
+        if cx.data_mut().meter.exhausted() {
+            return Err(wasmtime::Error::new(CpuExhausted { limit_ns }));
         }
         Ok(UpdateDeadline::Yield(TICKS))
     });

@@ -28,6 +28,11 @@ impl TaskWaker {
         self.queued.store(false, Ordering::Release);
     }
 
+    /// Whether another poll was asked for since the last one began.
+    pub fn is_woken(&self) -> bool {
+        self.queued.load(Ordering::Acquire)
+    }
+
     fn notify(&self) {
         if !self.queued.swap(true, Ordering::AcqRel)
             && let Some(target) = self.key.target.as_ref()

@@ -181,7 +181,7 @@ class Wasi03(Both, unittest.TestCase):
 
     def test_reused_instances(self):
         """An instance takes many requests, and not more than its share of 128."""
-        with Connection(self.host) as connection:
+        with Host(self.guest, "--loops", 1) as host, Connection(host) as connection:
             counts = [int(connection.get("/calls").text) for _ in range(300)]
         self.assertGreater(max(counts), 1)
         self.assertLessEqual(max(counts), 128)
@@ -216,6 +216,25 @@ class Failures(unittest.TestCase):
             # The number in the answer finds the line in the log.
             number = re.search(r"request (\S+)", response.text)[1]
             self.assertIn(number, report)
+
+    def test_trap_in_a_reused_instance(self):
+        """A trap ends its instance: alone in it, its request has 500; another that waits in the
+        same instance has 503 with it. The next one has an instance of its own."""
+        with Host("hello_p3", "--loops", 1) as host:
+            self.assertEqual(get(host, "/trap").status, 500)
+            host.wait_log("component hello_p3: trap: .*unreachable")
+
+            def shared():
+                get(host, "/")
+                with Connection(host) as waiting:
+                    waiting.send_head("GET", "/wait")
+                    until(host.is_idle, "it waits")
+                    trapped = get(host, "/trap").status
+                    return trapped, waiting.response().status
+
+            # A busy machine may take longer than the wait; then nothing was shared.
+            until(lambda: shared() == (503, 503), "both fail together")
+            self.assertEqual(get(host, "/calls").text, "1\n")
 
     def test_trap_in_the_middle(self):
         """A trap after half a response breaks the connection off, so that nobody takes the half
@@ -294,7 +313,7 @@ class Serving(unittest.TestCase):
         """The access log has a JSON line for each request, all of them at the end."""
         with tempfile.TemporaryDirectory() as folder:
             path = os.path.join(folder, "access.log")
-            with Host("hello_p2", "--access-log", path) as host:
+            with Host("hello_p2", "--loops", 1, "--access-log", path) as host:
                 for target in ("/", "/status?code=404", "/calls"):
                     get(host, target)
             with open(path) as file:

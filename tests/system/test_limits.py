@@ -114,6 +114,19 @@ class Cpu(unittest.TestCase):
             host.wait_log(r"component spin: used up its processor time \(200 ms\)")
             self.assertEqual(get(host, "/").status, 200)
 
+    def test_endless_loop_in_a_reused_instance(self):
+        """The same for WASI 0.3: what earlier calls of the instance did not use is not the
+        spinner's."""
+        with Host("hello_p3", "--loops", 1, "--cpu", "200ms") as host:
+            with Connection(host) as connection:
+                for _ in range(20):
+                    connection.get("/")
+            spent = self.spend(host, "/spin", 503)
+            self.assertGreater(spent, 0.15)
+            self.assertLess(spent, 0.2 + SLACK * TICK_SECONDS)
+            host.wait_log(r"component hello_p3: used up its processor time \(200 ms\)")
+            self.assertEqual(get(host, "/").status, 200)
+
     def test_endless_loop_of_a_command(self):
         """The same for a command, which ends with an exit code that is not 0."""
         endless = TABLES.replace("(i32.eq", "(loop $again (br $again)) (i32.eq")
@@ -138,8 +151,13 @@ class Cpu(unittest.TestCase):
 
     def test_neighbours_of_spinning_guests(self):
         """While guests spin on the one loop, others are answered: each spinner costs a request a
-        few ticks, no more."""
-        with Host("spin", "--loops", 1) as host, Connection(host) as neighbour:
+        few ticks, no more. Requests do not go into a reused instance that spins."""
+        for name in ("spin", "hello_p3"):
+            with self.subTest(name):
+                self.neighbours(name)
+
+    def neighbours(self, name):
+        with Host(name, "--loops", 1) as host, Connection(host) as neighbour:
             neighbour.get("/")
             spinners = [Connection(host) for _ in range(2)]
             for spinner in spinners:
@@ -153,7 +171,7 @@ class Cpu(unittest.TestCase):
             for spinner in spinners:
                 spinner.close()
             median = statistics.median(times)
-            print(f"neighbours of two spinning guests: p50 {median * 1000:.1f} ms", flush=True)
+            print(f"neighbours of two spinning {name}: p50 {median * 1000:.1f} ms", flush=True)
             self.assertLess(median, 2 * SLACK * TICK_SECONDS)
             until(host.is_idle, "the spinning guests are stopped")
 

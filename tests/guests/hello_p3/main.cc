@@ -1,5 +1,6 @@
 // WASI 0.3 HTTP: / says hello, /echo sends the request's body back as it comes, /chunks sends five
-// pieces 50 ms apart, /wait answers after a second, /calls counts the calls of this instance.
+// pieces 50 ms apart, /wait answers after a second, /calls counts the calls of this instance, /spin
+// never ends, /trap ends in `unreachable`.
 
 #include <string>
 #include <vector>
@@ -54,6 +55,11 @@ Task<> handle(Request request) {
   } else if (path == "/wait") {
     co_await pause(1'000'000'000);
     co_await say("waited\n");
+  } else if (path == "/spin") {
+    for (volatile unsigned turns = 0;; turns = turns + 1) {
+    }
+  } else if (path == "/trap") {
+    __builtin_trap();
   } else if (path == "/calls") {
     co_await say(std::to_string(calls) + "\n");
   } else {
