@@ -158,6 +158,8 @@ def system(tally, options):
         ran = re.search(r"^Ran (\d+) tests?", log, re.M)
         bad = sum(int(n) for n in re.findall(r"(?:failures|errors)=(\d+)", log))
         skipped = sum(int(n) for n in re.findall(r"skipped=(\d+)", log))
+        for line in re.findall(r"^.* skipped '.*'$", log, re.M):
+            print(f"       {line}", flush=True)
         if code != 0 and bad == 0:
             bad = 1
         total = int(ran[1]) if ran else bad

@@ -1,6 +1,7 @@
 #include "cli/run_options.h"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <charconv>
@@ -55,6 +56,12 @@ Result<Folder> check_folder(std::string_view text) {
   std::error_code problem;
   if (!std::filesystem::is_directory(folder.host, problem)) {
     return failure(Errc::kNotFound, fmt::format("--dir {}: there is no such folder", folder.host));
+  }
+  if (::access(folder.host.c_str(), R_OK | X_OK) != 0) {
+    return failure(Errc::kDenied,
+                   fmt::format("--dir {}: permission denied: change the folder's mode, or run as "
+                               "a user who may read it",
+                               folder.host));
   }
   return folder;
 }

@@ -41,6 +41,13 @@ UNKNOWN_IMPORTS = """
 """
 
 
+def become_ordinary():
+    """In a child that may be root: takes away root's right to pass over a file's mode."""
+    libc = ctypes.CDLL(None)
+    for capability in (1, 2):  # CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH
+        libc.prctl(24, capability, 0, 0, 0)  # PR_CAPBSET_DROP; without effect for others.
+
+
 class BadInput(unittest.TestCase):
     def setUp(self):
         folder = tempfile.TemporaryDirectory(prefix="weft-test-bad-")
@@ -138,12 +145,16 @@ class Files(BadInput):
         self.assertRegex(self.refused("absent.wasm"), "absent.wasm: .*[Nn]o such file")
         self.assertRegex(self.refused(self.folder), "not a file")
 
-    @unittest.skipIf(os.geteuid() == 0, "root may read every file")
     def test_unreadable(self):
-        """A file that may not be read is told."""
+        """A file or a folder that may not be read is told."""
         path = self.path("secret.wasm", b"\0asm")
         os.chmod(path, 0)
-        self.assertRegex(self.refused(path), "secret.wasm: .*[Pp]ermission")
+        message = self.refused(path, preexec_fn=become_ordinary)
+        self.assertRegex(message, "secret.wasm: .*[Pp]ermission denied")
+        folder = os.path.join(self.folder, "closed")
+        os.mkdir(folder, 0)
+        message = self.refused("--dir", folder, guest("hello_command"), preexec_fn=become_ordinary)
+        self.assertRegex(message, f"{folder}.*[Pp]ermission denied")
 
 
 class Cache(BadInput):
@@ -242,6 +253,16 @@ class State(BadInput):
         """A state folder that is a file is told."""
         path = self.path("state", b"")
         self.assertIn(path, self.refused("--state", path, guest("keyvalue_p2")))
+
+    def test_state_may_not_be_written(self):
+        """A state folder that may not be entered, or not be made, is told."""
+        folder = os.path.join(self.folder, "closed")
+        os.mkdir(folder, 0o500)
+        os.mkdir(folder + "/state", 0)
+        for state in (folder + "/state", folder + "/new"):
+            message = self.refused("--state", state, guest("keyvalue_p2"),
+                                   preexec_fn=become_ordinary)
+            self.assertRegex(message, f"{state}.*[Pp]ermission denied")
 
     def test_state_cannot_be_made(self):
         """A state folder where nobody can make one is told."""

@@ -89,11 +89,14 @@ class Both:
 
     def test_pieces_come_as_they_are_made(self):
         """Five pieces made 50 ms apart come one by one, not all at the end."""
-        with Connection(self.host) as connection:
-            response = connection.get("/chunks")
-        self.assertEqual(response.text, "".join(f"chunk {i}\n" for i in range(5)))
-        self.assertGreaterEqual(len(response.piece_times), 3)
-        self.assertGreater(response.piece_times[-1] - response.piece_times[0], 0.100)
+
+        def spread():
+            response = get(self.host, "/chunks")
+            self.assertEqual(response.text, "".join(f"chunk {i}\n" for i in range(5)))
+            return response.piece_times[-1] - response.piece_times[0]
+
+        # A client that is not run for a while sees them late, and closer together.
+        until(lambda: spread() > 0.100, "the first piece comes well before the last")
 
     def test_keep_alive(self):
         """A hundred requests share a connection; the one that says so ends it."""
@@ -253,7 +256,7 @@ class Failures(unittest.TestCase):
     def test_out_of_time(self):
         """A guest that never answers, computing or waiting, is answered for with 504 at its time
         limit."""
-        for name, path in (("spin", "/spin"), ("hello_p3", "/wait")):
+        for name, path in (("spin", "/spin"), ("hello_p3", "/wait"), ("hello_p3", "/spin")):
             with Host(name, "--loops", 1, "--time", "300ms") as host:
                 start = time.monotonic()
                 response = get(host, path)
@@ -267,12 +270,13 @@ class Failures(unittest.TestCase):
 
     def test_gone_client_stops_the_guest(self):
         """A guest that computes for a client that is gone is stopped."""
-        with Host("spin", "--loops", 1) as host:
-            with Connection(host) as connection:
-                connection.send_head("GET", "/spin")
-                until(lambda: not host.is_idle(), "the guest computes")
-            until(host.is_idle, "the guest is stopped")
-            self.assertEqual(get(host, "/").status, 200)
+        for name in ("spin", "hello_p3"):
+            with self.subTest(name), Host(name, "--loops", 1, "--time", "0") as host:
+                with Connection(host) as connection:
+                    connection.send_head("GET", "/spin")
+                    until(lambda: not host.is_idle(), "the guest computes")
+                until(host.is_idle, "the guest is stopped")
+                self.assertEqual(get(host, "/").status, 200)
 
 
 class Serving(unittest.TestCase):
