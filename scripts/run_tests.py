@@ -5,9 +5,9 @@
 
 Suites: unit (GoogleTest programs of build/tests), rust (cargo test), e2e (tests/e2e/*.txt), system
 (tests/system/test_*.py, which start the host and load it), asan and tsan (GoogleTest programs of
-build/dev and build/tsan, built on the way), fuzz (each fuzzer of build/dev, likewise). --fast leaves
-out system's slow tests, asan, tsan and fuzz. A suite that is not there is an error, unless it was not
-asked for.
+build/dev and build/tsan, built on the way), fuzz (each fuzzer of build/dev, likewise). --fast
+leaves out system's slow tests, asan, tsan and fuzz. A suite that is not there is an error, unless
+it was not asked for.
 """
 
 import argparse
