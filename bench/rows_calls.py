@@ -10,7 +10,7 @@ from harness import Unmeasured, median, pair_ratios
 
 CALLS = ("echo 16 B", "echo 1 KiB", "echo 602112 B", "get 16 B", "record")
 GUEST = os.path.join("engine", "codec", "benches", "guest.wat")
-CODEC_COMMAND = f"LD_PRELOAD={harness.MIMALLOC} cargo bench -p weft-codec"
+CODEC_COMMAND = f"LD_PRELOAD={harness.MIMALLOC} cargo bench --workspace --bench codec"
 
 
 def cargo_environment():
@@ -20,7 +20,7 @@ def cargo_environment():
 def codec_program():
     """Builds the codec's bench and returns its path."""
     cargo = harness.run([os.path.join(harness.ROOT, "scripts", "find-cargo.sh")]).strip()
-    out = harness.run([cargo, "bench", "--locked", "-p", "weft-codec", "--bench", "codec",
+    out = harness.run([cargo, "bench", "--locked", "--workspace", "--bench", "codec",
                        "--no-run", "--message-format=json", "--manifest-path",
                        os.path.join(harness.ROOT, "engine", "Cargo.toml")],
                       env=cargo_environment())

@@ -17,13 +17,14 @@ if(NOT _status EQUAL 0)
   message(FATAL_ERROR "No cargo of at least 1.95: run `make build`, which installs one")
 endif()
 
-# weft_cargo(TARGET PACKAGE pkg ARTEFACT file [HEADERS file...])
+# weft_cargo(TARGET WHAT what ARTEFACT file [HEADERS file...])
 #
-# Makes the target TARGET, which builds the package and keeps its artefact (libweft_engine.a,
-# weft-wit) in <build>/rust/. HEADERS are paths below cargo's cxxbridge folder, kept in
-# <build>/rust/include. Properties of TARGET: ARTEFACT (the path of the copy) and INCLUDE.
+# Makes the target TARGET, which builds what cargo calls so (--lib, --bin=weft-wit) and keeps its
+# ARTEFACT (libweft_engine.a, weft-wit) in <build>/rust/. HEADERS are paths below cargo's cxxbridge
+# folder, kept in <build>/rust/include. Properties of TARGET: ARTEFACT (the path of the copy) and
+# INCLUDE.
 function(weft_cargo target)
-  cmake_parse_arguments(ARG "" "PACKAGE;ARTEFACT" "HEADERS" ${ARGN})
+  cmake_parse_arguments(ARG "" "WHAT;ARTEFACT" "HEADERS" ${ARGN})
   set(folder "${CMAKE_BINARY_DIR}/rust")
   set(output "${folder}/${ARG_ARTEFACT}")
   set(headers ${ARG_HEADERS})
@@ -32,7 +33,7 @@ function(weft_cargo target)
   add_custom_command(
     OUTPUT "${output}" ${headers}
     COMMAND "${CMAKE_SOURCE_DIR}/cmake/cargo_build.sh"
-      "${WEFT_CARGO}" "${WEFT_CARGO_TARGET_DIR}" "${ARG_PACKAGE}" "${output}" ${ARG_HEADERS}
+      "${WEFT_CARGO}" "${WEFT_CARGO_TARGET_DIR}" "${ARG_WHAT}" "${output}" ${ARG_HEADERS}
     DEPENDS
       "${CMAKE_SOURCE_DIR}/cmake/cargo_build.sh"
       "${CMAKE_SOURCE_DIR}/engine/Cargo.toml"
@@ -40,12 +41,12 @@ function(weft_cargo target)
       ${manifests}
     DEPFILE "${output}.d"
     WORKING_DIRECTORY "${CMAKE_SOURCE_DIR}/engine"
-    COMMENT "cargo build --package ${ARG_PACKAGE}"
+    COMMENT "cargo build ${ARG_WHAT}"
     USES_TERMINAL VERBATIM)
   add_custom_target(${target} DEPENDS "${output}" ${headers})
   set_target_properties(${target} PROPERTIES ARTEFACT "${output}" INCLUDE "${folder}/include")
 endfunction()
 
 # The toolchain program that bindings and guests are made with.
-weft_cargo(weft_wit_rs PACKAGE weft-toolchain ARTEFACT weft-wit)
+weft_cargo(weft_wit_rs WHAT --bin=weft-wit ARTEFACT weft-wit)
 get_target_property(WEFT_WIT weft_wit_rs ARTEFACT)

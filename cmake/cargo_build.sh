@@ -1,10 +1,14 @@
 #!/bin/sh
-# cargo_build.sh CARGO TARGET_DIR PACKAGE OUTPUT [HEADER...]
+# cargo_build.sh CARGO TARGET_DIR WHAT OUTPUT [HEADER...]
 #
-# Builds one package of engine/ (the working folder) and copies its artefact to OUTPUT, with the
-# list of files it came from beside it, for ninja. What did not change keeps its time stamp.
+# Builds what cargo calls WHAT (--lib, --bin=NAME) in engine/ (the working folder) and copies the
+# artefact to OUTPUT, with the list of files it came from beside it, for ninja. What did not change
+# keeps its time stamp.
+#
+# The whole workspace is named each time, by the tests as well: cargo joins the features that the
+# named packages ask of a dependency, and other packages would mean another build of Wasmtime.
 set -eu
-cargo=$1 target_dir=$2 package=$3 output=$4
+cargo=$1 target_dir=$2 what=$3 output=$4
 shift 4
 export CARGO_TARGET_DIR="$target_dir"
 # A cargo that is not the first in PATH brings its own rustc.
@@ -21,7 +25,7 @@ keep() {
 # Other build trees share the target folder: the artefact is copied before one of them replaces it.
 exec 9>"$target_dir/weft.lock"
 flock 9
-"$cargo" build --release --locked --package "$package" 9>&-
+"$cargo" build --release --locked --workspace "$what" 9>&-
 name=$(basename "$output")
 artefact="$target_dir/release/$name"
 keep "$artefact" "$output"

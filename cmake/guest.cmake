@@ -30,7 +30,8 @@ function(_weft_guest_object guest source include wanted)
     set(compiler ${CMAKE_CXX_COMPILER_LAUNCHER} "${CMAKE_CXX_COMPILER}" ${_guest_cxx_flags})
   endif()
   add_custom_command(OUTPUT "${object}"
-    COMMAND ${compiler} ${defines} "-I${include}" -MMD -MF "${object}.d" -c "${source}" -o "${object}"
+    COMMAND ${compiler} ${defines} "-I${include}" -MMD -MF "${object}.d"
+      -c "${source}" -o "${object}"
     DEPENDS "${source}" ${wanted} DEPFILE "${object}.d"
     COMMENT "Guest ${guest}: ${stem}" VERBATIM)
   set(objects ${objects} "${object}" PARENT_SCOPE)
@@ -50,7 +51,8 @@ endfunction()
 #   MODULE  leaves the core module as it is.
 #   ON_DEMAND  is not part of the target `guests`.
 function(weft_guest name)
-  cmake_parse_arguments(ARG "NAMES;MODULE;ON_DEMAND" "WIT;ADAPT" "SOURCES;WIT_DEPENDS;DEFINES" ${ARGN})
+  cmake_parse_arguments(ARG
+    "NAMES;MODULE;ON_DEMAND" "WIT;ADAPT" "SOURCES;WIT_DEPENDS;DEFINES" ${ARGN})
   set(folder "${CMAKE_CURRENT_BINARY_DIR}/${name}")
   set(output "${WEFT_GUESTS}/${name}.wasm")
   file(MAKE_DIRECTORY "${folder}/gen")

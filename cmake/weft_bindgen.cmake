@@ -5,10 +5,11 @@ include_guard(GLOBAL)
 # weft_wit_bindings(target WIT path [INTERFACES name...] [WORLDS name...])
 # weft_wit_bindings(target DESCRIPTION file.json)
 #
-# Makes the library `target` with the bindings of the interfaces (all of the package's own, where none
-# is named) and of those whose types they use: #include "wit/wasi/keyvalue_0_2_0_draft/store.h".
-# WIT is a file or a folder; DESCRIPTION is what `weft-wit describe` printed. One target a package: two
-# that generate the same interface cannot be linked together.
+# Makes the library `target` with the bindings of the interfaces (all of the package's own, where
+# none is named) and of those whose types they use:
+# #include "wit/wasi/keyvalue_0_2_0_draft/store.h". WIT is a file or a folder; DESCRIPTION is what
+# `weft-wit describe` printed. One target a package: two that generate the same interface cannot be
+# linked together.
 function(weft_wit_bindings target)
   cmake_parse_arguments(ARG "" "WIT;DESCRIPTION" "INTERFACES;WORLDS" ${ARGN})
   set(folder "${CMAKE_CURRENT_BINARY_DIR}/${target}")

@@ -127,7 +127,8 @@ def rust(tally, _options):
     start = time.monotonic()
     code, log = run([cargo, "test", "--release", "--locked", "--no-fail-fast",
                      "--manifest-path", "engine/Cargo.toml",
-                     "--package", "weft-codec", "--package", "weft-toolchain"],
+                     # As the build does: see cmake/cargo_build.sh.
+                     "--workspace"],
                     env=env, timeout=3600)
     counts = re.findall(r"^test result: .* (\d+) passed; (\d+) failed", log, re.M)
     passed = sum(int(p) for p, _ in counts)

@@ -1,8 +1,9 @@
 //! What a round trip from a guest to the host and back costs through the codec, beside bindings
 //! that were generated for the very types (`bindgen!`) and beside dynamic values (`Val`).
 //!
-//! `cargo bench -p weft-codec`: nanoseconds per call, the best of alternating runs, and the ratio
-//! of the codec to the generated bindings. `WEFT_BENCH_JSON=path` writes the rows as well.
+//! `cargo bench --workspace --bench codec`: nanoseconds per call, the best of alternating runs, and
+//! the ratio of the codec to the generated bindings. `WEFT_BENCH_JSON=path` writes the rows as
+//! well.
 
 use std::time::Instant;
 use wasmtime::component::{Component, HasSelf, Instance, InstancePre, Linker, Val};
