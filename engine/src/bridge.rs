@@ -6,9 +6,9 @@
 use crate::command::start_command;
 use crate::export_call::start_export;
 use crate::http_fresh::start_http;
-use crate::http_worker::{worker_new, Worker};
-use crate::program::{program_link, program_load, Linked, Program};
-use crate::runtime::{runtime_new, Runtime};
+use crate::http_worker::{Worker, worker_new};
+use crate::program::{Linked, Program, program_link, program_load};
+use crate::runtime::{Runtime, runtime_new};
 use crate::task::Task;
 use crate::waker::CallWaker;
 use crate::wit::describe_wit;
@@ -19,7 +19,7 @@ pub mod ffi {
     struct RuntimeOptions {
         /// Instances that may live at once, in all programs together.
         instances_max: u32,
-        /// The largest linear memory a pool slot holds; a program that needs more lives outside the pool.
+        /// The largest linear memory a pool slot holds; what needs more lives outside the pool.
         memory_max_bytes: u64,
         /// Milliseconds between two ticks, at which a guest that computes yields to its loop.
         tick_ms: u32,
@@ -151,7 +151,7 @@ pub mod ffi {
 
         type Program;
         /// Loads a component, a WASI 0.1 module or their text form.
-        /// `memory_bytes` is the memory limit it will run under: one above a pool slot is not refused.
+        /// `memory_bytes` is the memory limit it will run under; more than a pool slot is allowed.
         fn program_load(runtime: &Runtime, path: &str, memory_bytes: u64) -> Result<Box<Program>>;
         fn info(self: &Program) -> ProgramInfo;
 
@@ -286,4 +286,3 @@ pub mod ffi {
 pub struct ThreadGuard {
     pub(crate) _guard: tokio::runtime::EnterGuard<'static>,
 }
-

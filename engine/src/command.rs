@@ -25,7 +25,9 @@ pub unsafe fn start_command(linked: &Linked, host: *mut Host, wake: WakeKey) -> 
             Entry::Command03(pre) => {
                 let command = pre.instantiate_async(&mut store).await?;
                 store
-                    .run_concurrent(async |accessor| command.wasi_cli_run().call_run(accessor).await)
+                    .run_concurrent(async |accessor| {
+                        command.wasi_cli_run().call_run(accessor).await
+                    })
                     .await
                     .and_then(|inner| inner)
             }

@@ -91,7 +91,11 @@ impl Drop for DoorCall {
     }
 }
 
-fn begin<const N: usize>(store: &StoreContextMut<'_, State>, index: u32, call: DynIn<N>) -> DoorCall {
+fn begin<const N: usize>(
+    store: &StoreContextMut<'_, State>,
+    index: u32,
+    call: DynIn<N>,
+) -> DoorCall {
     start(store.data(), index, call.frame.bytes())
 }
 
@@ -109,7 +113,8 @@ fn start(state: &State, index: u32, arguments: &[u8]) -> DoorCall {
     DoorCall(LoopBound::new(unsafe { ffi::call_begin(*state.host.get(), index, arguments) }))
 }
 
-type Waiting<'a, const M: usize> = Box<dyn Future<Output = Result<DynOut<M, DoorCall>>> + Send + 'a>;
+type Waiting<'a, const M: usize> =
+    Box<dyn Future<Output = Result<DynOut<M, DoorCall>>> + Send + 'a>;
 
 fn wait<'a, const M: usize>(call: DoorCall) -> Waiting<'a, M> {
     Box::new(Wait { call: Some(call) })
@@ -128,7 +133,7 @@ impl<const M: usize> Future for Wait<M> {
         match unsafe { ffi::call_state(call) } {
             1 => {}
             0 => {
-                // The first poll may come with a waker that does nothing: it is stored anew at each.
+                // The first poll may come with a waker that does nothing: each stores it anew.
                 // SAFETY: as above.
                 unsafe { ffi::call_wait(call, CallWaker::of(cx)) };
                 return Poll::Pending;

@@ -48,7 +48,11 @@ fn find<'a>(
     let parent = if interface.is_empty() {
         None
     } else {
-        Some(instance.get_export_index(&mut *store, None, interface).context("the export is gone")?)
+        Some(
+            instance
+                .get_export_index(&mut *store, None, interface)
+                .context("the export is gone")?,
+        )
     };
     let index = instance
         .get_export_index(&mut *store, parent.as_ref(), name)

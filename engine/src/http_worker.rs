@@ -212,11 +212,7 @@ async fn serve(
 }
 
 /// One call in the instance: the guest's handler, then its response to the end.
-async fn call(
-    accessor: &Accessor<State>,
-    proxy: &Proxy,
-    exchange: Arc<ExchangeRef>,
-) -> Result<()> {
+async fn call(accessor: &Accessor<State>, proxy: &Proxy, exchange: Arc<ExchangeRef>) -> Result<()> {
     if exchange.is_closed() {
         return Ok(());
     }
@@ -229,7 +225,13 @@ async fn call(
         }
     };
     let prepared = accessor.with(|mut store| {
-        Prepared::new(store.as_context_mut(), proxy, request, |state: &mut State| state.http(), sender)
+        Prepared::new(
+            store.as_context_mut(),
+            proxy,
+            request,
+            |state: &mut State| state.http(),
+            sender,
+        )
     })?;
     let mut running = pin!(prepared.run(accessor, std::future::pending()));
     let mut guest_done = false;

@@ -1,8 +1,8 @@
 //! The bridge between weft and Wasmtime: engines, programs, running guests, and the glue to
 //! Wasmtime's WASI crates. It holds no policy and no capability, and does no I/O of its own.
 //!
-//! bridge.rs is the whole surface. A guest's run is a [`task::Task`]: a future that C++ polls on one
-//! loop, whose wakers only post. What a guest imports and Wasmtime does not serve goes through
+//! bridge.rs is the whole surface. A guest's run is a [`task::Task`]: a future that C++ polls on
+//! one loop, whose wakers only post. What a guest imports and Wasmtime does not serve goes through
 //! door.rs: a function's number and bytes, to C++ and back.
 
 mod bridge;

@@ -95,7 +95,10 @@ fn load(runtime: &Runtime, path: &Path, memory_bytes: u64) -> Result<Program> {
         wasmtime::bail!("it is not a file: name a .wasm or .wat");
     }
     if meta.len() > FILE_BYTES_MAX {
-        wasmtime::bail!("it has {} bytes, the most a program may have is {FILE_BYTES_MAX}", meta.len());
+        wasmtime::bail!(
+            "it has {} bytes, the most a program may have is {FILE_BYTES_MAX}",
+            meta.len()
+        );
     }
     let cache = open_cache(runtime);
     let pooled = runtime.fits_pool(memory_bytes);
@@ -197,7 +200,9 @@ fn uses_async(bytes: &[u8]) -> Result<bool> {
                         F::Lift { options, .. } | F::Lower { options, .. } => {
                             options.contains(&CanonicalOption::Async)
                         }
-                        F::ResourceNew { .. } | F::ResourceDrop { .. } | F::ResourceRep { .. } => false,
+                        F::ResourceNew { .. } | F::ResourceDrop { .. } | F::ResourceRep { .. } => {
+                            false
+                        }
                         F::ErrorContextNew { .. }
                         | F::ErrorContextDebugMessage { .. }
                         | F::ErrorContextDrop => {
@@ -245,7 +250,8 @@ fn describe(
     let mut resources = Vec::new();
     let mut types: Vec<ResourceType> = Vec::new();
     let names = resource_names(&ty, &engine);
-    let name_of = |ty: ResourceType| names.get(&format!("{ty:?}")).cloned().unwrap_or("resource".into());
+    let name_of =
+        |ty: ResourceType| names.get(&format!("{ty:?}")).cloned().unwrap_or("resource".into());
     for (interface, item) in ty.imports(&engine) {
         let wasi = is_wasi(interface);
         match item.ty {
@@ -280,12 +286,14 @@ fn describe(
             ComponentItem::ComponentFunc(func) => imports.push(Import {
                 interface: String::new(),
                 name: interface.into(),
-                info: weft_codec::FuncInfo::new(&func, &ty, &name_of).with_context(|| interface.to_string())?,
+                info: weft_codec::FuncInfo::new(&func, &ty, &name_of)
+                    .with_context(|| interface.to_string())?,
                 wasi: false,
             }),
             ComponentItem::Type(_) => {}
             _ => wasmtime::bail!(
-                "it imports {interface}, which is neither an interface nor a function: compose it first"
+                "it imports {interface}, which is neither an interface nor a function: \
+                 compose it first"
             ),
         }
     }
@@ -321,12 +329,17 @@ fn exported_functions(
                     if let ComponentItem::ComponentFunc(func) = export.ty {
                         let info = weft_codec::FuncInfo::new(&func, ty, name_of)
                             .with_context(|| format!("{interface}#{name}"))?;
-                        exports.push(Export { interface: interface.into(), name: name.into(), info });
+                        exports.push(Export {
+                            interface: interface.into(),
+                            name: name.into(),
+                            info,
+                        });
                     }
                 }
             }
             ComponentItem::ComponentFunc(func) => {
-                let info = weft_codec::FuncInfo::new(&func, ty, name_of).with_context(|| interface.to_string())?;
+                let info = weft_codec::FuncInfo::new(&func, ty, name_of)
+                    .with_context(|| interface.to_string())?;
                 exports.push(Export { interface: String::new(), name: interface.into(), info });
             }
             _ => {}

@@ -31,12 +31,13 @@ pub struct State {
 }
 
 /// Counts the processor time of one store's polls. The store is borrowed by its future while it is
-/// polled, so the one who polls holds the meter too. One thread uses it; the atomics are for `Send`.
+/// polled, so the one who polls holds the meter too. One thread uses it; the atomics are for
+/// `Send`.
 ///
 /// Asking for a thread's processor time is a system call, so a poll is timed with the monotonic
-/// clock, which may count a wait for the processor as well. A poll in which a tick comes, or that is
-/// long, asks the thread's own clock: it is charged no more than the thread used since that clock
-/// was last asked.
+/// clock, which may count a wait for the processor as well. A poll in which a tick comes, or that
+/// is long, asks the thread's own clock: it is charged no more than the thread used since that
+/// clock was last asked.
 #[derive(Default)]
 pub struct Meter {
     spent_ns: AtomicU64,
@@ -190,7 +191,12 @@ fn clock_ns(clock: libc::clockid_t) -> u64 {
 }
 
 impl ResourceLimiter for Bounds {
-    fn memory_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> Result<bool> {
+    fn memory_growing(
+        &mut self,
+        current: usize,
+        desired: usize,
+        maximum: Option<usize>,
+    ) -> Result<bool> {
         let allowed = desired <= self.memory && maximum.is_none_or(|max| desired <= max);
         if desired > self.memory {
             self.refused = Some(format!(

@@ -33,27 +33,17 @@ fn main() {
 /// for this target are there, which they are when this script runs.
 fn metadata() -> serde_json::Value {
     let output = Command::new(std::env::var_os("CARGO").unwrap())
-        .args([
-            "metadata",
-            "--format-version=1",
-            "--locked",
-            "--filter-platform",
-        ])
+        .args(["metadata", "--format-version=1", "--locked", "--filter-platform"])
         .arg(std::env::var_os("TARGET").unwrap())
         .output()
         .expect("cargo metadata starts");
     let complaint = String::from_utf8_lossy(&output.stderr);
-    assert!(
-        output.status.success(),
-        "cargo metadata failed: {complaint}"
-    );
+    assert!(output.status.success(), "cargo metadata failed: {complaint}");
     serde_json::from_slice(&output.stdout).expect("cargo metadata prints JSON")
 }
 
 fn root_of(metadata: &serde_json::Value, package: &str) -> PathBuf {
-    let packages = metadata["packages"]
-        .as_array()
-        .expect("cargo metadata lists packages");
+    let packages = metadata["packages"].as_array().expect("cargo metadata lists packages");
     let found = packages.iter().find(|p| p["name"] == package);
     let manifest = found.and_then(|p| p["manifest_path"].as_str());
     let manifest = manifest.unwrap_or_else(|| panic!("the workspace does not use {package}"));

@@ -63,7 +63,8 @@ fn run(engine: &Engine, guest: &str) -> (Option<Vec<u8>>, Result<()>) {
     };
     let info = FuncInfo::new(&func, &ty, &|_| unreachable!()).unwrap();
     let saw = seen.clone();
-    with_flats!(info.params_flat, N => linker.root().func_wrap_async("echo", move |_, call: DynIn<N>| {
+    let mut root = linker.root();
+    with_flats!(info.params_flat, N => root.func_wrap_async("echo", move |_, call: DynIn<N>| {
         *saw.lock().unwrap() = Some(call.frame.bytes().to_vec());
         Box::new(async { Ok(DynOut::<0, Vec<u8>>::new(Vec::new())) })
     }).unwrap());

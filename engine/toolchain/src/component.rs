@@ -40,16 +40,11 @@ impl Adapter {
 /// brings one.
 pub fn componentize(module: &[u8], adapter: Adapter) -> Result<Vec<u8>> {
     let mut encoder = ComponentEncoder::default();
-    encoder
-        .module(module)
-        .context("the core module cannot be read")?;
+    encoder.module(module).context("the core module cannot be read")?;
     if let Some(bytes) = adapter.module() {
         encoder.adapter(adapters::WASI_SNAPSHOT_PREVIEW1_ADAPTER_NAME, bytes)?;
     }
-    encoder
-        .validate(true)
-        .encode()
-        .context("the core module does not make a component")
+    encoder.validate(true).encode().context("the core module does not make a component")
 }
 
 /// Whether `bytes` start as a core module does (and not as a component).

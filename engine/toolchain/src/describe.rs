@@ -65,12 +65,7 @@ fn visit(resolve: &Resolve, id: InterfaceId, order: &mut Vec<InterfaceId>) {
 }
 
 fn interface_name(resolve: &Resolve, id: InterfaceId) -> String {
-    let name = || {
-        resolve.interfaces[id]
-            .name
-            .clone()
-            .unwrap_or_else(|| "anonymous".to_string())
-    };
+    let name = || resolve.interfaces[id].name.clone().unwrap_or_else(|| "anonymous".to_string());
     resolve.id_of(id).unwrap_or_else(name)
 }
 
@@ -86,13 +81,7 @@ struct Describer<'a> {
 impl<'a> Describer<'a> {
     fn new(resolve: &'a Resolve, interface: InterfaceId) -> Self {
         let name = interface_name(resolve, interface);
-        Describer {
-            resolve,
-            interface,
-            name,
-            numbers: HashMap::new(),
-            types: Vec::new(),
-        }
+        Describer { resolve, interface, name, numbers: HashMap::new(), types: Vec::new() }
     }
 
     fn describe(mut self) -> Result<Value> {
@@ -122,11 +111,7 @@ impl<'a> Describer<'a> {
             FunctionKind::Method(r) | FunctionKind::AsyncMethod(r) => ("method", Some(r)),
             FunctionKind::Static(r) | FunctionKind::AsyncStatic(r) => ("static", Some(r)),
             FunctionKind::Constructor(r) => ("constructor", Some(r)),
-            _ => bail!(
-                "{}: getters and setters are not served: {}",
-                self.name,
-                function.name
-            ),
+            _ => bail!("{}: getters and setters are not served: {}", self.name, function.name),
         };
         let params = function.params.iter();
         let params = params.map(|p| json!({ "name": p.name, "type": self.ty(&p.ty) }));
@@ -231,9 +216,7 @@ impl<'a> Describer<'a> {
             return json!({ "kind": "alias", "type": self.ty(ty) });
         };
         let definition = &self.resolve.types[*target];
-        let underlying = self.resolve.types[follow(self.resolve, *target)]
-            .kind
-            .as_str();
+        let underlying = self.resolve.types[follow(self.resolve, *target)].kind.as_str();
         match definition.owner {
             TypeOwner::Interface(owner) if owner != self.interface => json!({
                 "kind": "alias",

@@ -61,9 +61,7 @@ impl Options {
     }
 
     fn out(&self) -> Result<&Path> {
-        self.out
-            .as_deref()
-            .with_context(|| format!("--out is missing\n{USAGE}"))
+        self.out.as_deref().with_context(|| format!("--out is missing\n{USAGE}"))
     }
 }
 
@@ -81,11 +79,7 @@ fn run(mut args: impl Iterator<Item = String>) -> Result<()> {
         }
         "guest-c" => {
             let wit = Wit::read(options.operand()?, &options.dependencies)?;
-            guest_bindings(
-                wit,
-                options.worlds.first().map(String::as_str),
-                options.out()?,
-            )
+            guest_bindings(wit, options.worlds.first().map(String::as_str), options.out()?)
         }
         "component" => {
             let file = options.operand()?;

@@ -32,14 +32,9 @@ impl Wit {
                 push_standard(&mut resolve, version)?;
             }
             let mut paths = more.iter().map(PathBuf::as_path).chain([path]);
-            match paths.try_fold(None, |_, path| {
-                resolve.push_path(path).map(|(id, _)| Some(id))
-            }) {
+            match paths.try_fold(None, |_, path| resolve.push_path(path).map(|(id, _)| Some(id))) {
                 Ok(package) => {
-                    return Ok(Wit {
-                        resolve,
-                        package: package.expect("one path"),
-                    });
+                    return Ok(Wit { resolve, package: package.expect("one path") });
                 }
                 Err(e) => complaint = resolve.render_error(&e),
             }
@@ -58,17 +53,12 @@ impl Wit {
         found.map(|(id, _)| id).with_context(|| {
             let known = self.resolve.packages[self.package].interfaces.values();
             let known: Vec<String> = known.filter_map(|id| self.resolve.id_of(*id)).collect();
-            format!(
-                "there is no interface {name}; the package has: {}",
-                known.join(", ")
-            )
+            format!("there is no interface {name}; the package has: {}", known.join(", "))
         })
     }
 
     /// The world of that name; without a name, the package's only one.
     pub(crate) fn world(&self, name: Option<&str>) -> Result<WorldId> {
-        self.resolve
-            .select_world(&[self.package], name)
-            .map_err(|e| e.context("choosing a world"))
+        self.resolve.select_world(&[self.package], name).map_err(|e| e.context("choosing a world"))
     }
 }

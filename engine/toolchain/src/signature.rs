@@ -5,15 +5,8 @@ use wit_parser::{Function, Handle, Resolve, Type, TypeDefKind, TypeId};
 
 /// `func(self: borrow<bucket>, key: string) -> result<option<list<u8>>, variant{...}>`
 pub fn signature(resolve: &Resolve, function: &Function) -> String {
-    let mut out = String::from(if function.kind.is_async() {
-        "async func("
-    } else {
-        "func("
-    });
-    let params = function
-        .params
-        .iter()
-        .map(|p| format!("{}: {}", p.name, text(resolve, &p.ty)));
+    let mut out = String::from(if function.kind.is_async() { "async func(" } else { "func(" });
+    let params = function.params.iter().map(|p| format!("{}: {}", p.name, text(resolve, &p.ty)));
     out.push_str(&params.collect::<Vec<_>>().join(", "));
     out.push(')');
     if let Some(result) = &function.result {
@@ -53,10 +46,7 @@ pub fn follow(resolve: &Resolve, mut id: TypeId) -> TypeId {
 }
 
 fn resource_name(resolve: &Resolve, id: TypeId) -> &str {
-    resolve.types[follow(resolve, id)]
-        .name
-        .as_deref()
-        .expect("a resource has a name")
+    resolve.types[follow(resolve, id)].name.as_deref().expect("a resource has a name")
 }
 
 fn text(resolve: &Resolve, ty: &Type) -> String {
@@ -73,10 +63,7 @@ fn text(resolve: &Resolve, ty: &Type) -> String {
     match &resolve.types[id].kind {
         TypeDefKind::Type(ty) => one(ty),
         TypeDefKind::Record(r) => {
-            let fields = r
-                .fields
-                .iter()
-                .map(|f| format!("{}: {}", f.name, one(&f.ty)));
+            let fields = r.fields.iter().map(|f| format!("{}: {}", f.name, one(&f.ty)));
             braces("record", fields.collect())
         }
         TypeDefKind::Variant(v) => {
@@ -89,10 +76,7 @@ fn text(resolve: &Resolve, ty: &Type) -> String {
         TypeDefKind::Enum(e) => braces("enum", e.cases.iter().map(|c| c.name.clone()).collect()),
         TypeDefKind::Flags(f) => braces("flags", f.flags.iter().map(|f| f.name.clone()).collect()),
         TypeDefKind::Tuple(t) => {
-            format!(
-                "tuple<{}>",
-                t.types.iter().map(one).collect::<Vec<_>>().join(", ")
-            )
+            format!("tuple<{}>", t.types.iter().map(one).collect::<Vec<_>>().join(", "))
         }
         TypeDefKind::Option(ty) => format!("option<{}>", one(ty)),
         TypeDefKind::Result(r) => match (&r.ok, &r.err) {

@@ -42,18 +42,8 @@ fn a_reactor_is_adapted() {
 fn what_is_no_module_is_refused() {
     let component = adapt_module(&module("_start")).unwrap();
     let truncated = &module("_start")[..20];
-    for bytes in [
-        &b""[..],
-        b"hello",
-        HEADER.split_at(4).0,
-        component.as_slice(),
-        truncated,
-    ] {
-        assert!(
-            adapt_module(bytes).is_err(),
-            "{} bytes were taken",
-            bytes.len()
-        );
+    for bytes in [&b""[..], b"hello", HEADER.split_at(4).0, component.as_slice(), truncated] {
+        assert!(adapt_module(bytes).is_err(), "{} bytes were taken", bytes.len());
     }
     assert!(componentize(b"not wasm", Adapter::Reactor).is_err());
 }

@@ -20,17 +20,10 @@ fn interface<'a>(description: &'a Value, name: &str) -> &'a Value {
 #[test]
 fn signatures_are_structural() {
     let description = everything(&["all"]);
-    let functions = interface(&description, "all")["functions"]
-        .as_array()
-        .unwrap();
+    let functions = interface(&description, "all")["functions"].as_array().unwrap();
     let texts: Vec<(&str, &str)> = functions
         .iter()
-        .map(|f| {
-            (
-                f["name"].as_str().unwrap(),
-                f["signature"].as_str().unwrap(),
-            )
-        })
+        .map(|f| (f["name"].as_str().unwrap(), f["signature"].as_str().unwrap()))
         .collect();
     let expected = [
         ("[constructor]box", "func(size: u32) -> own<box>"),
@@ -38,10 +31,7 @@ fn signatures_are_structural() {
             "[method]box.open",
             "func(self: borrow<box>) -> result<list<u8>, variant{none, circle(f64)}>",
         ),
-        (
-            "[async method]box.close",
-            "async func(self: borrow<box>, how: option<enum{red, green}>)",
-        ),
+        ("[async method]box.close", "async func(self: borrow<box>, how: option<enum{red, green}>)"),
         ("[static]box.find", "func(name: string) -> option<own<box>>"),
         (
             "give",
@@ -53,10 +43,7 @@ fn signatures_are_structural() {
             "async func(items: stream<string>, end: future) -> future<result<_, enum{red, green}>>",
         ),
         ("table", "func(rows: list<list<char, 4>>) -> result"),
-        (
-            "look-up",
-            "func(words: map<string, u16>) -> record{left: u8, right: string}",
-        ),
+        ("look-up", "func(words: map<string, u16>) -> record{left: u8, right: string}"),
     ];
     for (name, text) in expected {
         let short = name.replace("[async method]", "[method]");
@@ -70,18 +57,11 @@ fn signatures_are_structural() {
 #[test]
 fn used_types_name_their_owner() {
     let description = everything(&["all"]);
-    let names: Vec<&Value> = description["interfaces"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|i| &i["name"])
-        .collect();
+    let names: Vec<&Value> =
+        description["interfaces"].as_array().unwrap().iter().map(|i| &i["name"]).collect();
     assert_eq!(
         names,
-        [
-            "weft-test:everything/base@1.2.3",
-            "weft-test:everything/all@1.2.3"
-        ],
+        ["weft-test:everything/base@1.2.3", "weft-test:everything/all@1.2.3"],
         "interfaces come after those they use"
     );
     let types = interface(&description, "all")["types"].as_array().unwrap();
@@ -124,13 +104,7 @@ fn ids_in(value: &Value) -> Vec<u64> {
             .collect(),
         Value::Array(items) => items
             .iter()
-            .flat_map(|v| {
-                v["id"]
-                    .as_u64()
-                    .into_iter()
-                    .chain(ids_in(v))
-                    .collect::<Vec<_>>()
-            })
+            .flat_map(|v| v["id"].as_u64().into_iter().chain(ids_in(v)).collect::<Vec<_>>())
             .collect(),
         _ => vec![],
     }
@@ -140,13 +114,8 @@ fn ids_in(value: &Value) -> Vec<u64> {
 #[test]
 fn unknown_interfaces_are_named() {
     let wit = Wit::read(Path::new("tests/everything.wit"), &[]).unwrap();
-    let error = describe(&wit, &["nosuch".to_string()], &[])
-        .unwrap_err()
-        .to_string();
-    assert!(
-        error.contains("nosuch") && error.contains("everything/all@1.2.3"),
-        "{error}"
-    );
+    let error = describe(&wit, &["nosuch".to_string()], &[]).unwrap_err().to_string();
+    assert!(error.contains("nosuch") && error.contains("everything/all@1.2.3"), "{error}");
 }
 
 /// Shows that WIT which does not parse is refused with its place.
@@ -158,8 +127,5 @@ fn bad_wit_names_its_place() {
     std::fs::write(&file, "package a:b;\ninterface c { f: func(x: nosuch); }\n").unwrap();
     let error = Wit::read(&file, &[]).err().unwrap().to_string();
     std::fs::remove_dir_all(&folder).unwrap();
-    assert!(
-        error.contains("nosuch") && error.contains("bad.wit:2"),
-        "{error}"
-    );
+    assert!(error.contains("nosuch") && error.contains("bad.wit:2"), "{error}");
 }

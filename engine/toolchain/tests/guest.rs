@@ -33,16 +33,10 @@ fn bindings_are_written_once() {
     make();
     let header = folder.0.join("guest.h");
     let text = std::fs::read_to_string(&header).unwrap();
-    assert!(
-        text.contains("wasi_clocks_monotonic_clock_now"),
-        "no version in names"
-    );
+    assert!(text.contains("wasi_clocks_monotonic_clock_now"), "no version in names");
     let before = std::fs::metadata(&header).unwrap().modified().unwrap();
     make();
-    assert_eq!(
-        std::fs::metadata(&header).unwrap().modified().unwrap(),
-        before
-    );
+    assert_eq!(std::fs::metadata(&header).unwrap().modified().unwrap(), before);
 }
 
 /// Shows that a world the C generator cannot do is an error and not a panic.
@@ -50,9 +44,7 @@ fn bindings_are_written_once() {
 fn a_world_beyond_c_is_refused() {
     let folder = Folder::new("whole");
     let wit = Wit::read(Path::new("tests/everything.wit"), &[]).unwrap();
-    let error = guest_bindings(wit, Some("whole"), &folder.0)
-        .unwrap_err()
-        .to_string();
+    let error = guest_bindings(wit, Some("whole"), &folder.0).unwrap_err().to_string();
     assert!(error.contains("whole") && error.contains("map"), "{error}");
 }
 
@@ -61,11 +53,7 @@ fn a_world_beyond_c_is_refused() {
 fn the_standard_packages_are_whole() {
     let folder = Folder::new("standard");
     write_standard(&folder.0).unwrap();
-    for (version, file) in [
-        ("0.2.12", "http.wit"),
-        ("0.2.12", "io.wit"),
-        ("0.3.0", "http.wit"),
-    ] {
+    for (version, file) in [("0.2.12", "http.wit"), ("0.2.12", "io.wit"), ("0.3.0", "http.wit")] {
         let path = folder.0.join(format!("wasi-{version}")).join(file);
         let text = std::fs::read_to_string(&path).unwrap();
         assert!(text.contains(&format!("@{version};")), "{}", path.display());

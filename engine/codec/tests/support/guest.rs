@@ -61,11 +61,12 @@ pub const LIBC: &str = r#"
   (core module $libc
     (memory (export "memory") 4)
     (global $next (mut i32) (i32.const 131072))
-    (func (export "realloc") (param $old i32) (param $old-size i32) (param $align i32) (param $new i32)
-          (result i32)
+    (func (export "realloc")
+          (param $old i32) (param $old-size i32) (param $align i32) (param $new i32) (result i32)
       (local $at i32)
-      (local.set $at (i32.and (i32.add (global.get $next) (i32.sub (local.get $align) (i32.const 1)))
-                              (i32.sub (i32.const 0) (local.get $align))))
+      (local.set $at (i32.and
+        (i32.add (global.get $next) (i32.sub (local.get $align) (i32.const 1)))
+        (i32.sub (i32.const 0) (local.get $align))))
       (global.set $next (i32.add (local.get $at) (local.get $new)))
       (block $fits
         (loop $grow
@@ -243,9 +244,9 @@ pub fn passing(params: &[Ty], result: Option<&Ty>, import: Import, options: &str
     text.out
 }
 
-/// `run` calls an `async` import with the async ABI: parameters from memory where there are more than four
-/// core values, and the result always to memory. `run` therefore takes a list with one tuple of the
-/// parameters, or else the parameters, and returns a list with the one result.
+/// `run` calls an `async` import with the async ABI: parameters from memory where there are more
+/// than four core values, and the result always to memory. `run` therefore takes a list with one
+/// tuple of the parameters, or else the parameters, and returns a list with the one result.
 pub fn async_lowered(params: &[Ty], result: Option<&Ty>) -> String {
     let mut text = Text::new();
     let func = text.func(params, result);
@@ -314,7 +315,8 @@ pub fn async_lifted(ty: &Ty) -> String {
     (func (export "run") (param {flat}) (result i32) (call $return {gets}) (i32.const 0))
     (func (export "callback") (param i32 i32 i32) (result i32) (unreachable)))
   (core instance $i (instantiate $m (with "" (instance (export "return" (func $return))))))
-  (func $run async {func} (canon lift (core func $i "run") async (callback (core func $i "callback"))
+  (func $run async {func} (canon lift (core func $i "run")
+    async (callback (core func $i "callback"))
     (memory $memory) (realloc $realloc)))
   (export "run" (func $run)))"#
     )
@@ -363,8 +365,8 @@ pub fn layout(ty: &Ty) -> (u32, u32) {
 }
 
 /// `read() -> list<T>` reads all of the stream that the import `give` returns; `write(list<T>)`
-/// writes to a stream that it passes to the import `take`. `await() -> T` and `settle(T)` (as a list
-/// of one) do the same with futures.
+/// writes to a stream that it passes to the import `take`. `await() -> T` and `settle(T)` (as a
+/// list of one) do the same with futures.
 pub fn streaming(ty: &Ty) -> String {
     let mut text = Text::new();
     let item = text.ty(ty);
