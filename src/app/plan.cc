@@ -1,17 +1,28 @@
 #include "app/plan.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <map>
 #include <set>
 
 namespace weft {
 
+namespace {
+
+bool serves_http(ProgramKind kind) {
+  return kind == ProgramKind::kHttp02 || kind == ProgramKind::kHttp03;
+}
+
+}  // namespace
+
 Result<std::unique_ptr<Plan>> Plan::make(Runtime& runtime, const CapabilityTable& capabilities,
                                          Component component) {
   auto plan = std::unique_ptr<Plan>(new Plan(std::move(component)));
   const Component& self = plan->component_;
   TRY(plan->program_, runtime.load(self.file, self.limits.memory_bytes));
+  TRY_VOID(plan->check_arguments());
+  plan->settle_limits();
   TRY_VOID(plan->match_imports(capabilities));
   TRY_VOID(plan->prepare_capabilities());
   const ProgramInfo& info = plan->info();
@@ -27,6 +38,27 @@ Result<std::unique_ptr<Plan>> Plan::make(Runtime& runtime, const CapabilityTable
   if (!linked) return std::unexpected(std::move(linked).error().within(self.file));
   plan->linked_ = *std::move(linked);
   return plan;
+}
+
+// Nothing reads the arguments of what serves HTTP: they are options in the wrong place.
+Result<void> Plan::check_arguments() const {
+  const std::vector<std::string>& args = component_.grants.args;
+  if (!serves_http(info().kind) || args.size() < 2) return {};
+  std::string words = fmt::format("{}", fmt::join(args.begin() + 1, args.end(), " "));
+  std::string hint;
+  if (words.starts_with('-')) {
+    hint = fmt::format(": put options before the file: weft run {} {}", words, component_.file);
+  }
+  return failure(Errc::kInvalid, fmt::format("{}: it serves HTTP and takes no arguments, but "
+                                             "\"{}\" follows it{}",
+                                             component_.file, words, hint));
+}
+
+void Plan::settle_limits() {
+  Limits& limits = component_.limits;
+  bool http = serves_http(info().kind);
+  limits.cpu = component_.cpu.value_or(http ? kHttpCpu : kHttpCpu.zero());
+  limits.time = component_.time.value_or(http ? kHttpTime : kHttpTime.zero());
 }
 
 // Finds what serves each interface. All that nothing serves is told at once.

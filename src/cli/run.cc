@@ -92,6 +92,7 @@ Result<int> serve(Runtime& runtime, const Plan& plan, const RunOptions& options,
     loops.stop();
   };
   std::vector<HttpHandler*> handlers;
+  handlers.reserve(serving.size());
   for (const auto& each : serving) handlers.push_back(each->handler.get());
   auto server =
       HttpServer::listen(loops, handlers, {.address = options.address, .port = options.port});
@@ -126,6 +127,8 @@ Result<int> run(const RunOptions& options, StopSignals& signals) {
       .app = std::filesystem::path(options.target).stem(),
       .name = std::filesystem::path(options.target).stem(),
       .file = options.target,
+      .cpu = options.cpu,
+      .time = options.time,
       .limits = options.limits,
       .grants = options.grants,
       .use = {.any_name = true, .names = {}, .values = {}},

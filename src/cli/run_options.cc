@@ -14,6 +14,13 @@ namespace weft {
 
 namespace {
 
+// Of a time on the command line: sums with it stay far from the clock's end.
+constexpr std::uint64_t kDurationMaxNs = std::uint64_t{365} * 24 * 3'600 * 1'000'000'000;
+
+std::chrono::milliseconds whole_ms(std::chrono::nanoseconds time) {
+  return std::chrono::ceil<std::chrono::milliseconds>(time);
+}
+
 // $NAME, or $HOME/`fallback`, with "weft" below it.
 std::string home_folder(const char* name, const char* fallback) {
   if (const char* folder = std::getenv(name); folder != nullptr && *folder == '/') {
@@ -70,7 +77,8 @@ Result<Folder> check_folder(std::string_view text) {
 
 void add_run_options(CLI::App& verb, RunWords& words) {
   verb.add_option("TARGET", words.target, "A component or WASI module: .wasm or .wat")->required();
-  verb.add_option("ARGS", words.args, "Arguments of a command");
+  verb.add_option("ARGS", words.args,
+                  "Arguments of a command: whatever follows TARGET, options too");
   verb.add_option("--http", words.http, "Where an HTTP component is served; port 0 is any free one")
       ->type_name("ADDR:PORT");
   // Each takes one value, so that the target may follow it.
@@ -83,8 +91,22 @@ void add_run_options(CLI::App& verb, RunWords& words) {
   verb.add_option("--state", words.state, "Where the component's own data is kept")
       ->type_name("DIR");
   verb.add_option("--memory", words.memory, "Memory of one instance, for example 64MiB");
-  verb.add_option("--cpu", words.cpu, "Processor time of one instance, for example 200ms");
-  verb.add_option("--time", words.time, "Time to a response's head, or of a command; 0: no limit");
+  // The defaults are kHttpCpu, kHttpTime and those of Limits.
+  verb.add_option(
+          "--cpu", words.cpu,
+          "Processor time, for example 200ms; 0: no limit. Default: 10s for an HTTP request, "
+          "no limit for a command")
+      ->type_name("TIME");
+  verb.add_option("--time", words.time,
+                  "Time to a response's head, or of a whole command; 0: no limit. Default: 30s for "
+                  "an HTTP request, no limit for a command")
+      ->type_name("TIME");
+  verb.add_option("--stream-idle", words.stream_idle,
+                  "Time between two parts of a response after its head; 0: no limit. Default: 60s")
+      ->type_name("TIME");
+  verb.add_option("--stream-time", words.stream_time,
+                  "Time from a response's head to its end; 0: no limit. Default: 1h")
+      ->type_name("TIME");
   verb.add_option("--instances", words.instances, "Instances at once on each loop");
   verb.add_option("--access-log", words.access_log,
                   "A file for a JSON line a request; - is stderr");
@@ -128,11 +150,19 @@ Result<RunOptions> check_run_words(const RunWords& words) {
   };
   number("--memory", words.memory, parse_size,
          [&](std::uint64_t bytes) { options.limits.memory_bytes = bytes; });
-  number("--cpu", words.cpu, parse_duration_ns,
-         [&](std::uint64_t ns) { options.limits.cpu = std::chrono::nanoseconds(ns); });
-  number("--time", words.time == "0" ? "0s" : words.time, parse_duration_ns, [&](std::uint64_t ns) {
-    options.limits.time = std::chrono::milliseconds((ns + 999'999) / 1'000'000);
-  });
+  auto duration = [&](std::string_view flag, const std::string& text, auto set) {
+    number(flag, text == "0" ? "0s" : text, parse_duration_ns, [&](std::uint64_t ns) {
+      if (ns <= kDurationMaxNs) return set(std::chrono::nanoseconds(ns));
+      check(
+          failure(Errc::kInvalid, fmt::format("{} {}: at most a year; 0 is no limit", flag, text)));
+    });
+  };
+  duration("--cpu", words.cpu, [&](auto time) { options.cpu = time; });
+  duration("--time", words.time, [&](auto time) { options.time = whole_ms(time); });
+  duration("--stream-idle", words.stream_idle,
+           [&](auto time) { options.limits.stream_idle = whole_ms(time); });
+  duration("--stream-time", words.stream_time,
+           [&](auto time) { options.limits.stream_time = whole_ms(time); });
   if (words.instances > 0) {
     options.limits.instances_max = static_cast<std::uint32_t>(words.instances);
   }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <optional>
 #include <string>
 #include <vector>
@@ -22,6 +23,8 @@ struct RunOptions {
   std::string access_log;  // Empty: none.
   std::size_t loops = 0;   // 0: one per processor.
   bool quiet = false;
+  std::optional<std::chrono::nanoseconds> cpu;    // Absent: as Plan has it.
+  std::optional<std::chrono::milliseconds> time;  // Likewise.
   Limits limits;
   WasiGrants grants;
 };
@@ -37,6 +40,8 @@ struct RunWords {
   std::string memory;
   std::string cpu;
   std::string time;
+  std::string stream_idle;
+  std::string stream_time;
   std::string access_log;
   std::size_t instances = 0;
   std::size_t loops = 0;

@@ -3,17 +3,19 @@
 #include "base/log.h"
 #include "engine/guest_exchange.h"
 #include "engine/instance.h"
-#include "io/timer.h"
+#include "engine/response_clock.h"
 
 namespace weft {
 
 // One request in one fresh instance. Goes back to the free list when its guest has ended.
-class FreshHttpCalls::Running final : public Pollable, public GuestExchange::Owner {
+class FreshHttpCalls::Running final : public Pollable,
+                                      public GuestExchange::Owner,
+                                      public ResponseClock::Owner {
  public:
   explicit Running(FreshHttpCalls& calls)
       : calls_(calls),
         exchange_(*this),
-        limit_(calls.deployment_.engine.loop(), [this] { out_of_time(); }) {}
+        clock_(calls.deployment_.engine.loop(), calls.deployment_.limits, exchange_, *this) {}
   ~Running() override { stop(); }
 
   void start(HttpExchange::Ptr exchange) {
@@ -21,11 +23,7 @@ class FreshHttpCalls::Running final : public Pollable, public GuestExchange::Own
     EngineLoop& engine = deployment.engine;
     instance_.emplace(deployment);
     instance_->context().request_id = exchange->id;
-    if (deployment.limits.time.count() > 0) {
-      Deadline deadline = Deadline::at(engine.loop().now() + deployment.limits.time);
-      instance_->deadline = deadline;
-      limit_.arm(deadline);
-    }
+    instance_->deadline = clock_.on_request();
     exchange_.open(std::move(exchange));
     slot_ = engine.add(*this);
     task_.emplace(bridge::start_http(*deployment.program.impl().linked, &*instance_, &exchange_,
@@ -41,13 +39,10 @@ class FreshHttpCalls::Running final : public Pollable, public GuestExchange::Own
     }
     if (exchange_.finished()) exchange_.close();
     if (ended) return end();
-    if (!exchange_.is_open() && !limit_.armed()) bound_afterwork();
+    if (!exchange_.is_open()) clock_.on_response();
   }
 
-  void on_head() override {
-    // The limit is on the time to the head; what the guest does after its response is bounded anew.
-    limit_.disarm();
-  }
+  void on_head() override { instance_->deadline = clock_.on_head(); }
   void on_gone() override { retire(); }
 
  private:
@@ -64,19 +59,11 @@ class FreshHttpCalls::Running final : public Pollable, public GuestExchange::Own
     retire();
   }
 
-  // A guest may go on after its response is out, for as long as it had for the response.
-  void bound_afterwork() {
-    std::chrono::milliseconds time = calls_.deployment_.limits.time;
-    if (time.count() > 0) limit_.arm(Deadline::after(time));
-  }
-
-  void out_of_time() {
-    log::warn(
-        calls_.deployment_.component,
-        exchange_.is_open() ? "out of time before a response" : "out of time after its response",
-        {{"app", calls_.deployment_.app},
-         {"request", id_text(instance_->context().request_id)},
-         {"limit_ms", calls_.deployment_.limits.time.count()}});
+  void out_of_time(std::string_view what, std::chrono::milliseconds limit) override {
+    log::warn(calls_.deployment_.component, what,
+              {{"app", calls_.deployment_.app},
+               {"request", id_text(instance_->context().request_id)},
+               {"limit_ms", limit.count()}});
     exchange_.fail(504, "Gateway Timeout");
     exchange_.close();
     retire();
@@ -84,7 +71,7 @@ class FreshHttpCalls::Running final : public Pollable, public GuestExchange::Own
 
   // The store is dropped as the turn ends, after what was written has left.
   void retire() {
-    limit_.disarm();
+    clock_.stop();
     exchange_.close();
     calls_.deployment_.engine.remove(slot_);
     slot_ = {};
@@ -105,7 +92,7 @@ class FreshHttpCalls::Running final : public Pollable, public GuestExchange::Own
   GuestExchange exchange_;
   std::optional<rust::Box<bridge::Task>> task_;
   EngineLoop::Slot slot_;
-  Timer limit_;
+  ResponseClock clock_;
   std::list<std::unique_ptr<Running>>::iterator place_;
 };
 

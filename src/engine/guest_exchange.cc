@@ -8,6 +8,7 @@
 
 #include "base/id.h"
 #include "base/log.h"
+#include "io/loop.h"
 
 namespace weft {
 
@@ -101,7 +102,10 @@ bool GuestExchange::has_body() const {
 std::int64_t GuestExchange::read(rust::Slice<std::uint8_t> room) {
   if (exchange_ == nullptr) return -2;
   std::size_t count = exchange_->read_body({room.data(), room.size()});
-  if (count > 0) return static_cast<std::int64_t>(count);
+  if (count > 0) {
+    moved();
+    return static_cast<std::int64_t>(count);
+  }
   switch (exchange_->body_state()) {
     case BodyState::kMore: return -1;
     case BodyState::kEnd: return 0;
@@ -126,12 +130,18 @@ void GuestExchange::head(std::uint16_t status, Bytes headers, std::int64_t lengt
     return;
   }
   begun_ = true;
+  moved();
   owner_.on_head();
 }
 
 bool GuestExchange::write(Bytes data) {
   if (exchange_ == nullptr || finished_) return true;
+  moved();
   return exchange_->write({data.data(), data.size()});
+}
+
+void GuestExchange::moved() {
+  moved_at_ = exchange_->loop().now();
 }
 
 bool GuestExchange::has_room() const {

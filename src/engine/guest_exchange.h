@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "base/buffer.h"
+#include "base/deadline.h"
 #include "engine/bridge_host.h"
 #include "engine/runtime_impl.h"
 #include "io/http/exchange.h"
@@ -39,6 +40,8 @@ class GuestExchange final : public bridge::Exchange, public ExchangeEvents {
   bool is_open() const { return exchange_ != nullptr; }
   bool begun() const { return begun_; }
   bool finished() const { return finished_; }
+  // When a part of the response or of the request's body last went through.
+  Deadline::Clock::time_point moved_at() const { return moved_at_; }
 
   // The guest's side.
   Bytes method() const override;
@@ -61,11 +64,14 @@ class GuestExchange final : public bridge::Exchange, public ExchangeEvents {
   void on_gone() override;
 
  private:
+  void moved();
+
   Owner& owner_;
   HttpExchange::Ptr exchange_;
   Buffer headers_;
   std::optional<rust::Box<bridge::CallWaker>> body_waker_;
   std::optional<rust::Box<bridge::CallWaker>> room_waker_;
+  Deadline::Clock::time_point moved_at_;
   bool begun_ = false;
   bool finished_ = false;
 };

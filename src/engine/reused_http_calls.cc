@@ -7,6 +7,7 @@
 #include "engine/fresh_http_calls.h"
 #include "engine/guest_exchange.h"
 #include "engine/instance.h"
+#include "engine/response_clock.h"
 #include "io/timer.h"
 
 namespace weft {
@@ -29,25 +30,29 @@ class Worker final : public Pollable {
   void poll() override;
 
  private:
-  struct Request final : public GuestExchange::Owner {
+  struct Request final : public GuestExchange::Owner, public ResponseClock::Owner {
     explicit Request(Worker& in_worker)
         : worker(in_worker),
           exchange(*this),
-          limit(in_worker.loop(), [this] { worker.out_of_time(*this); }) {}
-    void on_head() override { limit.disarm(); }
+          clock(in_worker.loop(), in_worker.limits(), exchange, *this) {}
+    void on_head() override { clock.on_head(); }
     void on_gone() override { worker.leave(*this); }
+    void out_of_time(std::string_view what, std::chrono::milliseconds limit) override {
+      worker.out_of_time(*this, what, limit);
+    }
 
     Worker& worker;
     GuestExchange exchange;
-    Timer limit;
+    ResponseClock clock;
     std::uint64_t call = 0;
     std::uint64_t id = 0;
   };
 
   Loop& loop();
+  const Limits& limits() const;
   void sweep();
   void leave(Request& request);
-  void out_of_time(Request& request);
+  void out_of_time(Request& request, std::string_view what, std::chrono::milliseconds limit);
   void end();
   void retire();
 
@@ -151,13 +156,16 @@ Loop& Worker::loop() {
   return calls_.deployment().engine.loop();
 }
 
+const Limits& Worker::limits() const {
+  return calls_.deployment().limits;
+}
+
 void Worker::start(HttpExchange::Ptr exchange) {
   idle_.disarm();
   served_++;
   Request& request = requests_.emplace_back(*this);
   request.id = exchange->id;
-  const Limits& limits = calls_.deployment().limits;
-  if (limits.time.count() > 0) request.limit.arm(Deadline::at(loop().now() + limits.time));
+  request.clock.on_request();
   request.exchange.open(std::move(exchange));
   request.call = worker_->push(&request.exchange);
   if (served_ >= served_max_) {
@@ -203,11 +211,11 @@ void Worker::leave(Request& request) {
   retire();
 }
 
-void Worker::out_of_time(Request& request) {
-  log::warn(calls_.deployment().component, "out of time before a response",
+void Worker::out_of_time(Request& request, std::string_view what, std::chrono::milliseconds limit) {
+  log::warn(calls_.deployment().component, what,
             {{"app", calls_.deployment().app},
              {"request", id_text(request.id)},
-             {"limit_ms", calls_.deployment().limits.time.count()}});
+             {"limit_ms", limit.count()}});
   request.exchange.fail(504, "Gateway Timeout");
   leave(request);
 }

@@ -15,8 +15,12 @@ namespace weft {
 struct Limits {
   std::uint64_t memory_bytes = std::uint64_t{256} << 20;
   std::uint64_t table_elements = 100'000;
-  std::chrono::nanoseconds cpu{0};         // Processor time of an instance; 0: none.
-  std::chrono::milliseconds time{30'000};  // To the response head, or of a whole run; 0: none.
+  std::chrono::nanoseconds cpu{0};    // Processor time of an instance; 0: none.
+  std::chrono::milliseconds time{0};  // To the response head, or of a whole run; 0: none.
+  // Of a response after its head: between two parts that the guest sends or takes, and to its end.
+  // 0: none.
+  std::chrono::milliseconds stream_idle{60'000};
+  std::chrono::milliseconds stream_time{3'600'000};
   std::uint64_t hostcall_bytes = std::uint64_t{128} << 20;
   std::uint32_t handles_max = 16'384;
   std::uint32_t instances_max = 256;  // At once, on one loop.

@@ -360,6 +360,15 @@ class Options(BadInput):
             self.assertEqual(outcome.code, 1, outcome)
             self.assertIn(address.rsplit(":", 1)[0], outcome.err)
 
+    def test_options_after_the_target(self):
+        """What follows an HTTP component is refused, with where to put it; no state is made."""
+        state = os.path.join(self.folder, "state")
+        for name in ("hello_p2", "hello_p3", "keyvalue_p2"):
+            message = self.refused("--state", state, guest(name), "--cpu", "1s")
+            self.assertRegex(message, f"{name}.wasm: .*no arguments.*--cpu 1s.*before the file")
+            message = self.refused("--state", state, guest(name), "word")
+            self.assertRegex(message, f'{name}.wasm: .*no arguments, but "word" follows it\n')
+
     def test_no_target(self):
         """No target, and a verb that does not exist, are usage errors."""
         for words in ((), ("run",), ("fly",), ("run", "--no-such-option", "x.wasm")):

@@ -8,8 +8,8 @@ import threading
 import time
 import unittest
 
-from client import Connection, get
-from host import TICK_SECONDS, Host, guest, run, until
+from client import Closed, Connection, get
+from host import FAST, TICK_SECONDS, Host, guest, run, until
 
 SLACK = 10  # On a machine that does other things beside, a tick may take this many.
 
@@ -191,6 +191,90 @@ class Time(unittest.TestCase):
         """The limit is on the time to the head: a stream may take longer."""
         with Host("hello_p2", "--loops", 1, "--time", "100ms") as host:
             self.assertEqual(get(host, "/chunks").text.count("chunk"), 5)
+
+
+class Streams(unittest.TestCase):
+    def ends(self, host, path):
+        """Reads a response that is broken off. Returns its pieces and how long it took."""
+        pieces = []
+        with Connection(host) as connection:
+            start = time.monotonic()
+            connection.send_head("GET", path)
+            self.assertEqual(connection.head().status, 200)
+            with self.assertRaises(Closed):
+                while piece := connection.chunk():
+                    pieces.append(piece)
+                self.fail("the response is whole")
+        return pieces, time.monotonic() - start
+
+    def test_idle(self):
+        """A response of which nothing more comes is broken off at the limit, and told in the
+        log."""
+        for name in ("hello_p2", "hello_p3"):
+            with self.subTest(name), Host(name, "--loops", 1, "--stream-idle", "300ms") as host:
+                pieces, spent = self.ends(host, "/stall")
+                self.assertEqual(pieces, [b"one\n"])
+                self.assertGreater(spent, 0.29)
+                self.assertLess(spent, 3)
+                host.wait_log("nothing of its response came .*limit_ms=300")
+                self.assertEqual(get(host, "/").status, 200)
+                until(host.is_idle, "the guest is stopped")
+
+    def test_in_all(self):
+        """A response that goes on and on is broken off at the limit of the whole."""
+        for name in ("hello_p2", "hello_p3"):
+            with self.subTest(name), Host(name, "--loops", 1, "--stream-time", "500ms") as host:
+                pieces, spent = self.ends(host, "/drip")
+                self.assertGreater(len(pieces), 1)
+                self.assertGreater(spent, 0.49)
+                self.assertLess(spent, 5)
+                host.wait_log("its response took too long .*limit_ms=500")
+                until(host.is_idle, "the guest is stopped")
+
+    def test_what_moves_is_not_idle(self):
+        """A response that goes on outlives the limit on its pauses, and so does one that waits for
+        its client: for what it sends, or for it to take what is there."""
+        with Host("hello_p2", "--loops", 1, "--stream-idle", "500ms") as host:
+            with Connection(host) as connection:
+                connection.send_head("GET", "/drip")
+                connection.head()
+                start = time.monotonic()
+                while time.monotonic() - start < 1.5:
+                    self.assertEqual(connection.chunk(), b"drip\n")
+            with Connection(host) as connection:
+                connection.send_head("POST", "/echo", "transfer-encoding: chunked")
+                connection.head()
+                for _ in range(15):
+                    connection.send_chunk(b"x")
+                    self.assertEqual(connection.chunk(), b"x")
+                    time.sleep(0.1)  # The pause that is shown to be borne.
+                connection.send_chunk(b"")
+                self.assertEqual(connection.chunk(), b"")
+            with Connection(host) as connection:
+                connection.send_head("GET", "/big?bytes=20000000")
+                time.sleep(1.5)  # Likewise.
+                self.assertEqual(len(connection.response().body), 20_000_000)
+
+    def test_computing_after_the_head(self):
+        """A guest that computes on after its head is ended by its processor time."""
+        for name in ("spin", "hello_p3"):
+            with self.subTest(name), Host(name, "--loops", 1, "--cpu", "200ms") as host:
+                pieces, spent = self.ends(host, "/late")
+                self.assertEqual(pieces, [b"one\n"])
+                self.assertLess(spent, 5)
+                host.wait_log(rf"component {name}: used up its processor time \(200 ms\)")
+                self.assertEqual(get(host, "/").status, 200)
+
+    @unittest.skipIf(FAST, "takes ten seconds of processor time")
+    def test_default(self):
+        """Where nobody says anything, a request has ten seconds of processor time."""
+        with Host("spin", "--loops", 1) as host:
+            before = host.cpu_seconds()
+            self.ends(host, "/late")
+            spent = host.cpu_seconds() - before
+            self.assertGreater(spent, 9.8)
+            self.assertLess(spent, 10 + SLACK * TICK_SECONDS + 0.2)
+            host.wait_log(r"used up its processor time \(10000 ms\)")
 
 
 class Counts(unittest.TestCase):

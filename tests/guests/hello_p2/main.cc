@@ -1,6 +1,7 @@
 // WASI 0.2 HTTP: / says hello, /echo sends the request's body back as it comes, /count counts it,
 // /chunks sends five pieces 50 ms apart, /big?bytes=N sends N bytes, /status?code=N answers so,
-// /calls counts the calls of this instance.
+// /calls counts the calls of this instance, /stall sends one piece and then nothing, /drip sends a
+// piece every 20 ms for ever.
 
 #include <cstdio>
 #include <cstdlib>
@@ -22,6 +23,8 @@ void pause(std::uint64_t nanoseconds) {
   wasi_io_poll_method_pollable_block(wasi_io_poll_borrow_pollable(timer));
   wasi_io_poll_pollable_drop_own(timer);
 }
+
+constexpr std::uint64_t kHour = 3'600'000'000'000;
 
 void big(Response& response, std::uint64_t size) {
   std::string block(64 * 1024, 'x');
@@ -59,6 +62,12 @@ void handle(Request& request, Out out) {
     Response(out, static_cast<std::uint16_t>(number(request.query("code")))).write("as asked\n");
   } else if (path == "/calls") {
     Response(out, 200).write(std::to_string(calls) + "\n");
+  } else if (path == "/stall") {
+    Response response(out, 200);
+    if (response.write("one\n") && response.flush()) pause(kHour);
+  } else if (path == "/drip") {
+    Response response(out, 200);
+    while (response.write("drip\n") && response.flush()) pause(20'000'000);
   } else {
     Response(out, 200).write("hello from C++ p2\n");
   }

@@ -1,6 +1,7 @@
 // WASI 0.3 HTTP: / says hello, /echo sends the request's body back as it comes, /chunks sends five
 // pieces 50 ms apart, /wait answers after a second, /calls counts the calls of this instance, /spin
-// never ends, /trap ends in `unreachable`.
+// never ends, /trap ends in `unreachable`, /stall sends one piece and then nothing, /drip sends a
+// piece every 20 ms for ever, /late sends one and then never ends.
 
 #include <string>
 #include <vector>
@@ -37,6 +38,32 @@ Task<> chunks() {
   co_await response.finish();
 }
 
+constexpr std::uint64_t kHour = 3'600'000'000'000;
+
+Task<> stall() {
+  Response response;
+  co_await response.write("one\n");
+  co_await pause(kHour);
+  co_await response.finish();
+}
+
+Task<> drip() {
+  Response response;
+  while (co_await response.write("drip\n")) co_await pause(20'000'000);
+  co_await response.finish();
+}
+
+[[noreturn]] void spin() {
+  for (volatile unsigned turns = 0;; turns = turns + 1) {
+  }
+}
+
+Task<> late() {
+  Response response;
+  co_await response.write("one\n");
+  spin();
+}
+
 Task<> say(std::string text) {
   Response response;
   co_await response.write(text);
@@ -56,10 +83,15 @@ Task<> handle(Request request) {
     co_await pause(1'000'000'000);
     co_await say("waited\n");
   } else if (path == "/spin") {
-    for (volatile unsigned turns = 0;; turns = turns + 1) {
-    }
+    spin();
   } else if (path == "/trap") {
     __builtin_trap();
+  } else if (path == "/stall") {
+    co_await stall();
+  } else if (path == "/drip") {
+    co_await drip();
+  } else if (path == "/late") {
+    co_await late();
   } else if (path == "/calls") {
     co_await say(std::to_string(calls) + "\n");
   } else {
