@@ -7,6 +7,9 @@ PREFIX ?= /usr/local
 # Seconds that `make fuzz` gives each fuzzer.
 SECONDS_EACH ?= 60
 export CCACHE_DIR := $(CACHE)/ccache
+# Objects are the same in whatever folder the checkout lies.
+export CCACHE_BASEDIR := $(CURDIR)
+export CCACHE_NOHASHDIR := 1
 
 .PHONY: build run test test-fast bench fmt lint fuzz install clean configure
 
@@ -16,7 +19,7 @@ build: configure
 # The example app on embedded defaults, until Ctrl-C.
 run: configure
 	@ninja -C build --quiet weft guest_hello
-	@build/weft run --state "$(STATE)/hello" build/guests/hello.wasm
+	@exec build/weft run --state "$(STATE)/hello" build/guests/hello.wasm
 
 test: build/.setup-test
 	@cmake --preset release -DWEFT_TESTS=ON >build/configure.log || { cat build/configure.log; exit 1; }
@@ -41,8 +44,9 @@ fmt: build/.setup-lint
 	@git ls-files '*.cc' '*.h' '*.c' | xargs clang-format-22 -i
 	@cd engine && cargo fmt --all
 
-lint: build/.setup-lint
-	@python3 scripts/lint.py
+# ALL=1: clang-tidy reads every source, not only those that differ from main.
+lint: build/.setup-lint build
+	@python3 scripts/lint.py $(if $(ALL),--all)
 
 install: build
 	install -D -m 755 build/weft "$(DESTDIR)$(PREFIX)/bin/weft"

@@ -4,7 +4,7 @@
 
 namespace weft {
 
-Link::Link(Function function, Provider& provider, std::vector<Layer*> layers)
+Link::Link(Function function, Provider& provider, const std::vector<Layer*>& layers)
     : function_(std::move(function)), provider_(&provider) {
   CHECK(layers.size() <= kLayersMax);
   for (Layer* layer : layers) layers_[layer_count_++] = layer;

@@ -73,7 +73,7 @@ class Link {
  public:
   static constexpr std::size_t kLayersMax = 8;
 
-  Link(Function function, Provider& provider, std::vector<Layer*> layers = {});
+  Link(Function function, Provider& provider, const std::vector<Layer*>& layers = {});
 
   const Function& function() const { return function_; }
 

@@ -49,7 +49,8 @@ void LateCall::spawn(std::unique_ptr<LateCall> late, Task<void> task) {
   late->work_ = std::make_unique<Work>();
   asio::any_io_executor executor = late->loop().executor();
   asio::cancellation_slot stop = late->work_->stop.slot();
-  auto ended = [late = std::move(late)](std::exception_ptr thrown, const Result<void>& outcome) {
+  auto ended = [late = std::move(late)](const std::exception_ptr& thrown,
+                                        const Result<void>& outcome) {
     Loop::Turn turn(late->loop());
     if (!late->waiting()) return;
     std::string what = "the work ended without an answer";

@@ -159,12 +159,12 @@ Deadline::Clock::time_point Loop::now() {
 }
 
 void Loop::spawn(Task<void> task, std::move_only_function<void(Result<void>)> done) {
-  boost::asio::co_spawn(
-      impl_->context, std::move(task),
-      [this, done = std::move(done)](std::exception_ptr problem, Result<void> result) mutable {
-        Turn turn(*this);
-        done(outcome(problem, std::move(result)));
-      });
+  boost::asio::co_spawn(impl_->context, std::move(task),
+                        [this, done = std::move(done)](const std::exception_ptr& problem,
+                                                       Result<void> result) mutable {
+                          Turn turn(*this);
+                          done(outcome(problem, std::move(result)));
+                        });
 }
 
 void Loop::spawn(Task<void> task) {

@@ -32,12 +32,13 @@ int main(int count, char** arguments) {
     return 2;
   }
   StopSignals signals;
-  Loops loops({.count = static_cast<std::size_t>(std::atoi(arguments[2]))});
+  Loops loops({.count = std::strtoul(arguments[2], nullptr, 10)});
   std::vector<Hello> handlers(loops.size());
   std::vector<HttpHandler*> pointers;
+  pointers.reserve(handlers.size());
   for (Hello& each : handlers) pointers.push_back(&each);
-  auto server = HttpServer::listen(loops, pointers,
-                                   {.port = static_cast<std::uint16_t>(std::atoi(arguments[1]))});
+  auto port = static_cast<std::uint16_t>(std::strtoul(arguments[1], nullptr, 10));
+  auto server = HttpServer::listen(loops, pointers, {.port = port});
   if (!server) {
     log::error("bare", server.error().message());
     return 1;

@@ -96,7 +96,7 @@ Result<std::uint16_t> port_of(const Fd& socket) {
 
 Result<std::unique_ptr<HttpServer>> HttpServer::listen(Loops& loops,
                                                        std::span<HttpHandler* const> handlers,
-                                                       Options options) {
+                                                       const Options& options) {
   CHECK(handlers.size() == loops.size());
   TRY(Address address, Address::parse(options.address, options.port));
   std::uint16_t port = options.port;

@@ -34,7 +34,7 @@ class HttpServer {
   // taken.
   static Result<std::unique_ptr<HttpServer>> listen(Loops& loops,
                                                     std::span<HttpHandler* const> handlers,
-                                                    Options options);
+                                                    const Options& options);
   // Breaks off what is left, and waits for the loops to let go of it.
   ~HttpServer();
 

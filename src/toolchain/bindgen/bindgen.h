@@ -17,7 +17,7 @@ struct GeneratedFile {
 
 // C++ for the interfaces of a description of WIT (what `weft-wit describe` prints): a header and a
 // source each. Fails when the description is not one, or asks for what cannot be served.
-Result<std::vector<GeneratedFile>> generate(std::string_view description);
+Result<std::vector<GeneratedFile>> generate(std::string_view input);
 
 // Writes the files below `folder`, and `unit` (when not empty), a source that includes all their
 // sources. A file that would not change is left alone.

@@ -90,6 +90,6 @@ struct Description {
 };
 
 // Fails with what is wrong and where in the text.
-Result<Description> parse_description(std::string_view json);
+Result<Description> parse_description(std::string_view input);
 
 }  // namespace weft::bindgen

@@ -53,11 +53,11 @@ class Types {
   enum class Look : std::uint8_t { kAnyHandle, kResources };
 
   Resolved resolve(const Interface& interface, const TypeRef& ref) const;
-  std::string spell(const Interface& interface, const TypeRef& ref, Form form) const;
+  std::string spell(const Interface& from, const TypeRef& ref, Form form) const;
   std::string spell_optional(const Interface& interface, const std::optional<TypeRef>& ref,
                              Form form, const char* absent) const;
-  bool contains(const Interface& interface, const std::optional<TypeRef>& ref, Look look) const;
-  bool hides(const Interface& interface, const std::optional<TypeRef>& ref) const;
+  bool contains(const Interface& from, const std::optional<TypeRef>& ref, Look look) const;
+  bool hides(const Interface& from, const std::optional<TypeRef>& ref) const;
 
   const Description& description_;
   const Interface& interface_;

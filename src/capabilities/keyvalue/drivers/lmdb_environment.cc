@@ -229,6 +229,7 @@ Result<void> Environment::grow() {
   TRY_VOID(extend(bytes));
   std::lock_guard hold(readers_mutex_);
   std::vector<std::unique_lock<std::mutex>> held;
+  held.reserve(readers_.size());
   for (Reader* reader : readers_) held.emplace_back(reader->growing_);
   int code = mdb_env_set_mapsize(environment_, bytes);
   if (code != 0) {
