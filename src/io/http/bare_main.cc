@@ -36,8 +36,9 @@ int main(int count, char** arguments) {
   std::vector<Hello> handlers(loops.size());
   std::vector<HttpHandler*> pointers;
   for (Hello& each : handlers) pointers.push_back(&each);
-  auto server = HttpServer::listen(loops, pointers,
-                                   {.port = static_cast<std::uint16_t>(std::atoi(arguments[1]))});
+  auto server = HttpServer::listen(
+      loops, pointers,
+      {.addresses = {{.port = static_cast<std::uint16_t>(std::atoi(arguments[1]))}}});
   if (!server) {
     log::error("bare", server.error().message());
     return 1;
