@@ -94,8 +94,8 @@ Result<int> serve(Runtime& runtime, const Plan& plan, const RunOptions& options,
   std::vector<HttpHandler*> handlers;
   handlers.reserve(serving.size());
   for (const auto& each : serving) handlers.push_back(each->handler.get());
-  auto server =
-      HttpServer::listen(loops, handlers, {.address = options.address, .port = options.port});
+  auto server = HttpServer::listen(
+      loops, handlers, {.addresses = {{.address = options.address, .port = options.port}}});
   if (!server) {
     tear_down();
     return std::unexpected(std::move(server).error());

@@ -38,7 +38,7 @@ int main(int count, char** arguments) {
   pointers.reserve(handlers.size());
   for (Hello& each : handlers) pointers.push_back(&each);
   auto port = static_cast<std::uint16_t>(std::strtoul(arguments[1], nullptr, 10));
-  auto server = HttpServer::listen(loops, pointers, {.port = port});
+  auto server = HttpServer::listen(loops, pointers, {.addresses = {{.port = port}}});
   if (!server) {
     log::error("bare", server.error().message());
     return 1;

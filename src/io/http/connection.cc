@@ -1,17 +1,14 @@
 #include "io/http/connection.h"
 
-#include <arpa/inet.h>
-#include <fmt/format.h>
-#include <netinet/in.h>
-
 #include <algorithm>
-#include <array>
 #include <boost/asio/buffer.hpp>
+#include <boost/asio/post.hpp>
+#include <cerrno>
 #include <cstring>
 #include <utility>
 
 #include "base/check.h"
-#include "base/log.h"
+#include "io/http/http2_connection.h"
 #include "io/http/listener.h"
 #include "io/loop.h"
 
@@ -33,34 +30,40 @@ struct Http1Connection::OnRead {
   }
 };
 
-void Http1Connection::start(std::shared_ptr<HttpListener> listener, Fd socket,
-                            const sockaddr_storage& peer, boost::asio::ip::tcp protocol,
-                            Gate::Pass pass, Admission admission) {
-  HttpListener& owner = *listener;
-  auto* connection = new Http1Connection(std::move(listener), std::move(pass), admission);
-  connection->peer_ = peer;
-  owner.opened(*connection);
-  boost::system::error_code error;
-  connection->socket_.assign(protocol, socket.get(), error);
-  if (error) {
-    log::warn("http", "a connection could not be watched", {{"error", error.message()}});
-    connection->close_now();
-    return;
+// With TLS: the socket has something, and what it means is in the session.
+struct Http1Connection::OnReadable {
+  OnRead read;
+  using allocator_type = OnRead::allocator_type;
+  allocator_type get_allocator() const { return read.get_allocator(); }
+  void operator()() { (*this)({}); }
+  void operator()(const boost::system::error_code& error) {
+    Http1Connection* self = read.self;
+    Loop::Turn turn(self->loop());
+    if (error) return self->on_read(true, 0);
+    self->read_tls();
   }
-  socket.release();
+};
+
+void Http1Connection::start(std::shared_ptr<HttpListener> listener, HttpTransport transport,
+                            Admission admission) {
+  HttpListener& owner = *listener;
+  auto* connection = new Http1Connection(std::move(listener), std::move(transport), admission);
+  owner.opened(*connection);
   if (admission == Admission::kRefused) {
     connection->answer_problem({503, "too many connections: try again later"});
   }
   connection->schedule();
 }
 
-Http1Connection::Http1Connection(std::shared_ptr<HttpListener> listener, Gate::Pass pass,
+Http1Connection::Http1Connection(std::shared_ptr<HttpListener> listener, HttpTransport transport,
                                  Admission admission)
-    : listener_(std::move(listener)),
-      pass_(std::move(pass)),
-      socket_(listener_->loop().context().get_executor()),
+    : HttpConnection(admission),
+      listener_(std::move(listener)),
+      pass_(std::move(transport.pass)),
+      socket_(std::move(transport.socket)),
+      tls_(std::move(transport.tls)),
       timer_(listener_->loop(), [this] { on_timer(); }),
-      admission_(admission),
+      peer_(transport.peer),
       parser_({listener_->limits().head_bytes_max, listener_->limits().headers_max}) {
   read_due_ = listener_->loop().now() + listener_->limits().idle_timeout;
 }
@@ -130,7 +133,43 @@ void Http1Connection::read_more() {
   std::size_t room = raw_->room() - raw_->size();
   if (room == 0) return;
   reading_ = true;
+  if (tls_ != nullptr) {
+    if (tls_->has_pending()) {
+      boost::asio::post(socket_.get_executor(), OnReadable{OnRead(this)});
+    } else {
+      socket_.async_wait(boost::asio::socket_base::wait_read, OnReadable{OnRead(this)});
+    }
+    return;
+  }
   socket_.async_read_some(boost::asio::buffer(raw_->data() + raw_->size(), room), OnRead(this));
+}
+
+// Reads what the session has now; half a record is nothing yet.
+void Http1Connection::read_tls() {
+  if (phase_ == Phase::kClosed) return on_read(true, 0);
+  ssize_t count = tls_->read(raw_->data() + raw_->size(), raw_->room() - raw_->size());
+  if (count >= 0 || (errno != EAGAIN && errno != EWOULDBLOCK)) {
+    return on_read(count <= 0, count > 0 ? static_cast<std::size_t>(count) : 0);
+  }
+  // A read that was called back has no answer of its own to wait for.
+  if (rewinding_) return on_read(true, 0);
+  socket_.async_wait(boost::asio::socket_base::wait_read, OnReadable{OnRead(this)});
+}
+
+// Whether the client began with HTTP/2's preface, and its protocol goes on elsewhere.
+bool Http1Connection::hand_to_http2() {
+  static constexpr std::string_view kPreface = "PRI * HTTP/2.0\r\n\r\n";
+  if (served_ || tls_ != nullptr || refused() || !as_text(raw()).starts_with(kPreface)) {
+    return false;
+  }
+  HttpTransport transport{std::move(socket_), nullptr, peer_, std::move(pass_)};
+  pass_.reset();
+  std::shared_ptr<HttpListener> listener = listener_;
+  Buffer first;
+  first.append(raw());
+  close_now();
+  Http2Connection::start(std::move(listener), std::move(transport), first.view());
+  return true;
 }
 
 // The head stays where it is; everything behind it was taken.
@@ -213,7 +252,9 @@ void Http1Connection::parse() {
     case HeadParser::State::kMore:
       if (fresh && parser_.begun()) read_due_ = loop().now() + listener_->limits().head_timeout;
       return;
-    case HeadParser::State::kBad: return answer_problem(parser_.problem());
+    case HeadParser::State::kBad:
+      if (parser_.problem().status == 505 && hand_to_http2()) return;
+      return answer_problem(parser_.problem());
     case HeadParser::State::kDone: return begin_exchange();
   }
 }
@@ -225,6 +266,7 @@ void Http1Connection::begin_exchange() {
     return answer_problem({413, "the body is larger than is taken here"});
   }
   phase_ = Phase::kExchange;
+  served_ = true;
   read_due_ = Time::max();
   started_ = loop().now();
   raw_pos_ += parser_.size();
@@ -244,8 +286,8 @@ void Http1Connection::begin_exchange() {
 // Gives the summary, once both sides are done.
 void Http1Connection::report() {
   if (std::exchange(reported_, true)) return;
-  HttpHandler* handler = listener_->handler();
-  if (handler == nullptr) return;
+  if (listener_->handler() == nullptr) return;
+  HttpHandler* handler = completes_to != nullptr ? completes_to : listener_->handler();
   using End = ExchangeSummary::End;
   End end = broken_ ? End::kBroken : response_out() ? End::kWhole : End::kGone;
   Time now = Deadline::Clock::now();
@@ -301,6 +343,7 @@ void Http1Connection::next_request() {
   sending_.shrink(kHeadKept);
   trailers_.clear();
   id = 0;
+  completes_to = nullptr;
   Time now = loop().now();
   read_due_ = now + listener_->limits().idle_timeout;
   if (listener_->draining()) read_due_ = std::min(read_due_, now + kDrainIdle);
@@ -387,17 +430,7 @@ std::span<const Header> Http1Connection::request_trailers() const {
 }
 
 std::string_view Http1Connection::peer() {
-  if (!peer_text_.empty()) return peer_text_;
-  std::array<char, INET6_ADDRSTRLEN> room{};
-  if (peer_.ss_family == AF_INET6) {
-    const auto& address = reinterpret_cast<const sockaddr_in6&>(peer_);
-    inet_ntop(AF_INET6, &address.sin6_addr, room.data(), room.size());
-    peer_text_ = fmt::format("[{}]:{}", room.data(), ntohs(address.sin6_port));
-  } else {
-    const auto& address = reinterpret_cast<const sockaddr_in&>(peer_);
-    inet_ntop(AF_INET, &address.sin_addr, room.data(), room.size());
-    peer_text_ = fmt::format("{}:{}", room.data(), ntohs(address.sin_port));
-  }
+  if (peer_text_.empty()) peer_text_ = peer_text(peer_);
   return peer_text_;
 }
 

@@ -4,20 +4,16 @@
 #include <sys/uio.h>
 
 #include <array>
-#include <boost/asio/basic_stream_socket.hpp>
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/ip/tcp.hpp>
 #include <memory>
 #include <optional>
 #include <string>
 
 #include "base/buffer.h"
-#include "base/fd.h"
-#include "io/gate.h"
 #include "io/handler_memory.h"
 #include "io/http/exchange.h"
 #include "io/http/limits.h"
 #include "io/http/parser.h"
+#include "io/http/transport.h"
 #include "io/timer.h"
 
 namespace weft {
@@ -30,19 +26,15 @@ class HttpListener;
 // come, calls of the serving side) only changes its state; `settle`, which runs last in the turn,
 // sends, reads on and moves to the next request. Held by its listener while it is open, by each
 // operation under way and by the serving side while it has the exchange; the last one deletes it.
-class Http1Connection final : public HttpExchange {
+class Http1Connection final : public HttpExchange, public HttpConnection {
  public:
-  enum class Admission : std::uint8_t { kServed, kRefused };
+  // Owns itself. A refused one says 503 and closes. One whose client begins with HTTP/2's preface
+  // hands its place to an Http2Connection.
+  static void start(std::shared_ptr<HttpListener> listener, HttpTransport transport,
+                    Admission admission);
 
-  // Owns itself. A refused one says 503 and closes.
-  static void start(std::shared_ptr<HttpListener> listener, Fd socket, const sockaddr_storage& peer,
-                    boost::asio::ip::tcp protocol, Gate::Pass pass, Admission admission);
-
-  // For the listener: closes when idle, or after the exchange; closes now.
-  void drain();
-  void shut();
-  bool refused() const { return admission_ == Admission::kRefused; }
-  std::size_t place = 0;  // In the listener's list.
+  void drain() override;
+  void shut() override;
 
   Loop& loop() override;
   const RequestHead& request() const override { return parser_.head(); }
@@ -62,10 +54,9 @@ class Http1Connection final : public HttpExchange {
   void abort() override;
 
  private:
-  using Socket = boost::asio::basic_stream_socket<boost::asio::ip::tcp,
-                                                  boost::asio::io_context::executor_type>;
   using Time = Deadline::Clock::time_point;
   struct OnRead;
+  struct OnReadable;
   struct OnWritable;
 
   static constexpr std::size_t kHeadRoom = 2048;  // What an idle connection holds.
@@ -80,7 +71,8 @@ class Http1Connection final : public HttpExchange {
   };
   enum class Framing : std::uint8_t { kUndecided, kLength, kChunked, kUntilClose, kNoBody };
 
-  Http1Connection(std::shared_ptr<HttpListener> listener, Gate::Pass pass, Admission admission);
+  Http1Connection(std::shared_ptr<HttpListener> listener, HttpTransport transport,
+                  Admission admission);
   ~Http1Connection() override;
 
   void ref() { ++refs_; }
@@ -92,6 +84,8 @@ class Http1Connection final : public HttpExchange {
   // Reading (connection.cc).
   void read_more();
   void read_into_body_room();
+  void read_tls();
+  bool hand_to_http2();
   void on_read(bool ended, std::size_t count);
   void on_end();
   void tell_body();
@@ -126,14 +120,14 @@ class Http1Connection final : public HttpExchange {
 
   std::shared_ptr<HttpListener> listener_;  // Shared: see HttpListener.
   std::optional<Gate::Pass> pass_;
-  Socket socket_;
+  HttpTransport::Socket socket_;
+  std::unique_ptr<TlsSession> tls_;  // Null for plain.
   Timer timer_;
   HandlerMemory read_memory_;
   HandlerMemory write_memory_;
   sockaddr_storage peer_{};
   std::string peer_text_;
   unsigned refs_ = 1;  // The listener's.
-  const Admission admission_;
 
   Phase phase_ = Phase::kHead;
   bool scheduled_ = false;
@@ -145,6 +139,7 @@ class Http1Connection final : public HttpExchange {
   bool keep_alive_ = true;
   bool held_ = false;     // The serving side has the exchange.
   bool reported_ = true;  // The summary was given.
+  bool served_ = false;   // A request came, whole.
 
   // The request. Its head stays in in_ until the exchange ends; its body is read behind the head
   // and, when that is used up, into body_in_.

@@ -15,6 +15,7 @@
 
 namespace weft {
 
+class HttpHandler;
 class Loop;
 
 // What the wire tells the side that serves an exchange. Called on the exchange's loop, never from
@@ -94,6 +95,9 @@ class HttpExchange {
 
   // The serving side's own number for it, for the summary.
   std::uint64_t id = 0;
+  // Who gets the summary; null for the handler that was given the exchange. Not owned; outlives the
+  // exchange's completion.
+  HttpHandler* completes_to = nullptr;
 
  protected:
   virtual ~HttpExchange() = default;

@@ -10,14 +10,17 @@
 #include "base/check.h"
 #include "base/log.h"
 #include "io/http/connection.h"
+#include "io/http/tls_handshake.h"
 #include "io/loop.h"
 
 namespace weft {
 
-HttpListener::HttpListener(Loop& loop, HttpHandler& handler, std::shared_ptr<HttpShared> shared)
+HttpListener::HttpListener(Loop& loop, HttpHandler& handler, std::shared_ptr<HttpShared> shared,
+                           std::shared_ptr<TlsContext> tls)
     : loop_(loop),
       handler_(&handler),
       shared_(std::move(shared)),
+      tls_(std::move(tls)),
       acceptor_(loop.context().get_executor()),
       pause_(loop, [this] { accept(); }) {}
 
@@ -67,15 +70,29 @@ bool HttpListener::accept_one() {
   pause_logged_ = false;
   auto pass = shared_->gate.enter();
   if (!pass) return true;
-  auto admission = Http1Connection::Admission::kServed;
+  auto admission = HttpConnection::Admission::kServed;
   if (shared_->connections.load(std::memory_order_relaxed) >= shared_->limits.connections_max) {
-    if (refused_ >= kRefusedMax) return true;
-    admission = Http1Connection::Admission::kRefused;
+    // A handshake to say so would cost more than what is refused.
+    if (refused_ >= kRefusedMax || tls_ != nullptr) return true;
+    admission = HttpConnection::Admission::kRefused;
   }
   auto protocol =
       peer.ss_family == AF_INET6 ? boost::asio::ip::tcp::v6() : boost::asio::ip::tcp::v4();
-  Http1Connection::start(shared_from_this(), std::move(socket), peer, protocol, std::move(*pass),
-                         admission);
+  HttpTransport transport{HttpTransport::Socket(loop_.context().get_executor()), nullptr, peer,
+                          std::move(pass)};
+  boost::system::error_code error;
+  transport.socket.assign(protocol, socket.get(), error);
+  if (error) {
+    log::warn("http", "a connection could not be watched", {{"error", error.message()}});
+    return true;
+  }
+  socket.release();
+  if (tls_ != nullptr) {
+    transport.tls = tls_->accept(transport.socket.native_handle());
+    TlsHandshake::start(shared_from_this(), std::move(transport));
+  } else {
+    Http1Connection::start(shared_from_this(), std::move(transport), admission);
+  }
   return true;
 }
 
@@ -92,7 +109,9 @@ void HttpListener::drain() {
     acceptor_.close(ignored);
   }
   pause_.disarm();
-  for (Http1Connection* each : connections_) each->drain();
+  // Some leave the list, and another takes the place, as they hear of it.
+  std::vector<HttpConnection*> all = connections_;
+  for (HttpConnection* each : all) each->drain();
 }
 
 void HttpListener::close() {
@@ -104,7 +123,7 @@ void HttpListener::close() {
   handler_ = nullptr;
 }
 
-void HttpListener::opened(Http1Connection& connection) {
+void HttpListener::opened(HttpConnection& connection) {
   connection.place = connections_.size();
   connections_.push_back(&connection);
   if (connection.refused()) {
@@ -114,7 +133,7 @@ void HttpListener::opened(Http1Connection& connection) {
   }
 }
 
-void HttpListener::closed(Http1Connection& connection) {
+void HttpListener::closed(HttpConnection& connection) {
   CHECK(connections_[connection.place] == &connection);
   connections_[connection.place] = connections_.back();
   connections_[connection.place]->place = connection.place;

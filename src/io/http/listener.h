@@ -16,11 +16,10 @@
 #include "io/gate.h"
 #include "io/http/exchange.h"
 #include "io/http/limits.h"
+#include "io/http/transport.h"
 #include "io/timer.h"
 
 namespace weft {
-
-class Http1Connection;
 
 // What all loops of one server share.
 struct HttpShared {
@@ -29,14 +28,17 @@ struct HttpShared {
   Gate gate;  // Every connection holds a pass.
 };
 
-// One loop's share of a server: its listening socket and the connections that it accepted. Shared
+// One loop's share of one address of a server: its listening socket and the connections that it
+// accepted. Shared
 // by the server and the connections, because an exchange may be held beyond both. On the loop's
 // thread only, after make.
 class HttpListener : public std::enable_shared_from_this<HttpListener> {
  public:
   using Executor = boost::asio::io_context::executor_type;
 
-  HttpListener(Loop& loop, HttpHandler& handler, std::shared_ptr<HttpShared> shared);
+  // `tls` is shared with the other loops and whoever reloads it; null for plain.
+  HttpListener(Loop& loop, HttpHandler& handler, std::shared_ptr<HttpShared> shared,
+               std::shared_ptr<TlsContext> tls = nullptr);
   ~HttpListener();
 
   // Takes over a socket that listens and does not block.
@@ -58,8 +60,8 @@ class HttpListener : public std::enable_shared_from_this<HttpListener> {
   Buffer take_buffer();
   void give_buffer(Buffer buffer);
 
-  void opened(Http1Connection& connection);
-  void closed(Http1Connection& connection);
+  void opened(HttpConnection& connection);
+  void closed(HttpConnection& connection);
 
  private:
   // Connections that only hear that there are too many, at once; beyond it they are just closed.
@@ -75,9 +77,10 @@ class HttpListener : public std::enable_shared_from_this<HttpListener> {
   Loop& loop_;
   HttpHandler* handler_;
   std::shared_ptr<HttpShared> shared_;
+  std::shared_ptr<TlsContext> tls_;
   boost::asio::basic_socket_acceptor<boost::asio::ip::tcp, Executor> acceptor_;
   Timer pause_;
-  std::vector<Http1Connection*> connections_;  // Each knows its place.
+  std::vector<HttpConnection*> connections_;  // Each knows its place.
   std::vector<Buffer> buffers_;
   std::size_t refused_ = 0;
   bool draining_ = false;

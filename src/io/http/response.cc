@@ -224,7 +224,9 @@ bool Http1Connection::send_segment() {
     msghdr message{};
     message.msg_iov = pieces.data();
     message.msg_iovlen = count;
-    ssize_t sent = ::sendmsg(socket_.native_handle(), &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+    ssize_t sent = tls_ == nullptr
+                       ? ::sendmsg(socket_.native_handle(), &message, MSG_NOSIGNAL | MSG_DONTWAIT)
+                       : tls_->send(std::span(pieces).first(count));
     if (sent >= 0) {
       sent_ += static_cast<std::size_t>(sent);
       continue;
@@ -256,6 +258,7 @@ void Http1Connection::lost() {
 // throw away what the client has not read yet.
 void Http1Connection::close_after_response() {
   bool clean = !linger_asked_ && body_ended() && raw().empty();
+  if (tls_ != nullptr) tls_->close_notify();
   if (read_ended_ || clean) return close_now();
   ::shutdown(socket_.native_handle(), SHUT_WR);
   phase_ = Phase::kLinger;

@@ -76,6 +76,50 @@ void append_header(Buffer& out, const Header& header) {
   out.advance(size);
 }
 
+// What a head says beside its headers.
+struct HeadFacts {
+  ResponseFraming framing;
+  std::string_view connection;
+  bool dated = false;
+
+  bool keeps(const Header& header) const {
+    Kind kind = kind_of(header.name);
+    if (kind != Kind::kPass && kind != Kind::kDate) return false;
+    return connection.empty() || !names(connection, header.name);
+  }
+};
+
+Result<HeadFacts> check_head(int status, std::span<const Header> headers) {
+  if (status < 200 || status > 599) {
+    return failure(Errc::kInvalid, fmt::format("{} is not the status of a response", status));
+  }
+  HeadFacts facts;
+  for (const Header& header : headers) {
+    TRY_VOID(check_header(header));
+    switch (kind_of(header.name)) {
+      case Kind::kLength: {
+        TRY(std::uint64_t length, parse_length(header.value));
+        if (facts.framing.content_length.value_or(length) != length) {
+          return failure(Errc::kInvalid, "two values of Content-Length");
+        }
+        facts.framing.content_length = length;
+        break;
+      }
+      case Kind::kConnection: facts.connection = header.value; break;
+      case Kind::kDate: facts.dated = true; break;
+      case Kind::kPass:
+      case Kind::kDrop: break;
+    }
+  }
+  facts.framing.close = names(facts.connection, "close");
+  return facts;
+}
+
+bool keeps_trailer(const Header& trailer) {
+  return check_header(trailer) && kind_of(trailer.name) == Kind::kPass &&
+         !same_name(trailer.name, "host");
+}
+
 }  // namespace
 
 std::string_view status_reason(int status) {
@@ -150,31 +194,7 @@ void append_hex(Buffer& out, std::uint64_t number) {
 Result<ResponseFraming> append_response_head(Buffer& out, int status,
                                              std::span<const Header> headers,
                                              std::string_view date) {
-  if (status < 200 || status > 599) {
-    return failure(Errc::kInvalid, fmt::format("{} is not the status of a response", status));
-  }
-  ResponseFraming framing;
-  std::string_view connection;
-  bool dated = false;
-  for (const Header& header : headers) {
-    TRY_VOID(check_header(header));
-    switch (kind_of(header.name)) {
-      case Kind::kLength: {
-        TRY(std::uint64_t length, parse_length(header.value));
-        if (framing.content_length.value_or(length) != length) {
-          return failure(Errc::kInvalid, "two values of Content-Length");
-        }
-        framing.content_length = length;
-        break;
-      }
-      case Kind::kConnection: connection = header.value; break;
-      case Kind::kDate: dated = true; break;
-      case Kind::kPass:
-      case Kind::kDrop: break;
-    }
-  }
-  framing.close = names(connection, "close");
-
+  TRY(HeadFacts facts, check_head(status, headers));
   if (status == 200) {
     out.append("HTTP/1.1 200 OK\r\n");
   } else {
@@ -185,22 +205,34 @@ Result<ResponseFraming> append_response_head(Buffer& out, int status,
     out.append("\r\n");
   }
   for (const Header& header : headers) {
-    Kind kind = kind_of(header.name);
-    if (kind != Kind::kPass && kind != Kind::kDate) continue;
-    if (!connection.empty() && names(connection, header.name)) continue;
-    append_header(out, header);
+    if (facts.keeps(header)) append_header(out, header);
   }
-  if (!dated) append_header(out, {"date", date});
-  return framing;
+  if (!facts.dated) append_header(out, {"date", date});
+  return facts.framing;
 }
 
 void append_trailers(Buffer& out, std::span<const Header> trailers) {
   for (const Header& trailer : trailers) {
-    if (!check_header(trailer)) continue;
-    if (kind_of(trailer.name) != Kind::kPass || same_name(trailer.name, "host")) continue;
-    append_header(out, trailer);
+    if (keeps_trailer(trailer)) append_header(out, trailer);
   }
   out.append("\r\n");
+}
+
+Result<ResponseFraming> filter_response_head(std::vector<Header>& out, int status,
+                                             std::span<const Header> headers,
+                                             std::string_view date) {
+  TRY(HeadFacts facts, check_head(status, headers));
+  for (const Header& header : headers) {
+    if (facts.keeps(header)) out.push_back(header);
+  }
+  if (!facts.dated) out.push_back({"date", date});
+  return facts.framing;
+}
+
+void filter_trailers(std::vector<Header>& out, std::span<const Header> trailers) {
+  for (const Header& trailer : trailers) {
+    if (keeps_trailer(trailer)) out.push_back(trailer);
+  }
 }
 
 }  // namespace weft

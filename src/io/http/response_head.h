@@ -4,6 +4,7 @@
 #include <optional>
 #include <span>
 #include <string_view>
+#include <vector>
 
 #include "base/buffer.h"
 #include "base/error.h"
@@ -30,6 +31,12 @@ Result<ResponseFraming> append_response_head(Buffer& out, int status,
 
 // Appends trailers the same way, with the empty line; malformed and framing ones are left out.
 void append_trailers(Buffer& out, std::span<const Header> trailers);
+
+// The same for HTTP/2, where heads are not text: the headers that may go on, borrowed, with a date.
+Result<ResponseFraming> filter_response_head(std::vector<Header>& out, int status,
+                                             std::span<const Header> headers,
+                                             std::string_view date);
+void filter_trailers(std::vector<Header>& out, std::span<const Header> trailers);
 
 void append_number(Buffer& out, std::uint64_t number);
 void append_hex(Buffer& out, std::uint64_t number);

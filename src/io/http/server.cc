@@ -94,62 +94,88 @@ Result<std::uint16_t> port_of(const Fd& socket) {
 
 }  // namespace
 
-Result<std::unique_ptr<HttpServer>> HttpServer::listen(Loops& loops,
-                                                       std::span<HttpHandler* const> handlers,
-                                                       const Options& options) {
-  CHECK(handlers.size() == loops.size());
-  TRY(Address address, Address::parse(options.address, options.port));
-  std::uint16_t port = options.port;
+namespace {
+
+// The listening sockets of one address, one a loop. Sets the port that was free.
+Result<std::vector<Fd>> listening(HttpAddress& wanted, std::size_t loops, int backlog) {
+  TRY(Address address, Address::parse(wanted.address, wanted.port));
   // Sockets that share a port would share it with another weft of this user as well, and each would
   // get half of the other's requests. A socket that does not share finds out.
-  if (port != 0) TRY_VOID(bound(address, options.address, port, Sharing::kAlone));
-
+  if (wanted.port != 0) TRY_VOID(bound(address, wanted.address, wanted.port, Sharing::kAlone));
   std::vector<Fd> sockets;
-  for (std::size_t i = 0; i < loops.size(); ++i) {
-    TRY(Fd socket, bound(address, options.address, port, Sharing::kReused));
-    if (port == 0) {
-      TRY(port, port_of(socket));
-      TRY(address, Address::parse(options.address, port));
+  for (std::size_t i = 0; i < loops; ++i) {
+    TRY(Fd socket, bound(address, wanted.address, wanted.port, Sharing::kReused));
+    if (wanted.port == 0) {
+      TRY(wanted.port, port_of(socket));
+      TRY(address, Address::parse(wanted.address, wanted.port));
     }
     sockets.push_back(std::move(socket));
   }
   for (const Fd& socket : sockets) {
-    if (::listen(socket.get(), options.backlog) != 0) {
-      return bind_failure(options.address, port, errno);
+    if (::listen(socket.get(), backlog) != 0) {
+      return bind_failure(wanted.address, wanted.port, errno);
     }
+  }
+  return sockets;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<HttpServer>> HttpServer::listen(Loops& loops,
+                                                       std::span<HttpHandler* const> handlers,
+                                                       Options options) {
+  CHECK(handlers.size() == loops.size() && !options.addresses.empty());
+  std::vector<std::vector<Fd>> sockets;
+  for (HttpAddress& each : options.addresses) {
+    TRY(std::vector<Fd> made, listening(each, loops.size(), options.backlog));
+    sockets.push_back(std::move(made));
   }
 
   std::unique_ptr<HttpServer> server(new HttpServer());
   server->loops_ = &loops;
-  server->address_ = options.address;
-  server->port_ = port;
+  server->addresses_ = std::move(options.addresses);
   server->shared_ = std::make_shared<HttpShared>();
   server->shared_->limits = options.limits;
-  auto protocol = address.storage.ss_family == AF_INET6 ? boost::asio::ip::tcp::v6()
-                                                        : boost::asio::ip::tcp::v4();
   for (std::size_t i = 0; i < loops.size(); ++i) {
-    server->listeners_.push_back(
-        std::make_shared<HttpListener>(loops[i], *handlers[i], server->shared_));
+    for (const HttpAddress& each : server->addresses_) {
+      server->listeners_.push_back(
+          std::make_shared<HttpListener>(loops[i], *handlers[i], server->shared_, each.tls));
+    }
   }
+  std::size_t count = server->addresses_.size();
   loops.on_each([&](Loop&, std::size_t index) {
-    server->listeners_[index]->open(std::move(sockets[index]), protocol);
+    for (std::size_t i = 0; i < count; ++i) {
+      bool v6 = server->addresses_[i].address.find(':') != std::string::npos;
+      server->listeners_[index * count + i]->open(
+          std::move(sockets[i][index]),
+          v6 ? boost::asio::ip::tcp::v6() : boost::asio::ip::tcp::v4());
+    }
   });
   return server;
 }
 
-HttpServer::~HttpServer() {
-  loops_->on_each([&](Loop&, std::size_t index) { listeners_[index]->close(); });
-  // A round later, what was cancelled has let go.
-  loops_->on_each([&](Loop&, std::size_t index) { listeners_[index].reset(); });
+void HttpServer::on_listeners(const std::function<void(std::shared_ptr<HttpListener>&)>& work) {
+  loops_->on_each([&](Loop&, std::size_t index) {
+    std::size_t count = addresses_.size();
+    for (std::size_t i = 0; i < count; ++i) work(listeners_[index * count + i]);
+  });
 }
 
-std::string HttpServer::url() const {
-  bool v6 = address_.find(':') != std::string::npos;
-  return fmt::format("http://{}{}{}:{}/", v6 ? "[" : "", address_, v6 ? "]" : "", port_);
+HttpServer::~HttpServer() {
+  on_listeners([](std::shared_ptr<HttpListener>& each) { each->close(); });
+  // A round later, what was cancelled has let go.
+  on_listeners([](std::shared_ptr<HttpListener>& each) { each.reset(); });
+}
+
+std::string HttpServer::url(std::size_t index) const {
+  const auto& [address, port, tls] = addresses_[index];
+  bool v6 = address.find(':') != std::string::npos;
+  return fmt::format("{}://{}{}{}:{}/", tls == nullptr ? "http" : "https", v6 ? "[" : "", address,
+                     v6 ? "]" : "", port);
 }
 
 Result<void> HttpServer::drain(Deadline deadline) {
-  loops_->on_each([&](Loop&, std::size_t index) { listeners_[index]->drain(); });
+  on_listeners([](std::shared_ptr<HttpListener>& each) { each->drain(); });
   auto left = shared_->gate.close_and_wait(deadline);
   if (!left) return std::unexpected(std::move(left).error().within("close the connections"));
   return {};

@@ -423,17 +423,19 @@ TEST(HttpServer, NamesAnAddressThatItCannotHave) {
   Mailbox<Done> done;
   TestHandler handler(serve, done);
   HttpHandler* handlers[] = {&handler};
-  auto taken = HttpServer::listen(server.loops, handlers, {.port = server.server->port()});
+  auto taken =
+      HttpServer::listen(server.loops, handlers, {.addresses = {{.port = server.server->port()}}});
   ASSERT_FALSE(taken);
   EXPECT_EQ(taken.error().code(), Errc::kConflict);
   EXPECT_THAT(taken.error().message(), HasSubstr(std::to_string(server.server->port())));
-  auto name = HttpServer::listen(server.loops, handlers, {.address = "example"});
+  auto name = HttpServer::listen(server.loops, handlers, {.addresses = {{.address = "example"}}});
   ASSERT_FALSE(name);
   EXPECT_THAT(name.error().message(), HasSubstr("\"example\" is not an IP address"));
-  auto elsewhere = HttpServer::listen(server.loops, handlers, {.address = "192.0.2.1"});
+  auto elsewhere =
+      HttpServer::listen(server.loops, handlers, {.addresses = {{.address = "192.0.2.1"}}});
   ASSERT_FALSE(elsewhere);
   EXPECT_EQ(elsewhere.error().code(), Errc::kInvalid);
-  auto v6 = HttpServer::listen(server.loops, handlers, {.address = "::1"});
+  auto v6 = HttpServer::listen(server.loops, handlers, {.addresses = {{.address = "::1"}}});
   if (v6) EXPECT_THAT((*v6)->url(), ::testing::MatchesRegex("http://\\[::1\\]:[0-9]+/"));
 }
 

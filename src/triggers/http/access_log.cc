@@ -42,9 +42,19 @@ std::string_view to_string(ExchangeSummary::End end) {
   return "unknown";
 }
 
+std::string_view to_string(HttpVersion version) {
+  switch (version) {
+    case HttpVersion::k10: return "1.0";
+    case HttpVersion::k11: return "1.1";
+    case HttpVersion::k2: return "2";
+  }
+  return "unknown";
+}
+
 }  // namespace
 
-void append_access_line(std::string& out, std::string_view time, const ExchangeSummary& summary) {
+void append_access_line(std::string& out, std::string_view time, const ExchangeSummary& summary,
+                        const AccessLabel& label) {
   out += R"({"time":")";
   out += time;
   out += R"(","request":")";
@@ -55,6 +65,12 @@ void append_access_line(std::string& out, std::string_view time, const ExchangeS
   append_quoted(out, summary.request.method);
   out += R"(,"target":)";
   append_quoted(out, summary.request.target);
+  out += R"(,"version":")";
+  out += to_string(summary.request.version);
+  out += R"(","route":)";
+  append_quoted(out, label.route);
+  out += R"(,"component":)";
+  append_quoted(out, label.component);
   fmt::format_to(std::back_inserter(out),
                  R"(,"status":{},"end":"{}","in":{},"out":{},"head_us":{},"time_us":{}}})"
                  "\n",
@@ -88,7 +104,7 @@ AccessLog::AccessLog(Loop& loop, AccessLogFile& file)
   batch_.reserve(kBatchBytes + 4096);
 }
 
-void AccessLog::add(const ExchangeSummary& summary) {
+void AccessLog::add(const ExchangeSummary& summary, const AccessLabel& label) {
   std::timespec now{};
   ::clock_gettime(CLOCK_REALTIME, &now);
   if (now.tv_sec != second_ || second_text_.empty()) {
@@ -100,7 +116,7 @@ void AccessLog::add(const ExchangeSummary& summary) {
   }
   char time[48];
   char* end = fmt::format_to(time, "{}.{:03}Z", second_text_, now.tv_nsec / 1'000'000);
-  append_access_line(batch_, {time, static_cast<std::size_t>(end - time)}, summary);
+  append_access_line(batch_, {time, static_cast<std::size_t>(end - time)}, summary, label);
   if (batch_.size() >= kBatchBytes) {
     flush();
   } else if (!delay_.armed()) {

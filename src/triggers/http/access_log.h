@@ -11,6 +11,12 @@
 
 namespace weft {
 
+// What served a request, for its line. Empty where nothing is known: a request that no route took.
+struct AccessLabel {
+  std::string_view route;
+  std::string_view component;
+};
+
 // Where access logs of all loops are written. Thread-safe: a batch is one append to the file.
 class AccessLogFile {
  public:
@@ -37,7 +43,7 @@ class AccessLog {
   AccessLog(Loop& loop, AccessLogFile& file);
   ~AccessLog() { flush(); }
 
-  void add(const ExchangeSummary& summary);
+  void add(const ExchangeSummary& summary, const AccessLabel& label = {});
   void flush();
 
  private:
@@ -50,6 +56,7 @@ class AccessLog {
 };
 
 // One line, with its newline, at the end of `out`.
-void append_access_line(std::string& out, std::string_view time, const ExchangeSummary& summary);
+void append_access_line(std::string& out, std::string_view time, const ExchangeSummary& summary,
+                        const AccessLabel& label = {});
 
 }  // namespace weft

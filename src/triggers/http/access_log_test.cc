@@ -24,11 +24,13 @@ TEST(AccessLog, WritesOneLineARequest) {
   request.method = "GET";
   request.target = "/path?query";
   std::string line;
-  append_access_line(line, "2026-01-02T03:04:05.006Z", summary_of(request));
-  EXPECT_EQ(line, R"({"time":"2026-01-02T03:04:05.006Z","request":"00000000000000ff",)"
-                  R"("peer":"127.0.0.1:4711","method":"GET","target":"/path?query","status":200,)"
-                  R"("end":"whole","in":3,"out":6,"head_us":40,"time_us":50})"
-                  "\n");
+  append_access_line(line, "2026-01-02T03:04:05.006Z", summary_of(request), {"/path", "cart"});
+  EXPECT_EQ(line,
+            R"({"time":"2026-01-02T03:04:05.006Z","request":"00000000000000ff",)"
+            R"("peer":"127.0.0.1:4711","method":"GET","target":"/path?query","version":"1.1",)"
+            R"("route":"/path","component":"cart","status":200,)"
+            R"("end":"whole","in":3,"out":6,"head_us":40,"time_us":50})"
+            "\n");
 }
 
 // A client cannot forge a line, nor break the JSON, by what it asks for.

@@ -11,7 +11,7 @@ namespace weft {
 // Serves the requests of one loop with one deployment's guest.
 class GuestHandler final : public HttpHandler {
  public:
-  // `log` may be null. Both outlive the handler.
+  // `log` is null where a router before it logs. Both outlive the handler.
   GuestHandler(Deployment& deployment, ProgramKind kind, AccessLog* log)
       : calls_(HttpCalls::make(deployment, kind)), log_(log) {}
 
