@@ -6,6 +6,7 @@ use crate::bridge::ffi::{
 };
 use crate::cache::{self, Cache, SourceStamp};
 use crate::door;
+use crate::pipes::{self, Route};
 use crate::runtime::{EngineKind, Runtime};
 use crate::state::State;
 use crate::task::guarded;
@@ -49,6 +50,7 @@ pub struct Resource {
     pub interface: String,
     pub name: String,
     pub id: u32,
+    pub ty: ResourceType,
     pub wasi: bool,
 }
 
@@ -76,7 +78,15 @@ pub struct Shared {
     pub limits: Limits,
     pub grants: WasiGrants,
     pub component: Arc<str>,
-    pub exports: Vec<(String, String, weft_codec::FuncInfo)>,
+    pub exports: Vec<LinkedExport>,
+}
+
+pub struct LinkedExport {
+    pub interface: String,
+    pub name: String,
+    pub info: weft_codec::FuncInfo,
+    /// How its handles cross, or why they cannot.
+    pub route: core::result::Result<Option<Arc<Route>>, String>,
 }
 
 pub struct Linked {
@@ -270,6 +280,7 @@ fn describe(
                                 interface: interface.into(),
                                 name: name.into(),
                                 id: id as u32,
+                                ty: resource,
                                 wasi,
                             });
                         }
@@ -453,7 +464,13 @@ pub fn program_link(
                 exports: program
                     .exports
                     .iter()
-                    .map(|e| (e.interface.clone(), e.name.clone(), e.info.clone()))
+                    .map(|e| LinkedExport {
+                        interface: e.interface.clone(),
+                        name: e.name.clone(),
+                        info: e.info.clone(),
+                        route: pipes::route(&e.info, &program.resources)
+                            .map_err(|error| format!("{error:#}")),
+                    })
                     .collect(),
             }),
             limits: limits.clone(),

@@ -349,6 +349,11 @@ void PipeTable::forget(std::uint32_t number) {
   static_cast<void>(take(number));
 }
 
+void PipeTable::end_guest() {
+  ended_ = true;
+  waiting_.clear();
+}
+
 Result<void> PipeTable::enter_guest() {
   if (inside_ >= kPipesMax) {
     return failure(Errc::kLimit,

@@ -173,8 +173,9 @@ class PipeTable {
   Result<void> enter_guest();
   void leave_guest() { --inside_; }
   std::uint32_t inside() const { return inside_; }
-  // For the engine: the guest is ending. Writers it leaves open from here on were cut off.
-  void end_guest() { ended_ = true; }
+  // For the engine: the guest is ending. Ends on their way are dropped, and writers that it leaves
+  // open from here on were cut off.
+  void end_guest();
   bool ended() const { return ended_; }
 
  private:
