@@ -201,6 +201,11 @@ fn uses_async(bytes: &[u8]) -> Result<bool> {
                     found |= import.name.name.contains("@0.3.");
                 }
             }
+            Payload::ComponentTypeSection(types) => {
+                for ty in types {
+                    found |= is_async(&ty.context("its types are damaged")?);
+                }
+            }
             Payload::ComponentCanonicalSection(functions) => {
                 for function in functions {
                     found |= match function.context("its functions are damaged")? {
@@ -231,6 +236,19 @@ fn uses_async(bytes: &[u8]) -> Result<bool> {
         }
     }
     Ok(found)
+}
+
+/// Whether a type can only be named where there is concurrency.
+fn is_async(ty: &wasmparser::ComponentType<'_>) -> bool {
+    use wasmparser::{ComponentDefinedType as D, ComponentType as T};
+    use wasmparser::{ComponentTypeDeclaration as C, InstanceTypeDeclaration as I};
+    match ty {
+        T::Defined(defined) => matches!(defined, D::Stream(_) | D::Future(_)),
+        T::Func(func) => func.async_,
+        T::Instance(parts) => parts.iter().any(|part| matches!(part, I::Type(ty) if is_async(ty))),
+        T::Component(parts) => parts.iter().any(|part| matches!(part, C::Type(ty) if is_async(ty))),
+        T::Resource { .. } => false,
+    }
 }
 
 /// Packages that Wasmtime's own crates serve.

@@ -322,8 +322,7 @@ TEST(Refusals, ItemsWithHandlesAreRefusedAtLink) {
   EXPECT_THAT(link_problem("nested.wat", R"((component
                 (type $s (stream u8))
                 (type $ss (stream $s))
-                (import "test:x/y" (instance (export "f" (func (param "all" $ss)))))
-                (core func (canon stream.new $s))))"),
+                (import "test:x/y" (instance (export "f" (func (param "all" $ss)))))))"),
               AllOf(HasSubstr("test:x/y#f: func(all: stream<stream<u8>>)"),
                     HasSubstr("handles in its items")));
 }
