@@ -25,6 +25,11 @@ keep() {
 # Other build trees share the target folder: the artefact is copied before one of them replaces it.
 exec 9>"$target_dir/weft.lock"
 flock 9
+# Cargo goes by time stamps alone, and would take another tree's crates for this one's.
+if [ "$(cat "$target_dir/weft.tree" 2>&1)" != "$PWD" ]; then
+  find "$target_dir/release/.fingerprint" -path '*/weft-*/dep-*' -exec touch -d @0 {} + || true
+  echo "$PWD" > "$target_dir/weft.tree"
+fi
 "$cargo" build --release --locked --workspace "$what" 9>&-
 name=$(basename "$output")
 artefact="$target_dir/release/$name"

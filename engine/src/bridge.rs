@@ -118,6 +118,19 @@ pub mod ffi {
         exports: Vec<ExportedFunction>,
     }
 
+    /// What a pipe carries, as PipeKind of src/door/pipe.h.
+    enum PipeKind {
+        Bytes,
+        Items,
+        One,
+    }
+
+    /// What the guest's side does at its end of a pipe.
+    enum PipeSide {
+        Reads,
+        Writes,
+    }
+
     /// How a task ended.
     enum Ending {
         /// It ran to its end.
@@ -252,6 +265,47 @@ pub mod ffi {
         unsafe fn call_release(call: *mut Call);
         unsafe fn host_drop_resource(host: *mut Host, slot: u32);
         unsafe fn host_log(host: *mut Host, text: &[u8]);
+
+        /// The guest's end of a pipe, released with `pipe_close`.
+        #[namespace = "weft"]
+        type PipeEnd;
+        /// A new pipe, whose other end waits under `number`. Null: `problem` says why.
+        unsafe fn pipe_open(
+            host: *mut Host,
+            kind: PipeKind,
+            side: PipeSide,
+            number: &mut u32,
+            problem: &mut String,
+        ) -> *mut PipeEnd;
+        /// The end that waits under `number`. Null: `problem` says why.
+        unsafe fn pipe_take_up(
+            host: *mut Host,
+            number: u32,
+            kind: PipeKind,
+            side: PipeSide,
+            problem: &mut String,
+        ) -> *mut PipeEnd;
+        /// Drops the end that waits under `number`, if it still does.
+        unsafe fn pipe_forget(host: *mut Host, number: u32);
+        /// 0: nothing to read yet, 1: data, 2: the end, 3: failed.
+        unsafe fn pipe_state(end: *const PipeEnd) -> u8;
+        /// All the bytes there are, or one item.
+        unsafe fn pipe_view<'a>(end: *const PipeEnd) -> &'a [u8];
+        unsafe fn pipe_error(end: *const PipeEnd) -> String;
+        unsafe fn pipe_take(end: *mut PipeEnd, count: usize);
+        /// How much may be written; -1: nobody reads.
+        unsafe fn pipe_room(end: *const PipeEnd) -> i64;
+        unsafe fn pipe_write(end: *mut PipeEnd, data: &[u8]) -> usize;
+        unsafe fn pipe_fail(end: *mut PipeEnd, message: &str);
+        /// Who to wake when there is something new to read, or room. Replaces an earlier one.
+        unsafe fn pipe_wait(end: *mut PipeEnd, waker: Box<CallWaker>);
+        /// Lets go of the end: what it wrote is whole, unless the guest is ending.
+        unsafe fn pipe_close(end: *mut PipeEnd);
+        /// The guest is ending: what it leaves open was cut off.
+        unsafe fn host_end_pipes(host: *mut Host);
+        /// Makes a place for a task of the instance's own, and starts it there.
+        unsafe fn host_add_pump(host: *mut Host) -> WakeKey;
+        unsafe fn host_start_pump(host: *mut Host, slot: u32, task: Box<Task>);
 
         /// One HTTP request and its response.
         type Exchange;

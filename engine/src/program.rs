@@ -6,6 +6,7 @@ use crate::bridge::ffi::{
 };
 use crate::cache::{self, Cache, SourceStamp};
 use crate::door;
+use crate::pipes::{self, Route};
 use crate::runtime::{EngineKind, Runtime};
 use crate::state::State;
 use crate::task::guarded;
@@ -49,6 +50,7 @@ pub struct Resource {
     pub interface: String,
     pub name: String,
     pub id: u32,
+    pub ty: ResourceType,
     pub wasi: bool,
 }
 
@@ -76,7 +78,15 @@ pub struct Shared {
     pub limits: Limits,
     pub grants: WasiGrants,
     pub component: Arc<str>,
-    pub exports: Vec<(String, String, weft_codec::FuncInfo)>,
+    pub exports: Vec<LinkedExport>,
+}
+
+pub struct LinkedExport {
+    pub interface: String,
+    pub name: String,
+    pub info: weft_codec::FuncInfo,
+    /// How its handles cross, or why they cannot.
+    pub route: core::result::Result<Option<Arc<Route>>, String>,
 }
 
 pub struct Linked {
@@ -194,6 +204,11 @@ fn uses_async(bytes: &[u8]) -> Result<bool> {
                     found |= import.name.name.contains("@0.3.");
                 }
             }
+            Payload::ComponentTypeSection(types) => {
+                for ty in types {
+                    found |= is_async(&ty.context("its types are damaged")?);
+                }
+            }
             Payload::ComponentCanonicalSection(functions) => {
                 for function in functions {
                     found |= match function.context("its functions are damaged")? {
@@ -226,6 +241,19 @@ fn uses_async(bytes: &[u8]) -> Result<bool> {
         }
     }
     Ok(found)
+}
+
+/// Whether a type can only be named where there is concurrency.
+fn is_async(ty: &wasmparser::ComponentType<'_>) -> bool {
+    use wasmparser::{ComponentDefinedType as D, ComponentType as T};
+    use wasmparser::{ComponentTypeDeclaration as C, InstanceTypeDeclaration as I};
+    match ty {
+        T::Defined(defined) => matches!(defined, D::Stream(_) | D::Future(_)),
+        T::Func(func) => func.async_,
+        T::Instance(parts) => parts.iter().any(|part| matches!(part, I::Type(ty) if is_async(ty))),
+        T::Component(parts) => parts.iter().any(|part| matches!(part, C::Type(ty) if is_async(ty))),
+        T::Resource { .. } => false,
+    }
 }
 
 /// Packages that Wasmtime's own crates serve.
@@ -276,6 +304,7 @@ fn describe(
                                 interface: interface.into(),
                                 name: name.into(),
                                 id: id as u32,
+                                ty: resource,
                                 wasi,
                             });
                         }
@@ -466,7 +495,13 @@ pub fn program_link(
                 exports: program
                     .exports
                     .iter()
-                    .map(|e| (e.interface.clone(), e.name.clone(), e.info.clone()))
+                    .map(|e| LinkedExport {
+                        interface: e.interface.clone(),
+                        name: e.name.clone(),
+                        info: e.info.clone(),
+                        route: pipes::route(&e.info, &program.resources)
+                            .map_err(|error| format!("{error:#}")),
+                    })
                     .collect(),
             }),
             limits: limits.clone(),

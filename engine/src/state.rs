@@ -21,6 +21,8 @@ const LONG_POLL_NS: u64 = 200_000;
 const TICKS: u64 = 1;
 
 pub struct State {
+    /// Goes first: it says that whatever else goes with the store was cut off.
+    pub pipes: Option<crate::pipes::PipesGuard>,
     pub table: ResourceTable,
     wasi: WasiCtx,
     http: WasiHttpCtx,
@@ -138,6 +140,7 @@ pub fn new_store(
     let mut store = Store::new(
         engine,
         State {
+            pipes: None,
             table,
             wasi: wasi_context(grants, host)?,
             http: WasiHttpCtx::new(),

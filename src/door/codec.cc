@@ -82,6 +82,47 @@ void Writer::own(ResourceKind kind, std::unique_ptr<Resource> resource) {
   unsigned_leb(*number);
 }
 
+void Writer::pipe(PipeTable::End end) {
+  bool there = std::visit([](auto& each) { return static_cast<bool>(each); }, end);
+  if (!there) return fail(Error(Errc::kInternal, "no stream where one is promised"));
+  PipeTable* pipes = resources_ == nullptr ? nullptr : resources_->pipes();
+  if (pipes == nullptr)
+    return fail(Error(Errc::kUnsupported, "no stream or future can cross here"));
+  Result<std::uint32_t> number = pipes->push(std::move(end));
+  if (!number) return fail(std::move(number).error());
+  unsigned_leb(*number);
+}
+
+namespace {
+
+PipeTable* pipes_of(Reader& in) {
+  PipeTable* pipes = in.resources() == nullptr ? nullptr : in.resources()->pipes();
+  if (pipes == nullptr) in.fail("no stream or future can cross here");
+  return in.failed() ? nullptr : pipes;
+}
+
+}  // namespace
+
+PipeReader Reader::pipe_reader(PipeKind kind) {
+  auto number = static_cast<std::uint32_t>(unsigned_leb(32));
+  PipeTable* pipes = pipes_of(*this);
+  if (pipes == nullptr) return {};
+  Result<PipeReader> end = pipes->take_reader(number, kind);
+  if (end) return *std::move(end);
+  fail(end.error().message());
+  return {};
+}
+
+PipeWriter Reader::pipe_writer(PipeKind kind) {
+  auto number = static_cast<std::uint32_t>(unsigned_leb(32));
+  PipeTable* pipes = pipes_of(*this);
+  if (pipes == nullptr) return {};
+  Result<PipeWriter> end = pipes->take_writer(number, kind);
+  if (end) return *std::move(end);
+  fail(end.error().message());
+  return {};
+}
+
 void Reader::fail(std::string_view what) {
   if (!error_) {
     error_ = Error(Errc::kInvalid, fmt::format("at byte {}: {}", at_ - begin_, what));

@@ -12,6 +12,7 @@
 #include "base/buffer.h"
 #include "base/bytes.h"
 #include "base/error.h"
+#include "door/pipe.h"
 #include "door/resources.h"
 
 namespace weft {
@@ -75,6 +76,8 @@ class Writer {
   void character(char32_t value);
   // Puts a resource into the table and writes its number.
   void own(ResourceKind kind, std::unique_ptr<Resource> resource);
+  // Sends the end of a pipe on its way and writes its number.
+  void pipe(PipeTable::End end);
 
   void fail(Error error) {
     if (!error_) error_ = std::move(error);
@@ -153,6 +156,9 @@ class Reader {
   // The resource that is lent or handed over; null once the reader has failed.
   Resource* borrow(ResourceKind kind);
   std::unique_ptr<Resource> own(ResourceKind kind);
+  // The end of a pipe that is handed over; an empty one once the reader has failed.
+  PipeReader pipe_reader(PipeKind kind);
+  PipeWriter pipe_writer(PipeKind kind);
 
   void fail(std::string_view what);
   // Everything was well and all bytes were used.

@@ -106,7 +106,6 @@ TEST(Codec, CompoundsGoThereAndBack) {
   round_trip(std::expected<std::string, std::uint32_t>(std::unexpected(4)));
   round_trip(std::array<std::int64_t, 3>{-1, 0, 1LL << 40});
   round_trip(std::vector<std::tuple<std::string, Bytes>>{{"k", {1, 2}}, {"l", {}}});
-  round_trip(Stream<std::uint8_t>{7});
 }
 
 TEST(Codec, NumbersOfTooManyBitsFail) {

@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "base/check.h"
+#include "door/pipe.h"
 #include "door/resources.h"
 
 namespace weft {
@@ -20,7 +21,9 @@ class Loop;
 class Context {
  public:
   Context(Loop& loop, std::string_view app, std::string_view component)
-      : loop_(loop), app_(app), component_(component) {}
+      : loop_(loop), app_(app), component_(component), pipes_(loop) {
+    resources_.set_pipes(pipes_);
+  }
   Context(const Context&) = delete;
   Context& operator=(const Context&) = delete;
 
@@ -32,6 +35,7 @@ class Context {
   std::uint64_t request_id = 0;
 
   ResourceTable& resources() { return resources_; }
+  PipeTable& pipes() { return pipes_; }
 
   // The calls in progress, cancelled ones that still unwind included.
   std::uint32_t calls() const { return calls_; }
@@ -51,6 +55,7 @@ class Context {
   Loop& loop_;
   std::string_view app_;
   std::string_view component_;
+  PipeTable pipes_;
   ResourceTable resources_;
   std::uint32_t calls_ = 0;
   bool retired_ = false;

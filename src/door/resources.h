@@ -9,6 +9,8 @@
 
 namespace weft {
 
+class PipeTable;
+
 // Tells one kind of resource from another: the address of a constant that the kind's generated
 // binding defines. Two bindings of one WIT resource never share a kind.
 using ResourceKind = const void*;
@@ -70,6 +72,9 @@ class ResourceTable {
   void drop(std::uint32_t number);
 
   std::uint32_t size() const { return open_; }
+  // Where the ends of pipes cross by number; null where none can.
+  PipeTable* pipes() const { return pipes_; }
+  void set_pipes(PipeTable& pipes) { pipes_ = &pipes; }
   void set_limit(std::uint32_t limit) { limit_ = limit; }
 
  private:
@@ -83,6 +88,7 @@ class ResourceTable {
   std::vector<std::uint32_t> free_;
   std::uint32_t open_ = 0;
   std::uint32_t limit_ = kHandlesMax;
+  PipeTable* pipes_ = nullptr;
 };
 
 }  // namespace weft

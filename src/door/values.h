@@ -22,36 +22,9 @@
 #include <vector>
 
 #include "door/codec.h"
+#include "door/stream.h"
 
 namespace weft {
-
-// A payload that is not there.
-struct Nothing {
-  friend bool operator==(Nothing, Nothing) = default;
-};
-
-// The id under which the engine knows one end of a pipe. Says nothing about who owns that end: the
-// function it crosses does.
-template <class T = Nothing>
-struct Stream {
-  std::uint32_t pipe = 0;
-  friend bool operator==(const Stream&, const Stream&) = default;
-};
-template <class T = Nothing>
-struct Future {
-  std::uint32_t pipe = 0;
-  friend bool operator==(const Future&, const Future&) = default;
-};
-
-// A wasi:io stream that crosses: the id of the pipe behind it.
-struct InputPipe {
-  std::uint32_t pipe = 0;
-  friend bool operator==(InputPipe, InputPipe) = default;
-};
-struct OutputPipe {
-  std::uint32_t pipe = 0;
-  friend bool operator==(OutputPipe, OutputPipe) = default;
-};
 
 // One function of many, chosen by the argument: for std::visit and for a variant's match.
 template <class... F>
@@ -259,22 +232,6 @@ struct Codec<Handle<R>> {
 template <class R>
 struct Codec<const Handle<R>*> {
   static void write(Writer& out, const Handle<R>* handle) { out.unsigned_leb(handle->number()); }
-};
-template <class T>
-struct Codec<Stream<T>> {
-  static void write(Writer& out, Stream<T> stream) { out.unsigned_leb(stream.pipe); }
-  static Stream<T> read(Reader& in) { return {static_cast<std::uint32_t>(in.unsigned_leb(32))}; }
-};
-template <class T>
-struct Codec<Future<T>> {
-  static void write(Writer& out, Future<T> future) { out.unsigned_leb(future.pipe); }
-  static Future<T> read(Reader& in) { return {static_cast<std::uint32_t>(in.unsigned_leb(32))}; }
-};
-template <class T>
-  requires std::same_as<T, InputPipe> || std::same_as<T, OutputPipe>
-struct Codec<T> {
-  static void write(Writer& out, T end) { out.unsigned_leb(end.pipe); }
-  static T read(Reader& in) { return {static_cast<std::uint32_t>(in.unsigned_leb(32))}; }
 };
 
 // The type that owns what `T` only views: std::string for std::string_view, and so on inwards. The

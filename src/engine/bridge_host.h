@@ -10,11 +10,18 @@
 
 namespace weft {
 class Call;
-}
+class PipeEnd;
+class PipeTable;
+class Pumps;
+}  // namespace weft
 
 namespace weft::bridge {
 
 struct CallWaker;
+struct Task;
+struct WakeKey;
+enum class PipeKind : std::uint8_t;
+enum class PipeSide : std::uint8_t;
 
 // One instance's side of the door. The engine face's Instance implements it.
 class Host {
@@ -23,6 +30,9 @@ class Host {
   virtual Call* begin(std::uint32_t function, rust::Slice<const std::uint8_t> arguments) = 0;
   virtual void drop_resource(std::uint32_t slot) = 0;
   virtual void log(rust::Slice<const std::uint8_t> text) = 0;
+  // Where the pipes of its streams and futures cross, and what moves wasi:io's.
+  virtual PipeTable& pipes() = 0;
+  virtual Pumps& pumps() = 0;
 };
 
 // One HTTP request and its response, as the guest's side of it sees them. Lives until the task or
@@ -65,6 +75,24 @@ void call_wait(Call* call, rust::Box<CallWaker> waker);
 void call_release(Call* call);
 void host_drop_resource(Host* host, std::uint32_t slot);
 void host_log(Host* host, rust::Slice<const std::uint8_t> text);
+
+PipeEnd* pipe_open(Host* host, PipeKind kind, PipeSide side, std::uint32_t& number,
+                   rust::String& problem);
+PipeEnd* pipe_take_up(Host* host, std::uint32_t number, PipeKind kind, PipeSide side,
+                      rust::String& problem);
+void pipe_forget(Host* host, std::uint32_t number);
+std::uint8_t pipe_state(const PipeEnd* end);
+rust::Slice<const std::uint8_t> pipe_view(const PipeEnd* end);
+rust::String pipe_error(const PipeEnd* end);
+void pipe_take(PipeEnd* end, std::size_t count);
+std::int64_t pipe_room(const PipeEnd* end);
+std::size_t pipe_write(PipeEnd* end, rust::Slice<const std::uint8_t> data);
+void pipe_fail(PipeEnd* end, rust::Str message);
+void pipe_wait(PipeEnd* end, rust::Box<CallWaker> waker);
+void pipe_close(PipeEnd* end);
+void host_end_pipes(Host* host);
+WakeKey host_add_pump(Host* host);
+void host_start_pump(Host* host, std::uint32_t slot, rust::Box<Task> task);
 
 rust::Slice<const std::uint8_t> exchange_method(const Exchange* exchange);
 rust::Slice<const std::uint8_t> exchange_target(const Exchange* exchange);

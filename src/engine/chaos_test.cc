@@ -15,8 +15,10 @@
 #include <random>
 #include <thread>
 
+#include "engine/stream_guests.h"
 #include "engine/test_exchange.h"
 #include "engine/test_guests.h"
+#include "engine/test_streams.h"
 #include "engine/testing.h"
 #include "io/loop.h"
 
@@ -83,6 +85,13 @@ class Chaos {
       served_.push_back({&add(guest(name), limits), nullptr});
       remake(served_.back());
     }
+    for (std::string file : {file_with("u8.wat", stream_guest("u8", 1)),
+                             file_with("bodies.wat", std::string(kBodyGuest))}) {
+      // Whether a call streams is up to chance as well: the script may fail it.
+      add(file, limits).script().serve = [this](Call& call, Completion& done) {
+        return below(20) != 0 && streams_.serve(call, done);
+      };
+    }
   }
   ~Chaos() { tear_down(); }
 
@@ -103,6 +112,7 @@ class Chaos {
         client.send_all();
         client.take();
       }
+      streams_.step();
       sweep();
       return runs_.empty() && clients_.empty();
     });
@@ -114,6 +124,14 @@ class Chaos {
     runs_.clear();
     served_.clear();
     sweep();
+    for (auto& in : streams_.ins) {
+      streams_.step();
+      if (!in.over()) return "a stream waits for a guest that is gone";
+    }
+    for (auto& out : streams_.outs) {
+      if (!out.writer.abandoned() && out.left != 0) return "a stream waits for a reader";
+    }
+    streams_.forget();
     for (Stage& stage : stages_) stage.script().waiting.clear();
     ground_.run_until([&] { return ground_.engine().calls().live() == 0; });
     if (ground_.engine().calls().live() != 0) return "calls are left";
@@ -186,7 +204,7 @@ class Chaos {
   }
 
   void act() {
-    switch (below(16)) {
+    switch (below(18)) {
       case 0:
       case 1:
       case 2: return start_run();
@@ -205,6 +223,8 @@ class Chaos {
       case 12:
       case 13: return with_client([&](Client& client) { client.send(1 + below(5'000)); });
       case 14: return with_client([&](Client& client) { client.take(); });
+      case 15: return streams_.step();
+      case 16: return drop_stream();
       default:
         if (below(4) == 0) return with_client([&](Client& client) { client.go_away(); });
         if (below(60) == 0) remake(served_[below(static_cast<unsigned>(served_.size()))]);
@@ -227,9 +247,17 @@ class Chaos {
                                   {2, "one", {5}, {5}},
                                   {2, "three", {5}, {15}},
                                   {2, "cancelled", {5}, {}},
+                                  {8, "send", {0xc0, 0x9a, 0x0c}, {}},
+                                  {8, "receive-later", {0xc0, 0x9a, 0x0c}, {}},
+                                  {8, "produce", {0xc0, 0x9a, 0x0c}, {}},
+                                  {8, "cut", {0xc0, 0x9a, 0x0c}, {}},
+                                  {9, "write", {0xc0, 0x9a, 0x0c}, {}},
+                                  {9, "read", {0xc0, 0x9a, 0x0c}, {}},
+                                  {9, "pass-in", {0xc0, 0x9a, 0x0c}, {}},
+                                  {9, "pass-out", {0}, {}},
                                   {3, "trap", {}, {}},
                                   {3, "spin", {}, {}}};
-    const Kind& kind = kKinds[below(below(20) == 0 ? 9 : 7)];
+    const Kind& kind = kKinds[below(below(20) == 0 ? 17 : 15)];
     Stage& stage = stages_[static_cast<std::size_t>(kind.stage)];
     tell_nuisance();
     ++started_;
@@ -237,11 +265,18 @@ class Chaos {
     auto done = [this, &run, &kind](const RunOutcome& outcome, BytesView reply) {
       run.over = true;
       ++(outcome.well() ? well_ : badly_);
-      if (!outcome.well() || kind.function == "cancelled") return;
+      if (!outcome.well() || kind.function == "cancelled" || kind.stage >= 8) return;
       if (!std::ranges::equal(reply, kind.reply)) {
         problem_ = fmt::format("{} gave a wrong reply", kind.function);
       }
     };
+    if (kind.function == "produce") {
+      auto write = [](Writer& out) { out.write(std::uint32_t{200'000}); };
+      auto read = [this](Reader& in) { streams_.take(in.pipe_reader(PipeKind::kBytes)); };
+      run.guest = GuestRun::call_with(stage.deployment(), stage.function(kind.function),
+                                      {.arguments = write, .replied = read}, done);
+      return;
+    }
     run.guest = kind.function.empty()
                     ? GuestRun::command(stage.deployment(), done)
                     : GuestRun::call(stage.deployment(), stage.function(kind.function),
@@ -270,6 +305,11 @@ class Chaos {
     runs_.erase(run);
   }
 
+  void drop_stream() {
+    if (!streams_.ins.empty() && below(10) == 0) streams_.ins.pop_front();
+    if (!streams_.outs.empty() && below(10) == 0) streams_.outs.pop_front();
+  }
+
   void finish_call() {
     Script& script = stages_[below(static_cast<unsigned>(stages_.size()))].script();
     if (!script.waiting.empty()) {
@@ -286,6 +326,12 @@ class Chaos {
   // Forgets what is over.
   void sweep() {
     std::erase_if(runs_, [](const Run& run) { return run.over; });
+    for (const auto& in : streams_.ins) {
+      if (!in.right) problem_ = "a stream came through changed";
+    }
+    std::erase_if(streams_.ins, [](const auto& in) { return in.over(); });
+    std::erase_if(streams_.outs,
+                  [](const auto& out) { return out.left == 0 || out.writer.abandoned(); });
     std::erase_if(clients_, [&](const Client& client) {
       if (!client.released) return false;
       if (client.well()) ++whole_;
@@ -301,6 +347,7 @@ class Chaos {
   Ground ground_;
   std::deque<Stage> stages_;
   std::vector<Served> served_;
+  StreamHost<std::uint8_t> streams_{ground_.loop()};
   std::list<Run> runs_;
   std::list<Client> clients_;
   std::unique_ptr<Nuisance> nuisance_;

@@ -40,8 +40,18 @@ class Run final : public GuestRun, public Pollable, public bridge::ReplySink {
     begin();
   }
 
+  void call(std::uint32_t function, Exchange exchange) {
+    Buffer arguments;
+    Writer out(arguments, &instance_.context().resources());
+    if (exchange.arguments) exchange.arguments(out);
+    written_ = out.end();
+    replied_ = std::move(exchange.replied);
+    call(function, arguments.view());
+  }
+
   void poll() override {
     if (!task_) return;
+    if (!written_) return finish({RunOutcome::Ending::kFailed, 1, written_.error().message()});
     bool ended;
     {
       WakeTarget::Poll polling(*deployment_.engine.wakes(), slot_.index, slot_.generation);
@@ -53,7 +63,10 @@ class Run final : public GuestRun, public Pollable, public bridge::ReplySink {
   }
 
   void reply(rust::Slice<const std::uint8_t> bytes) override {
-    reply_.append(BytesView{bytes.data(), bytes.size()});
+    BytesView reply{bytes.data(), bytes.size()};
+    if (!replied_) return reply_.append(reply);
+    Reader in(reply, &instance_.context().resources());
+    std::exchange(replied_, nullptr)(in);
   }
 
  private:
@@ -80,6 +93,8 @@ class Run final : public GuestRun, public Pollable, public bridge::ReplySink {
   Instance instance_;
   Done done_;
   Buffer reply_;
+  Result<void> written_;
+  std::move_only_function<void(Reader&)> replied_;
   Timer limit_;
   EngineLoop::Slot slot_;
   std::optional<rust::Box<bridge::Task>> task_;
@@ -97,6 +112,13 @@ std::unique_ptr<GuestRun> GuestRun::call(Deployment& deployment, std::uint32_t f
                                          BytesView arguments, Done done) {
   auto run = std::make_unique<Run>(deployment, std::move(done));
   run->call(function, arguments);
+  return run;
+}
+
+std::unique_ptr<GuestRun> GuestRun::call_with(Deployment& deployment, std::uint32_t function,
+                                              Exchange exchange, Done done) {
+  auto run = std::make_unique<Run>(deployment, std::move(done));
+  run->call(function, std::move(exchange));
   return run;
 }
 

@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "base/bytes.h"
+#include "door/codec.h"
 #include "engine/deployment.h"
 
 namespace weft {
@@ -19,6 +20,17 @@ class GuestRun {
   // `function` is the export's number in ProgramInfo; `arguments` are its parameters, encoded.
   static std::unique_ptr<GuestRun> call(Deployment& deployment, std::uint32_t function,
                                         BytesView arguments, Done done);
+
+  // The same for arguments and replies with handles, streams or futures in them: `arguments` writes
+  // the parameters, `replied` reads the results once the guest has returned, before `done` and
+  // never from inside the start; it may not drop the run. The run goes on until the streams that
+  // the guest gave are done.
+  struct Exchange {
+    std::move_only_function<void(Writer& out)> arguments;
+    std::move_only_function<void(Reader& in)> replied;
+  };
+  static std::unique_ptr<GuestRun> call_with(Deployment& deployment, std::uint32_t function,
+                                             Exchange exchange, Done done);
 
   virtual ~GuestRun() = default;
 };

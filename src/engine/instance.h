@@ -7,6 +7,7 @@
 #include "door/context.h"
 #include "engine/bridge_host.h"
 #include "engine/deployment.h"
+#include "engine/guest_pipe.h"
 #include "engine/runtime_impl.h"
 
 namespace weft {
@@ -19,11 +20,16 @@ class Instance final : public bridge::Host {
  public:
   explicit Instance(Deployment& deployment)
       : deployment_(deployment),
+        pumps_(deployment.engine),
         context_(std::make_unique<Context>(deployment.engine.loop(), deployment.app,
                                            deployment.component)) {
     context_->resources().set_limit(deployment.limits.handles_max);
   }
-  ~Instance() override { Context::retire(std::move(context_)); }
+  ~Instance() override {
+    context_->pipes().end_guest();
+    pumps_.stop();
+    Context::retire(std::move(context_));
+  }
 
   Context& context() { return *context_; }
   Deadline deadline = Deadline::never();  // Of the calls it makes.
@@ -34,9 +40,12 @@ class Instance final : public bridge::Host {
   }
   void drop_resource(std::uint32_t slot) override { context_->resources().drop(slot); }
   void log(rust::Slice<const std::uint8_t> text) override;
+  PipeTable& pipes() override { return context_->pipes(); }
+  Pumps& pumps() override { return pumps_; }
 
  private:
   Deployment& deployment_;
+  Pumps pumps_;
   std::unique_ptr<Context> context_;
 };
 

@@ -10,7 +10,9 @@
 
 #include "door/values.h"
 #include "engine/instance.h"
+#include "engine/stream_guests.h"
 #include "engine/test_guests.h"
+#include "engine/test_streams.h"
 #include "engine/testing.h"
 #include "io/loop.h"
 
@@ -114,6 +116,8 @@ class Polled {
   // True: it is over.
   virtual bool poll() = 0;
   virtual void move() { rack_.move(); }
+  // The host's ends of its streams move without being woken.
+  virtual bool streams() const { return false; }
   // What came of it: "" when all is as it should be.
   virtual std::string check() = 0;
 
@@ -167,6 +171,67 @@ class PolledExport final : public PolledTask, public bridge::ReplySink {
  private:
   Bytes expected_;
   Bytes reply_;
+};
+
+// A guest that streams, and the host's ends, which are told however it goes.
+class PolledStream final : public PolledTask, public bridge::ReplySink {
+ public:
+  // `count` is what the guest is called with, or what a stream in its place carries.
+  PolledStream(Rack& rack, std::string_view name, std::uint32_t count)
+      : PolledTask(rack), name_(name), count_(count), host_(rack.ground.loop()) {
+    rack.stage.script().serve = [this](Call& call, Completion& done) {
+      return host_.serve(call, done);
+    };
+    Buffer arguments;
+    Writer out(arguments, &instance_.context().resources());
+    if (name == "consume" || name == "echo") {
+      out.pipe(host_.give(count));
+    } else {
+      out.write(count);
+    }
+    task_.emplace(bridge::start_export(rack.linked(), &instance_, rack.stage.function(name),
+                                       {arguments.data(), arguments.size()}, this, rack.key()));
+  }
+  ~PolledStream() override {
+    task_.reset();
+    instance_.context().pipes().end_guest();
+    instance_.pumps().stop();
+    for (auto& in : host_.ins) EXPECT_NE(in.reader.state(), PipeState::kNothingYet);
+    for (auto& out : host_.outs) EXPECT_TRUE(out.writer.abandoned() || out.left == 0);
+    EXPECT_EQ(instance_.context().pipes().inside(), 0u);
+    rack_.stage.script().serve = nullptr;
+  }
+
+  void move() override {
+    Polled::move();
+    host_.step();
+  }
+  bool streams() const override { return true; }
+  void reply(rust::Slice<const std::uint8_t> bytes) override {
+    Reader in({bytes.data(), bytes.size()}, &instance_.context().resources());
+    if (name_ == "produce" || name_ == "echo") {
+      host_.take(in.pipe_reader(PipeKind::kBytes));
+    } else {
+      reply_ = in.read<std::uint32_t>();
+    }
+    EXPECT_TRUE(in.end());
+  }
+  std::string check() override {
+    if (std::string problem = PolledTask::check(); !problem.empty()) return problem;
+    if (reply_ && *reply_ != count_) return fmt::format("{} came through", *reply_);
+    host_.step();
+    for (auto& in : host_.ins) {
+      if (name_ == "pass-in") continue;  // Its guest does not wait for it.
+      if (in.got != count_ || !in.right || !in.ended) return fmt::format("{} came out", in.got);
+    }
+    return "";
+  }
+
+ private:
+  std::string name_;
+  std::uint32_t count_;
+  StreamHost<std::uint8_t> host_;
+  std::optional<std::uint32_t> reply_;
 };
 
 class PolledHttp final : public PolledTask {
@@ -250,6 +315,11 @@ std::vector<Scenario> scenarios() {
     return
         [=](Rack& rack) { return std::make_unique<PolledExport>(rack, name, arguments, expected); };
   };
+  auto stream_guests = [] { return file_with("u8.wat", stream_guest("u8", 1)); };
+  auto body_guest = [] { return file_with("bodies.wat", kBodyGuest); };
+  auto streamed = [](std::string name, std::uint32_t count) {
+    return [=](Rack& rack) { return std::make_unique<PolledStream>(rack, name, count); };
+  };
   auto http = [](std::string path, std::string body, std::size_t expected) {
     return [=](Rack& rack) { return std::make_unique<PolledHttp>(rack, path, body, expected); };
   };
@@ -261,6 +331,18 @@ std::vector<Scenario> scenarios() {
       {"AsyncOne", async_guest, exported("one", number(5), number(5))},
       {"AsyncThree", async_guest, exported("three", number(5), number(15))},
       {"AsyncCancelled", async_guest, exported("cancelled", number(5), number(4))},
+      {"StreamSend", stream_guests, streamed("send", 300'000)},
+      {"StreamSendLater", stream_guests, streamed("send-later", 300'000)},
+      {"StreamReceive", stream_guests, streamed("receive", 300'000)},
+      {"StreamReceiveLater", stream_guests, streamed("receive-later", 300'000)},
+      {"StreamProduce", stream_guests, streamed("produce", 300'000)},
+      {"StreamConsume", stream_guests, streamed("consume", 300'000)},
+      {"StreamEcho", stream_guests, streamed("echo", 300'000)},
+      {"FutureSettle", stream_guests, streamed("settle", 0)},
+      {"FutureAwait", stream_guests, streamed("await", 7)},
+      {"BodyWrite", body_guest, streamed("write", 300'000)},
+      {"BodyRead", body_guest, streamed("read", 300'000)},
+      {"BodyPassIn", body_guest, streamed("pass-in", 1)},
       {"HttpHello", built("hello_p2"), http("/", "", 18)},
       {"HttpEcho", built("hello_p2"), http("/echo", std::string(40'000, 'x'), 40'000)},
       {"HttpBig", built("hello_p2"), http("/big?bytes=200000", "", 200'000)},
@@ -347,7 +429,7 @@ TEST_P(PollTorture, LosesNoWake) {
     if (!over && seen != rack.wakes) {
       seen = rack.wakes;
       over = run->poll();
-    } else if (!over && !rack.hoard.empty()) {
+    } else if (!over && (!rack.hoard.empty() || run->streams())) {
       run->move();
       rack.hoard.clear();
     }

@@ -45,6 +45,7 @@ std::string file_with(std::string_view name, std::string_view content) {
 
 void Script::begin(Call& call, Completion done) {
   ++begun;
+  if (serve && serve(call, done)) return;
   Way chosen = way(call);
   if (chosen == Way::kDrop) return;
   if (chosen == Way::kThrow) throw std::runtime_error("a library gave up");

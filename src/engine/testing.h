@@ -68,6 +68,8 @@ class Script : public Provider {
   void finish(std::size_t index);
 
   std::function<Way(const Call&)> way = [](const Call&) { return Way::kInline; };
+  // Serves calls in the test's own way: false for those that it leaves to the script.
+  std::function<bool(Call&, Completion&)> serve;
   // Each reply gets a byte too many.
   bool garble = false;
   std::vector<Completion> waiting;

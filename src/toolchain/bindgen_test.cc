@@ -4,6 +4,7 @@
 
 #include "toolchain/bindgen/bindgen.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -191,7 +192,15 @@ TEST_F(BindgenTest, ResourcesInsideRecordsAreHandedOver) {
 
 TEST_F(BindgenTest, LateAnswersStreamsAndFailuresReachTheCaller) {
   EXPECT_EQ(value(client_->late("hey", never_)), "hey!");
-  EXPECT_EQ(value(client_->pipe({1}, {20}, {300}, never_)).pipe, 321);
+  auto [in, writer] = Stream<std::uint8_t>::make(loop_);
+  auto [done, name] = Future<std::string>::make(loop_);
+  auto [bare, bell] = Future<>::make(loop_);
+  auto out = value(client_->pipe(std::move(in), std::move(done), std::move(bare), never_));
+  writer.end().write(as_bytes("one,"));
+  writer.finish();
+  ASSERT_TRUE(name.set("two"));
+  ASSERT_TRUE(bell.set({}));
+  EXPECT_EQ(as_text(value(out.read_all(1000, never_))), "one,two");
   auto failed = run(client_->fail("the disk", never_));
   ASSERT_FALSE(failed);
   EXPECT_EQ(failed.error().code(), Errc::kIo);
@@ -261,6 +270,43 @@ TEST(Bindgen, WhatIsNoDescriptionIsRefused) {
     ASSERT_FALSE(files) << text;
     EXPECT_EQ(files.error().code(), Errc::kInvalid) << text;
   }
+}
+
+// An interface that takes an input-stream and gives an output-stream; KIND is how it takes it.
+std::string bodies(std::string_view kind) {
+  return fmt::format(
+      R"({{"interfaces":[{{"interface":"streams","name":"wasi:io/streams@0.2.6",)"
+      R"("package":"wasi:io","version":"0.2.6","functions":[],"types":[)"
+      R"({{"id":0,"kind":"resource","name":"input-stream","owner":"wasi:io/streams@0.2.6"}},)"
+      R"({{"id":1,"kind":"resource","name":"output-stream","owner":"wasi:io/streams@0.2.6"}}]}},)"
+      R"({{"interface":"bodies","name":"test:x/bodies","package":"test:x","version":null,)"
+      R"("types":[{{"id":0,"kind":"alias","name":"input-stream","original":"input-stream",)"
+      R"("owner":"wasi:io/streams@0.2.6","type":null,"underlying":"resource"}},)"
+      R"({{"id":1,"kind":"alias","name":"output-stream","original":"output-stream",)"
+      R"("owner":"wasi:io/streams@0.2.6","type":null,"underlying":"resource"}},)"
+      R"({{"id":2,"kind":"{}","name":null,"owner":"test:x/bodies","resource":0}},)"
+      R"({{"id":3,"kind":"own","name":null,"owner":"test:x/bodies","resource":1}}],)"
+      R"("functions":[{{"async":false,"kind":"free","name":"copy","params":[)"
+      R"({{"name":"from","type":{{"id":2}}}}],"resource":null,"result":{{"id":3}},)"
+      R"("signature":"func(from: own<input-stream>) -> own<output-stream>"}}]}}]}})",
+      kind);
+}
+
+TEST(Bindgen, WasisStreamsAreTypedEnds) {
+  auto files = bindgen::generate(bodies("own"));
+  ASSERT_TRUE(files) << files.error().message();
+  ASSERT_EQ(files->size(), 2u) << "nothing is made for wasi:io itself";
+  const std::string& header = files->front().text;
+  EXPECT_NE(header.find("virtual ::weft::Answer<::weft::OutputPipe> copy(::weft::Call& call, "
+                        "::weft::InputPipe from) = 0;"),
+            header.npos)
+      << header;
+  EXPECT_NE(header.find("::weft::Task<::weft::OutputPipe> copy(::weft::InputPipe from, "
+                        "::weft::Deadline deadline);"),
+            header.npos);
+  auto lent = bindgen::generate(bodies("borrow"));
+  ASSERT_FALSE(lent);
+  EXPECT_NE(lent.error().message().find("pass it as own"), std::string::npos);
 }
 
 }  // namespace

@@ -133,12 +133,28 @@ class Host : public everything::Host {
   Answer<std::string> late(Call&, std::string_view text) override {
     return shout(std::string(text));
   }
-  Answer<Stream<std::uint8_t>> pipe(Call&, Stream<std::uint8_t> in, Future<std::string> done,
+  Answer<Stream<std::uint8_t>> pipe(Call& call, Stream<std::uint8_t> in, Future<std::string> done,
                                     Future<> bare) override {
-    return Stream<std::uint8_t>{in.pipe + done.pipe + bare.pipe};
+    Loop& loop = call.context().loop();
+    auto [out, writer] = Stream<std::uint8_t>::make(loop);
+    loop.spawn(copy(std::move(in), std::move(done), std::move(bare), std::move(writer)));
+    return std::move(out);
   }
   Answer<std::unique_ptr<everything::Client_>> connect(Call&) override {
     return Error(Errc::kUnsupported, "no client here");
+  }
+
+  // What it reads, and after it what the futures say.
+  static Task<void> copy(Stream<std::uint8_t> in, Future<std::string> done, Future<> bare,
+                         StreamWriter<std::uint8_t> out) {
+    Deadline deadline = Deadline::after(std::chrono::seconds(20));
+    CO_TRY(Bytes all, co_await in.read_all(1 << 20, deadline));
+    CO_TRY_VOID(co_await out.write(std::move(all), deadline));
+    CO_TRY(std::string name, co_await done.get(deadline));
+    CO_TRY_VOID(co_await bare.get(deadline));
+    CO_TRY_VOID(co_await out.write(to_bytes(name), deadline));
+    out.finish();
+    co_return Result<void>();
   }
 
   int nothings = 0;

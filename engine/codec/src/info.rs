@@ -1,7 +1,7 @@
 //! What must be known of a function before it is linked or called.
 
 use crate::plan::find;
-use crate::scan::{Plan, resources};
+use crate::scan::{HandleKind, Plan, kinds};
 use crate::values::{params_flat, results_flat, return_flat};
 use std::cell::RefCell;
 use std::mem::MaybeUninit;
@@ -36,7 +36,9 @@ pub struct FuncInfo {
     pub signature: String,
     pub params: Plan,
     pub results: Plan,
-    /// The resources in it, by the numbers that [`HandleKind`](crate::HandleKind) has.
+    /// The kinds of handles that can be in it.
+    pub handles: Vec<HandleKind>,
+    /// The resources in it, by the numbers that [`HandleKind`] has.
     pub resources: Vec<(u32, ResourceType)>,
 }
 
@@ -59,9 +61,18 @@ impl FuncInfo {
             Ok::<_, wasmtime::Error>(Plan { node, _program: program.clone() })
         };
         let (params, results) = (plan(params)?, plan(results)?);
+        let mut handles = Vec::new();
+        kinds(&params.node, &mut handles)?;
+        kinds(&results.node, &mut handles)?;
         let mut tables = Vec::new();
-        resources(&params.node, &mut tables)?;
-        resources(&results.node, &mut tables)?;
+        for handle in &handles {
+            match handle {
+                HandleKind::Own(table) | HandleKind::Borrow(table) if !tables.contains(table) => {
+                    tables.push(*table);
+                }
+                _ => {}
+            }
+        }
         Ok(FuncInfo {
             is_async: func.async_(),
             params_flat: params_flat(&params.node),
@@ -69,6 +80,7 @@ impl FuncInfo {
             return_flat: return_flat(&results.node),
             plain: params.plain() && results.plain(),
             signature: signature(func, names)?,
+            handles,
             resources: tables
                 .into_iter()
                 .map(|table| {

@@ -212,7 +212,7 @@ impl<'c, 'a> Lifter<'c, 'a> {
                 match payload {
                     Payload::Unit => Handle::StreamUnit(self.lift_one(ty, raw)?),
                     Payload::Bytes => Handle::StreamU8(self.lift_one(ty, raw)?),
-                    Payload::Value => Handle::Stream(self.lift_one(ty, raw)?),
+                    _ => Handle::Stream(self.lift_one(ty, raw)?),
                 }
             }
             Op::Future(table, payload) => {

@@ -265,13 +265,13 @@ impl<'c, 'a, T: 'static> Lowerer<'c, 'a, T> {
             (Handle::StreamU8(stream), Op::Stream(_, Payload::Bytes)) => {
                 stream.linear_lower_to_flat(self.cx, ty, &mut raw)?;
             }
-            (Handle::Stream(stream), Op::Stream(_, Payload::Value)) => {
+            (Handle::Stream(stream), Op::Stream(_, Payload::Value | Payload::Handles)) => {
                 stream.linear_lower_to_flat(self.cx, ty, &mut raw)?;
             }
             (Handle::StreamUnit(stream), Op::Stream(_, Payload::Unit)) => {
                 stream.linear_lower_to_flat(self.cx, ty, &mut raw)?;
             }
-            (Handle::Future(future), Op::Future(_, Payload::Value)) => {
+            (Handle::Future(future), Op::Future(_, Payload::Value | Payload::Handles)) => {
                 future.linear_lower_to_flat(self.cx, ty, &mut raw)?;
             }
             (Handle::FutureUnit(future), Op::Future(_, Payload::Unit)) => {

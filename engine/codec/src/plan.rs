@@ -102,6 +102,14 @@ pub enum Payload {
     /// Of streams only: a future of one byte is a `Value`.
     Bytes,
     Value,
+    /// A value that handles, streams or futures can be in.
+    Handles,
+}
+
+impl Payload {
+    fn of(node: &Node) -> Payload {
+        if node.plain { Payload::Value } else { Payload::Handles }
+    }
 }
 
 /// The plans of one program.
@@ -310,14 +318,14 @@ impl Compiler<'_> {
                 let payload = match types[types[table].ty].payload {
                     None => Payload::Unit,
                     Some(InterfaceType::U8) => Payload::Bytes,
-                    Some(ty) => self.node(ty, depth).map(|_| Payload::Value)?,
+                    Some(ty) => Payload::of(&self.node(ty, depth)?),
                 };
                 (Op::Stream(table, payload), 1, false, false)
             }
             InterfaceType::Future(table) => {
                 let payload = match types[types[table].ty].payload {
                     None => Payload::Unit,
-                    Some(ty) => self.node(ty, depth).map(|_| Payload::Value)?,
+                    Some(ty) => Payload::of(&self.node(ty, depth)?),
                 };
                 (Op::Future(table, payload), 1, false, false)
             }

@@ -101,29 +101,30 @@ fn walk(
     visit(HandleRef { kind, number, at, length: bytes.at() - at })
 }
 
-/// The resource tables a type's handles belong to.
-pub(crate) fn resources(node: &Node, found: &mut Vec<u32>) -> Result<()> {
+/// The kinds of handles that a value can have in it, those in items of streams left out.
+pub(crate) fn kinds(node: &Node, found: &mut Vec<HandleKind>) -> Result<()> {
     if node.plain {
         return Ok(());
     }
-    match &node.op {
-        Op::List(element) | Op::Fixed(element, _) => resources(element, found)?,
+    let kind = match &node.op {
+        Op::List(element) | Op::Fixed(element, _) => return kinds(element, found),
         Op::Fields(fields) => {
-            fields.iter().try_for_each(|field| resources(&field.node, found))?;
+            return fields.iter().try_for_each(|field| kinds(&field.node, found));
         }
         Op::Variant(variant) => {
-            variant.cases.iter().flatten().try_for_each(|case| resources(case, found))?;
+            return variant.cases.iter().flatten().try_for_each(|case| kinds(case, found));
         }
-        Op::Own(table) | Op::Borrow(table) => {
-            if !found.contains(&table.as_u32()) {
-                found.push(table.as_u32());
-            }
-        }
-        _ => {}
+        Op::Own(table) => HandleKind::Own(table.as_u32()),
+        Op::Borrow(table) => HandleKind::Borrow(table.as_u32()),
+        Op::Stream(_, payload) => HandleKind::Stream(*payload),
+        Op::Future(_, payload) => HandleKind::Future(*payload),
+        _ => return Ok(()),
+    };
+    if !found.contains(&kind) {
+        found.push(kind);
     }
-    // Types share parts, and a type spelled out can be exponentially larger than its table.
     if found.len() > 1_000 {
-        bail!("more than 1000 kinds of resources in one function");
+        bail!("more than 1000 kinds of handles in one function");
     }
     Ok(())
 }

@@ -172,6 +172,8 @@ fn signatures_name_resources() {
         .unwrap();
     let own = HandleKind::Own(table);
     assert_eq!(found, [(own, 7, 1, 1), (own, 300, 2, 2)]);
+    assert_eq!(swap.handles, [own]);
+    assert_eq!(size.handles, [HandleKind::Borrow(table)]);
     assert!(info("open").params.plain());
 }
 
@@ -332,6 +334,24 @@ fn native_resources_and_byte_streams_travel_beside_the_bytes() {
         })
         .unwrap();
     assert_eq!(kinds, [HandleKind::Stream(Payload::Bytes)]);
+}
+
+/// What can be in a function is known from its type, also that items have handles in them.
+#[test]
+fn kinds_of_handles_are_known_before_a_call() {
+    let engine = engine();
+    let text = r#"(component
+      (type $bytes (stream u8))
+      (import "f" (func (param "all" (list (stream $bytes))) (param "last" (future string))
+        (result (option (stream))))))"#;
+    let component = Component::new(&engine, text).unwrap();
+    let ty = component.component_type();
+    let Some((_, item)) = ty.imports(&engine).next() else { panic!() };
+    let ComponentItem::ComponentFunc(func) = item.ty else { panic!() };
+    let info = FuncInfo::new(&func, &ty, &|_| String::new()).unwrap();
+    let nested = HandleKind::Stream(Payload::Handles);
+    let last = HandleKind::Future(Payload::Value);
+    assert_eq!(info.handles, [nested, last, HandleKind::Stream(Payload::Unit)]);
 }
 
 #[test]

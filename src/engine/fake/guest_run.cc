@@ -37,4 +37,16 @@ std::unique_ptr<GuestRun> GuestRun::call(Deployment& deployment, std::uint32_t, 
   return std::make_unique<FakeRun>(deployment, std::move(done));
 }
 
+// A fake program takes no arguments.
+std::unique_ptr<GuestRun> GuestRun::call_with(Deployment& deployment, std::uint32_t,
+                                              Exchange exchange, Done done) {
+  auto replied = [read = std::move(exchange.replied), done = std::move(done)](
+                     RunOutcome outcome, BytesView reply) mutable {
+    Reader in(reply);
+    if (outcome.well() && read) read(in);
+    done(std::move(outcome), {});
+  };
+  return std::make_unique<FakeRun>(deployment, std::move(replied));
+}
+
 }  // namespace weft

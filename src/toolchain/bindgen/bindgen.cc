@@ -22,6 +22,12 @@ bool is_generated(const Interface& interface) {
 Result<void> check(const Types& types, const Interface& interface) {
   for (const Function& function : interface.functions) {
     for (const Member& param : function.params) {
+      if (types.lends_stream(*param.type)) {
+        return failure(Errc::kUnsupported,
+                       fmt::format("{}, {}: parameter {} lends a stream of wasi:io, which does not "
+                                   "cross: pass it as own",
+                                   interface.name, function.name, param.name));
+      }
       std::string spelled = types.spell(*param.type, Form::kView);
       std::size_t lent = spelled.find('*');
       bool simple =
@@ -81,7 +87,7 @@ std::string header(const Description& description, const Types& types, const Int
                  type.kind == Kind::kEnum || type.kind == Kind::kFlags;
     if (!named || type.name.empty()) continue;
     std::string name = fmt::format("::{}::{}", space, pascal_case(type.name));
-    bool hands_over = types.hides_resources(TypeRef{.primitive = {}, .id = type.id});
+    bool hands_over = types.carries_handles(TypeRef{.primitive = {}, .id = type.id});
     out.line("template <>");
     out.line("struct weft::Codec<{}> {{", name);
     out.line("  static void write(Writer& out, {}{}& value);", hands_over ? "" : "const ", name);

@@ -100,7 +100,7 @@ void write_codecs(Text& out, const Types& types, const Interface& interface) {
                  type.kind == Kind::kEnum || type.kind == Kind::kFlags;
     if (!named || type.name.empty()) continue;
     std::string name = fmt::format("::{}::{}", space, pascal_case(type.name));
-    bool hands_over = types.hides_resources(TypeRef{.primitive = {}, .id = type.id});
+    bool hands_over = types.carries_handles(TypeRef{.primitive = {}, .id = type.id});
     out.line("void Codec<{0}>::write(Writer& out, {1}{0}& value) {{", name,
              hands_over ? "" : "const ");
     if (type.kind == Kind::kRecord) write_record(out, type);

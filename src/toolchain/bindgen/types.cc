@@ -129,12 +129,12 @@ std::string Types::spell_param(const TypeRef& ref, Form form) const {
   return spelled;
 }
 
-bool Types::is_borrow(const TypeRef& ref) const {
+bool Types::lends(const TypeRef& ref, Lent what) const {
   Resolved resolved = resolve(ref);
   if (resolved.type == nullptr || resolved.type->kind != Kind::kBorrow) return false;
   auto target =
       resolve(*resolved.interface, TypeRef{.primitive = {}, .id = resolved.type->resource});
-  return pipe_of(*target.interface, *target.type).empty();
+  return pipe_of(*target.interface, *target.type).empty() == (what == Lent::kResource);
 }
 
 bool Types::contains(const Interface& from, const std::optional<TypeRef>& ref, Look look) const {

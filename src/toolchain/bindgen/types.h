@@ -43,7 +43,9 @@ class Types {
   std::string name(const Interface& interface, const Type& type) const;
 
   // The resource a parameter lends, when it is a plain borrow<T>.
-  bool is_borrow(const TypeRef& ref) const;
+  bool is_borrow(const TypeRef& ref) const { return lends(ref, Lent::kResource); }
+  // A plain borrow of a wasi:io stream, which does not cross.
+  bool lends_stream(const TypeRef& ref) const { return lends(ref, Lent::kStream); }
   // Whether the bytes of a value carry a handle, a stream or a future.
   bool carries_handles(const std::optional<TypeRef>& ref) const;
   // Whether a named type within `ref` carries a resource: a client has no form of it.
@@ -51,11 +53,13 @@ class Types {
 
  private:
   enum class Look : std::uint8_t { kAnyHandle, kResources };
+  enum class Lent : std::uint8_t { kResource, kStream };
 
   Resolved resolve(const Interface& interface, const TypeRef& ref) const;
   std::string spell(const Interface& from, const TypeRef& ref, Form form) const;
   std::string spell_optional(const Interface& interface, const std::optional<TypeRef>& ref,
                              Form form, const char* absent) const;
+  bool lends(const TypeRef& ref, Lent what) const;
   bool contains(const Interface& from, const std::optional<TypeRef>& ref, Look look) const;
   bool hides(const Interface& from, const std::optional<TypeRef>& ref) const;
 
