@@ -4,6 +4,8 @@ SHELL := /bin/sh
 CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/weft
 STATE := $(or $(XDG_STATE_HOME),$(HOME)/.local/state)/weft
 PREFIX ?= /usr/local
+# Where `make run` serves; port 0 is any free one.
+HTTP ?= 127.0.0.1:8080
 # Seconds that `make fuzz` gives each fuzzer.
 SECONDS_EACH ?= 60
 export CCACHE_DIR := $(CACHE)/ccache
@@ -19,7 +21,7 @@ build: configure
 # The example app on embedded defaults, until Ctrl-C.
 run: configure
 	@ninja -C build --quiet weft guest_hello
-	@exec build/weft run --state "$(STATE)/hello" build/guests/hello.wasm
+	@exec build/weft run --http $(HTTP) --state "$(STATE)/hello" build/guests/hello.wasm
 
 test: build/.setup-test
 	@cmake --preset release -DWEFT_TESTS=ON >build/configure.log || { cat build/configure.log; exit 1; }

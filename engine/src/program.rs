@@ -178,8 +178,11 @@ fn component_bytes(bytes: Vec<u8>) -> Result<Vec<u8>> {
         wat::parse_str(text).map_err(|error| wasmtime::format_err!("{error}"))?
     };
     match bytes.get(4..8) {
-        Some([1, 0, 0, 0]) => weft_toolchain::adapt_module(&bytes)
-            .map_err(|error| wasmtime::format_err!("adapting the WASI 0.1 module: {error:#}")),
+        Some([1, 0, 0, 0]) => {
+            uses_async(&bytes)?;
+            weft_toolchain::adapt_module(&bytes)
+                .map_err(|error| wasmtime::format_err!("adapting the WASI 0.1 module: {error:#}"))
+        }
         Some([_, _, 1, 0]) => Ok(bytes),
         Some(_) => wasmtime::bail!("it is WebAssembly of a version that weft does not know"),
         None => wasmtime::bail!("it is cut off after {} bytes", bytes.len()),

@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
+#include <array>
 #include <map>
 #include <set>
 
@@ -12,6 +14,24 @@ namespace {
 
 bool serves_http(ProgramKind kind) {
   return kind == ProgramKind::kHttp02 || kind == ProgramKind::kHttp03;
+}
+
+// The version of a generation of WASI's own interfaces that the engine has; it serves all of that
+// generation's.
+constexpr std::array<std::pair<std::string_view, std::string_view>, 2> kWasi{
+    {{"0.2.", "0.2.12"}, {"0.3.", "0.3.0"}}};
+
+// What is wrong with the version of an interface of WASI's own; empty: nothing.
+std::string wasi_problem(std::string_view interface) {
+  std::size_t at = std::min(interface.find('@'), interface.size());
+  std::string_view version = interface.substr(std::min(at + 1, interface.size()));
+  bool known = std::ranges::any_of(kWasi, [&](const auto& each) {
+    return version.starts_with(each.first) && !version.contains('-');
+  });
+  if (known) return {};
+  std::string_view package = interface.substr(0, interface.find('/'));
+  return fmt::format("{} is not offered; what is: {}@{}, {}@{}", interface, package,
+                     kWasi[0].second, package, kWasi[1].second);
 }
 
 }  // namespace
@@ -65,10 +85,16 @@ void Plan::settle_limits() {
 Result<void> Plan::match_imports(const CapabilityTable& capabilities) {
   std::map<std::string_view, std::vector<std::uint32_t>> interfaces;
   const std::vector<ImportedFunction>& functions = info().functions;
+  std::set<std::string> wasi_problems;
   for (std::uint32_t i = 0; i < functions.size(); ++i) {
-    if (!functions[i].wasi) interfaces[functions[i].interface].push_back(i);
+    if (!functions[i].wasi) {
+      interfaces[functions[i].interface].push_back(i);
+    } else if (std::string problem = wasi_problem(functions[i].interface); !problem.empty()) {
+      wasi_problems.insert(std::move(problem));
+    }
   }
   std::string problems;
+  for (const std::string& problem : wasi_problems) problems += fmt::format("\n  {}", problem);
   for (auto& [interface, numbers] : interfaces) {
     std::vector<DeclaredFunction> declared;
     for (std::uint32_t number : numbers) {

@@ -23,6 +23,8 @@ MEMORY64 = """
   (export "wasi:cli/run@0.2.0" (instance $out)))
 """
 
+MODULE64 = '(module (memory (export "memory") i64 1) (func (export "_start")))'
+
 ERROR_CONTEXT = """
 (component
   (core func $drop (canon error-context.drop))
@@ -37,7 +39,9 @@ UNKNOWN_IMPORTS = """
 (component
   (import "no:such/thing@1.0.0" (instance (export "f" (func))))
   (import "other:missing/part" (instance (export "g" (func))))
-  (import "wasi:keyvalue/store@9.9.9" (instance (export "open" (func)))))
+  (import "wasi:keyvalue/store@9.9.9" (instance (export "open" (func))))
+  (import "wasi:http/types@0.9.0" (instance (export "of-tomorrow" (func))))
+  (import "wasi:cli/environment@0.2.0-rc-2023-11-10" (instance (export "early" (func)))))
 """
 
 
@@ -120,13 +124,16 @@ class Files(BadInput):
         """All that nothing serves is listed at once, and where another version is offered, that."""
         message = self.refused(self.path("need.wat", UNKNOWN_IMPORTS), lines=0)
         for name in ("need.wat", "no:such/thing@1.0.0", "other:missing/part",
-                     "wasi:keyvalue/store@9.9.9", "0.2.0-draft"):
+                     "wasi:keyvalue/store@9.9.9", "0.2.0-draft",
+                     "wasi:http/types@0.9.0 is not offered; what is: wasi:http@0.2.12",
+                     "wasi:cli/environment@0.2.0-rc-2023-11-10"):
             self.assertIn(name, message)
 
     def test_memory64(self):
         """A 64-bit memory is refused, with what to do."""
-        message = self.refused(self.path("wide.wat", MEMORY64))
-        self.assertRegex(message, "wide.wat: .*64-bit memory.*wasm32")
+        for text in (MEMORY64, MODULE64):
+            message = self.refused(self.path("wide.wat", text))
+            self.assertRegex(message, "wide.wat: .*64-bit memory.*wasm32")
 
     def test_error_context(self):
         """error-context is refused, with what to do."""

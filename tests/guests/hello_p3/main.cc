@@ -61,6 +61,7 @@ Task<> drip() {
 Task<> late() {
   Response response;
   co_await response.write("one\n");
+  co_await pause(50'000'000);  // Or the piece is not on its way yet.
   spin();
 }
 
