@@ -206,7 +206,7 @@ void Http2Stream::flush() {
 
 long Http2Stream::take(std::span<std::uint8_t> into, std::uint32_t& flags) {
   std::size_t count = std::min(into.size(), buffered());
-  std::memcpy(into.data(), pending_.data() + pending_pos_, count);
+  if (count > 0) std::memcpy(into.data(), pending_.data() + pending_pos_, count);
   pending_pos_ += count;
   if (buffered() == 0) {
     pending_.shrink(kWriteBuffer);
