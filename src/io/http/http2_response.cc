@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/id.h"
 #include "io/http/http2_stream.h"
 #include "io/http/listener.h"
 #include "io/http/response_head.h"
@@ -116,7 +117,9 @@ void Http2Stream::release() {
   events_ = nullptr;
   told_gone_ = true;
   if (!gone_ && !begun_) {
-    CHECK(begin_response(500, {}, std::nullopt));
+    std::string number = id_text(id);
+    const Header header{"x-request-id", number};
+    CHECK(begin_response(500, std::span(&header, id != 0 ? 1 : 0), std::nullopt));
     finish();
   } else if (!finished_) {
     abort();
