@@ -136,8 +136,9 @@ void FreshHttpCalls::recycle() {
 
 void refuse_busy(HttpExchange::Ptr exchange) {
   static constexpr std::string_view kBody = "Service Unavailable\n";
-  static constexpr Header kRetry{"retry-after", "1"};
-  if (exchange->begin_response(503, {&kRetry, 1}, kBody.size())) {
+  std::string id = id_text(exchange->id);
+  const Header headers[] = {{"retry-after", "1"}, {"x-request-id", id}};
+  if (exchange->begin_response(503, headers, kBody.size())) {
     exchange->write(as_bytes(kBody));
     exchange->finish();
   }

@@ -66,9 +66,11 @@ void GuestExchange::fail(int status, std::string_view reason) {
   if (begun_) {
     exchange_->abort();
   } else {
-    std::string body = fmt::format("{}\nrequest {}\n", reason, id_text(exchange_->id));
-    std::array<Header, 2> headers{{{"content-type", kErrorType}, {"retry-after", "1"}}};
-    std::size_t count = status == 503 ? 2 : 1;
+    std::string id = id_text(exchange_->id);
+    std::string body = fmt::format("{}\nrequest {}\n", reason, id);
+    std::array<Header, 3> headers{
+        {{"content-type", kErrorType}, {"x-request-id", id}, {"retry-after", "1"}}};
+    std::size_t count = status == 503 ? 3 : 2;
     if (exchange_->begin_response(status, std::span(headers).first(count), body.size())) {
       exchange_->write(as_bytes(body));
       exchange_->finish();

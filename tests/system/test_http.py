@@ -218,6 +218,7 @@ class Failures(unittest.TestCase):
                 self.assertIn(name, report)
             # The number in the answer finds the line in the log.
             number = re.search(r"request (\S+)", response.text)[1]
+            self.assertEqual(response.headers["x-request-id"], number)
             self.assertIn(number, report)
 
     def test_trap_in_a_reused_instance(self):
@@ -262,6 +263,7 @@ class Failures(unittest.TestCase):
                 response = get(host, path)
                 spent = time.monotonic() - start
                 self.assertEqual(response.status, 504, name)
+                self.assertRegex(response.headers["x-request-id"], r"\A[0-9a-f]{16}\Z")
                 self.assertGreater(spent, 0.29, name)
                 self.assertLess(spent, 3, name)
                 host.wait_log("out of time")

@@ -52,6 +52,7 @@ void Http1Connection::start(std::shared_ptr<HttpListener> listener, HttpTranspor
   if (admission == Admission::kRefused) {
     connection->answer_problem({503, "too many connections: try again later"});
   }
+  if (owner.draining()) connection->drain();
   connection->schedule();
 }
 

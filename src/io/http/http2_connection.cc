@@ -82,7 +82,11 @@ void Http2Connection::settle() {
   if (phase_ == Phase::kClosed) return;
   if (phase_ == Phase::kOpen) {
     // A socket that takes no more has its segment: what comes behind it waits in the streams.
-    while (!writing_) {
+    for (int i = 0; !writing_; ++i) {
+      if (i == kSendsPerTurn) {
+        schedule();
+        break;
+      }
       session_->settle(out_);
       if (out_.empty() || !send()) break;
     }

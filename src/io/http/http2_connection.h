@@ -30,9 +30,10 @@ class Http2Connection final : public HttpConnection {
   struct OnReadable;
   struct OnWritable;
 
-  // What is read of one connection in one turn, so that the others have theirs.
+  // What is read of one connection and sent to it in one turn, so that the others have theirs.
   static constexpr std::size_t kReadBytes = 16 * 1024;
   static constexpr int kReadsPerTurn = 4;
+  static constexpr int kSendsPerTurn = 4;
   static constexpr std::size_t kOutKept = 8 * 1024;
 
   enum class Phase : std::uint8_t { kOpen, kLinger, kClosed };

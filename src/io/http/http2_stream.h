@@ -86,17 +86,21 @@ class Http2Stream final : public HttpExchange {
   ~Http2Stream() override = default;
   void release() override;
 
+  // The request, and what follows from both (http2_stream.cc).
   void start();
   bool read_head();
   void join_cookies();
-  void answer_problem(HttpProblem problem);
   void touch();
   void report();
-  void submit();
-  void reset(std::uint32_t error);
   std::size_t unread() const { return body_.size() - body_pos_; }
   std::size_t buffered() const { return pending_.size() - pending_pos_; }
   void drop_body();
+
+  // The response (http2_response.cc).
+  void ask_for_body();
+  void answer_problem(HttpProblem problem);
+  void submit();
+  void reset(std::uint32_t error);
 
   Http2Session* session_;  // Null once the stream is closed.
   // Shared: an exchange may be held beyond listener and connection.

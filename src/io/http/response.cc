@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/id.h"
 #include "io/http/connection.h"
 #include "io/http/listener.h"
 #include "io/http/response_head.h"
@@ -101,7 +102,9 @@ void Http1Connection::abort() {
 void Http1Connection::release() {
   events_ = nullptr;
   if (!gone_ && !begun_) {
-    CHECK(begin_response(500, {}, std::nullopt));
+    std::string number = id_text(id);
+    const Header header{"x-request-id", number};
+    CHECK(begin_response(500, std::span(&header, id != 0 ? 1 : 0), std::nullopt));
     finish();
   } else if (!finished_) {
     abort();

@@ -375,6 +375,7 @@ TEST(HttpServer, GuardsTheResponseHead) {
 TEST(HttpServer, NeverPassesHalfAResponseForAWholeOne) {
   TestServer server([](HttpExchange::Ptr exchange) {
     std::string_view path = exchange->request().path;
+    if (path == "/drop") exchange->id = 255;
     if (path == "/drop") return;
     std::optional<std::uint64_t> length;
     if (path == "/short" || path == "/long") length = 7;
@@ -390,7 +391,9 @@ TEST(HttpServer, NeverPassesHalfAResponseForAWholeOne) {
     }
   });
   Client client(*server.server);
-  EXPECT_EQ(client.request("GET /drop HTTP/1.1\r\nHost: a\r\n\r\n").status, 500);
+  Response dropped = client.request("GET /drop HTTP/1.1\r\nHost: a\r\n\r\n");
+  EXPECT_EQ(dropped.status, 500);
+  EXPECT_EQ(dropped.header("x-request-id"), "00000000000000ff");
   EXPECT_EQ(server.done.take()->end, End::kWhole);
   for (std::string_view path : {"/abort", "/stop", "/short", "/long", "/late"}) {
     SCOPED_TRACE(path);

@@ -63,6 +63,11 @@ void TlsHandshake::close() {
   transport_.pass.reset();
 }
 
+void TlsHandshake::drain() {
+  Deadline due = earlier(timer_.deadline(), Deadline::at(listener_->loop().now() + kLinger));
+  timer_.arm(due);
+}
+
 void TlsHandshake::shut() {
   close();
 }

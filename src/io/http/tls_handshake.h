@@ -16,7 +16,8 @@ class TlsHandshake final : public HttpConnection {
  public:
   static void start(std::shared_ptr<HttpListener> listener, HttpTransport transport);
 
-  void drain() override {}  // A client that is greeting is served.
+  // A client that is greeting is served, when it goes on within kLinger.
+  void drain() override;
   void shut() override;
 
  private:
