@@ -1,7 +1,11 @@
 #pragma once
 
+#include <chrono>
+#include <map>
 #include <memory>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "capabilities/table.h"
 #include "engine/deployment.h"
@@ -9,27 +13,54 @@
 
 namespace weft {
 
+// One thing for which a component cannot run as it is.
+struct Lack {
+  enum class Kind : std::uint8_t {
+    kFile,    // Its file cannot be loaded or linked.
+    kImport,  // Nothing here serves an import.
+    kUses,    // It imports a capability that it does not ask for.
+    kOpen,    // What is behind a capability does not open.
+  };
+  Kind kind;
+  std::string found;
+  std::string write;  // What to write instead; may be empty.
+};
+
 // One component as it is to run: its program, linked, and what serves its imports.
 //
 // Made once, before any loop runs it; outlives its deployments. Immutable, for every loop.
 class Plan {
  public:
   struct Component {
-    std::string app;
-    std::string name;
-    std::string file;
-    Limits limits;
-    WasiGrants grants;
-    Use use;  // Of every capability alike.
+    std::string app = {};
+    std::string name = {};
+    std::string file = {};
+    // Absent: as `limits` has them.
+    std::optional<std::chrono::nanoseconds> cpu = {};
+    std::optional<std::chrono::milliseconds> time = {};
+    Limits limits = {};
+    WasiGrants grants = {};
+    // What it may use: as for a component that was started by itself, or what its `uses` lines say,
+    // by capability.
+    enum class Granting : std::uint8_t { kAnything, kAsWritten } granting = Granting::kAnything;
+    std::map<std::string, Use, std::less<>> uses = {};
   };
 
-  // Loads and links. Every import that nothing serves is named in the one error. `capabilities`
-  // outlives the plan.
+  // Whether what is behind the capabilities is opened: not to look only.
+  enum class Opening : std::uint8_t { kOpen, kLookOnly };
+
+  // Loads and links. Everything that it lacks is named in the one error. `capabilities` outlives
+  // the plan.
   static Result<std::unique_ptr<Plan>> make(Runtime& runtime, const CapabilityTable& capabilities,
                                             Component component);
+  // The same, each lack for itself; null when there is one.
+  static std::unique_ptr<Plan> make(Runtime& runtime, const CapabilityTable& capabilities,
+                                    Component component, Opening opening, std::vector<Lack>& lacks);
 
   const Component& component() const { return component_; }
   const ProgramInfo& info() const { return program_->info(); }
+  bool serves_http() const;
+  bool is_command() const;
 
   // On the loop's own thread.
   std::unique_ptr<Deployment> deploy(EngineLoop& engine) const;
@@ -43,8 +74,10 @@ class Plan {
 
   explicit Plan(Component component) : component_(std::move(component)) {}
 
-  Result<void> match_imports(const CapabilityTable& capabilities);
-  Result<void> prepare_capabilities();
+  const Use* use_of(const Capability& capability) const;
+  void match_imports(const CapabilityTable& capabilities, std::vector<Lack>& lacks);
+  void prepare_capabilities(std::vector<Lack>& lacks);
+  void link(std::vector<Lack>& lacks);
 
   Component component_;
   std::unique_ptr<Program> program_;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string_view>
@@ -19,8 +20,13 @@ class Loop;
 // instance's loop only.
 class Context {
  public:
-  Context(Loop& loop, std::string_view app, std::string_view component)
-      : loop_(loop), app_(app), component_(component) {}
+  // `alive`, when it is given, counts the contexts that were made with it and are still there; it
+  // outlives them.
+  Context(Loop& loop, std::string_view app, std::string_view component,
+          std::size_t* alive = nullptr)
+      : loop_(loop), app_(app), component_(component), alive_(alive) {
+    if (alive_ != nullptr) ++*alive_;
+  }
   Context(const Context&) = delete;
   Context& operator=(const Context&) = delete;
 
@@ -40,7 +46,10 @@ class Context {
     context->retired_ = true;
     if (context->calls_ != 0) static_cast<void>(context.release());
   }
-  ~Context() { CHECK(calls_ == 0); }
+  ~Context() {
+    CHECK(calls_ == 0);
+    if (alive_ != nullptr) --*alive_;
+  }
 
  private:
   friend class CallPool;
@@ -51,6 +60,7 @@ class Context {
   Loop& loop_;
   std::string_view app_;
   std::string_view component_;
+  std::size_t* alive_;
   ResourceTable resources_;
   std::uint32_t calls_ = 0;
   bool retired_ = false;

@@ -20,7 +20,7 @@ class Instance final : public bridge::Host {
   explicit Instance(Deployment& deployment)
       : deployment_(deployment),
         context_(std::make_unique<Context>(deployment.engine.loop(), deployment.app,
-                                           deployment.component)) {
+                                           deployment.component, &deployment.contexts)) {
     context_->resources().set_limit(deployment.limits.handles_max);
   }
   ~Instance() override { Context::retire(std::move(context_)); }
