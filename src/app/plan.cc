@@ -94,6 +94,14 @@ void Plan::match_imports(const CapabilityTable& capabilities, std::vector<Lack>&
       declared.push_back({functions[number].name, functions[number].signature});
     }
     auto match = capabilities.match({interface, declared});
+    if (!match && interface.empty()) {
+      for (const DeclaredFunction& function : declared) {
+        lacks.push_back(
+            {Lack::Kind::kImport,
+             fmt::format("the function {} is not offered by anything here", function.name), ""});
+      }
+      continue;
+    }
     if (!match) {
       lacks.push_back({Lack::Kind::kImport, match.error().message(), ""});
       continue;

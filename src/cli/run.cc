@@ -70,8 +70,8 @@ void print_problems(const Problems& problems) {
 void reload(Host& host, const RunOptions& options) {
   Problems problems;
   bool done = host.reload(problems);
-  if (!done) log::error("weft", "not reloaded: the version from before goes on serving");
   if (!done || !options.quiet) print_problems(problems);
+  if (!done) log::error("weft", "not reloaded: the version from before goes on serving");
   if (done && !options.quiet) log::info("weft", "reloaded");
 }
 
