@@ -79,8 +79,7 @@ class Host {
                             .name = "counter",
                             .file = (folder / "program").string(),
                             .limits = {},
-                            .grants = {},
-                            .use = {.any_name = true}});
+                            .grants = {}});
     EXPECT_TRUE(plan) << (plan ? "" : plan.error().message());
     plan_ = *std::move(plan);
     serving_.resize(loops_.size());

@@ -9,11 +9,30 @@
 #include <set>
 
 namespace weft {
-
 namespace {
 
-bool serves_http(ProgramKind kind) {
-  return kind == ProgramKind::kHttp02 || kind == ProgramKind::kHttp03;
+// For providers that nothing is granted to or refused.
+const Use kAnything{.any_name = true};
+const Use kNothing{};
+
+std::string_view example_of(std::string_view capability) {
+  return capability == "config" ? R"({ KEY = "VALUE" })" : R"(["NAME"])";
+}
+
+std::string describe(const std::string& file, const std::vector<Lack>& lacks) {
+  std::string imports;
+  std::string rest;
+  for (const Lack& lack : lacks) {
+    if (lack.kind == Lack::Kind::kImport) {
+      imports += fmt::format("\n  {}", lack.found);
+    } else {
+      rest += fmt::format("{}{}: {}{}{}", rest.empty() ? "" : "\n", file, lack.found,
+                          lack.write.empty() ? "" : ": ", lack.write);
+    }
+  }
+  if (imports.empty()) return rest;
+  return fmt::format("{}: these imports cannot be served:{}{}{}", file, imports,
+                     rest.empty() ? "" : "\n", rest);
 }
 
 // The version of a generation of WASI's own interfaces that the engine has; it serves all of that
@@ -38,51 +57,73 @@ std::string wasi_problem(std::string_view interface) {
 
 Result<std::unique_ptr<Plan>> Plan::make(Runtime& runtime, const CapabilityTable& capabilities,
                                          Component component) {
-  auto plan = std::unique_ptr<Plan>(new Plan(std::move(component)));
-  const Component& self = plan->component_;
-  TRY(plan->program_, runtime.load(self.file, self.limits.memory_bytes));
-  TRY_VOID(plan->check_arguments());
-  plan->settle_limits();
-  TRY_VOID(plan->match_imports(capabilities));
-  TRY_VOID(plan->prepare_capabilities());
-  const ProgramInfo& info = plan->info();
-  std::vector<bool> serve(info.functions.size());
-  for (const Served& served : plan->served_) {
-    for (std::uint32_t function : served.functions) serve[function] = true;
-  }
-  // What a command prints is its own; what a server's guest prints is a log.
-  WasiGrants grants = self.grants;
-  bool command = info.kind == ProgramKind::kCommand02 || info.kind == ProgramKind::kCommand03;
-  grants.stdio = command ? WasiGrants::Stdio::kInherit : WasiGrants::Stdio::kLog;
-  auto linked = plan->program_->link(serve, self.name, self.limits, grants);
-  if (!linked) return std::unexpected(std::move(linked).error().within(self.file));
-  plan->linked_ = *std::move(linked);
+  std::string file = component.file;
+  std::vector<Lack> lacks;
+  auto plan = make(runtime, capabilities, std::move(component), Opening::kOpen, lacks);
+  if (plan == nullptr) return failure(Errc::kUnsupported, describe(file, lacks));
   return plan;
 }
 
-// Nothing reads the arguments of what serves HTTP: they are options in the wrong place.
-Result<void> Plan::check_arguments() const {
-  const std::vector<std::string>& args = component_.grants.args;
-  if (!serves_http(info().kind) || args.size() < 2) return {};
-  std::string words = fmt::format("{}", fmt::join(args.begin() + 1, args.end(), " "));
-  std::string hint;
-  if (words.starts_with('-')) {
-    hint = fmt::format(": put options before the file: weft run {} {}", words, component_.file);
+std::unique_ptr<Plan> Plan::make(Runtime& runtime, const CapabilityTable& capabilities,
+                                 Component component, Opening opening, std::vector<Lack>& lacks) {
+  auto plan = std::unique_ptr<Plan>(new Plan(std::move(component)));
+  Component& self = plan->component_;
+  auto program = runtime.load(self.file, self.limits.memory_bytes);
+  if (!program) {
+    // The engine says the file's name itself.
+    std::string_view message = program.error().message();
+    if (message.starts_with(self.file + ": ")) message.remove_prefix(self.file.size() + 2);
+    lacks.push_back({Lack::Kind::kFile, std::string(message), ""});
+    return nullptr;
   }
-  return failure(Errc::kInvalid, fmt::format("{}: it serves HTTP and takes no arguments, but "
-                                             "\"{}\" follows it{}",
-                                             component_.file, words, hint));
+  plan->program_ = *std::move(program);
+  plan->settle_limits();
+  plan->check_arguments(lacks);
+  plan->match_imports(capabilities, lacks);
+  if (lacks.empty() && opening == Opening::kOpen) plan->prepare_capabilities(lacks);
+  if (lacks.empty()) plan->link(lacks);
+  if (!lacks.empty()) return nullptr;
+  return plan;
+}
+
+bool Plan::serves_http() const {
+  return info().kind == ProgramKind::kHttp02 || info().kind == ProgramKind::kHttp03;
+}
+
+bool Plan::is_command() const {
+  return info().kind == ProgramKind::kCommand02 || info().kind == ProgramKind::kCommand03;
+}
+
+// Nothing reads the arguments of what serves HTTP: they are options in the wrong place.
+void Plan::check_arguments(std::vector<Lack>& lacks) const {
+  const std::vector<std::string>& args = component_.grants.args;
+  if (!serves_http() || args.size() < 2) return;
+  std::string words = fmt::format("{}", fmt::join(args.begin() + 1, args.end(), " "));
+  std::string write;
+  if (words.starts_with('-')) {
+    write =
+        fmt::format("put options before the file: weft run {} {}", words, component_.file);
+  }
+  lacks.push_back({Lack::Kind::kFile,
+                   fmt::format("it serves HTTP and takes no arguments, but \"{}\" follows it", words),
+                   std::move(write)});
 }
 
 void Plan::settle_limits() {
   Limits& limits = component_.limits;
-  bool http = serves_http(info().kind);
-  limits.cpu = component_.cpu.value_or(http ? kHttpCpu : kHttpCpu.zero());
-  limits.time = component_.time.value_or(http ? kHttpTime : kHttpTime.zero());
+  limits.cpu = component_.cpu.value_or(serves_http() ? kHttpCpu : kHttpCpu.zero());
+  limits.time = component_.time.value_or(serves_http() ? kHttpTime : kHttpTime.zero());
 }
 
-// Finds what serves each interface. All that nothing serves is told at once.
-Result<void> Plan::match_imports(const CapabilityTable& capabilities) {
+const Use* Plan::use_of(const Capability& capability) const {
+  if (component_.granting == Component::Granting::kAnything) return &kAnything;
+  auto found = component_.uses.find(capability.name());
+  if (found != component_.uses.end()) return &found->second;
+  return capability.needs_uses() ? nullptr : &kNothing;
+}
+
+// Finds what serves each interface, and whether it was asked for.
+void Plan::match_imports(const CapabilityTable& capabilities, std::vector<Lack>& lacks) {
   std::map<std::string_view, std::vector<std::uint32_t>> interfaces;
   const std::vector<ImportedFunction>& functions = info().functions;
   std::set<std::string> wasi_problems;
@@ -93,38 +134,68 @@ Result<void> Plan::match_imports(const CapabilityTable& capabilities) {
       wasi_problems.insert(std::move(problem));
     }
   }
-  std::string problems;
-  for (const std::string& problem : wasi_problems) problems += fmt::format("\n  {}", problem);
+  for (const std::string& problem : wasi_problems) {
+    lacks.push_back({Lack::Kind::kImport, problem, ""});
+  }
+  std::set<std::string_view> asked;
   for (auto& [interface, numbers] : interfaces) {
     std::vector<DeclaredFunction> declared;
     for (std::uint32_t number : numbers) {
       declared.push_back({functions[number].name, functions[number].signature});
     }
     auto match = capabilities.match({interface, declared});
-    if (match) {
-      served_.push_back({*std::move(match), std::move(numbers)});
+    if (!match && interface.empty()) {
+      for (const DeclaredFunction& function : declared) {
+        lacks.push_back(
+            {Lack::Kind::kImport,
+             fmt::format("the function {} is not offered by anything here", function.name), ""});
+      }
       continue;
     }
-    problems += fmt::format("\n  {}", match.error().message());
+    if (!match) {
+      lacks.push_back({Lack::Kind::kImport, match.error().message(), ""});
+      continue;
+    }
+    const Capability& capability = *match->capability;
+    if (use_of(capability) == nullptr && asked.insert(capability.name()).second) {
+      lacks.push_back(
+          {Lack::Kind::kUses,
+           fmt::format("it imports {} and has no uses.{}", interface, capability.name()),
+           fmt::format("write uses.{} = {}, or [] to refuse each call", capability.name(),
+                       example_of(capability.name()))});
+    }
+    served_.push_back({*std::move(match), std::move(numbers)});
   }
-  if (problems.empty()) return {};
-  return failure(Errc::kUnsupported,
-                 fmt::format("{}: these imports cannot be served:{}", component_.file, problems));
 }
 
 // Opens what is behind the capabilities, now that the component can run: a refused one leaves no
 // state folder behind.
-Result<void> Plan::prepare_capabilities() {
+void Plan::prepare_capabilities(std::vector<Lack>& lacks) {
   std::set<Capability*> prepared;
   for (const Served& served : served_) {
     Capability& capability = *served.match.capability;
     if (!prepared.insert(&capability).second) continue;
-    if (auto ready = capability.prepare(); !ready) {
-      return std::unexpected(
-          std::move(ready).error().within(capability.name()).within(component_.file));
-    }
+    auto ready = capability.prepare(*use_of(capability));
+    if (ready) continue;
+    lacks.push_back(
+        {Lack::Kind::kOpen, fmt::format("{}: {}", capability.name(), ready.error().message()), ""});
   }
-  return {};
+}
+
+void Plan::link(std::vector<Lack>& lacks) {
+  std::vector<bool> serve(info().functions.size());
+  for (const Served& served : served_) {
+    for (std::uint32_t function : served.functions) serve[function] = true;
+  }
+  // What a command prints is its own; what a server's guest prints is a log.
+  WasiGrants grants = component_.grants;
+  grants.stdio = is_command() ? WasiGrants::Stdio::kInherit : WasiGrants::Stdio::kLog;
+  auto linked = program_->link(serve, component_.name, component_.limits, grants);
+  if (linked) {
+    linked_ = *std::move(linked);
+  } else {
+    lacks.push_back({Lack::Kind::kFile, linked.error().message(), ""});
+  }
 }
 
 std::unique_ptr<Deployment> Plan::deploy(EngineLoop& engine) const {
@@ -133,7 +204,7 @@ std::unique_ptr<Deployment> Plan::deploy(EngineLoop& engine) const {
   deployment->component = component_.name;
   deployment->limits = component_.limits;
   for (const Served& served : served_) {
-    Site site{engine.loop(), component_.use};
+    Site site{engine.loop(), *use_of(*served.match.capability)};
     Provider& provider = deployment->links.keep(served.match.provider(site));
     for (std::size_t i = 0; i < served.functions.size(); ++i) {
       deployment->links.set(served.functions[i],

@@ -1,9 +1,11 @@
 #pragma once
 
 #include <chrono>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "capabilities/table.h"
 #include "engine/deployment.h"
@@ -15,6 +17,19 @@ namespace weft {
 // by what it is told only: whoever started it waits for it.
 inline constexpr std::chrono::seconds kHttpCpu{10};
 inline constexpr std::chrono::seconds kHttpTime{30};
+
+// One thing for which a component cannot run as it is.
+struct Lack {
+  enum class Kind : std::uint8_t {
+    kFile,    // Its file cannot be loaded or linked.
+    kImport,  // Nothing here serves an import.
+    kUses,    // It imports a capability that it does not ask for.
+    kOpen,    // What is behind a capability does not open.
+  };
+  Kind kind;
+  std::string found;
+  std::string write;  // What to write instead; may be empty.
+};
 
 // One component as it is to run: its program, linked, and what serves its imports.
 //
@@ -30,16 +45,27 @@ class Plan {
     std::optional<std::chrono::milliseconds> time = {};
     Limits limits = {};
     WasiGrants grants = {};
-    Use use = {};  // Of every capability alike.
+    // What it may use: as for a component that was started by itself, or what its `uses` lines say,
+    // by capability.
+    enum class Granting : std::uint8_t { kAnything, kAsWritten } granting = Granting::kAnything;
+    std::map<std::string, Use, std::less<>> uses = {};
   };
 
-  // Loads and links. Every import that nothing serves is named in the one error. `capabilities`
-  // outlives the plan.
+  // Whether what is behind the capabilities is opened: not to look only.
+  enum class Opening : std::uint8_t { kOpen, kLookOnly };
+
+  // Loads and links. Everything that it lacks is named in the one error. `capabilities` outlives
+  // the plan.
   static Result<std::unique_ptr<Plan>> make(Runtime& runtime, const CapabilityTable& capabilities,
                                             Component component);
+  // The same, each lack for itself; null when there is one.
+  static std::unique_ptr<Plan> make(Runtime& runtime, const CapabilityTable& capabilities,
+                                    Component component, Opening opening, std::vector<Lack>& lacks);
 
   const Component& component() const { return component_; }
   const ProgramInfo& info() const { return program_->info(); }
+  bool serves_http() const;
+  bool is_command() const;
 
   // On the loop's own thread.
   std::unique_ptr<Deployment> deploy(EngineLoop& engine) const;
@@ -53,10 +79,12 @@ class Plan {
 
   explicit Plan(Component component) : component_(std::move(component)) {}
 
-  Result<void> check_arguments() const;
+  const Use* use_of(const Capability& capability) const;
+  void check_arguments(std::vector<Lack>& lacks) const;
   void settle_limits();
-  Result<void> match_imports(const CapabilityTable& capabilities);
-  Result<void> prepare_capabilities();
+  void match_imports(const CapabilityTable& capabilities, std::vector<Lack>& lacks);
+  void prepare_capabilities(std::vector<Lack>& lacks);
+  void link(std::vector<Lack>& lacks);
 
   Component component_;
   std::unique_ptr<Program> program_;

@@ -17,6 +17,7 @@ sigset_t stop_set() {
   sigemptyset(&set);
   sigaddset(&set, SIGINT);
   sigaddset(&set, SIGTERM);
+  sigaddset(&set, SIGHUP);
   sigaddset(&set, SIGRTMIN);
   return set;
 }
@@ -37,17 +38,20 @@ std::optional<int> StopSignals::wait(Deadline deadline) {
   sigset_t set = stop_set();
   for (;;) {
     int number = -1;
+    siginfo_t info{};
     if (deadline.is_never()) {
-      number = sigwaitinfo(&set, nullptr);
+      number = sigwaitinfo(&set, &info);
     } else {
       auto left = duration_cast<nanoseconds>(deadline.when() - Deadline::Clock::now());
       if (left < nanoseconds(0)) left = nanoseconds(0);
       timespec wait{};
       wait.tv_sec = left.count() / 1'000'000'000;
       wait.tv_nsec = left.count() % 1'000'000'000;
-      number = sigtimedwait(&set, nullptr, &wait);
+      number = sigtimedwait(&set, &info, &wait);
     }
     if (number == SIGRTMIN) return std::nullopt;
+    // A terminal that goes away sends the same signal as an operator who wants a reload.
+    if (number == SIGHUP && info.si_code == SI_KERNEL) return SIGTERM;
     if (number > 0) return number;
     if (errno == EAGAIN) return std::nullopt;
   }

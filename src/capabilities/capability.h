@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <span>
 #include <string>
@@ -9,6 +10,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/secret.h"
 #include "door/binding.h"
 #include "door/call.h"
 
@@ -29,7 +31,30 @@ struct Import {
   std::span<const DeclaredFunction> functions;
 };
 
-// What a component was granted of one capability: its `uses` line.
+// A setting that a driver takes, and what its text must be.
+struct DriverKey {
+  enum class Kind : std::uint8_t { kText, kSize };
+  std::string_view name;
+  Kind kind = Kind::kText;
+};
+
+// A backend of a capability, by the name that operators choose it with.
+struct DriverInfo {
+  std::string_view name;
+  std::span<const DriverKey> keys;
+};
+
+// The driver that the operator chose for a name: [keyvalue.carts]. The settings were checked to be
+// the driver's.
+struct DriverChoice {
+  std::string driver;
+  std::vector<std::pair<std::string, Secret>> settings = {};
+
+  const Secret* find(std::string_view key) const;
+  friend bool operator==(const DriverChoice&, const DriverChoice&) = default;
+};
+
+// What a component was granted of one capability: its `uses` line, and what serves the names in it.
 struct Use {
   // Any name, as for a component that was started by itself.
   bool any_name = false;
@@ -37,6 +62,8 @@ struct Use {
   std::vector<std::string> names = {};
   // uses.config = { currency = "EUR" }
   std::vector<std::pair<std::string, std::string>> values = {};
+  // By name; a name that is not here has the embedded default.
+  std::map<std::string, DriverChoice, std::less<>> drivers = {};
 
   bool allows(std::string_view name) const;
 };
@@ -65,9 +92,15 @@ class Capability {
   virtual std::string_view name() const = 0;
   // Everything it serves. Of offers with one interface name the first that fits is taken.
   virtual std::span<const Offer> offers() const = 0;
+  // Whether a component may import it only with a `uses` line: not where nothing can be reached by
+  // it.
+  virtual bool needs_uses() const { return true; }
+  // What an operator may choose between for a name. Empty: nothing is to be chosen.
+  virtual std::span<const DriverInfo> drivers() const { return {}; }
   // Called when a component that imports one of its interfaces is loaded and all its imports are
-  // matched, before any provider is made: the time to open what is behind it. Once or often.
-  virtual Result<void> prepare() { return {}; }
+  // matched, before any provider is made for that use: the time to open what is behind it. Once or
+  // often; never while another thread makes a provider.
+  virtual Result<void> prepare(const Use&) { return {}; }
   // Serves that one of its offers to a component on a loop.
   virtual std::unique_ptr<Provider> provider(const Offer& offer, Site site) = 0;
 };

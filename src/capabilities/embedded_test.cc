@@ -68,19 +68,75 @@ TEST(Embedded, the_state_folder_is_made_for_a_component_that_needs_it) {
   auto table = embedded_capabilities({state});
   auto config = table.match({"wasi:config/store@0.2.0-rc.1", {}});
   ASSERT_TRUE(config.has_value());
-  ASSERT_TRUE(config->capability->prepare().has_value());
+  ASSERT_TRUE(config->capability->prepare({.any_name = true}).has_value());
   auto store = table.match({kStore, {}});
   ASSERT_TRUE(store.has_value());
   EXPECT_FALSE(std::filesystem::exists(state));
-  ASSERT_TRUE(store->capability->prepare().has_value());
+  ASSERT_TRUE(store->capability->prepare({.any_name = true}).has_value());
   EXPECT_TRUE(std::filesystem::exists(state / "keyvalue" / "data.mdb"));
   auto second = embedded_capabilities({state});
   auto again = second.match({kStore, {}});
   ASSERT_TRUE(again.has_value());
-  auto locked = again->capability->prepare();
+  auto locked = again->capability->prepare({.any_name = true});
   ASSERT_FALSE(locked.has_value());
   EXPECT_EQ(locked.error().code(), Errc::kConflict);
   EXPECT_THAT(locked.error().message(), HasSubstr("in use by process"));
+}
+
+// Opens a bucket and sets a key in it; whether the driver took it.
+bool set_in(TestGuest& guest, const Offer& store, std::string_view name, std::string_view value) {
+  auto bucket = *guest.call<Or<std::uint32_t>>(store, "open", name);
+  if (!bucket) return false;
+  return guest.call<Or<void>>(store, "[method]bucket.set", *bucket, "k", as_bytes(value))
+      ->has_value();
+}
+
+std::optional<Bytes> get_from(TestGuest& guest, const Offer& store, std::string_view name) {
+  auto bucket = **guest.call<Or<std::uint32_t>>(store, "open", name);
+  return **guest.call<Or<std::optional<Bytes>>>(store, "[method]bucket.get", bucket, "k");
+}
+
+TEST(Embedded, a_name_has_the_driver_that_the_operator_chose) {
+  TestFolder folder;
+  Use use{.names = {"kept", "lost"}};
+  use.drivers.emplace("lost", DriverChoice{"memory", {{"size", Secret(std::string("100"))}}});
+  for (bool first : {true, false}) {
+    auto table = embedded_capabilities({folder.path()});
+    auto match = table.match({kStore, {}});
+    ASSERT_TRUE(match.has_value());
+    TestGuest guest(*match->capability, use);
+    if (first) {
+      EXPECT_TRUE(set_in(guest, *match->offer, "kept", std::string(1000, 'x')));
+      EXPECT_FALSE(set_in(guest, *match->offer, "lost", std::string(1000, 'x')));
+      EXPECT_TRUE(set_in(guest, *match->offer, "lost", "x"));
+      EXPECT_FALSE(set_in(guest, *match->offer, "other", "x"));
+    }
+    EXPECT_EQ(get_from(guest, *match->offer, "kept"), to_bytes(std::string(1000, 'x')));
+    EXPECT_EQ(get_from(guest, *match->offer, "lost").has_value(), first);
+  }
+}
+
+TEST(Embedded, a_choice_that_changes_gets_a_backend_of_its_own) {
+  TestFolder place;
+  auto state = place.path() / "state";
+  auto table = embedded_capabilities({state});
+  auto match = table.match({kStore, {}});
+  ASSERT_TRUE(match.has_value());
+  auto use = [](std::string_view size) {
+    Use all{.names = {"a"}};
+    all.drivers.emplace("a", DriverChoice{"memory", {{"size", Secret(std::string(size))}}});
+    return all;
+  };
+  TestGuest before(*match->capability, use("100"));
+  EXPECT_TRUE(set_in(before, *match->offer, "a", "x"));
+  TestGuest same(*match->capability, use("100"));
+  EXPECT_TRUE(get_from(same, *match->offer, "a").has_value());
+  TestGuest after(*match->capability, use("10000"));
+  EXPECT_FALSE(get_from(after, *match->offer, "a").has_value());
+  EXPECT_TRUE(get_from(before, *match->offer, "a").has_value());
+  // Nothing is on the embedded driver, so nothing was opened for it.
+  EXPECT_FALSE(std::filesystem::exists(state));
+  EXPECT_FALSE(match->capability->prepare({.drivers = {{"a", {"redis"}}}}).has_value());
 }
 
 TEST(Embedded, what_was_set_is_there_after_a_restart) {

@@ -13,7 +13,7 @@
 namespace weft {
 namespace {
 
-const FunctionInfo* find(const Offer& offer, std::string_view name) {
+const FunctionInfo* find_function(const Offer& offer, std::string_view name) {
   auto found = std::ranges::find(offer.functions, name, &FunctionInfo::name);
   return found == offer.functions.end() ? nullptr : &*found;
 }
@@ -21,7 +21,7 @@ const FunctionInfo* find(const Offer& offer, std::string_view name) {
 bool fits(const Offer& offer, const Import& import) {
   return offer.interface == import.interface &&
          std::ranges::all_of(import.functions, [&](const DeclaredFunction& declared) {
-           const FunctionInfo* served = find(offer, declared.name);
+           const FunctionInfo* served = find_function(offer, declared.name);
            return served != nullptr && served->signature == declared.signature;
          });
 }
@@ -29,7 +29,7 @@ bool fits(const Offer& offer, const Import& import) {
 std::vector<Function> link_functions(const Offer& offer, const Import& import) {
   std::vector<Function> functions;
   for (const DeclaredFunction& declared : import.functions) {
-    const FunctionInfo* served = find(offer, declared.name);
+    const FunctionInfo* served = find_function(offer, declared.name);
     auto ordinal = static_cast<std::size_t>(served - offer.functions.data());
     functions.push_back(make_function(offer.interface, offer.functions, ordinal));
   }
@@ -56,6 +56,13 @@ Result<Match> CapabilityTable::match(const Import& import) const {
   return failure(Errc::kUnsupported, explain(import));
 }
 
+const Capability* CapabilityTable::find(std::string_view name) const {
+  for (const auto& capability : capabilities_) {
+    if (capability->name() == name) return capability.get();
+  }
+  return nullptr;
+}
+
 std::vector<std::string_view> CapabilityTable::offered() const {
   std::set<std::string_view> names;
   for (const auto& capability : capabilities_) {
@@ -75,7 +82,7 @@ std::string CapabilityTable::explain(const Import& import) const {
   }
   if (named != nullptr) {
     for (const DeclaredFunction& declared : import.functions) {
-      const FunctionInfo* served = find(*named, declared.name);
+      const FunctionInfo* served = find_function(*named, declared.name);
       if (served == nullptr) {
         return fmt::format("{} is offered, without a function {}", import.interface, declared.name);
       }

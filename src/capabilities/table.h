@@ -2,6 +2,7 @@
 
 #include <filesystem>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -22,6 +23,10 @@ class CapabilityTable {
   // What serves the import, not made ready yet. Fails with kUnsupported when nothing does; the
   // message says what is offered in its place, or which function is declared otherwise.
   Result<Match> match(const Import& import) const;
+
+  // The capability that `uses` calls by this name, or null.
+  const Capability* find(std::string_view name) const;
+  std::span<const std::unique_ptr<Capability>> all() const { return capabilities_; }
 
   // Every interface that is served, each once, in order.
   std::vector<std::string_view> offered() const;

@@ -26,7 +26,7 @@ class Fake : public Capability {
                                         {"test:a/out@0.1.0", kWrite}};
     return kOffers;
   }
-  Result<void> prepare() override {
+  Result<void> prepare(const Use&) override {
     ++prepared;
     return {};
   }

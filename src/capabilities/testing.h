@@ -24,7 +24,7 @@ class TestGuest : private Caller {
         use_(std::move(use)),
         app_(std::move(app)),
         context_(loop_, app_, "component") {
-    CHECK(capability_.prepare().has_value());
+    CHECK(capability_.prepare(use_).has_value());
   }
   ~TestGuest() override = default;
 

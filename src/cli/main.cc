@@ -5,6 +5,7 @@
 #include <CLI/CLI.hpp>
 
 #include "cli/bindgen.h"
+#include "cli/check.h"
 #include "cli/run.h"
 
 int main(int argc, char** argv) {
@@ -13,8 +14,12 @@ int main(int argc, char** argv) {
   app.require_subcommand(1);
   app.set_version_flag("--version", "weft 0.1.0");
   weft::RunWords words;
-  CLI::App* run = app.add_subcommand("run", "Run a command, or serve an HTTP component");
+  CLI::App* run =
+      app.add_subcommand("run", "Run a command, serve an HTTP component, or serve apps");
   weft::add_run_options(*run, words);
+  weft::CheckWords check_words;
+  CLI::App* check = app.add_subcommand("check", "Say everything that is wrong with an app");
+  weft::add_check_options(*check, check_words);
   weft::BindgenWords bindgen_words;
   CLI::App* bindgen = app.add_subcommand("bindgen", "Make C++ bindings from WIT");
   weft::add_bindgen_options(*bindgen, bindgen_words);
@@ -23,6 +28,8 @@ int main(int argc, char** argv) {
     weft::Result<int> code = 0;
     if (bindgen->parsed()) {
       code = weft::run_bindgen(bindgen_words);
+    } else if (check->parsed()) {
+      code = weft::run_check(check_words);
     } else {
       auto options = weft::check_run_words(words);
       code = options ? weft::run(*options, signals)

@@ -1,17 +1,17 @@
 #include "cli/run.h"
 
 #include <fmt/format.h>
+#include <signal.h>
 
-#include <condition_variable>
 #include <filesystem>
 #include <mutex>
 #include <thread>
 
+#include "app/grants.h"
+#include "app/host.h"
 #include "base/limits.h"
 #include "base/log.h"
 #include "engine/guest_run.h"
-#include "io/http/server.h"
-#include "triggers/http/guest_handler.h"
 
 namespace weft {
 
@@ -21,20 +21,6 @@ namespace {
 constexpr std::chrono::seconds kDrainMax{30};
 // How often that wait looks for a second signal.
 constexpr std::chrono::milliseconds kDrainLook{50};
-
-// What one loop of a serving process owns, made and destroyed on its thread.
-struct ServingLoop {
-  ServingLoop(Runtime& runtime, Loop& loop, const Plan& plan, AccessLogFile* file)
-      : engine(runtime, loop), deployment(plan.deploy(engine)) {
-    if (file != nullptr) log = std::make_unique<AccessLog>(loop, *file);
-    handler = std::make_unique<GuestHandler>(*deployment, plan.info().kind, log.get());
-  }
-
-  EngineLoop engine;
-  std::unique_ptr<Deployment> deployment;
-  std::unique_ptr<AccessLog> log;
-  std::unique_ptr<GuestHandler> handler;
-};
 
 Result<int> run_command(Runtime& runtime, const Plan& plan, Loops& loops, StopSignals& signals) {
   std::mutex mutex;
@@ -66,51 +52,84 @@ Result<int> run_command(Runtime& runtime, const Plan& plan, Loops& loops, StopSi
 
 // Waits for the requests in flight. A second signal ends the wait: nobody has to watch the process
 // for kDrainMax, or to kill it.
-Result<void> drain(HttpServer& server, StopSignals& signals) {
+Result<void> drain(Host& host, StopSignals& signals) {
   Deadline end = Deadline::after(kDrainMax);
   for (;;) {
-    auto drained = server.drain(earlier(end, Deadline::after(kDrainLook)));
+    auto drained = host.drain(earlier(end, Deadline::after(kDrainLook)));
     if (drained || end.passed()) return drained;
-    if (signals.wait(Deadline::after({}))) {
+    if (signals.wait(Deadline::after({})).value_or(SIGHUP) != SIGHUP) {
       return std::unexpected(std::move(drained).error().within("stopped by a second signal"));
     }
   }
 }
 
-Result<int> serve(Runtime& runtime, const Plan& plan, const RunOptions& options, Loops& loops,
+void print_problems(const Problems& problems) {
+  fmt::print(stderr, "{}", problems.text());
+}
+
+void reload(Host& host, const RunOptions& options) {
+  Problems problems;
+  bool done = host.reload(problems);
+  if (!done || !options.quiet) print_problems(problems);
+  if (!done) log::error("weft", "not reloaded: the version from before goes on serving");
+  if (done && !options.quiet) log::info("weft", "reloaded");
+}
+
+Result<int> serve(Host& host, Runtime& runtime, const Problems& warnings, const RunOptions& options,
                   StopSignals& signals) {
-  std::unique_ptr<AccessLogFile> log_file;
-  if (!options.access_log.empty()) {
-    TRY(log_file, AccessLogFile::open(options.access_log));
+  for (const std::string& url : host.urls()) fmt::print(stderr, "{}\n", url);
+  if (!options.quiet) {
+    fmt::print(stderr, "{}", grants_text(host.edition()));
+    print_problems(warnings);
   }
-  std::vector<std::unique_ptr<ServingLoop>> serving(loops.size());
-  loops.on_each([&](Loop& loop, std::size_t index) {
-    serving[index] = std::make_unique<ServingLoop>(runtime, loop, plan, log_file.get());
-  });
-  auto tear_down = [&] {
-    loops.on_each([&](Loop&, std::size_t index) { serving[index].reset(); });
-    loops.stop();
-  };
-  std::vector<HttpHandler*> handlers;
-  handlers.reserve(serving.size());
-  for (const auto& each : serving) handlers.push_back(each->handler.get());
-  auto server = HttpServer::listen(
-      loops, handlers, {.addresses = {{.address = options.address, .port = options.port}}});
-  if (!server) {
-    tear_down();
-    return std::unexpected(std::move(server).error());
-  }
-  fmt::print(stderr, "{}\n", (*server)->url());
   std::string note = runtime.fallback_note();
   if (!options.quiet && !note.empty()) log::warn("engine", note);
-  signals.wait();
+  while (signals.wait() == SIGHUP) reload(host, options);
   if (!options.quiet) log::info("weft", "stopping: requests in flight are finished first");
-  if (auto drained = drain(**server, signals); !drained) {
+  if (auto drained = drain(host, signals); !drained) {
     log::warn("weft", drained.error().message());
   }
-  server->reset();
-  tear_down();
   return 0;
+}
+
+Plan::Component alone(const RunOptions& options) {
+  std::string name = std::filesystem::path(options.target).stem();
+  Plan::Component component;
+  component.app = name;
+  component.name = name;
+  component.file = options.target;
+  component.cpu = options.cpu;
+  component.time = options.time;
+  component.limits = options.limits;
+  component.grants = options.grants;
+  return component;
+}
+
+// Where data is kept: as the command line says, or the operator's file, or the user's folder. What
+// is wrong with the file is told when it is read for the edition.
+std::string state_folder(const RunOptions& options) {
+  if (!options.state_folder.empty()) return options.state_folder;
+  const std::string& file = options.sources.environment_file;
+  if (!file.empty()) {
+    Problems problems;
+    CapabilityTable capabilities = embedded_capabilities({.state_folder = {}});
+    auto environment = Environment::read(file, capabilities, options.sources.process, problems);
+    if (environment && !environment->state_folder.empty()) return environment->state_folder;
+  }
+  return default_state_folder();
+}
+
+// The edition as it is first; null when the problems say why there is none.
+Result<std::shared_ptr<const Edition>> first_edition(Runtime& runtime,
+                                                     const CapabilityTable& capabilities,
+                                                     const EditionSources& sources,
+                                                     Problems& problems) {
+  if (!sources.alone) {
+    return Edition::make(runtime, capabilities, sources, Plan::Opening::kOpen, problems);
+  }
+  // One file has nothing that could be wrong in many places.
+  TRY(auto plan, Plan::make(runtime, capabilities, *sources.alone));
+  return Edition::of(std::move(plan));
 }
 
 }  // namespace
@@ -122,37 +141,36 @@ Result<int> run(const RunOptions& options, StopSignals& signals) {
   TRY(auto runtime, Runtime::create({.cache_folder = options.cache_folder}));
   // Made last and destroyed last: what the capabilities still finish is posted to a loop.
   std::optional<Loops> loops;
-  CapabilityTable capabilities = embedded_capabilities({.state_folder = options.state_folder});
-  Plan::Component component{
-      .app = std::filesystem::path(options.target).stem(),
-      .name = std::filesystem::path(options.target).stem(),
-      .file = options.target,
-      .cpu = options.cpu,
-      .time = options.time,
-      .limits = options.limits,
-      .grants = options.grants,
-      .use = {.any_name = true, .names = {}, .values = {}},
-  };
-  TRY(auto plan, Plan::make(*runtime, capabilities, std::move(component)));
-  switch (plan->info().kind) {
-    case ProgramKind::kCommand02:
-    case ProgramKind::kCommand03:
-      loops.emplace(Loops::Options{.count = 1, .started = {}, .stopping = {}});
-      return run_command(*runtime, *plan, *loops, signals);
-    case ProgramKind::kHttp02:
-    case ProgramKind::kHttp03: {
-      std::size_t count = options.loops != 0 ? options.loops : std::thread::hardware_concurrency();
-      loops.emplace(
-          Loops::Options{.count = std::max<std::size_t>(count, 1), .started = {}, .stopping = {}});
-      return serve(*runtime, *plan, options, *loops, signals);
-    }
-    case ProgramKind::kLibrary: break;
+  CapabilityTable capabilities = embedded_capabilities({.state_folder = state_folder(options)});
+  EditionSources sources = options.sources;
+  if (!options.target.empty()) sources.alone = alone(options);
+  Problems problems;
+  TRY(auto edition, first_edition(*runtime, capabilities, sources, problems));
+  if (edition == nullptr) {
+    print_problems(problems);
+    return 1;
   }
-  return failure(
-      Errc::kUnsupported,
-      fmt::format("{}: it exports neither wasi:cli/run nor wasi:http's handler, so there "
-                  "is nothing to run",
-                  options.target));
+  if (const Plan* command = edition->command()) {
+    loops.emplace(Loops::Options{.count = 1, .started = {}, .stopping = {}});
+    return run_command(*runtime, *command, *loops, signals);
+  }
+  if (!edition->serves()) {
+    return failure(
+        Errc::kUnsupported,
+        fmt::format("{}: it exports neither wasi:cli/run nor wasi:http's handler, so there "
+                    "is nothing to run",
+                    options.target));
+  }
+  std::size_t count = options.loops != 0 ? options.loops : std::thread::hardware_concurrency();
+  loops.emplace(
+      Loops::Options{.count = std::max<std::size_t>(count, 1), .started = {}, .stopping = {}});
+  auto host = Host::start(*runtime, capabilities, *loops, std::move(sources), std::move(edition),
+                          {.listen = options.listen, .access_log = options.access_log});
+  Result<int> code = host ? serve(**host, *runtime, problems, options, signals)
+                          : Result<int>(std::unexpected(std::move(host).error()));
+  if (host) host->reset();
+  loops->stop();
+  return code;
 }
 
 }  // namespace weft

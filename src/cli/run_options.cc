@@ -4,9 +4,11 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
-#include <charconv>
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
+#include <functional>
+#include <utility>
 
 #include "base/limits.h"
 
@@ -28,27 +30,6 @@ std::string home_folder(const char* name, const char* fallback) {
   }
   const char* home = std::getenv("HOME");
   return home == nullptr || *home == '\0' ? "" : fmt::format("{}/{}/weft", home, fallback);
-}
-
-Result<void> check_http(std::string_view text, RunOptions& options) {
-  std::size_t colon = text.rfind(':');
-  std::string_view port = colon == std::string_view::npos ? text : text.substr(colon + 1);
-  unsigned number = 0;
-  auto [end, problem] = std::from_chars(port.data(), port.data() + port.size(), number);
-  bool whole = problem == std::errc() && end == port.data() + port.size() && number <= 65'535;
-  if (!whole) {
-    return failure(Errc::kInvalid,
-                   fmt::format("--http {}: write ADDRESS:PORT, for example 127.0.0.1:8080", text));
-  }
-  options.port = static_cast<std::uint16_t>(number);
-  if (colon != std::string_view::npos) {
-    std::string_view address = text.substr(0, colon);
-    if (address.starts_with('[') && address.ends_with(']')) {
-      address = address.substr(1, address.size() - 2);
-    }
-    options.address = address == "localhost" ? "127.0.0.1" : std::string(address);
-  }
-  return {};
 }
 
 Result<Folder> check_folder(std::string_view text) {
@@ -75,11 +56,31 @@ Result<Folder> check_folder(std::string_view text) {
 
 }  // namespace
 
-void add_run_options(CLI::App& verb, RunWords& words) {
-  verb.add_option("TARGET", words.target, "A component or WASI module: .wasm or .wat")->required();
-  verb.add_option("ARGS", words.args,
-                  "Arguments of a command: whatever follows TARGET, options too");
-  verb.add_option("--http", words.http, "Where an HTTP component is served; port 0 is any free one")
+std::string default_state_folder() {
+  return home_folder("XDG_STATE_HOME", ".local/state");
+}
+
+std::string default_cache_folder() {
+  std::string folder = home_folder("XDG_CACHE_HOME", ".cache");
+  return folder.empty() ? folder : folder + "/compiled";
+}
+
+Result<std::pair<std::string, std::string>> check_variable(std::string_view text) {
+  std::size_t cut = text.find('=');
+  if (cut == std::string_view::npos || cut == 0) {
+    return failure(Errc::kInvalid, fmt::format("--env {}: write KEY=VALUE", text));
+  }
+  return std::pair(std::string(text.substr(0, cut)), std::string(text.substr(cut + 1)));
+}
+
+namespace {
+
+// Everything but the positional words.
+void add_options(CLI::App& verb, RunWords& words) {
+  verb.add_option("--on", words.on, "The operator's file that apps are run on: prod.toml")
+      ->type_name("FILE");
+  verb.add_option("--http", words.http,
+                  "Where HTTP is served, by default 127.0.0.1:8080; port 0 is any free one")
       ->type_name("ADDR:PORT");
   // Each takes one value, so that the target may follow it.
   verb.add_option("--dir", words.folders, "A folder to grant")
@@ -104,7 +105,7 @@ void add_run_options(CLI::App& verb, RunWords& words) {
   verb.add_option("--stream-idle", words.stream_idle,
                   "Time between two parts of a response after its head; 0: no limit. Default: 60s")
       ->type_name("TIME");
-  verb.add_option("--stream-time", words.stream_time,
+  verb.add_option("--stream-total", words.stream_total,
                   "Time from a response's head to its end; 0: no limit. Default: 1h")
       ->type_name("TIME");
   verb.add_option("--instances", words.instances, "Instances at once on each loop");
@@ -112,19 +113,75 @@ void add_run_options(CLI::App& verb, RunWords& words) {
                   "A file for a JSON line a request; - is stderr");
   verb.add_option("--loops", words.loops, "Threads that serve; default: one per processor");
   verb.add_flag("--quiet", words.quiet, "Print nothing but the address line");
-  verb.positionals_at_end();
 }
 
-Result<RunOptions> check_run_words(const RunWords& words) {
-  RunOptions options;
-  std::string problems;
-  auto check = [&](Result<void> result) {
-    if (result) return;
-    if (!problems.empty()) problems += '\n';
-    problems += result.error().message();
+// What follows the name of an app: options, unlike the arguments of a command, and more apps.
+void take_app_words(RunWords& words) {
+  CLI::App rest("", "weft run");
+  std::vector<std::string> more;
+  add_options(rest, words);
+  rest.add_option("APP", more, "An app: a folder with a weft.toml");
+  // An option that is given again replaces its list: these come before and after.
+  std::vector<std::string> folders = std::exchange(words.folders, {});
+  std::vector<std::string> env = std::exchange(words.env, {});
+  std::vector<std::string> reversed(words.args.rbegin(), words.args.rend());
+  rest.parse(std::move(reversed));
+  words.args = std::move(more);
+  words.folders.insert(words.folders.begin(), folders.begin(), folders.end());
+  words.env.insert(words.env.begin(), env.begin(), env.end());
+}
+
+using Check = std::function<void(Result<void>)>;
+
+// Limits and grants that an app has from its own files.
+void check_app_words(const RunWords& words, const Check& check) {
+  auto refuse = [&](std::string_view flag, bool given, std::string_view write) {
+    if (!given) return;
+    check(failure(Errc::kInvalid, fmt::format("{} is for a component that is run by itself: write "
+                                              "{}",
+                                              flag, write)));
   };
-  options.target = words.target;
-  check(check_http(words.http, options));
+  refuse("--dir", !words.folders.empty(), "uses.folders in weft.toml");
+  refuse("--memory", !words.memory.empty(), "limits in weft.toml or in the file of --on");
+  refuse("--cpu", !words.cpu.empty(), "limits in weft.toml or in the file of --on");
+  refuse("--time", !words.time.empty(), "limits in weft.toml or in the file of --on");
+  refuse("--stream-idle", !words.stream_idle.empty(), "limits in weft.toml or in the file of --on");
+  refuse("--stream-total", !words.stream_total.empty(),
+         "limits in weft.toml or in the file of --on");
+  refuse("--instances", words.instances != 0, "limits in weft.toml or in the file of --on");
+}
+
+// Tells apps from a component by itself.
+void sort_targets(RunWords& words, RunOptions& options, const Check& check) {
+  // A folder without a weft.toml is named as an app too: that it has none is then said of it.
+  bool apps = Edition::manifest_of(words.target).has_value();
+  if (apps) {
+    take_app_words(words);
+    check_app_words(words, check);
+    options.sources.apps.push_back(words.target);
+    // A word that is no app is an argument of the one command.
+    auto app = [](const std::string& word) { return Edition::manifest_of(word).has_value(); };
+    auto end = std::ranges::find_if_not(words.args, app);
+    options.sources.apps.insert(options.sources.apps.end(), words.args.begin(), end);
+    options.sources.arguments.assign(end, words.args.end());
+    options.sources.environment_file = words.on;
+  } else {
+    options.target = words.target;
+    if (!words.on.empty()) {
+      check(failure(Errc::kInvalid, "--on is for apps: name a folder with a weft.toml"));
+    }
+  }
+}
+
+void check_grants(const RunWords& words, RunOptions& options, const Check& check) {
+  if (!words.http.empty()) {
+    if (auto listen = ListenAddress::parse(words.http)) {
+      options.listen = *listen;
+    } else {
+      check(
+          std::unexpected(std::move(listen).error().within(fmt::format("--http {}", words.http))));
+    }
+  }
   for (const std::string& text : words.folders) {
     if (auto folder = check_folder(text)) {
       options.grants.folders.push_back(*std::move(folder));
@@ -133,13 +190,36 @@ Result<RunOptions> check_run_words(const RunWords& words) {
     }
   }
   for (const std::string& text : words.env) {
-    std::size_t cut = text.find('=');
-    if (cut == std::string::npos || cut == 0) {
-      check(failure(Errc::kInvalid, fmt::format("--env {}: write KEY=VALUE", text)));
+    if (auto variable = check_variable(text)) {
+      options.sources.variables.insert_or_assign(variable->first, variable->second);
+      options.grants.env.push_back(*std::move(variable));
     } else {
-      options.grants.env.emplace_back(text.substr(0, cut), text.substr(cut + 1));
+      check(std::unexpected(std::move(variable).error()));
     }
   }
+}
+
+}  // namespace
+
+void add_run_options(CLI::App& verb, RunWords& words) {
+  verb.add_option("TARGET", words.target,
+                  "An app (a folder with a weft.toml), or a component or WASI module: .wasm, .wat")
+      ->required();
+  verb.add_option("ARGS", words.args, "More apps and options; or arguments of a command");
+  add_options(verb, words);
+  verb.positionals_at_end();
+}
+
+Result<RunOptions> check_run_words(RunWords words) {
+  RunOptions options;
+  std::string problems;
+  Check check = [&](Result<void> result) {
+    if (result) return;
+    if (!problems.empty()) problems += '\n';
+    problems += result.error().message();
+  };
+  sort_targets(words, options, check);
+  check_grants(words, options, check);
   auto number = [&](std::string_view flag, const std::string& text, auto parse, auto set) {
     if (text.empty()) return;
     if (auto value = parse(text)) {
@@ -161,8 +241,8 @@ Result<RunOptions> check_run_words(const RunWords& words) {
   duration("--time", words.time, [&](auto time) { options.time = whole_ms(time); });
   duration("--stream-idle", words.stream_idle,
            [&](auto time) { options.limits.stream_idle = whole_ms(time); });
-  duration("--stream-time", words.stream_time,
-           [&](auto time) { options.limits.stream_time = whole_ms(time); });
+  duration("--stream-total", words.stream_total,
+           [&](auto time) { options.limits.stream_total = whole_ms(time); });
   if (words.instances > 0) {
     options.limits.instances_max = static_cast<std::uint32_t>(words.instances);
   }
@@ -170,10 +250,8 @@ Result<RunOptions> check_run_words(const RunWords& words) {
   options.access_log = words.access_log;
   options.loops = words.loops;
   options.quiet = words.quiet;
-  options.state_folder =
-      words.state.empty() ? home_folder("XDG_STATE_HOME", ".local/state") : words.state;
-  options.cache_folder = home_folder("XDG_CACHE_HOME", ".cache");
-  if (!options.cache_folder.empty()) options.cache_folder += "/compiled";
+  options.state_folder = words.state;
+  options.cache_folder = default_cache_folder();
   options.grants.args.push_back(words.target);
   options.grants.args.insert(options.grants.args.end(), words.args.begin(), words.args.end());
   return options;

@@ -5,7 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "app/plan.h"
+#include "app/edition.h"
+#include "app/listen_address.h"
 
 namespace CLI {
 class App;
@@ -15,12 +16,14 @@ namespace weft {
 
 // What `weft run` was told, checked.
 struct RunOptions {
+  // A component's file; empty when apps are run.
   std::string target;
-  std::string address = "127.0.0.1";
-  std::uint16_t port = 8080;
-  std::string state_folder;
+  // Apps and what they are run on. Of a component too, what it is reloaded from.
+  EditionSources sources;
+  std::optional<ListenAddress> listen;  // Absent: as the environment says.
+  std::string state_folder;             // Empty: as the environment says, or the user's.
   std::string cache_folder;
-  std::string access_log;  // Empty: none.
+  std::string access_log;  // Empty: as the environment says.
   std::size_t loops = 0;   // 0: one per processor.
   bool quiet = false;
   std::optional<std::chrono::nanoseconds> cpu;    // Absent: as Plan has it.
@@ -33,7 +36,8 @@ struct RunOptions {
 struct RunWords {
   std::string target;
   std::vector<std::string> args;
-  std::string http = "127.0.0.1:8080";
+  std::string http;
+  std::string on;
   std::vector<std::string> folders;
   std::vector<std::string> env;
   std::string state;
@@ -41,7 +45,7 @@ struct RunWords {
   std::string cpu;
   std::string time;
   std::string stream_idle;
-  std::string stream_time;
+  std::string stream_total;
   std::string access_log;
   std::size_t instances = 0;
   std::size_t loops = 0;
@@ -49,7 +53,14 @@ struct RunWords {
 };
 
 void add_run_options(CLI::App& verb, RunWords& words);
-// Checks every word; the error names each that is wrong.
-Result<RunOptions> check_run_words(const RunWords& words);
+// Checks every word; the error names each that is wrong. Throws CLI::ParseError for options that
+// follow the name of an app and are none.
+Result<RunOptions> check_run_words(RunWords words);
+
+// Where a user's own data and compiled programs are kept.
+std::string default_state_folder();
+std::string default_cache_folder();
+// "KEY=VALUE", cut.
+Result<std::pair<std::string, std::string>> check_variable(std::string_view text);
 
 }  // namespace weft

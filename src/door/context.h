@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string_view>
@@ -20,9 +21,13 @@ class Loop;
 // instance's loop only.
 class Context {
  public:
-  Context(Loop& loop, std::string_view app, std::string_view component)
-      : loop_(loop), app_(app), component_(component), pipes_(loop) {
+  // `alive`, when it is given, counts the contexts that were made with it and are still there; it
+  // outlives them.
+  Context(Loop& loop, std::string_view app, std::string_view component,
+          std::size_t* alive = nullptr)
+      : loop_(loop), app_(app), component_(component), alive_(alive), pipes_(loop) {
     resources_.set_pipes(pipes_);
+    if (alive_ != nullptr) ++*alive_;
   }
   Context(const Context&) = delete;
   Context& operator=(const Context&) = delete;
@@ -44,7 +49,10 @@ class Context {
     context->retired_ = true;
     if (context->calls_ != 0) static_cast<void>(context.release());
   }
-  ~Context() { CHECK(calls_ == 0); }
+  ~Context() {
+    CHECK(calls_ == 0);
+    if (alive_ != nullptr) --*alive_;
+  }
 
  private:
   friend class CallPool;
@@ -55,6 +63,7 @@ class Context {
   Loop& loop_;
   std::string_view app_;
   std::string_view component_;
+  std::size_t* alive_;
   PipeTable pipes_;
   ResourceTable resources_;
   std::uint32_t calls_ = 0;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <string>
 
 #include "base/id.h"
@@ -23,6 +24,9 @@ struct Deployment {
   Limits limits;
   Links links;
   IdGenerator request_ids;
+  // Contexts of its instances, those included whose instance has ended while calls that it
+  // cancelled still unwind: the deployment outlives them too.
+  std::size_t contexts = 0;
 };
 
 // How a run of a guest ended.

@@ -22,7 +22,7 @@ class Instance final : public bridge::Host {
       : deployment_(deployment),
         pumps_(deployment.engine),
         context_(std::make_unique<Context>(deployment.engine.loop(), deployment.app,
-                                           deployment.component)) {
+                                           deployment.component, &deployment.contexts)) {
     context_->resources().set_limit(deployment.limits.handles_max);
   }
   ~Instance() override {

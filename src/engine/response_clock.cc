@@ -18,7 +18,7 @@ Deadline ResponseClock::on_request() {
 }
 
 Deadline ResponseClock::on_head() {
-  Deadline end = begin(Step::kStream, limits_.stream_time);
+  Deadline end = begin(Step::kStream, limits_.stream_total);
   if (limits_.stream_idle.count() > 0) {
     arm(earlier(end, Deadline::at(loop_.now() + limits_.stream_idle)));
   } else {
@@ -53,7 +53,7 @@ void ResponseClock::fire() {
   }
   Deadline::Clock::time_point now = loop_.now();
   if (now >= end_.when()) {
-    return owner_.out_of_time("its response took too long", limits_.stream_time);
+    return owner_.out_of_time("its response took too long", limits_.stream_total);
   }
   // A guest that waits for its client is not idle: the wire bounds how long a client takes nothing.
   Deadline::Clock::time_point moved = exchange_.has_room() ? exchange_.moved_at() : now;

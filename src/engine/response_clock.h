@@ -12,7 +12,7 @@ namespace weft {
 class GuestExchange;
 
 // How long one request may keep its guest: to the response's head, then between two parts of the
-// response and to its end, then after it (`Limits::time`, `stream_idle`, `stream_time`, `time`).
+// response and to its end, then after it (`Limits::time`, `stream_idle`, `stream_total`, `time`).
 //
 // Owned by the request, beside its exchange. On the loop's thread only; one timer, armed anew at
 // each of these steps and not at each part.

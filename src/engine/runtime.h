@@ -20,7 +20,7 @@ struct Limits {
   // Of a response after its head: between two parts that the guest sends or takes, and to its end.
   // 0: none.
   std::chrono::milliseconds stream_idle{60'000};
-  std::chrono::milliseconds stream_time{3'600'000};
+  std::chrono::milliseconds stream_total{3'600'000};
   std::uint64_t hostcall_bytes = std::uint64_t{128} << 20;
   std::uint32_t handles_max = 16'384;
   std::uint32_t instances_max = 256;  // At once, on one loop.

@@ -223,7 +223,7 @@ class Streams(unittest.TestCase):
     def test_in_all(self):
         """A response that goes on and on is broken off at the limit of the whole."""
         for name in ("hello_p2", "hello_p3"):
-            with self.subTest(name), Host(name, "--loops", 1, "--stream-time", "500ms") as host:
+            with self.subTest(name), Host(name, "--loops", 1, "--stream-total", "500ms") as host:
                 pieces, spent = self.ends(host, "/drip")
                 self.assertGreater(len(pieces), 1)
                 self.assertGreater(spent, 0.49)

@@ -1,8 +1,12 @@
 #include "capabilities/keyvalue/keyvalue.h"
 
+#include <fmt/format.h>
+
+#include <algorithm>
 #include <array>
 
 #include "base/check.h"
+#include "base/limits.h"
 #include "capabilities/keyvalue/drivers/lmdb.h"
 #include "capabilities/keyvalue/drivers/memory.h"
 #include "capabilities/keyvalue/host.h"
@@ -34,14 +38,22 @@ constexpr std::array<Make, kOffers.size()> kMakers = {
     draft_store,    draft_atomics, draft_batch,      draft2_store,
     draft2_atomics, draft2_batch,  draft2_batch_rows};
 
+constexpr std::string_view kEmbedded = "lmdb";
+constexpr std::string_view kMemory = "memory";
+constexpr std::array<DriverKey, 1> kMemoryKeys{{{"size", DriverKey::Kind::kSize}}};
+constexpr std::array<DriverInfo, 2> kDrivers{{{kEmbedded, {}}, {kMemory, kMemoryKeys}}};
+
 class MemoryBackend final : public Backend {
  public:
+  explicit MemoryBackend(std::size_t bytes_max)
+      : database_(std::make_shared<MemoryDatabase>(bytes_max)) {}
+
   Result<void> open() override { return {}; }
   std::unique_ptr<Store> store(Loop&) override { return std::make_unique<MemoryStore>(database_); }
 
  private:
   // Shared with the stores, which may outlive the backend.
-  std::shared_ptr<MemoryDatabase> database_ = std::make_shared<MemoryDatabase>();
+  std::shared_ptr<MemoryDatabase> database_;
 };
 
 class LmdbBackend final : public Backend {
@@ -63,10 +75,48 @@ class LmdbBackend final : public Backend {
   std::shared_ptr<LmdbDatabase> database_;  // Shared with the loops' views.
 };
 
+// Buckets of several backends: each name's own, or else the embedded one's.
+class StoreByName final : public Store {
+ public:
+  std::unique_ptr<Store> embedded;  // Null where every name has another.
+  std::map<std::string, std::unique_ptr<Store>, std::less<>> others;
+
+  Answer<std::unique_ptr<Bucket>> open(Request request, BucketName name) override {
+    auto other = others.find(name.name);
+    Store* store = other == others.end() ? embedded.get() : other->second.get();
+    CHECK(store != nullptr);
+    return store->open(request, name);
+  }
+};
+
+bool needs_embedded(const Use& use) {
+  if (use.any_name) return true;
+  return std::ranges::any_of(use.names, [&](const std::string& name) {
+    auto choice = use.drivers.find(name);
+    return choice == use.drivers.end() || choice->second.driver == kEmbedded;
+  });
+}
+
+Result<std::unique_ptr<Backend>> make_backend(const DriverChoice& choice) {
+  if (choice.driver != kMemory) {
+    return failure(Errc::kUnsupported,
+                   fmt::format("there is no driver \"{}\" for keyvalue", choice.driver));
+  }
+  std::uint64_t bytes = MemoryDatabase::kBytesMaxByDefault;
+  if (const Secret* size = choice.find("size")) {
+    TRY(bytes, parse_size(size->reveal()));
+  }
+  return memory_backend(bytes);
+}
+
 }  // namespace
 
 std::unique_ptr<Backend> memory_backend() {
-  return std::make_unique<MemoryBackend>();
+  return memory_backend(MemoryDatabase::kBytesMaxByDefault);
+}
+
+std::unique_ptr<Backend> memory_backend(std::size_t bytes_max) {
+  return std::make_unique<MemoryBackend>(bytes_max);
 }
 
 std::unique_ptr<Backend> lmdb_backend(StateFolderOnDemand& state) {
@@ -77,10 +127,45 @@ std::span<const Offer> KeyvalueCapability::offers() const {
   return kOffers;
 }
 
+std::span<const DriverInfo> KeyvalueCapability::drivers() const {
+  return kDrivers;
+}
+
+Result<void> KeyvalueCapability::prepare(const Use& use) {
+  if (needs_embedded(use)) {
+    TRY_VOID(embedded_->open());
+  }
+  for (const auto& [name, choice] : use.drivers) {
+    if (choice.driver == kEmbedded) continue;
+    std::vector<Chosen>& backends = chosen_[name];
+    if (std::ranges::find(backends, choice, &Chosen::choice) != backends.end()) continue;
+    TRY(auto backend, make_backend(choice));
+    TRY_VOID(backend->open());
+    backends.push_back({choice, std::move(backend)});
+  }
+  return {};
+}
+
+std::unique_ptr<Store> KeyvalueCapability::store(Site site) {
+  if (site.use.drivers.empty()) {
+    return needs_embedded(site.use) ? embedded_->store(site.loop) : std::make_unique<StoreByName>();
+  }
+  auto stores = std::make_unique<StoreByName>();
+  if (needs_embedded(site.use)) stores->embedded = embedded_->store(site.loop);
+  for (const auto& [name, choice] : site.use.drivers) {
+    if (choice.driver == kEmbedded) continue;
+    std::vector<Chosen>& backends = chosen_.find(name)->second;
+    auto chosen = std::ranges::find(backends, choice, &Chosen::choice);
+    CHECK(chosen != backends.end());
+    stores->others.emplace(name, chosen->backend->store(site.loop));
+  }
+  return stores;
+}
+
 std::unique_ptr<Provider> KeyvalueCapability::provider(const Offer& offer, Site site) {
   auto index = static_cast<std::size_t>(&offer - kOffers.data());
   CHECK(index < kOffers.size());
-  return kMakers[index](backend_->store(site.loop), site.use);
+  return kMakers[index](store(site), site.use);
 }
 
 }  // namespace weft::keyvalue

@@ -1,6 +1,9 @@
 #pragma once
 
+#include <map>
 #include <memory>
+#include <string>
+#include <vector>
 
 #include "capabilities/capability.h"
 #include "capabilities/keyvalue/bucket.h"
@@ -19,22 +22,37 @@ class Backend {
 };
 
 std::unique_ptr<Backend> memory_backend();
+std::unique_ptr<Backend> memory_backend(std::size_t bytes_max);
 // In the folder `keyvalue` of the state folder, which outlives it.
 std::unique_ptr<Backend> lmdb_backend(StateFolderOnDemand& state);
 
 // wasi:keyvalue: store, atomics and batch of 0.2.0-draft and 0.2.0-draft2. Buckets belong to the
 // app: its components share those they open by the same name.
+//
+// A name is kept by the embedded backend, which goes by the name `lmdb`, unless the operator chose
+// another driver for it.
 class KeyvalueCapability final : public Capability {
  public:
-  explicit KeyvalueCapability(std::unique_ptr<Backend> backend) : backend_(std::move(backend)) {}
+  explicit KeyvalueCapability(std::unique_ptr<Backend> embedded) : embedded_(std::move(embedded)) {}
 
   std::string_view name() const override { return "keyvalue"; }
   std::span<const Offer> offers() const override;
-  Result<void> prepare() override { return backend_->open(); }
+  std::span<const DriverInfo> drivers() const override;
+  Result<void> prepare(const Use& use) override;
   std::unique_ptr<Provider> provider(const Offer& offer, Site site) override;
 
  private:
-  std::unique_ptr<Backend> backend_;
+  struct Chosen {
+    DriverChoice choice;
+    std::unique_ptr<Backend> backend;
+  };
+
+  std::unique_ptr<Store> store(Site site);
+
+  std::unique_ptr<Backend> embedded_;
+  // By name: the backends of drivers that are not the embedded one, with how each was chosen. One
+  // that was chosen otherwise since stays, because an earlier version of an app may still use it.
+  std::map<std::string, std::vector<Chosen>, std::less<>> chosen_;
 };
 
 }  // namespace weft::keyvalue

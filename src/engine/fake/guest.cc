@@ -9,7 +9,7 @@ FakeGuest::FakeGuest(Deployment& deployment, Owner& owner)
     : deployment_(deployment),
       owner_(owner),
       context_(std::make_unique<Context>(deployment.engine.loop(), deployment.app,
-                                         deployment.component)),
+                                         deployment.component, &deployment.contexts)),
       slot_(deployment.engine.add(*this)),
       limit_(deployment.engine.loop(),
              [this] { end(failure(Errc::kTimeout, "ran longer than its time limit")); }) {}

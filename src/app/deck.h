@@ -1,0 +1,33 @@
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "app/edition.h"
+#include "triggers/http/guest_handler.h"
+
+namespace weft {
+
+// An edition on one loop: its plans deployed there, and the guests that serve its requests.
+//
+// Made, used and destroyed on the loop's thread.
+class Deck {
+ public:
+  Deck(std::shared_ptr<const Edition> edition, EngineLoop& engine);
+  Deck(const Deck&) = delete;
+  ~Deck();
+
+  // Hands the request to the component that its route leads to; answers 404 and 405 by itself.
+  void handle(HttpExchange::Ptr exchange);
+
+  // For a deck that gets no more requests: lets go of what it needs no more, and returns whether
+  // that is everything, so that it can be destroyed without breaking anything off.
+  bool wind_down();
+
+ private:
+  std::shared_ptr<const Edition> edition_;  // Shared with the other loops' decks.
+  std::vector<std::unique_ptr<Deployment>> deployments_;
+  std::vector<std::unique_ptr<GuestHandler>> handlers_;
+};
+
+}  // namespace weft

@@ -1,0 +1,237 @@
+#include "app/edition.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <map>
+
+namespace weft {
+
+// Gathers an edition part by part, and goes on after what is wrong, to find the rest.
+class EditionMaker {
+ public:
+  EditionMaker(Runtime& runtime, const CapabilityTable& capabilities, Plan::Opening opening,
+               Problems& problems)
+      : runtime_(runtime),
+        capabilities_(capabilities),
+        opening_(opening),
+        problems_(problems),
+        edition_(new Edition()) {}
+
+  std::shared_ptr<const Edition> make(const EditionSources& sources) {
+    if (!sources.environment_file.empty()) {
+      auto environment =
+          Environment::read(sources.environment_file, capabilities_, sources.process, problems_);
+      if (environment) edition_->environment_ = *std::move(environment);
+    }
+    if (sources.alone) {
+      load_alone(*sources.alone);
+    } else {
+      tell_what_is_not_served();
+      for (const std::string& app : sources.apps) read_app(app, sources.variables);
+      check_names();
+      // What is behind the capabilities is opened only when all is well so far.
+      if (problems_.failed()) opening_ = Plan::Opening::kLookOnly;
+      for (const AppSettings& app : edition_->apps_) load(app, sources.arguments);
+      check_arguments(sources.arguments);
+      make_routes();
+      warn_of_unused();
+    }
+    if (problems_.failed()) return nullptr;
+    return std::move(edition_);
+  }
+
+ private:
+  using At = std::pair<std::string, std::string>;  // App and component.
+
+  void read_app(const std::string& word, const GivenVariables& given) {
+    auto file = Edition::manifest_of(word);
+    if (!file) {
+      problems_.error({word}, "it is no app",
+                      "name a folder that has a weft.toml, or a file that ends with .toml");
+      return;
+    }
+    auto manifest = Manifest::read(*file, problems_);
+    if (!manifest) return;
+    edition_->apps_.push_back(settle(*manifest, edition_->environment_, given, problems_));
+    names_.push_back(manifest->name);
+  }
+
+  // Keys that have their place in the file before weft does what they say.
+  void tell_what_is_not_served() {
+    const Environment& environment = edition_->environment_;
+    if (environment.http.tls) {
+      problems_.error(environment.http.tls_place, "weft does not speak TLS yet",
+                      "leave [http.tls] out, and put a proxy that does in front");
+    }
+    if (environment.admin) {
+      problems_.warn({environment.file}, "nothing is served at admin.listen yet", "leave it out");
+    }
+  }
+
+  void check_names() {
+    for (std::size_t i = 0; i < names_.size(); ++i) {
+      for (std::size_t j = 0; j < i; ++j) {
+        if (names_[i].text.empty() || names_[i].text != names_[j].text) continue;
+        problems_.error(names_[i].place,
+                        fmt::format("there are two apps of the name \"{}\", the other at {}",
+                                    names_[i].text, names_[j].place.text()),
+                        "give one of them another name");
+      }
+    }
+  }
+
+  void load_alone(const Plan::Component& component) {
+    std::vector<Lack> lacks;
+    auto plan = Plan::make(runtime_, capabilities_, component, opening_, lacks);
+    for (const Lack& lack : lacks) problems_.error({component.file}, lack.found, lack.write);
+    if (plan != nullptr) edition_->plans_.push_back(std::move(plan));
+  }
+
+  void load(const AppSettings& app, const std::vector<std::string>& arguments) {
+    for (const ComponentSettings& component : app.components) {
+      if (!component.has_file) continue;
+      std::vector<Lack> lacks;
+      Plan::Component wanted = component.plan;
+      std::vector<std::string>& args = wanted.grants.args;
+      args.insert(args.end(), arguments.begin(), arguments.end());
+      auto plan = Plan::make(runtime_, capabilities_, std::move(wanted), opening_, lacks);
+      for (const Lack& lack : lacks) {
+        const Place& place =
+            lack.kind == Lack::Kind::kUses ? component.place : component.source_place;
+        problems_.error(place, fmt::format("component {}: {}", component.plan.name, lack.found),
+                        lack.write);
+      }
+      if (plan == nullptr) continue;
+      loaded_[{app.name, component.plan.name}] = edition_->plans_.size();
+      edition_->plans_.push_back(std::move(plan));
+    }
+  }
+
+  void check_arguments(const std::vector<std::string>& arguments) {
+    if (arguments.empty() || problems_.failed() || is_command()) return;
+    problems_.error({arguments.front()}, "it is no app, and an app that serves takes no arguments",
+                    "name a folder that has a weft.toml, or leave it out");
+  }
+
+  void make_routes() {
+    std::vector<Route> routes;
+    std::vector<const HttpTrigger*> triggers;
+    for (const AppSettings& app : edition_->apps_) {
+      for (const HttpTrigger& trigger : app.triggers) {
+        routes.push_back({trigger.host, trigger.route.text, trigger.methods});
+        triggers.push_back(&trigger);
+        edition_->targets_.push_back(target_of(app, trigger));
+      }
+    }
+    for (const RouteProblem& wrong : RouteTable::problems(routes)) {
+      std::string other = wrong.other ? fmt::format(" (the other is at {})",
+                                                    triggers[*wrong.other]->route.place.text())
+                                      : "";
+      problems_.error(triggers[wrong.index]->route.place, wrong.message + other, "");
+    }
+    if (problems_.failed() || is_command()) return;
+    if (routes.empty() && !edition_->apps_.empty()) {
+      problems_.error({edition_->apps_.front().file}, "there is nothing to serve",
+                      "write [[trigger.http]] and in it route = \"/...\" and component = \"NAME\"");
+      return;
+    }
+    auto table = RouteTable::make(routes);
+    if (table) {
+      edition_->routes_ = std::make_shared<const RouteTable>(*std::move(table));
+    } else {
+      problems_.error({edition_->apps_.front().file}, table.error().message(), "");
+    }
+  }
+
+  Edition::Target target_of(const AppSettings& app, const HttpTrigger& trigger) {
+    if (trigger.files) {
+      problems_.error(trigger.files->place, "weft serves no files by itself yet",
+                      "serve them with a component");
+      return {0, trigger.files->text};
+    }
+    if (!trigger.component) return {};
+    reached_.emplace(At(app.name, trigger.component->text), true);
+    auto loaded = loaded_.find({app.name, trigger.component->text});
+    if (loaded == loaded_.end()) return {};
+    if (!edition_->plans_[loaded->second]->serves_http()) {
+      problems_.error(
+          trigger.component->place,
+          fmt::format("component {} exports no wasi:http handler", trigger.component->text),
+          "name one that does, or build it for wasi:http");
+    }
+    return {loaded->second, ""};
+  }
+
+  bool is_command() const { return edition_->command() != nullptr; }
+
+  void warn_of_unused() {
+    if (is_command()) return;
+    for (const AppSettings& app : edition_->apps_) {
+      for (const ComponentSettings& component : app.components) {
+        if (reached_.contains({app.name, component.plan.name})) continue;
+        problems_.warn(component.place,
+                       fmt::format("no trigger reaches component {}", component.plan.name),
+                       fmt::format("write [[trigger.http]] and in it component = \"{}\"",
+                                   component.plan.name));
+      }
+    }
+    for (const DriverSettings& driver : edition_->environment_.drivers) {
+      bool used = std::ranges::any_of(edition_->apps_, [&](const AppSettings& app) {
+        return std::ranges::any_of(app.components, [&](const ComponentSettings& component) {
+          auto use = component.plan.uses.find(driver.capability);
+          return use != component.plan.uses.end() && use->second.allows(driver.name.text);
+        });
+      });
+      if (used) continue;
+      problems_.warn(
+          driver.name.place,
+          fmt::format("no component uses {} \"{}\"", driver.capability, driver.name.text),
+          "take it out, or write the name into a uses line");
+    }
+  }
+
+  Runtime& runtime_;
+  const CapabilityTable& capabilities_;
+  Plan::Opening opening_;
+  Problems& problems_;
+  std::shared_ptr<Edition> edition_;  // Shared once it is made: by the loops' decks.
+  std::vector<Placed> names_;
+  std::map<At, std::size_t> loaded_;
+  std::map<At, bool> reached_;
+};
+
+std::shared_ptr<const Edition> Edition::make(Runtime& runtime, const CapabilityTable& capabilities,
+                                             const EditionSources& sources, Plan::Opening opening,
+                                             Problems& problems) {
+  return EditionMaker(runtime, capabilities, opening, problems).make(sources);
+}
+
+std::shared_ptr<const Edition> Edition::of(std::unique_ptr<Plan> plan) {
+  std::shared_ptr<Edition> edition(new Edition());
+  edition->plans_.push_back(std::move(plan));
+  return edition;
+}
+
+bool Edition::serves() const {
+  return routes_ != nullptr || (plans_.size() == 1 && plans_[0]->serves_http());
+}
+
+const Plan* Edition::command() const {
+  bool triggers =
+      std::ranges::any_of(apps_, [](const AppSettings& app) { return !app.triggers.empty(); });
+  if (triggers || plans_.size() != 1 || !plans_[0]->is_command()) return nullptr;
+  return plans_[0].get();
+}
+
+std::optional<std::string> Edition::manifest_of(const std::string& word) {
+  std::error_code problem;
+  if (word.ends_with(".toml")) return word;
+  if (std::filesystem::is_directory(word, problem)) {
+    return (std::filesystem::path(word) / "weft.toml").string();
+  }
+  return std::nullopt;
+}
+
+}  // namespace weft

@@ -1,0 +1,317 @@
+#include "app/environment.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <filesystem>
+
+#include "base/limits.h"
+
+namespace weft {
+namespace {
+
+constexpr std::array<std::pair<std::string_view, LogLevel>, 5> kLevels{{
+    {"debug", LogLevel::kDebug},
+    {"info", LogLevel::kInfo},
+    {"warn", LogLevel::kWarn},
+    {"error", LogLevel::kError},
+    {"off", LogLevel::kOff},
+}};
+
+class EnvironmentReader {
+ public:
+  EnvironmentReader(const std::string& file, const CapabilityTable& capabilities,
+                    Problems& problems)
+      : capabilities_(capabilities), problems_(problems) {
+    environment_.file = file;
+  }
+
+  Environment read(const TomlValue& top) {
+    TableReader reader(top, "", problems_);
+    reader.take("secrets");  // Taken out already.
+    if (const TomlEntry* http = reader.take_table("http")) read_http(http->value);
+    if (const TomlEntry* admin = reader.take_table("admin")) {
+      TableReader table(admin->value, "[admin]", problems_);
+      if (const TomlEntry* listen = table.take("listen")) {
+        environment_.admin = read_address(listen->value, "admin.listen");
+      }
+      table.finish();
+    }
+    if (const TomlEntry* log = reader.take_table("log")) read_log(log->value);
+    if (const TomlEntry* state = reader.take_table("state")) {
+      TableReader table(state->value, "[state]", problems_);
+      if (auto folder = table.text("folder")) environment_.state_folder = beside(folder->text);
+      table.finish();
+    }
+    for (const auto& capability : capabilities_.all()) {
+      if (capability->drivers().empty()) continue;
+      if (const TomlEntry* names = reader.take_table(capability->name())) {
+        read_drivers(*capability, names->value);
+      }
+    }
+    if (const TomlEntry* env = reader.take_table("env")) {
+      for (auto& [name, value] : read_values(env->value, "env")) {
+        environment_.variables.insert_or_assign(name.text, std::move(value));
+      }
+    }
+    if (const TomlEntry* config = reader.take_table("config")) {
+      each_component(*config, [&](const Placed& app, const TomlEntry& entry) {
+        environment_.config.push_back(
+            {app,
+             {entry.key, entry.place},
+             read_values(entry.value, fmt::format("config.{}.{}", app.text, entry.key))});
+      });
+    }
+    if (const TomlEntry* limits = reader.take_table("limits")) {
+      each_component(*limits, [&](const Placed& app, const TomlEntry& entry) {
+        std::string where = fmt::format("[limits.{}.{}]", app.text, entry.key);
+        environment_.limits.push_back(
+            {app, {entry.key, entry.place}, LimitSettings::read(entry.value, where, problems_)});
+      });
+    }
+    if (const TomlEntry* folders = reader.take_table("folder")) read_folders(folders->value);
+    if (const TomlEntry* network = reader.take_table("network")) {
+      TableReader table(network->value, "[network]", problems_);
+      environment_.allow_http =
+          table.texts("allow-http", R"(["http://127.0.0.1:*"])").value_or(std::vector<Placed>());
+      environment_.allow_net =
+          table.texts("allow-net", R"(["127.0.0.1:*"])").value_or(std::vector<Placed>());
+      table.finish();
+    }
+    reader.finish();
+    return std::move(environment_);
+  }
+
+ private:
+  // A path of the file is relative to the file.
+  std::string beside(const std::string& path) const {
+    if (path.empty() || path == "-" || path.starts_with('/')) return path;
+    return std::filesystem::path(environment_.file).parent_path() / path;
+  }
+
+  std::optional<ListenAddress> read_address(const TomlValue& value, std::string_view what) {
+    static constexpr std::string_view kWrite = "write ADDRESS:PORT, for example 127.0.0.1:8080";
+    if (value.kind == TomlValue::Kind::kText) {
+      if (auto address = ListenAddress::parse(value.text)) return *address;
+    }
+    problems_.error(value.place, fmt::format("{} is {}", what, show(value)), std::string(kWrite));
+    return std::nullopt;
+  }
+
+  void read_http(const TomlValue& table) {
+    TableReader reader(table, "[http]", problems_);
+    if (const TomlEntry* listen = reader.take("listen")) {
+      std::span<const TomlValue> values(&listen->value, 1);
+      if (listen->value.kind == TomlValue::Kind::kList) values = listen->value.list;
+      for (const TomlValue& each : values) {
+        if (auto address = read_address(each, "http.listen")) {
+          environment_.http.listen.emplace_back(*address, each.place);
+        }
+      }
+    }
+    if (const TomlEntry* tls = reader.take_table("tls")) {
+      TableReader files(tls->value, "[http.tls]", problems_);
+      auto certificate = files.text("certificate");
+      auto key = files.text("key");
+      if (tls->value.find("certificate") == nullptr) {
+        files.missing("certificate", "certificate = \"FILE.pem\"");
+      }
+      if (tls->value.find("key") == nullptr) files.missing("key", "key = \"FILE.key\"");
+      files.finish();
+      environment_.http.tls_place = tls->place;
+      if (certificate && key) {
+        certificate->text = beside(certificate->text);
+        key->text = beside(key->text);
+        environment_.http.tls = TlsSettings{*std::move(certificate), *std::move(key)};
+      }
+    }
+    if (const TomlEntry* limits = reader.take_table("limits")) read_http_limits(limits->value);
+    reader.finish();
+  }
+
+  void read_http_limits(const TomlValue& table) {
+    TableReader reader(table, "[http.limits]", problems_);
+    HttpLimits& limits = environment_.http.limits;
+    auto milliseconds = [&](std::string_view key, std::chrono::milliseconds& into) {
+      if (auto time = reader.duration(key)) {
+        into = std::chrono::ceil<std::chrono::milliseconds>(*time);
+      }
+    };
+    constexpr std::uint64_t kHeadMost = 1 << 20;
+    limits.head_bytes_max =
+        reader.size("head-bytes", 1024, kHeadMost).value_or(limits.head_bytes_max);
+    limits.body_bytes_max =
+        reader.size("body-bytes", 0, std::uint64_t{1} << 50).value_or(limits.body_bytes_max);
+    limits.connections_max =
+        reader.whole("connections", 1, 1'000'000).value_or(limits.connections_max);
+    milliseconds("head-timeout", limits.head_timeout);
+    milliseconds("idle-timeout", limits.idle_timeout);
+    milliseconds("body-timeout", limits.body_timeout);
+    milliseconds("write-timeout", limits.write_timeout);
+    reader.finish();
+  }
+
+  void read_log(const TomlValue& table) {
+    TableReader reader(table, "[log]", problems_);
+    if (auto access = reader.text("access")) environment_.access_log = beside(access->text);
+    if (auto level = reader.text("level")) {
+      auto found =
+          std::ranges::find(kLevels, level->text, [](const auto& each) { return each.first; });
+      if (found != kLevels.end()) {
+        environment_.log_level = found->second;
+      } else {
+        problems_.error(level->place, "log.level is no level",
+                        "write debug, info, warn, error or off");
+      }
+    }
+    reader.finish();
+  }
+
+  void read_drivers(const Capability& capability, const TomlValue& names) {
+    for (const TomlEntry& entry : names.entries) {
+      std::string where = fmt::format("[{}.{}]", capability.name(), entry.key);
+      if (entry.value.kind != TomlValue::Kind::kTable) {
+        problems_.error(entry.place,
+                        fmt::format("{}.{} is {}", capability.name(), entry.key, show(entry.value)),
+                        fmt::format("write a table: {} and in it driver = \"...\"", where));
+        continue;
+      }
+      TableReader reader(entry.value, where, problems_);
+      auto driver = reader.text("driver");
+      if (!driver) {
+        std::string write = fmt::format("driver = \"{}\"", capability.drivers().front().name);
+        if (entry.value.find("driver") == nullptr) reader.missing("driver", write);
+        continue;
+      }
+      auto info = std::ranges::find(capability.drivers(), driver->text, &DriverInfo::name);
+      if (info == capability.drivers().end()) {
+        std::vector<std::string_view> known;
+        for (const DriverInfo& each : capability.drivers()) known.push_back(each.name);
+        problems_.error(driver->place,
+                        fmt::format("there is no driver {} for {}",
+                                    show(*entry.value.find("driver")), capability.name()),
+                        suggest(driver->text, known));
+        continue;
+      }
+      DriverSettings settings{
+          std::string(capability.name()), {entry.key, entry.place}, {driver->text, {}}};
+      read_settings(reader, *info, settings.choice);
+      environment_.drivers.push_back(std::move(settings));
+    }
+  }
+
+  static std::string show(const TomlEntry& entry) { return weft::show(entry.value); }
+  static std::string show(const TomlValue& value) { return weft::show(value); }
+
+  void read_settings(TableReader& reader, const DriverInfo& info, DriverChoice& choice) {
+    for (const DriverKey& key : info.keys) {
+      std::optional<std::string> text;
+      if (key.kind == DriverKey::Kind::kSize) {
+        if (auto size = reader.size(key.name, 1, std::uint64_t{1} << 50)) {
+          text = fmt::format("{}", *size);
+        }
+      } else if (auto placed = reader.text(key.name)) {
+        text = std::move(placed->text);
+      }
+      if (text) choice.settings.emplace_back(key.name, Secret(*std::move(text)));
+    }
+    reader.finish();
+  }
+
+  Environment::Values read_values(const TomlValue& table, std::string_view where) {
+    Environment::Values values;
+    for (const TomlEntry& each : table.entries) {
+      if (each.value.kind != TomlValue::Kind::kText) {
+        problems_.error(each.value.place, fmt::format("{}.{} is {}", where, each.key, show(each)),
+                        "write a string in quotes");
+        continue;
+      }
+      values.emplace_back(Placed{each.key, each.place}, Secret(each.value.text));
+    }
+    return values;
+  }
+
+  // [NAME.app.component]: calls `read` for each.
+  template <class Read>
+  void each_component(const TomlEntry& apps, Read read) {
+    for (const TomlEntry& app : apps.value.entries) {
+      if (app.value.kind != TomlValue::Kind::kTable) {
+        problems_.error(app.place, fmt::format("{}.{} is {}", apps.key, app.key, show(app)),
+                        fmt::format("write a table: [{}.APP.COMPONENT]", apps.key));
+        continue;
+      }
+      for (const TomlEntry& component : app.value.entries) {
+        if (component.value.kind == TomlValue::Kind::kTable) {
+          read(Placed{app.key, app.place}, component);
+          continue;
+        }
+        problems_.error(
+            component.place,
+            fmt::format("{}.{}.{} is {}", apps.key, app.key, component.key, show(component)),
+            fmt::format("write a table: [{}.APP.COMPONENT]", apps.key));
+      }
+    }
+  }
+
+  void read_folders(const TomlValue& folders) {
+    for (const TomlEntry& entry : folders.entries) {
+      if (entry.value.kind != TomlValue::Kind::kTable) {
+        problems_.error(
+            entry.place, fmt::format("folder.{} is {}", entry.key, show(entry)),
+            fmt::format("write a table: [folder.{}] and in it path = \"...\"", entry.key));
+        continue;
+      }
+      TableReader reader(entry.value, fmt::format("[folder.{}]", entry.key), problems_);
+      auto path = reader.text("path");
+      bool writable = reader.flag("writable").value_or(false);
+      if (entry.value.find("path") == nullptr) reader.missing("path", "path = \"FOLDER\"");
+      reader.finish();
+      if (!path) continue;
+      path->text = beside(path->text);
+      environment_.folders.emplace(entry.key, FolderSettings{*std::move(path), writable});
+    }
+  }
+
+  const CapabilityTable& capabilities_;
+  Problems& problems_;
+  Environment environment_;
+};
+
+Environment interpreted(TomlValue top, const std::string& file, const CapabilityTable& capabilities,
+                        VariableLookup variables, Problems& problems) {
+  Interpolation interpolation(std::move(variables), problems);
+  interpolation.take_secrets(top);
+  interpolation.apply(top);
+  Environment environment = EnvironmentReader(file, capabilities, problems).read(top);
+  environment.secrets = std::move(interpolation).secrets();
+  return environment;
+}
+
+}  // namespace
+
+std::optional<Environment> Environment::parse(std::string_view text, const std::string& file,
+                                              const CapabilityTable& capabilities,
+                                              VariableLookup variables, Problems& problems) {
+  auto top = parse_toml(text, file, problems);
+  if (!top) return std::nullopt;
+  return interpreted(*std::move(top), file, capabilities, std::move(variables), problems);
+}
+
+std::optional<Environment> Environment::read(const std::string& file,
+                                             const CapabilityTable& capabilities,
+                                             VariableLookup variables, Problems& problems) {
+  auto top = read_toml(file, problems);
+  if (!top) return std::nullopt;
+  return interpreted(*std::move(top), file, capabilities, std::move(variables), problems);
+}
+
+const DriverSettings* Environment::driver(std::string_view capability,
+                                          std::string_view name) const {
+  for (const DriverSettings& each : drivers) {
+    if (each.capability == capability && each.name.text == name) return &each;
+  }
+  return nullptr;
+}
+
+}  // namespace weft

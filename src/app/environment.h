@@ -1,0 +1,82 @@
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "app/interpolate.h"
+#include "app/limit_settings.h"
+#include "app/listen_address.h"
+#include "app/problems.h"
+#include "app/table_reader.h"
+#include "base/log.h"
+#include "capabilities/table.h"
+#include "io/http/limits.h"
+
+namespace weft {
+
+// What the operator wrote of one app's component: [limits.shop.cart].
+template <class T>
+struct ForComponent {
+  Placed app;
+  Placed component;
+  T value;
+};
+
+struct TlsSettings {
+  Placed certificate;
+  Placed key;
+};
+
+struct HttpSettings {
+  std::vector<std::pair<ListenAddress, Place>> listen;
+  std::optional<TlsSettings> tls;
+  Place tls_place;
+  HttpLimits limits;
+};
+
+struct DriverSettings {
+  std::string capability;
+  Placed name;
+  DriverChoice choice;
+};
+
+struct FolderSettings {
+  Placed path;
+  bool writable = false;
+};
+
+// The operator's file (`--on prod.toml`), with its secrets and variables put in. Everything in it
+// is optional; without a file it is all defaults.
+struct Environment {
+  using Values = std::vector<std::pair<Placed, Secret>>;
+
+  std::string file = {};
+  HttpSettings http = {};
+  std::optional<ListenAddress> admin = {};
+  std::string access_log = {};
+  std::optional<LogLevel> log_level = {};
+  std::string state_folder = {};
+  std::vector<DriverSettings> drivers = {};
+  Interpolation::Secrets secrets = {};
+  std::map<std::string, Secret, std::less<>> variables = {};  // [env]
+  std::vector<ForComponent<Values>> config = {};
+  std::vector<ForComponent<LimitSettings>> limits = {};
+  std::map<std::string, FolderSettings, std::less<>> folders = {};
+  std::vector<Placed> allow_http = {};
+  std::vector<Placed> allow_net = {};
+
+  // As Manifest::parse. `capabilities` knows the drivers.
+  static std::optional<Environment> parse(std::string_view text, const std::string& file,
+                                          const CapabilityTable& capabilities,
+                                          VariableLookup variables, Problems& problems);
+  static std::optional<Environment> read(const std::string& file,
+                                         const CapabilityTable& capabilities,
+                                         VariableLookup variables, Problems& problems);
+
+  const DriverSettings* driver(std::string_view capability, std::string_view name) const;
+};
+
+}  // namespace weft

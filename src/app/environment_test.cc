@@ -1,0 +1,165 @@
+// Shows what an operator's file says, how secrets and variables come into it, and that they come
+// out in no message.
+#include "app/environment.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <fstream>
+
+#include "capabilities/test_folder.h"
+
+namespace weft {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+class EnvironmentTest : public ::testing::Test {
+ protected:
+  std::optional<Environment> parse(std::string_view text, const std::string& file = "prod.toml") {
+    return Environment::parse(
+        text, file, capabilities_,
+        [](std::string_view name) -> std::optional<std::string> {
+          if (name == "PASSWORD") return "hunter2";
+          if (name == "SIZE") return "1MiB";
+          return std::nullopt;
+        },
+        problems_);
+  }
+
+  CapabilityTable capabilities_ = embedded_capabilities({.state_folder = "/nowhere"});
+  Problems problems_;
+};
+
+TEST_F(EnvironmentTest, says_what_is_in_the_file) {
+  auto environment = parse(R"(
+[http]
+listen = ["0.0.0.0:8080", "[::1]:8443"]
+limits = { head-bytes = "16KiB", idle-timeout = "5s", connections = 10 }
+[log]
+access = "access.log"
+level = "warn"
+[state]
+folder = "/var/lib/weft"
+[keyvalue.carts]
+driver = "memory"
+size = "${env:SIZE}"
+[keyvalue.prices]
+driver = "lmdb"
+[secrets]
+payment-key = { env = "PASSWORD" }
+[env]
+REGION = "eu"
+[config.shop.cart]
+currency = "USD"
+key = { secret = "payment-key" }
+url = "https://user:${env:PASSWORD}@host/$${x}"
+[limits.shop.cart]
+memory = "128MiB"
+[folder.assets]
+path = "static"
+writable = true
+[network]
+allow-http = ["http://127.0.0.1:*"]
+)",
+                           "/etc/weft/prod.toml");
+  ASSERT_TRUE(environment && !problems_.failed()) << problems_.text();
+  ASSERT_EQ(environment->http.listen.size(), 2u);
+  EXPECT_EQ(environment->http.listen[1].first, (ListenAddress{"::1", 8443}));
+  EXPECT_EQ(environment->http.limits.head_bytes_max, 16u << 10);
+  EXPECT_EQ(environment->http.limits.idle_timeout, std::chrono::seconds(5));
+  EXPECT_EQ(environment->http.limits.connections_max, 10u);
+  EXPECT_EQ(environment->access_log, "/etc/weft/access.log");
+  EXPECT_EQ(environment->log_level, LogLevel::kWarn);
+  EXPECT_EQ(environment->state_folder, "/var/lib/weft");
+  const DriverSettings* carts = environment->driver("keyvalue", "carts");
+  ASSERT_NE(carts, nullptr);
+  EXPECT_EQ(carts->choice.driver, "memory");
+  EXPECT_EQ(carts->choice.find("size")->reveal(), "1048576");
+  EXPECT_EQ(environment->driver("keyvalue", "prices")->choice.driver, "lmdb");
+  EXPECT_EQ(environment->driver("keyvalue", "others"), nullptr);
+  EXPECT_EQ(environment->secrets.at("payment-key").reveal(), "hunter2");
+  EXPECT_EQ(environment->variables.at("REGION").reveal(), "eu");
+  ASSERT_EQ(environment->config.size(), 1u);
+  const auto& config = environment->config[0];
+  EXPECT_EQ(config.app.text, "shop");
+  EXPECT_EQ(config.value[1].second.reveal(), "hunter2");
+  EXPECT_EQ(config.value[2].second.reveal(), "https://user:hunter2@host/${x}");
+  EXPECT_EQ(environment->limits[0].value.memory_bytes, std::uint64_t{128} << 20);
+  EXPECT_EQ(environment->folders.at("assets").path.text, "/etc/weft/static");
+  EXPECT_TRUE(environment->folders.at("assets").writable);
+  EXPECT_EQ(environment->allow_http[0].text, "http://127.0.0.1:*");
+}
+
+TEST_F(EnvironmentTest, what_was_put_in_comes_out_in_no_message) {
+  parse(R"(
+[http]
+listen = "${env:PASSWORD}"
+limits = { head-bytes = "${env:PASSWORD}", idle-timeout = { secret = "key" } }
+[secrets]
+key = { env = "PASSWORD" }
+literal = "hunter2"
+[log]
+level = { secret = "literal" }
+[keyvalue.a]
+driver = "${env:PASSWORD}"
+[keyvalue.b]
+driver = "memory"
+size = { secret = "key" }
+[limits.shop.cart]
+cpu = { env = "PASSWORD" }
+)");
+  EXPECT_EQ(problems_.errors(), 7u) << problems_.text();
+  EXPECT_THAT(problems_.text(), Not(HasSubstr("hunter2")));
+  EXPECT_THAT(problems_.json(), Not(HasSubstr("hunter2")));
+  EXPECT_THAT(problems_.text(), HasSubstr("http.listen is \"${env:PASSWORD}\""));
+  EXPECT_THAT(problems_.text(), HasSubstr("keyvalue.b.size is \"{ secret = key }\""));
+}
+
+TEST_F(EnvironmentTest, what_nobody_gives_is_told) {
+  parse(R"([secrets]
+payment-key = "x"
+other = { env = "NOT_SET" }
+[config.shop.cart]
+a = "${env:NOT_SET}"
+b = { secret = "paymentkey" }
+c = "${NOT_SET}"
+d = "${env:"
+[keyvalue.carts]
+driver = "redos"
+[keyvalue.prices]
+driver = "memory"
+sise = 5
+[keyvalue.none]
+)");
+  EXPECT_EQ(
+      problems_.text(),
+      "prod.toml:3:17: the environment variable NOT_SET is not set: set it where weft is started, "
+      "or write the value here\n"
+      "prod.toml:5:5: the environment variable NOT_SET is not set: set it where weft is started, "
+      "or write the value here\n"
+      "prod.toml:6:16: there is no secret \"paymentkey\" in [secrets]: did you mean payment-key?\n"
+      "prod.toml:7:5: \"${NOT_SET}\" has a ${ that is no ${env:NAME}: write ${env:NAME}, or $${ "
+      "for the two characters themselves\n"
+      "prod.toml:8:5: \"${env:\" has a ${ that is no ${env:NAME}: write ${env:NAME}, or $${ for "
+      "the two characters themselves\n"
+      "prod.toml:10:10: there is no driver \"redos\" for keyvalue: what is known here: lmdb, "
+      "memory\n"
+      "prod.toml:13:1: unknown key \"sise\" in [keyvalue.prices]: did you mean size?\n"
+      "prod.toml:14:1: [keyvalue.none] has no driver: write driver = \"lmdb\"\n");
+}
+
+TEST_F(EnvironmentTest, a_secret_may_lie_in_a_file_beside_it) {
+  TestFolder folder;
+  std::ofstream(folder.path() / "key") << "hunter2\n";
+  auto environment = parse("[secrets]\na = { file = \"key\" }\nb = { file = \"none\" }\n",
+                           (folder.path() / "prod.toml").string());
+  ASSERT_TRUE(environment.has_value());
+  EXPECT_EQ(environment->secrets.at("a").reveal(), "hunter2");
+  EXPECT_EQ(problems_.errors(), 1u);
+  EXPECT_THAT(problems_.text(), HasSubstr("none cannot be read: No such file"));
+}
+
+}  // namespace
+}  // namespace weft

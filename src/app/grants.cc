@@ -1,0 +1,70 @@
+#include "app/grants.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <vector>
+
+namespace weft {
+namespace {
+
+constexpr std::string_view kEmbedded = "embedded";
+
+void line(std::string& out, std::string_view what, const std::vector<std::string>& words) {
+  if (words.empty()) return;
+  out += fmt::format("    {:<9} {}\n", what, fmt::join(words, ", "));
+}
+
+std::vector<std::string> texts(const std::vector<Placed>& placed) {
+  std::vector<std::string> words;
+  for (const Placed& each : placed) words.push_back(each.text);
+  return words;
+}
+
+void add_component(std::string& out, const ComponentSettings& component) {
+  const Plan::Component& plan = component.plan;
+  out += fmt::format("  {}: {}\n", plan.name, plan.file);
+  for (const auto& [capability, use] : plan.uses) {
+    std::vector<std::string> words;
+    for (const std::string& name : use.names) {
+      auto driver = use.drivers.find(name);
+      words.push_back(fmt::format("{} ({})", name,
+                                  driver == use.drivers.end() ? kEmbedded : driver->second.driver));
+    }
+    for (const auto& [key, value] : use.values) words.push_back(key);
+    if (words.empty()) words.emplace_back("none, each call is refused");
+    line(out, capability, words);
+  }
+  line(out, "http", texts(component.allow_http));
+  line(out, "net", texts(component.allow_net));
+  std::vector<std::string> words;
+  for (const auto& [name, value] : plan.grants.env) words.push_back(name);
+  line(out, "env", words);
+  words.clear();
+  for (const Folder& folder : plan.grants.folders) {
+    words.push_back(fmt::format("{} as {} ({})", folder.host, folder.guest,
+                                folder.access == Folder::Access::kRead ? "read-only" : "writable"));
+  }
+  line(out, "folders", words);
+  if (std::string limits = component.limits.text(); !limits.empty()) line(out, "limits", {limits});
+}
+
+}  // namespace
+
+std::string grants_text(const Edition& edition) {
+  std::string out;
+  for (const AppSettings& app : edition.apps()) {
+    out += fmt::format("{}: {}\n", app.name, app.file);
+    for (const HttpTrigger& trigger : app.triggers) {
+      std::string methods =
+          trigger.methods.empty() ? "" : fmt::format("{} ", fmt::join(trigger.methods, ","));
+      out += fmt::format(
+          "  {}{}{} -> {}\n", methods, trigger.host, trigger.route.text,
+          trigger.component ? trigger.component->text : trigger.files.value_or(Placed{}).text);
+    }
+    for (const ComponentSettings& component : app.components) add_component(out, component);
+  }
+  return out;
+}
+
+}  // namespace weft

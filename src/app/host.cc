@@ -1,0 +1,165 @@
+#include "app/host.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "app/deck.h"
+#include "base/log.h"
+#include "io/timer.h"
+
+namespace weft {
+
+// What one loop of a host has, made, used and destroyed on its thread: the deck that takes requests
+// now, and earlier ones until their last request has ended.
+class LoopSide final : public HttpHandler {
+ public:
+  LoopSide(Runtime& runtime, Loop& loop, AccessLogFile* file, RetiringDecks& retiring)
+      : engine_(runtime, loop), retiring_(retiring), look_(loop, [this] { look(); }) {
+    if (file != nullptr) log_ = std::make_unique<AccessLog>(loop, *file);
+  }
+
+  std::unique_ptr<Deck> deploy(const std::shared_ptr<const Edition>& edition) {
+    return std::make_unique<Deck>(edition, engine_);
+  }
+
+  // Requests from the next one on go to `next`.
+  void switch_to(std::unique_ptr<Deck> next) {
+    std::swap(deck_, next);
+    if (next == nullptr) return;
+    old_.push_back(std::move(next));
+    std::lock_guard hold(retiring_.mutex);
+    ++retiring_.count;
+    if (!look_.armed()) look_.arm(Deadline::after(kRetiringLook));
+  }
+
+  void handle(HttpExchange::Ptr exchange) override { deck_->handle(std::move(exchange)); }
+  void on_complete(const ExchangeSummary& summary) override {
+    if (log_ != nullptr) log_->add(summary);
+  }
+
+ private:
+  void look() {
+    std::size_t ended = std::erase_if(old_, [](const auto& deck) { return deck->wind_down(); });
+    if (!old_.empty()) look_.arm(Deadline::after(kRetiringLook));
+    if (ended == 0) return;
+    std::lock_guard hold(retiring_.mutex);
+    retiring_.count -= ended;
+    retiring_.fewer.notify_all();
+  }
+
+  EngineLoop engine_;
+  RetiringDecks& retiring_;
+  std::unique_ptr<AccessLog> log_;
+  std::vector<std::unique_ptr<Deck>> old_;
+  std::unique_ptr<Deck> deck_;
+  Timer look_;
+};
+
+Host::Host(Runtime& runtime, const CapabilityTable& capabilities, Loops& loops)
+    : runtime_(runtime), capabilities_(capabilities), loops_(loops), sides_(loops.size()) {}
+
+Result<std::unique_ptr<Host>> Host::start(Runtime& runtime, const CapabilityTable& capabilities,
+                                          Loops& loops, EditionSources sources,
+                                          std::shared_ptr<const Edition> edition,
+                                          const Options& options) {
+  std::unique_ptr<Host> host(new Host(runtime, capabilities, loops));
+  host->sources_ = std::move(sources);
+  host->edition_ = std::move(edition);
+  const Environment& environment = host->edition_->environment();
+  if (environment.log_level) log::set_level(*environment.log_level);
+  const std::string& log_path =
+      options.access_log.empty() ? environment.access_log : options.access_log;
+  if (!log_path.empty()) {
+    TRY(host->log_file_, AccessLogFile::open(log_path));
+  }
+  loops.on_each([&](Loop& loop, std::size_t index) {
+    auto side = std::make_unique<LoopSide>(runtime, loop, host->log_file_.get(), host->retiring_);
+    side->switch_to(side->deploy(host->edition_));
+    host->sides_[index] = std::move(side);
+  });
+  TRY_VOID(host->listen(options));
+  return host;
+}
+
+Result<void> Host::listen(const Options& options) {
+  std::vector<HttpHandler*> handlers;
+  for (const auto& side : sides_) handlers.push_back(side.get());
+  const HttpSettings& http = edition_->environment().http;
+  std::vector<ListenAddress> addresses;
+  for (const auto& [address, place] : http.listen) addresses.push_back(address);
+  if (options.listen) addresses = {*options.listen};
+  if (addresses.empty()) addresses.emplace_back();
+  HttpServer::Options server{.addresses = {}, .limits = http.limits};
+  for (const ListenAddress& each : addresses) {
+    server.addresses.push_back({.address = each.address, .port = each.port});
+  }
+  TRY(server_, HttpServer::listen(loops_, handlers, std::move(server)));
+  return {};
+}
+
+Host::~Host() {
+  server_.reset();
+  loops_.on_each([&](Loop&, std::size_t index) { sides_[index].reset(); });
+}
+
+std::vector<std::string> Host::urls() const {
+  std::vector<std::string> urls;
+  for (std::size_t i = 0; i < server_->addresses().size(); ++i) urls.push_back(server_->url(i));
+  return urls;
+}
+
+bool Host::wait_for_room() {
+  std::unique_lock hold(retiring_.mutex);
+  return retiring_.fewer.wait_for(hold, kRetiringWait, [&] {
+    return retiring_.count + loops_.size() <= std::max(kRetiringMax, loops_.size());
+  });
+}
+
+bool Host::reload(Problems& problems) {
+  auto next = Edition::make(runtime_, capabilities_, sources_, Plan::Opening::kOpen, problems);
+  if (next == nullptr) return false;
+  Place place{sources_.alone ? sources_.alone->file : sources_.apps.front()};
+  if (!next->serves()) {
+    problems.error(place, "it serves nothing any more", "start weft again to run a command");
+    return false;
+  }
+  if (!wait_for_room()) {
+    problems.error(place, "too many earlier versions still finish their requests",
+                   "try again when some of those have ended");
+    return false;
+  }
+  tell_what_stays(*next, problems);
+  std::vector<std::unique_ptr<Deck>> decks(loops_.size());
+  loops_.on_each([&](Loop&, std::size_t index) { decks[index] = sides_[index]->deploy(next); });
+  loops_.on_each(
+      [&](Loop&, std::size_t index) { sides_[index]->switch_to(std::move(decks[index])); });
+  edition_ = std::move(next);
+  if (edition_->environment().log_level) log::set_level(*edition_->environment().log_level);
+  return true;
+}
+
+// What was opened when the host started is not opened again.
+void Host::tell_what_stays(const Edition& next, Problems& problems) const {
+  const Environment& before = edition_->environment();
+  const Environment& after = next.environment();
+  auto addresses = [](const Environment& environment) {
+    std::vector<ListenAddress> all;
+    for (const auto& [address, place] : environment.http.listen) all.push_back(address);
+    return all;
+  };
+  auto stays = [&](std::string_view what) {
+    problems.warn({after.file}, fmt::format("{} changed", what),
+                  "it holds from the next start of weft on");
+  };
+  if (addresses(before) != addresses(after)) stays("http.listen");
+  if (before.state_folder != after.state_folder) stays("state.folder");
+  if (before.access_log != after.access_log) stays("log.access");
+}
+
+Result<void> Host::drain(Deadline deadline) {
+  return server_->drain(deadline);
+}
+
+}  // namespace weft

@@ -1,0 +1,84 @@
+#pragma once
+
+#include <chrono>
+#include <condition_variable>
+#include <cstddef>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "app/edition.h"
+#include "app/listen_address.h"
+#include "io/http/server.h"
+#include "triggers/http/access_log.h"
+
+namespace weft {
+
+class LoopSide;
+
+// How many earlier editions may still finish requests, on all loops together.
+inline constexpr std::size_t kRetiringMax = 64;
+// How long a reload waits for one of them to end when there are so many.
+inline constexpr std::chrono::seconds kRetiringWait{10};
+// How often a loop looks whether one has ended.
+inline constexpr std::chrono::milliseconds kRetiringLook{20};
+
+// How many decks of earlier editions there are, and the wait for fewer.
+struct RetiringDecks {
+  std::mutex mutex;
+  std::condition_variable fewer;
+  std::size_t count = 0;  // Guarded.
+};
+
+// Serves an edition on every loop, and puts a newer one in its place while requests come.
+//
+// Made, used and destroyed on one thread that is none of the loops'.
+class Host {
+ public:
+  struct Options {
+    std::optional<ListenAddress> listen = {};  // In the place of the operator's file.
+    std::string access_log = {};               // Likewise.
+  };
+
+  // Listens as the edition's environment or the options say. `sources` are what it was made of;
+  // runtime, capabilities and loops outlive the host, and the loops run.
+  static Result<std::unique_ptr<Host>> start(Runtime& runtime, const CapabilityTable& capabilities,
+                                             Loops& loops, EditionSources sources,
+                                             std::shared_ptr<const Edition> edition,
+                                             const Options& options);
+  // Breaks off what is left.
+  ~Host();
+
+  // One for each address, in the order in which they were named.
+  std::vector<std::string> urls() const;
+  const Edition& edition() const { return *edition_; }
+
+  // Reads the sources again and serves what they say now: requests that come from then on get it,
+  // those in flight finish on what they began with. False when anything is wrong, which `problems`
+  // says: then all is as before.
+  bool reload(Problems& problems);
+
+  // Stops accepting and lets requests in flight finish. kTimeout when some are left.
+  Result<void> drain(Deadline deadline);
+
+ private:
+  Host(Runtime& runtime, const CapabilityTable& capabilities, Loops& loops);
+
+  Result<void> listen(const Options& options);
+  bool wait_for_room();
+  void tell_what_stays(const Edition& next, Problems& problems) const;
+
+  Runtime& runtime_;
+  const CapabilityTable& capabilities_;
+  Loops& loops_;
+  EditionSources sources_;
+  std::shared_ptr<const Edition> edition_;  // Shared with the decks.
+  RetiringDecks retiring_;
+  std::unique_ptr<AccessLogFile> log_file_;
+  std::vector<std::unique_ptr<LoopSide>> sides_;
+  std::unique_ptr<HttpServer> server_;
+};
+
+}  // namespace weft

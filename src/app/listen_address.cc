@@ -1,0 +1,33 @@
+#include "app/listen_address.h"
+
+#include <arpa/inet.h>
+
+#include <array>
+#include <charconv>
+
+namespace weft {
+
+Result<ListenAddress> ListenAddress::parse(std::string_view text) {
+  static constexpr std::string_view kWrite = "write ADDRESS:PORT, for example 127.0.0.1:8080";
+  ListenAddress listen;
+  std::size_t colon = text.rfind(':');
+  std::string_view port = colon == std::string_view::npos ? text : text.substr(colon + 1);
+  unsigned number = 0;
+  auto [end, problem] = std::from_chars(port.data(), port.data() + port.size(), number);
+  bool whole = problem == std::errc() && end == port.data() + port.size() && number <= 65'535;
+  if (!whole) return failure(Errc::kInvalid, std::string(kWrite));
+  listen.port = static_cast<std::uint16_t>(number);
+  if (colon == std::string_view::npos) return listen;
+  std::string address(text.substr(0, colon));
+  bool brackets = address.size() > 2 && address.starts_with('[') && address.ends_with(']');
+  if (brackets) address = address.substr(1, address.size() - 2);
+  if (address == "localhost") address = "127.0.0.1";
+  std::array<unsigned char, sizeof(in6_addr)> bytes{};
+  bool v4 = !brackets && inet_pton(AF_INET, address.c_str(), bytes.data()) == 1;
+  bool v6 = inet_pton(AF_INET6, address.c_str(), bytes.data()) == 1;
+  if (!v4 && !v6) return failure(Errc::kInvalid, std::string(kWrite));
+  listen.address = std::move(address);
+  return listen;
+}
+
+}  // namespace weft

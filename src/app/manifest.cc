@@ -1,0 +1,211 @@
+#include "app/manifest.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+namespace weft {
+namespace {
+
+using Shape = UsesKind::Shape;
+
+constexpr std::array<UsesKind, 7> kUses{{
+    {"keyvalue", Shape::kNames, R"(["carts"])"},
+    {"config", Shape::kValues, R"({ currency = "EUR" })"},
+    {"http", Shape::kNames, R"(["https://api.example.com"])"},
+    {"net", Shape::kNames, R"(["tcp://db.example.com:5432"])"},
+    {"secrets", Shape::kNames, R"(["payment-key"])"},
+    {"env", Shape::kNames, R"(["REGION"])"},
+    {"folders", Shape::kNames, R"(["assets"])"},
+}};
+
+bool is_name(std::string_view name) {
+  return !name.empty() && name.size() <= Manifest::kNameBytesMax &&
+         std::ranges::all_of(name, [](char c) {
+           return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
+         });
+}
+
+void check_name(std::string_view what, const Placed& name, Problems& problems) {
+  if (is_name(name.text)) return;
+  problems.error(name.place, fmt::format("\"{}\" is no name of {}", name.text, what),
+                 fmt::format("write 1 to {} of a-z, 0-9 and -", Manifest::kNameBytesMax));
+}
+
+class ManifestReader {
+ public:
+  ManifestReader(const std::string& file, Problems& problems) : problems_(problems) {
+    manifest_.file = file;
+  }
+
+  Manifest read(const TomlValue& top) {
+    TableReader reader(top, "", problems_);
+    if (const TomlEntry* app = reader.take_table("app")) {
+      read_app(app->value);
+    } else if (reader.table().find("app") == nullptr) {
+      reader.missing("[app]", "[app] and in it name = \"...\"");
+    }
+    if (const TomlEntry* components = reader.take_table("component")) {
+      for (const TomlEntry& each : components->value.entries) read_component(each);
+    }
+    if (const TomlEntry* triggers = reader.take_table("trigger")) read_triggers(triggers->value);
+    reader.finish();
+    if (manifest_.components.empty() && manifest_.triggers.empty()) {
+      problems_.error({manifest_.file}, "the app has no component",
+                      "write [component.NAME] and in it source = \"...\"");
+    }
+    return std::move(manifest_);
+  }
+
+ private:
+  void read_app(const TomlValue& table) {
+    TableReader reader(table, "[app]", problems_);
+    if (auto name = reader.text("name")) {
+      check_name("an app", *name, problems_);
+      manifest_.name = *std::move(name);
+    } else if (table.find("name") == nullptr) {
+      reader.missing("name", "name = \"...\"");
+    }
+    reader.finish();
+  }
+
+  void read_component(const TomlEntry& entry) {
+    if (entry.value.kind != TomlValue::Kind::kTable) {
+      problems_.error(entry.place, fmt::format("component.{} is {}", entry.key, show(entry.value)),
+                      fmt::format("write a table: [component.{}]", entry.key));
+      return;
+    }
+    if (manifest_.components.size() == Manifest::kComponentsMax) {
+      problems_.error(entry.place, "one component too many",
+                      fmt::format("an app has at most {}", Manifest::kComponentsMax));
+      return;
+    }
+    ComponentManifest component{entry.key, entry.place, {}, {}, {}, {}};
+    check_name("a component", {entry.key, entry.place}, problems_);
+    TableReader reader(entry.value, fmt::format("[component.{}]", entry.key), problems_);
+    if (auto source = reader.text("source")) {
+      component.source = *std::move(source);
+    } else if (entry.value.find("source") == nullptr) {
+      reader.missing("source", "source = \"FILE.wasm\"");
+    }
+    component.build = reader.text("build");
+    if (const TomlEntry* uses = reader.take_table("uses")) read_uses(*uses, component);
+    if (const TomlEntry* limits = reader.take_table("limits")) {
+      component.limits = LimitSettings::read(limits->value, reader.name_of("limits"), problems_);
+    }
+    reader.finish();
+    manifest_.components.push_back(std::move(component));
+  }
+
+  void read_uses(const TomlEntry& entry, ComponentManifest& component) {
+    TableReader reader(entry.value, fmt::format("[component.{}.uses]", component.name), problems_);
+    for (const UsesKind& kind : kUses) {
+      const TomlEntry* line = reader.take(kind.name);
+      if (line == nullptr) continue;
+      UsesLine uses{line->value.place, {}, {}};
+      bool empty_list = line->value.kind == TomlValue::Kind::kList && line->value.list.empty();
+      if (kind.shape == Shape::kNames) {
+        uses.names =
+            read_texts(line->value, fmt::format("uses.{}", kind.name), kind.example, problems_);
+      } else if (!empty_list) {
+        uses.values = read_values(line->value, kind);
+      }
+      component.uses.emplace(kind.name, std::move(uses));
+    }
+    reader.finish();
+  }
+
+  std::vector<std::pair<Placed, Placed>> read_values(const TomlValue& table, const UsesKind& kind) {
+    std::vector<std::pair<Placed, Placed>> values;
+    if (table.kind != TomlValue::Kind::kTable) {
+      problems_.error(table.place, fmt::format("uses.{} is {}", kind.name, show(table)),
+                      fmt::format("write a table of strings, like {}", kind.example));
+    }
+    for (const TomlEntry& each : table.entries) {
+      if (each.value.kind != TomlValue::Kind::kText) {
+        problems_.error(each.value.place,
+                        fmt::format("uses.{}.{} is {}", kind.name, each.key, show(each.value)),
+                        "write a string in quotes");
+        continue;
+      }
+      values.emplace_back(Placed{each.key, each.place}, Placed{each.value.text, each.value.place});
+    }
+    return values;
+  }
+
+  void read_triggers(const TomlValue& table) {
+    TableReader reader(table, "[trigger]", problems_);
+    if (const TomlEntry* http = reader.take("http")) {
+      if (http->value.kind == TomlValue::Kind::kList) {
+        for (const TomlValue& each : http->value.list) read_http(each);
+      } else {
+        problems_.error(http->place, fmt::format("trigger.http is {}", show(http->value)),
+                        "write each with double brackets: [[trigger.http]]");
+      }
+    }
+    reader.finish();
+  }
+
+  void read_http(const TomlValue& table) {
+    if (table.kind != TomlValue::Kind::kTable) {
+      problems_.error(table.place, fmt::format("trigger.http has {} in it", show(table)),
+                      "write each with double brackets: [[trigger.http]]");
+      return;
+    }
+    if (manifest_.triggers.size() == Manifest::kTriggersMax) {
+      problems_.error(table.place, "one trigger too many",
+                      fmt::format("an app has at most {}", Manifest::kTriggersMax));
+      return;
+    }
+    TableReader reader(table, "[[trigger.http]]", problems_);
+    HttpTrigger trigger{table.place, {}, {}, {}, {}, {}};
+    bool routed = table.find("route") != nullptr;
+    if (auto route = reader.text("route")) trigger.route = *std::move(route);
+    if (!routed) reader.missing("route", "route = \"/...\" to take all requests");
+    if (auto host = reader.text("host")) trigger.host = std::move(host->text);
+    if (auto methods = reader.texts("methods", R"(["GET", "POST"])")) {
+      for (Placed& each : *methods) trigger.methods.push_back(std::move(each.text));
+    }
+    trigger.component = reader.text("component");
+    trigger.files = reader.text("files");
+    if (table.find("component") != nullptr && table.find("files") != nullptr) {
+      problems_.error(table.place, "[[trigger.http]] has both component and files",
+                      "leave one of them out");
+    } else if (table.find("component") == nullptr && table.find("files") == nullptr) {
+      reader.missing("component", "component = \"NAME\", or files = \"FOLDER\"");
+    }
+    reader.finish();
+    // A trigger that is not whole is of no use to those who look for what else is wrong.
+    if (!trigger.route.text.empty()) manifest_.triggers.push_back(std::move(trigger));
+  }
+
+  Problems& problems_;
+  Manifest manifest_;
+};
+
+}  // namespace
+
+std::span<const UsesKind> uses_kinds() {
+  return kUses;
+}
+
+std::optional<Manifest> Manifest::parse(std::string_view text, const std::string& file,
+                                        Problems& problems) {
+  auto top = parse_toml(text, file, problems);
+  if (!top) return std::nullopt;
+  return ManifestReader(file, problems).read(*top);
+}
+
+std::optional<Manifest> Manifest::read(const std::string& file, Problems& problems) {
+  auto top = read_toml(file, problems);
+  if (!top) return std::nullopt;
+  return ManifestReader(file, problems).read(*top);
+}
+
+const ComponentManifest* Manifest::find(std::string_view component) const {
+  auto found = std::ranges::find(components, component, &ComponentManifest::name);
+  return found == components.end() ? nullptr : &*found;
+}
+
+}  // namespace weft

@@ -1,0 +1,69 @@
+#pragma once
+
+#include <map>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "app/limit_settings.h"
+#include "app/problems.h"
+#include "app/table_reader.h"
+
+namespace weft {
+
+// One `uses` line: what a component asks for of one capability.
+struct UsesLine {
+  Place place = {};
+  std::vector<Placed> names = {};                      // ["carts"]
+  std::vector<std::pair<Placed, Placed>> values = {};  // { currency = "EUR" }
+};
+
+struct ComponentManifest {
+  std::string name;
+  Place place;
+  Placed source;
+  std::optional<Placed> build;
+  std::map<std::string, UsesLine, std::less<>> uses;
+  LimitSettings limits;
+};
+
+struct HttpTrigger {
+  Place place;
+  Placed route;
+  std::string host;
+  std::vector<std::string> methods;
+  std::optional<Placed> component;  // One of the two.
+  std::optional<Placed> files;
+};
+
+// The developer's file, weft.toml.
+struct Manifest {
+  std::string file;
+  Placed name;
+  std::vector<ComponentManifest> components;
+  std::vector<HttpTrigger> triggers;
+
+  static constexpr std::size_t kNameBytesMax = 63;
+  static constexpr std::size_t kComponentsMax = 256;
+  static constexpr std::size_t kTriggersMax = 4096;
+
+  // What can be read of it, with everything that is wrong told to `problems`: what it returns is
+  // whole only when they have not failed. Nothing when the text is no TOML.
+  static std::optional<Manifest> parse(std::string_view text, const std::string& file,
+                                       Problems& problems);
+  static std::optional<Manifest> read(const std::string& file, Problems& problems);
+
+  const ComponentManifest* find(std::string_view component) const;
+};
+
+// What `uses` knows: the capabilities, and what WASI's own interfaces may reach.
+struct UsesKind {
+  std::string_view name;
+  enum class Shape : unsigned char { kNames, kValues } shape;
+  std::string_view example;
+};
+std::span<const UsesKind> uses_kinds();
+
+}  // namespace weft

@@ -1,0 +1,118 @@
+#include "app/problems.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <string_view>
+#include <tuple>
+#include <utility>
+
+namespace weft {
+namespace {
+
+// What was found may have come from anywhere: one line stays one line.
+void append_plain(std::string& out, std::string_view text) {
+  for (char c : text) {
+    auto byte = static_cast<unsigned char>(c);
+    if (byte < 0x20 || byte == 0x7f) {
+      out += fmt::format("\\x{:02x}", byte);
+    } else {
+      out += c;
+    }
+  }
+}
+
+void append_json(std::string& out, std::string_view text) {
+  out += '"';
+  for (char c : text) {
+    auto byte = static_cast<unsigned char>(c);
+    if (c == '"' || c == '\\') {
+      out += '\\';
+      out += c;
+    } else if (byte < 0x20 || byte == 0x7f) {
+      out += fmt::format("\\u{:04x}", byte);
+    } else {
+      out += c;
+    }
+  }
+  out += '"';
+}
+
+}  // namespace
+
+std::string Place::text() const {
+  if (line == 0) return file;
+  return fmt::format("{}:{}:{}", file, line, column);
+}
+
+std::string Problem::text() const {
+  std::string line = place.text();
+  line += weight == Weight::kWarning ? ": warning: " : ": ";
+  append_plain(line, found);
+  if (!write.empty()) {
+    line += ": ";
+    append_plain(line, write);
+  }
+  return line;
+}
+
+void Problems::error(Place place, std::string found, std::string write) {
+  ++errors_;
+  add({Problem::Weight::kError, std::move(place), std::move(found), std::move(write)});
+}
+
+void Problems::warn(Place place, std::string found, std::string write) {
+  ++warnings_;
+  add({Problem::Weight::kWarning, std::move(place), std::move(found), std::move(write)});
+}
+
+void Problems::add(Problem problem) {
+  if (all_.size() < kProblemsMax) all_.push_back(std::move(problem));
+}
+
+std::vector<Problem> Problems::sorted() const {
+  std::vector<std::string_view> files;
+  for (const Problem& each : all_) {
+    if (std::ranges::find(files, each.place.file) == files.end()) files.push_back(each.place.file);
+  }
+  std::vector<std::size_t> order(all_.size());
+  for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
+  std::ranges::sort(order, {}, [&](std::size_t i) {
+    const Place& place = all_[i].place;
+    auto file = std::ranges::find(files, place.file) - files.begin();
+    return std::tuple(file, place.line, place.column, i);
+  });
+  std::vector<Problem> sorted;
+  for (std::size_t i : order) sorted.push_back(all_[i]);
+  return sorted;
+}
+
+std::string Problems::text() const {
+  std::string text;
+  for (const Problem& each : sorted()) text += each.text() + "\n";
+  std::size_t told = all_.size();
+  if (errors_ + warnings_ > told) text += fmt::format("and {} more\n", errors_ + warnings_ - told);
+  return text;
+}
+
+std::string Problems::json() const {
+  std::string out = "{\"problems\": [";
+  const char* between = "";
+  for (const Problem& each : sorted()) {
+    out += between;
+    between = ", ";
+    out += each.weight == Problem::Weight::kError ? "{\"severity\": \"error\", \"file\": "
+                                                  : "{\"severity\": \"warning\", \"file\": ";
+    append_json(out, each.place.file);
+    out += fmt::format(", \"line\": {}, \"column\": {}, \"found\": ", each.place.line,
+                       each.place.column);
+    append_json(out, each.found);
+    out += ", \"write\": ";
+    append_json(out, each.write);
+    out += '}';
+  }
+  out += fmt::format("], \"errors\": {}, \"warnings\": {}}}", errors_, warnings_);
+  return out;
+}
+
+}  // namespace weft

@@ -1,0 +1,234 @@
+#include "app/settle.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <utility>
+
+namespace weft {
+namespace {
+
+namespace fs = std::filesystem;
+
+// "in prod.toml", or how to have such a file.
+std::string in_environment(const Environment& environment) {
+  if (!environment.file.empty()) return "in " + environment.file;
+  return "in a file that --on names";
+}
+
+class Settler {
+ public:
+  Settler(const Manifest& manifest, const Environment& environment, const GivenVariables& given,
+          Problems& problems)
+      : manifest_(manifest), environment_(environment), given_(given), problems_(problems) {}
+
+  AppSettings settle() {
+    AppSettings app{manifest_.name.text, manifest_.file, {}, manifest_.triggers};
+    for (const ComponentManifest& component : manifest_.components) {
+      app.components.push_back(settle(component));
+    }
+    for (const auto& each : environment_.config) check_known("config", each.app, each.component);
+    for (const auto& each : environment_.limits) check_known("limits", each.app, each.component);
+    for (HttpTrigger& trigger : app.triggers) check_trigger(trigger);
+    return app;
+  }
+
+ private:
+  ComponentSettings settle(const ComponentManifest& component) {
+    ComponentSettings settings{
+        component.place, component.source.place, component.limits, {}, {}, false, {}};
+    Plan::Component& plan = settings.plan;
+    plan.app = manifest_.name.text;
+    plan.name = component.name;
+    plan.file = beside(component.source.text);
+    plan.granting = Plan::Component::Granting::kAsWritten;
+    plan.grants.args = {component.name};
+    for (const auto& each : environment_.limits) {
+      if (is_of(each.app, each.component, component)) settings.limits.merge(each.value);
+    }
+    settings.limits.apply(plan.limits);
+    plan.cpu = settings.limits.cpu;
+    plan.time = settings.limits.time;
+    settings.has_file = check_source(component, plan.file);
+    for (const auto& [kind, line] : component.uses) use(component, kind, line, settings);
+    // Values that the operator sets are of those that the component asks for.
+    if (!component.uses.contains("config")) check_config(component, nullptr);
+    return settings;
+  }
+
+  void use(const ComponentManifest& component, std::string_view kind, const UsesLine& line,
+           ComponentSettings& settings) {
+    if (kind == "http") {
+      settings.allow_http = line.names;
+    } else if (kind == "net") {
+      settings.allow_net = line.names;
+    } else if (kind == "secrets") {
+      for (const Placed& name : line.names) check_secret(name);
+    } else if (kind == "env") {
+      for (const Placed& name : line.names) give_variable(name, settings.plan.grants);
+    } else if (kind == "folders") {
+      for (const Placed& name : line.names) give_folder(name, settings.plan.grants);
+    } else {
+      settings.plan.uses.emplace(kind, use_of(component, kind, line));
+    }
+  }
+
+  // What a capability is told.
+  Use use_of(const ComponentManifest& component, std::string_view kind, const UsesLine& line) {
+    Use use;
+    for (const Placed& name : line.names) {
+      use.names.push_back(name.text);
+      if (const DriverSettings* driver = environment_.driver(kind, name.text)) {
+        use.drivers.emplace(name.text, driver->choice);
+      }
+    }
+    for (const auto& [key, value] : line.values) use.values.emplace_back(key.text, value.text);
+    if (kind == "config") check_config(component, &use);
+    return use;
+  }
+
+  bool is_of(const Placed& app, const Placed& name, const ComponentManifest& component) const {
+    return app.text == manifest_.name.text && name.text == component.name;
+  }
+
+  // Puts the operator's values in the place of the developer's.
+  void check_config(const ComponentManifest& component, Use* use) {
+    for (const auto& each : environment_.config) {
+      if (!is_of(each.app, each.component, component)) continue;
+      for (const auto& [key, value] : each.value) {
+        std::vector<std::string_view> known;
+        std::string* into = nullptr;
+        if (use != nullptr) {
+          for (auto& [name, text] : use->values) {
+            known.push_back(name);
+            if (name == key.text) into = &text;
+          }
+        }
+        if (into != nullptr) {
+          *into = value.reveal();
+          continue;
+        }
+        problems_.error(key.place,
+                        fmt::format("component {} of {} asks for no config value \"{}\"",
+                                    component.name, manifest_.name.text, key.text),
+                        suggest(key.text, known));
+      }
+    }
+  }
+
+  void check_secret(const Placed& name) {
+    if (environment_.secrets.contains(name.text)) return;
+    std::vector<std::string_view> known;
+    for (const auto& [each, value] : environment_.secrets) known.push_back(each);
+    problems_.error(name.place, fmt::format("nothing gives the secret \"{}\"", name.text),
+                    fmt::format("write [secrets] and in it {} = ... {}", name.text,
+                                in_environment(environment_)));
+  }
+
+  void give_variable(const Placed& name, WasiGrants& grants) {
+    if (auto found = given_.find(name.text); found != given_.end()) {
+      grants.env.emplace_back(name.text, found->second);
+    } else if (auto set = environment_.variables.find(name.text);
+               set != environment_.variables.end()) {
+      grants.env.emplace_back(name.text, set->second.reveal());
+    } else {
+      problems_.error(name.place,
+                      fmt::format("nothing gives the environment variable {}", name.text),
+                      fmt::format("write [env] and in it {} = ... {}, or --env {}=...", name.text,
+                                  in_environment(environment_), name.text));
+    }
+  }
+
+  void give_folder(const Placed& name, WasiGrants& grants) {
+    auto set = environment_.folders.find(name.text);
+    bool plain = !name.text.empty() && name.text.find('/') == std::string::npos &&
+                 name.text != "." && name.text != "..";
+    if (!plain) {
+      problems_.error(name.place, fmt::format("\"{}\" is no name of a folder", name.text),
+                      "write a name without a slash, and [folder.NAME] path = ... for its place");
+      return;
+    }
+    Folder folder{beside(name.text), "/" + name.text, Folder::Access::kRead};
+    Place place = name.place;
+    if (set != environment_.folders.end()) {
+      folder.host = set->second.path.text;
+      place = set->second.path.place;
+      if (set->second.writable) folder.access = Folder::Access::kReadWrite;
+    }
+    if (check_folder(folder.host, place)) grants.folders.push_back(std::move(folder));
+  }
+
+  bool check_folder(const std::string& path, const Place& place) {
+    std::error_code problem;
+    if (!fs::is_directory(path, problem)) {
+      problems_.error(place, fmt::format("there is no folder {}", path),
+                      fmt::format("make it, or write [folder.NAME] and in it path = ... {}",
+                                  in_environment(environment_)));
+      return false;
+    }
+    if (::access(path.c_str(), R_OK | X_OK) == 0) return true;
+    problems_.error(place, fmt::format("the folder {} may not be read", path),
+                    "change its mode, or run as a user who may read it");
+    return false;
+  }
+
+  bool check_source(const ComponentManifest& component, const std::string& file) {
+    if (component.source.text.empty()) return false;
+    std::error_code problem;
+    if (fs::is_regular_file(file, problem)) return true;
+    problems_.error(component.source.place,
+                    fmt::format("there is no file {} for component {}", file, component.name),
+                    component.build ? fmt::format("build it with: {}", component.build->text)
+                                    : "write the path of a .wasm, from weft.toml's folder");
+    return false;
+  }
+
+  // [limits.shop.crat] is told; what is for an app that does not run now is not.
+  void check_known(std::string_view table, const Placed& app, const Placed& component) {
+    if (app.text != manifest_.name.text || manifest_.find(component.text) != nullptr) return;
+    problems_.error(
+        component.place,
+        fmt::format("[{}.{}.{}]: the app has no such component", table, app.text, component.text),
+        suggest(component.text, component_names()));
+  }
+
+  void check_trigger(HttpTrigger& trigger) {
+    if (trigger.files) {
+      trigger.files->text = beside(trigger.files->text);
+      check_folder(trigger.files->text, trigger.files->place);
+    }
+    if (!trigger.component || manifest_.find(trigger.component->text) != nullptr) return;
+    problems_.error(trigger.component->place,
+                    fmt::format("there is no component \"{}\"", trigger.component->text),
+                    suggest(trigger.component->text, component_names()));
+    trigger.component.reset();
+  }
+
+  std::vector<std::string_view> component_names() const {
+    std::vector<std::string_view> names;
+    for (const ComponentManifest& each : manifest_.components) names.push_back(each.name);
+    return names;
+  }
+
+  // A path of the manifest is relative to it.
+  std::string beside(const std::string& path) const {
+    if (path.starts_with('/')) return path;
+    return fs::path(manifest_.file).parent_path() / path;
+  }
+
+  const Manifest& manifest_;
+  const Environment& environment_;
+  const GivenVariables& given_;
+  Problems& problems_;
+};
+
+}  // namespace
+
+AppSettings settle(const Manifest& manifest, const Environment& environment,
+                   const GivenVariables& given, Problems& problems) {
+  return Settler(manifest, environment, given, problems).settle();
+}
+
+}  // namespace weft

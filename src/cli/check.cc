@@ -1,0 +1,46 @@
+#include "cli/check.h"
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+
+#include "app/edition.h"
+#include "cli/run_options.h"
+
+namespace weft {
+
+void add_check_options(CLI::App& verb, CheckWords& words) {
+  verb.add_option("APP", words.apps,
+                  "Apps: folders with a weft.toml; default: the folder that one is in");
+  verb.add_option("--on", words.on, "The operator's file that they are to run on")
+      ->type_name("FILE");
+  verb.add_option("--env", words.env, "An environment variable, as for weft run")
+      ->type_name("KEY=VALUE")
+      ->allow_extra_args(false);
+  verb.add_flag("--json", words.json, "Print one JSON object");
+}
+
+Result<int> run_check(const CheckWords& words) {
+  EditionSources sources;
+  sources.apps = words.apps.empty() ? std::vector<std::string>{"."} : words.apps;
+  sources.environment_file = words.on;
+  for (const std::string& text : words.env) {
+    TRY(auto variable, check_variable(text));
+    sources.variables.insert(std::move(variable));
+  }
+  TRY(auto runtime, Runtime::create({.cache_folder = default_cache_folder()}));
+  // Nothing is opened, so nothing is kept anywhere.
+  CapabilityTable capabilities = embedded_capabilities({.state_folder = {}});
+  Problems problems;
+  auto edition = Edition::make(*runtime, capabilities, sources, Plan::Opening::kLookOnly, problems);
+  if (words.json) {
+    fmt::print("{}\n", problems.json());
+  } else {
+    fmt::print("{}", problems.text());
+    fmt::print("{} {}, {} {}\n", problems.errors(), problems.errors() == 1 ? "error" : "errors",
+               problems.warnings(), problems.warnings() == 1 ? "warning" : "warnings");
+  }
+  return problems.failed() ? 1 : 0;
+}
+
+}  // namespace weft
