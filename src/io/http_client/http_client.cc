@@ -86,11 +86,10 @@ int HttpClient::on_socket(CURL*, curl_socket_t fd, int what, void* self, void*) 
   auto found = client.sockets_.find(fd);
   if (found == client.sockets_.end()) {
     if (what == CURL_POLL_REMOVE) return 0;
-    auto socket = std::make_shared<CurlSocket>(client, client.loop_.executor(), fd,
-                                               CurlSocket::Origin::kForeign);
+    auto socket = std::make_shared<CurlSocket>(client, client.loop_.executor(), fd);
     found = client.sockets_.emplace(fd, std::move(socket)).first;
   }
-  if (what == CURL_POLL_REMOVE && found->second->origin() == CurlSocket::Origin::kForeign) {
+  if (what == CURL_POLL_REMOVE && !found->second->kept()) {
     found->second->release();
     client.sockets_.erase(found);
   } else {
@@ -122,9 +121,19 @@ curl_socket_t HttpClient::opened(curl_sockaddr& address) {
   int fd = ::socket(address.family, address.socktype | SOCK_CLOEXEC, address.protocol);
   if (fd < 0) return CURL_SOCKET_BAD;
   ++connections_opened_;
-  sockets_.emplace(fd, std::make_shared<CurlSocket>(*this, loop_.executor(), fd,
-                                                    CurlSocket::Origin::kOpened));
+  // Were anything left under this number, its end would close the new socket.
+  if (auto stale = sockets_.find(fd); stale != sockets_.end()) {
+    stale->second->release();
+    sockets_.erase(stale);
+  }
+  sockets_.emplace(fd, std::make_shared<CurlSocket>(*this, loop_.executor(), fd));
   return fd;
+}
+
+void HttpClient::established(std::span<const curl_socket_t> opened) {
+  for (curl_socket_t fd : opened) {
+    if (auto found = sockets_.find(fd); found != sockets_.end()) found->second->keep();
+  }
 }
 
 int HttpClient::close_socket(void* self, curl_socket_t fd) {

@@ -4,6 +4,7 @@
 
 #include <deque>
 #include <memory>
+#include <span>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -51,6 +52,8 @@ class HttpClient {
   static int close_socket(void* self, curl_socket_t fd);
 
   curl_socket_t opened(curl_sockaddr& address);
+  // Of the sockets that a transfer opened, those that are still there carry its connection.
+  void established(std::span<const curl_socket_t> opened);
   void act(curl_socket_t fd, int events);
   void kick();
   void take_ended();

@@ -13,13 +13,13 @@ class HttpClient;
 // that were cancelled still run after curl closed it.
 class CurlSocket : public std::enable_shared_from_this<CurlSocket> {
  public:
-  // kOpened ones were made by the client and live until curl closes them.
-  enum class Origin : std::uint8_t { kOpened, kForeign };
+  CurlSocket(HttpClient& client, boost::asio::any_io_executor executor, int fd)
+      : client_(&client), fd_(fd), descriptor_(executor, fd) {}
 
-  CurlSocket(HttpClient& client, boost::asio::any_io_executor executor, int fd, Origin origin)
-      : client_(&client), fd_(fd), origin_(origin), descriptor_(executor, fd) {}
-
-  Origin origin() const { return origin_; }
+  // A connection that is established stays registered until curl closes it. Before that, and
+  // always with the resolver's, curl may close a socket as soon as it watches it no more.
+  void keep() { kept_ = true; }
+  bool kept() const { return kept_; }
   // What curl wants to hear of: CURL_POLL_IN, CURL_POLL_OUT, both or CURL_POLL_NONE.
   void want(int events);
   // Lets go of the descriptor, without closing it.
@@ -32,8 +32,8 @@ class CurlSocket : public std::enable_shared_from_this<CurlSocket> {
 
   HttpClient* client_;  // Null once released.
   const int fd_;
-  const Origin origin_;
   int wanted_ = 0;
+  bool kept_ = false;
   bool reading_ = false;
   bool writing_ = false;
   HandlerMemory read_memory_;

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <utility>
 
 #include "base/check.h"
 #include "io/http_client/http_client.h"
@@ -123,13 +124,15 @@ Result<void> HttpTransfer::prepare(const HttpClientRequest& request) {
   set(CURLOPT_PREREQDATA, this);
   set(CURLOPT_RESOLVER_START_FUNCTION, &HttpTransfer::before_resolve);
   set(CURLOPT_RESOLVER_START_DATA, this);
-  set(CURLOPT_HEADERFUNCTION, +[](char* data, std::size_t size, std::size_t count, void* self) {
-    return static_cast<HttpTransfer*>(self)->on_header({data, size * count});
-  });
+  set(
+      CURLOPT_HEADERFUNCTION, +[](char* data, std::size_t size, std::size_t count, void* self) {
+        return static_cast<HttpTransfer*>(self)->on_header({data, size * count});
+      });
   set(CURLOPT_HEADERDATA, this);
-  set(CURLOPT_WRITEFUNCTION, +[](char* data, std::size_t size, std::size_t count, void* self) {
-    return static_cast<HttpTransfer*>(self)->on_body(as_bytes({data, size * count}));
-  });
+  set(
+      CURLOPT_WRITEFUNCTION, +[](char* data, std::size_t size, std::size_t count, void* self) {
+        return static_cast<HttpTransfer*>(self)->on_body(as_bytes({data, size * count}));
+      });
   set(CURLOPT_WRITEDATA, this);
   if (request.url.starts_with("https:")) {
     set(CURLOPT_PIPEWAIT, 1L);  // Rather one connection of HTTP/2 than many.
@@ -143,16 +146,17 @@ Result<void> HttpTransfer::prepare(const HttpClientRequest& request) {
     set(CURLOPT_UPLOAD, 1L);
     set(CURLOPT_UPLOAD_BUFFERSIZE, kUploadSize);
     set(CURLOPT_INFILESIZE_LARGE, static_cast<curl_off_t>(request.body_length));
-    set(CURLOPT_READFUNCTION, +[](char* room, std::size_t size, std::size_t count, void* self) {
-      return static_cast<HttpTransfer*>(self)->on_read(
-          {reinterpret_cast<std::uint8_t*>(room), size * count});
-    });
+    set(
+        CURLOPT_READFUNCTION, +[](char* room, std::size_t size, std::size_t count, void* self) {
+          return static_cast<HttpTransfer*>(self)->on_read(
+              {reinterpret_cast<std::uint8_t*>(room), size * count});
+        });
     set(CURLOPT_READDATA, this);
   } else if (request.method == "HEAD") {
     set(CURLOPT_NOBODY, 1L);
   }
-  bool sendable = set(CURLOPT_CUSTOMREQUEST, request.method.c_str()) &&
-                  set(CURLOPT_URL, request.url.c_str());
+  bool sendable =
+      set(CURLOPT_CUSTOMREQUEST, request.method.c_str()) && set(CURLOPT_URL, request.url.c_str());
   // What curl would add by itself.
   std::vector<std::string> lines = {"Expect:", "Accept:"};
   bool wants_length = request.method == "POST" || request.method == "PUT";
@@ -161,9 +165,7 @@ Result<void> HttpTransfer::prepare(const HttpClientRequest& request) {
     // An empty value is written with a semicolon: after a colon it would mean "not this header".
     lines.push_back(value.empty() ? name + ";" : fmt::format("{}: {}", name, value));
     if (same_name(name, "accept") || same_name(name, "expect")) {
-      std::erase_if(lines, [&](const std::string& line) {
-        return same_name(line, name + ":");
-      });
+      std::erase_if(lines, [&](const std::string& line) { return same_name(line, name + ":"); });
     }
   }
   for (const std::string& line : lines) {
@@ -218,18 +220,19 @@ int HttpTransfer::before_resolve(void*, void*, void* self) {
 
 bool HttpTransfer::may_connect(const IpAddress* address) {
   set_resolving(false);
-  opened_ = true;
   if (address != nullptr && listener_.may_connect(*address)) return true;
-  return refuse(HttpProblem::kDenied,
-                address == nullptr ? "it leads to no address"
-                                   : fmt::format("it leads to {}", address->text()));
+  return refuse(HttpProblem::kDenied, address == nullptr
+                                          ? "it leads to no address"
+                                          : fmt::format("it leads to {}", address->text()));
 }
 
 curl_socket_t HttpTransfer::open_socket(void* self, curlsocktype, curl_sockaddr* address) {
   auto& transfer = *static_cast<HttpTransfer*>(self);
   auto ip = IpAddress::of(address->addr);
   if (!transfer.may_connect(ip ? &*ip : nullptr)) return CURL_SOCKET_BAD;
-  return transfer.client_.opened(*address);
+  curl_socket_t fd = transfer.client_.opened(*address);
+  if (fd != CURL_SOCKET_BAD) transfer.opened_.push_back(fd);
+  return fd;
 }
 
 // On a connection that was open already, this is where its address is asked about.
@@ -239,6 +242,7 @@ int HttpTransfer::before_request(void* self, char* remote, char*, int, int) {
   if (!transfer.may_connect(ip ? &*ip : nullptr)) return CURL_PREREQFUNC_ABORT;
   // An address that was refused before this one does not matter any more.
   transfer.refused_ = false;
+  transfer.client_.established(std::exchange(transfer.opened_, {}));
   transfer.phase_ = Phase::kSent;
   transfer.wait(transfer.first_byte_);
   return CURL_PREREQFUNC_OK;
@@ -248,8 +252,8 @@ std::size_t HttpTransfer::on_header(std::string_view line) {
   std::size_t size = line.size();
   head_bytes_ += size;
   if (head_bytes_ > client_.options_.head_bytes_max) {
-    refuse(HttpProblem::kHeaderSize, fmt::format("its head has more than {} bytes",
-                                                 client_.options_.head_bytes_max));
+    refuse(HttpProblem::kHeaderSize,
+           fmt::format("its head has more than {} bytes", client_.options_.head_bytes_max));
     return 0;
   }
   if (status_ == 0 && line.starts_with("HTTP/")) {

@@ -20,23 +20,23 @@ class HttpClient;
 
 // Why a transfer failed.
 enum class HttpProblem : std::uint8_t {
-  kDenied,             // `may_connect` refused every address.
-  kUrl,                // The URL or the method is not sendable.
+  kDenied,  // `may_connect` refused every address.
+  kUrl,     // The URL or the method is not sendable.
   kDnsTimeout,
   kDnsError,
   kConnectionRefused,
   kConnectionTimeout,
   kUnroutable,
-  kUnavailable,        // Any other reason why no connection came about.
-  kConnectionLimit,    // A bound of the client.
+  kUnavailable,      // Any other reason why no connection came about.
+  kConnectionLimit,  // A bound of the client.
   kTlsCertificate,
   kTlsProtocol,
-  kTerminated,         // The connection broke before a response.
-  kReadTimeout,        // Nothing came for too long.
-  kHeaderSize,         // The response's head is longer than head_bytes_max.
-  kIncomplete,         // The connection broke within the response.
+  kTerminated,   // The connection broke before a response.
+  kReadTimeout,  // Nothing came for too long.
+  kHeaderSize,   // The response's head is longer than head_bytes_max.
+  kIncomplete,   // The connection broke within the response.
   kProtocol,
-  kBodyBroken,         // The request's body ended before its end.
+  kBodyBroken,  // The request's body ended before its end.
   kInternal,
 };
 
@@ -46,8 +46,8 @@ using HttpHeaders = std::vector<std::pair<std::string, std::string>>;
 
 struct HttpClientRequest {
   std::string method = "GET";
-  std::string url;
-  HttpHeaders headers;  // Without host, content-length and what concerns one connection.
+  std::string url = {};
+  HttpHeaders headers = {};  // Without host, content-length and what concerns one connection.
   static constexpr std::int64_t kUnknownLength = -1;
   std::int64_t body_length = 0;  // 0: there is no body.
   // 0: the client's own. Longer ones than timeout_max are cut.
@@ -123,8 +123,8 @@ class HttpTransfer {
   std::chrono::milliseconds first_byte_{0};
   std::chrono::milliseconds between_bytes_{0};
   Phase phase_ = Phase::kConnecting;
+  std::vector<curl_socket_t> opened_;
   bool resolving_ = false;
-  bool opened_ = false;  // A socket was opened or reused: the name is known.
   bool body_paused_ = false;
   bool response_paused_ = false;
   bool refused_ = false;  // `problem_` says why we broke it off.
