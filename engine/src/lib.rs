@@ -18,6 +18,7 @@ mod outgoing;
 mod program;
 mod report;
 mod runtime;
+mod sockets;
 mod state;
 mod stdio;
 mod task;

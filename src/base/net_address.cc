@@ -86,37 +86,37 @@ struct Range {
 // In the order of looking: a smaller range stands before the one around it.
 const std::vector<Range>& v4_ranges() {
   static const std::vector<Range> ranges = {
-    {"0.0.0.0", 32, AddressKind::kUnspecified},
-    {"0.0.0.0", 8, AddressKind::kReserved},
-    {"10.0.0.0", 8, AddressKind::kPrivate},
-    {"100.64.0.0", 10, AddressKind::kShared},
-    {"127.0.0.0", 8, AddressKind::kLoopback},
-    // A cloud's service on each of its machines, in the middle of the public addresses.
-    {"168.63.129.16", 32, AddressKind::kLinkLocal},
-    {"169.254.0.0", 16, AddressKind::kLinkLocal},
-    {"172.16.0.0", 12, AddressKind::kPrivate},
-    {"192.0.0.0", 24, AddressKind::kReserved},
-    {"192.0.2.0", 24, AddressKind::kReserved},
-    {"192.88.99.0", 24, AddressKind::kReserved},
-    {"192.168.0.0", 16, AddressKind::kPrivate},
-    {"198.18.0.0", 15, AddressKind::kReserved},
-    {"198.51.100.0", 24, AddressKind::kReserved},
-    {"203.0.113.0", 24, AddressKind::kReserved},
-    {"224.0.0.0", 4, AddressKind::kMulticast},
-    {"255.255.255.255", 32, AddressKind::kBroadcast},
-    {"240.0.0.0", 4, AddressKind::kReserved},
-};
+      {"0.0.0.0", 32, AddressKind::kUnspecified},
+      {"0.0.0.0", 8, AddressKind::kReserved},
+      {"10.0.0.0", 8, AddressKind::kPrivate},
+      {"100.64.0.0", 10, AddressKind::kShared},
+      {"127.0.0.0", 8, AddressKind::kLoopback},
+      // A cloud's service on each of its machines, in the middle of the public addresses.
+      {"168.63.129.16", 32, AddressKind::kLinkLocal},
+      {"169.254.0.0", 16, AddressKind::kLinkLocal},
+      {"172.16.0.0", 12, AddressKind::kPrivate},
+      {"192.0.0.0", 24, AddressKind::kReserved},
+      {"192.0.2.0", 24, AddressKind::kReserved},
+      {"192.88.99.0", 24, AddressKind::kReserved},
+      {"192.168.0.0", 16, AddressKind::kPrivate},
+      {"198.18.0.0", 15, AddressKind::kReserved},
+      {"198.51.100.0", 24, AddressKind::kReserved},
+      {"203.0.113.0", 24, AddressKind::kReserved},
+      {"224.0.0.0", 4, AddressKind::kMulticast},
+      {"255.255.255.255", 32, AddressKind::kBroadcast},
+      {"240.0.0.0", 4, AddressKind::kReserved},
+  };
   return ranges;
 }
 
 const std::vector<Range>& v6_ranges() {
   static const std::vector<Range> ranges = {
-    {"::", 128, AddressKind::kUnspecified},     {"::1", 128, AddressKind::kLoopback},
-    {"64:ff9b:1::", 48, AddressKind::kPrivate}, {"2001::", 23, AddressKind::kReserved},
-    {"2001:db8::", 32, AddressKind::kReserved}, {"3fff::", 20, AddressKind::kReserved},
-    {"fc00::", 7, AddressKind::kPrivate},       {"fe80::", 10, AddressKind::kLinkLocal},
-    {"fec0::", 10, AddressKind::kPrivate},      {"ff00::", 8, AddressKind::kMulticast},
-};
+      {"::", 128, AddressKind::kUnspecified},     {"::1", 128, AddressKind::kLoopback},
+      {"64:ff9b:1::", 48, AddressKind::kPrivate}, {"2001::", 23, AddressKind::kReserved},
+      {"2001:db8::", 32, AddressKind::kReserved}, {"3fff::", 20, AddressKind::kReserved},
+      {"fc00::", 7, AddressKind::kPrivate},       {"fe80::", 10, AddressKind::kLinkLocal},
+      {"fec0::", 10, AddressKind::kPrivate},      {"ff00::", 8, AddressKind::kMulticast},
+  };
   return ranges;
 }
 

@@ -88,7 +88,8 @@ Result<HttpTarget> HttpTarget::parse(std::string_view scheme, std::string_view a
   HttpTarget target;
   target.tls = scheme == "https";
   if (!target.tls && scheme != "http") {
-    return failure(Errc::kInvalid, fmt::format("the scheme '{}' is neither http nor https", scheme));
+    return failure(Errc::kInvalid,
+                   fmt::format("the scheme '{}' is neither http nor https", scheme));
   }
   if (authority.find('@') != std::string_view::npos) {
     return failure(Errc::kInvalid, "a URL with a user's name in it is not sent");
@@ -213,8 +214,8 @@ Result<NetRules::Rule> NetRules::parse(std::string_view text, const Words& words
   if (std::size_t cut = rest.find("://"); cut != std::string_view::npos) {
     std::string_view scheme = rest.substr(0, cut);
     if (scheme != words.first && scheme != words.second) {
-      return failure(Errc::kInvalid, fmt::format("'{}' is neither {} nor {}", scheme, words.first,
-                                                 words.second));
+      return failure(Errc::kInvalid,
+                     fmt::format("'{}' is neither {} nor {}", scheme, words.first, words.second));
     }
     rule.second = scheme == words.second;
     std::uint16_t port = *rule.second ? words.second_port : words.first_port;
@@ -346,10 +347,10 @@ bool NetRules::allows_sockets(Transport transport) const {
   });
 }
 
-bool NetRules::allows_lookups() const {
-  return std::ranges::any_of(net_, [](const Rule& rule) {
-    return rule.grants() && rule.host.kind != Host::Kind::kAddresses;
-  });
+bool NetRules::allows_lookup(const NetHost& host) const {
+  return host.address || std::ranges::any_of(net_, [&](const Rule& rule) {
+           return rule.grants() && rule.host.takes(host);
+         });
 }
 
 }  // namespace weft

@@ -65,8 +65,8 @@ class NetRules {
   bool allows_bind(Transport transport, const IpAddress& address, std::uint16_t port) const;
   bool allows_listen(Transport transport, const IpAddress& address, std::uint16_t port) const;
   bool allows_sockets(Transport transport) const;
-  // Whether any name may be looked up.
-  bool allows_lookups() const;
+  // Whether a name may be looked up: some rule takes it. An address needs no look-up.
+  bool allows_lookup(const NetHost& host) const;
 
   bool empty() const { return http_.empty() && net_.empty(); }
 

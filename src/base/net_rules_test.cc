@@ -107,9 +107,9 @@ TEST(NetAddress, KindsOfSingleAddresses) {
 
 TEST(NetAddress, EverySpellingOfAHostIsOne) {
   // All that a resolver would take for an IPv4 address is that address, and no name.
-  for (std::string_view text : {"127.0.0.1", "127.1", "127.0.1", "0x7f.1", "0x7f000001",
-                                "2130706433", "017700000001", "0177.0.0.1", "127.0.0.1.",
-                                "0X7F.0.0.0x1"}) {
+  for (std::string_view text :
+       {"127.0.0.1", "127.1", "127.0.1", "0x7f.1", "0x7f000001", "2130706433", "017700000001",
+        "0177.0.0.1", "127.0.0.1.", "0X7F.0.0.0x1"}) {
     auto host = NetHost::parse(text);
     ASSERT_TRUE(host) << text;
     ASSERT_TRUE(host->address) << text;
@@ -167,10 +167,10 @@ TEST(NetRules, AStarIsEverythingPublic) {
   EXPECT_TRUE(rules.allows(target("http", "example.com:1234")));
   EXPECT_TRUE(rules.allows(target("https", "example.com"), ip("93.184.216.34")));
   EXPECT_TRUE(rules.allows(target("https", "8.8.8.8")));
-  for (std::string_view host : {"127.0.0.1", "localhost", "0x7f.1", "2130706433", "[::1]",
-                                "[::ffff:127.0.0.1]", "0.0.0.0", "169.254.169.254", "10.1.2.3",
-                                "192.168.0.1", "172.16.0.1", "100.64.0.1", "[fd00::1]", "[fe80::1]",
-                                "[::]", "255.255.255.255", "[64:ff9b::7f00:1]", "[2002:7f00:1::]"}) {
+  for (std::string_view host :
+       {"127.0.0.1", "localhost", "0x7f.1", "2130706433", "[::1]", "[::ffff:127.0.0.1]", "0.0.0.0",
+        "169.254.169.254", "10.1.2.3", "192.168.0.1", "172.16.0.1", "100.64.0.1", "[fd00::1]",
+        "[fe80::1]", "[::]", "255.255.255.255", "[64:ff9b::7f00:1]", "[2002:7f00:1::]"}) {
     EXPECT_FALSE(rules.allows(target("http", host))) << host;
   }
   for (std::string_view address : {"127.0.0.1", "::1", "::ffff:10.0.0.1", "169.254.169.254",
@@ -209,8 +209,8 @@ TEST(NetRules, AnOperatorNamesAddresses) {
 
 TEST(NetRules, ManifestsNameAndEnvironmentsOpen) {
   // Neither reaches a private address alone.
-  NetRules rules = http({"http://db.example", "http://10.0.0.5", "http://localhost:1"},
-                        RuleSource::kManifest);
+  NetRules rules =
+      http({"http://db.example", "http://10.0.0.5", "http://localhost:1"}, RuleSource::kManifest);
   EXPECT_TRUE(rules.allows(target("http", "10.0.0.5")));
   EXPECT_FALSE(rules.allows(target("http", "10.0.0.5"), ip("10.0.0.5")));
   EXPECT_FALSE(rules.allows(target("http", "db.example"), ip("10.0.0.5")));
@@ -259,9 +259,16 @@ TEST(NetRules, BindingListeningAndLookups) {
   EXPECT_FALSE(net({"*"}).allows_listen(Transport::kTcp, ip("0.0.0.0"), 7000));
   EXPECT_FALSE(net({"*"}).allows_listen(Transport::kTcp, ip("8.8.8.8"), 7000));
   EXPECT_TRUE(net({"0.0.0.0:7000"}).allows_listen(Transport::kTcp, ip("0.0.0.0"), 7000));
-  EXPECT_FALSE(rules.allows_lookups());
-  EXPECT_TRUE(net({"localhost"}).allows_lookups());
-  EXPECT_TRUE(net({"tcp://a.example:1"}).allows_lookups());
+  NetHost local = *NetHost::parse("localhost");
+  NetHost named = *NetHost::parse("A.example");
+  EXPECT_TRUE(rules.allows_lookup(local));
+  EXPECT_FALSE(rules.allows_lookup(named));
+  EXPECT_TRUE(rules.allows_lookup(*NetHost::parse("8.8.8.8")));
+  EXPECT_TRUE(net({"localhost"}).allows_lookup(local));
+  EXPECT_TRUE(net({"tcp://a.example:1"}).allows_lookup(named));
+  EXPECT_FALSE(net({"tcp://a.example:1"}).allows_lookup(local));
+  EXPECT_TRUE(net({"*"}).allows_lookup(named));
+  EXPECT_FALSE(net({"*"}).allows_lookup(local));
   EXPECT_FALSE(NetRules().allows_sockets(Transport::kTcp));
 }
 

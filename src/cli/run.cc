@@ -24,8 +24,9 @@ constexpr std::chrono::milliseconds kDrainLook{50};
 
 // What one loop of a serving process owns, made and destroyed on its thread.
 struct ServingLoop {
-  ServingLoop(Runtime& runtime, Loop& loop, const Plan& plan, AccessLogFile* file)
-      : engine(runtime, loop), deployment(plan.deploy(engine)) {
+  ServingLoop(Runtime& runtime, Loop& loop, const Plan& plan, const HttpClientOptions& http_client,
+              AccessLogFile* file)
+      : engine(runtime, loop, http_client), deployment(plan.deploy(engine)) {
     if (file != nullptr) log = std::make_unique<AccessLog>(loop, *file);
     handler = std::make_unique<GuestHandler>(*deployment, plan.info().kind, log.get());
   }
@@ -36,14 +37,15 @@ struct ServingLoop {
   std::unique_ptr<GuestHandler> handler;
 };
 
-Result<int> run_command(Runtime& runtime, const Plan& plan, Loops& loops, StopSignals& signals) {
+Result<int> run_command(Runtime& runtime, const Plan& plan, const HttpClientOptions& http_client,
+                        Loops& loops, StopSignals& signals) {
   std::mutex mutex;
   std::optional<RunOutcome> outcome;
   std::unique_ptr<EngineLoop> engine;
   std::unique_ptr<Deployment> deployment;
   std::unique_ptr<GuestRun> guest;
   loops.on_each([&](Loop& loop, std::size_t) {
-    engine = std::make_unique<EngineLoop>(runtime, loop);
+    engine = std::make_unique<EngineLoop>(runtime, loop, http_client);
     deployment = plan.deploy(*engine);
     guest = GuestRun::command(*deployment, [&](RunOutcome ended, BytesView) {
       std::lock_guard lock(mutex);
@@ -85,7 +87,8 @@ Result<int> serve(Runtime& runtime, const Plan& plan, const RunOptions& options,
   }
   std::vector<std::unique_ptr<ServingLoop>> serving(loops.size());
   loops.on_each([&](Loop& loop, std::size_t index) {
-    serving[index] = std::make_unique<ServingLoop>(runtime, loop, plan, log_file.get());
+    serving[index] =
+        std::make_unique<ServingLoop>(runtime, loop, plan, options.http_client, log_file.get());
   });
   auto tear_down = [&] {
     loops.on_each([&](Loop&, std::size_t index) { serving[index].reset(); });
@@ -135,7 +138,7 @@ Result<int> run(const RunOptions& options, StopSignals& signals) {
     case ProgramKind::kCommand02:
     case ProgramKind::kCommand03:
       loops.emplace(Loops::Options{.count = 1, .started = {}, .stopping = {}});
-      return run_command(*runtime, *plan, *loops, signals);
+      return run_command(*runtime, *plan, options.http_client, *loops, signals);
     case ProgramKind::kHttp02:
     case ProgramKind::kHttp03: {
       std::size_t count = options.loops != 0 ? options.loops : std::thread::hardware_concurrency();

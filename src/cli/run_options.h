@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "app/plan.h"
+#include "io/http_client/options.h"
 
 namespace CLI {
 class App;
@@ -24,6 +25,7 @@ struct RunOptions {
   bool quiet = false;
   Limits limits;
   WasiGrants grants;
+  HttpClientOptions http_client;
 };
 
 // The words of the command line, before they are checked.
@@ -33,6 +35,9 @@ struct RunWords {
   std::string http = "127.0.0.1:8080";
   std::vector<std::string> folders;
   std::vector<std::string> env;
+  std::vector<std::string> allow_http;
+  std::vector<std::string> allow_net;
+  std::string ca_file;
   std::string state;
   std::string memory;
   std::string cpu;

@@ -4,7 +4,9 @@
 // light, because cargo compiles it too: nothing of the door or of Asio is included here.
 
 #include <cstdint>
+#include <memory>
 
+#include "engine/net_gate.h"
 #include "io/wake.h"
 #include "rust/cxx.h"
 
@@ -15,6 +17,10 @@ class Call;
 namespace weft::bridge {
 
 struct CallWaker;
+struct OutgoingRequest;
+struct OutgoingTransfer;
+struct SocketQuery;
+struct SocketUses;
 
 // One instance's side of the door. The engine face's Instance implements it.
 class Host {
@@ -23,6 +29,7 @@ class Host {
   virtual Call* begin(std::uint32_t function, rust::Slice<const std::uint8_t> arguments) = 0;
   virtual void drop_resource(std::uint32_t slot) = 0;
   virtual void log(rust::Slice<const std::uint8_t> text) = 0;
+  virtual void send(const OutgoingRequest& request, rust::Box<OutgoingTransfer> transfer) = 0;
 };
 
 // One HTTP request and its response, as the guest's side of it sees them. Lives until the task or
@@ -65,6 +72,16 @@ void call_wait(Call* call, rust::Box<CallWaker> waker);
 void call_release(Call* call);
 void host_drop_resource(Host* host, std::uint32_t slot);
 void host_log(Host* host, rust::Slice<const std::uint8_t> text);
+void host_send(Host* host, const OutgoingRequest& request, rust::Box<OutgoingTransfer> transfer);
+
+SocketUses gate_uses(const std::shared_ptr<NetGate>& gate);
+bool gate_check(const std::shared_ptr<NetGate>& gate, const SocketQuery& query,
+                rust::Vec<rust::String>& names);
+bool gate_check_named(const std::shared_ptr<NetGate>& gate, const SocketQuery& query,
+                      rust::Str name);
+void gate_refuse(const std::shared_ptr<NetGate>& gate, const SocketQuery& query);
+void gate_refuse_sockets(const std::shared_ptr<NetGate>& gate, rust::Str scheme);
+bool gate_lookup(const std::shared_ptr<NetGate>& gate, rust::Str name);
 
 rust::Slice<const std::uint8_t> exchange_method(const Exchange* exchange);
 rust::Slice<const std::uint8_t> exchange_target(const Exchange* exchange);

@@ -34,6 +34,8 @@ class Instance final : public bridge::Host {
   }
   void drop_resource(std::uint32_t slot) override { context_->resources().drop(slot); }
   void log(rust::Slice<const std::uint8_t> text) override;
+  void send(const bridge::OutgoingRequest& request,
+            rust::Box<bridge::OutgoingTransfer> transfer) override;
 
  private:
   Deployment& deployment_;
