@@ -198,16 +198,16 @@ def milliseconds(text):
     return float(number) * {"us": 1e-3, "ms": 1.0, "s": 1e3}[unit]
 
 
-def wrk_command(port, connections, seconds):
+def wrk_command(port, connections, seconds, path="/"):
     threads = 1 if connections == 1 else 2
     return ["wrk", f"-t{threads}", f"-c{connections}", f"-d{seconds}s", "--latency",
-            f"http://127.0.0.1:{port}/"]
+            f"http://127.0.0.1:{port}{path}"]
 
 
-def load(server, connections, seconds):
+def load(server, connections, seconds, path="/"):
     """One run of wrk: requests/s, latencies, and the server's processor time for each request."""
     before = server.cpu_seconds()
-    out = run(wrk_command(server.port, connections, seconds))
+    out = run(wrk_command(server.port, connections, seconds, path))
     spent = server.cpu_seconds() - before
     bad = re.search(r"Non-2xx.*|Socket errors.*", out)
     if bad:

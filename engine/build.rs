@@ -9,5 +9,6 @@ fn main() {
         .compile("weft_bridge");
     println!("cargo:rerun-if-changed=src/bridge.rs");
     println!("cargo:rerun-if-changed=../src/engine/bridge_host.h");
+    println!("cargo:rerun-if-changed=../src/engine/net_gate.h");
     println!("cargo:rerun-if-changed=../src/io/wake.h");
 }

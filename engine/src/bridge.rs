@@ -7,6 +7,7 @@ use crate::command::start_command;
 use crate::export_call::start_export;
 use crate::http_fresh::start_http;
 use crate::http_worker::{Worker, worker_new};
+use crate::outgoing::OutgoingTransfer;
 use crate::program::{Linked, Program, program_link, program_load};
 use crate::runtime::{Runtime, runtime_new};
 use crate::task::Task;
@@ -71,6 +72,68 @@ pub mod ffi {
         env: Vec<Pair>,
         folders: Vec<Folder>,
         stdio: Stdio,
+        /// What it may reach.
+        gate: SharedPtr<NetGate>,
+    }
+
+    /// A request that a guest sends. The headers are flat, as an exchange's are.
+    struct OutgoingRequest {
+        method: String,
+        scheme: String,
+        authority: String,
+        path: String,
+        headers: Vec<u8>,
+        /// 0: there is no body; -1: its length is not known.
+        body_length: i64,
+        /// 0: the host's own.
+        connect_ms: u64,
+        first_byte_ms: u64,
+        between_bytes_ms: u64,
+    }
+
+    /// Why an outgoing request failed; HttpProblem of src/io/http_client says what each is.
+    enum OutgoingProblem {
+        Denied,
+        Url,
+        DnsTimeout,
+        DnsError,
+        ConnectionRefused,
+        ConnectionTimeout,
+        Unroutable,
+        Unavailable,
+        ConnectionLimit,
+        TlsCertificate,
+        TlsProtocol,
+        Terminated,
+        ReadTimeout,
+        HeaderSize,
+        Incomplete,
+        Protocol,
+        BodyBroken,
+        Internal,
+    }
+
+    enum SocketUse {
+        TcpBind,
+        TcpListen,
+        TcpAccept,
+        TcpConnect,
+        UdpBind,
+        UdpSend,
+        UdpReceive,
+    }
+
+    /// An address that a socket is about to use. IPv4 comes mapped into IPv6.
+    struct SocketQuery {
+        reason: SocketUse,
+        ip: [u8; 16],
+        is_v4: bool,
+        port: u16,
+    }
+
+    struct SocketUses {
+        tcp: bool,
+        udp: bool,
     }
 
     enum ProgramKind {
@@ -230,6 +293,20 @@ pub mod ffi {
 
         type CallWaker;
         fn wake(self: &CallWaker);
+
+        /// One outgoing request, as the loop sees it: used there alone, dropped when it ended.
+        type OutgoingTransfer;
+        fn attach(self: &mut OutgoingTransfer, wake: WakeKey);
+        /// False: nobody waits for the response any more. Asked first whenever it is woken.
+        fn is_wanted(self: &OutgoingTransfer) -> bool;
+        /// Of the request's body: how much was read; 0: the end; -1: nothing yet; -2: broken.
+        fn read(self: &mut OutgoingTransfer, room: &mut [u8]) -> i64;
+        /// False: a wake follows when there is room.
+        fn has_room(self: &OutgoingTransfer) -> bool;
+        fn head(self: &OutgoingTransfer, status: u16, headers: &[u8]);
+        fn data(self: &OutgoingTransfer, data: &[u8]);
+        fn finish(self: &OutgoingTransfer, trailers: &[u8]);
+        fn fail(self: &OutgoingTransfer, problem: OutgoingProblem, detail: &str);
     }
 
     /// Which task a wake is for: a slot of the loop's table, and which use of it.
@@ -265,6 +342,30 @@ pub mod ffi {
         unsafe fn call_release(call: *mut Call);
         unsafe fn host_drop_resource(host: *mut Host, slot: u32);
         unsafe fn host_log(host: *mut Host, text: &[u8]);
+        /// Sends a guest's request. On the loop; what comes of it arrives after this call.
+        unsafe fn host_send(
+            host: *mut Host,
+            request: &OutgoingRequest,
+            transfer: Box<OutgoingTransfer>,
+        );
+
+        /// What a component may reach. From any thread.
+        #[namespace = "weft"]
+        type NetGate;
+        fn gate_uses(gate: &SharedPtr<NetGate>) -> SocketUses;
+        /// A refusal is logged. With `names`, it depends on where those lead: ask
+        /// gate_check_named, or log with gate_refuse.
+        fn gate_check(
+            gate: &SharedPtr<NetGate>,
+            query: &SocketQuery,
+            names: &mut Vec<String>,
+        ) -> bool;
+        fn gate_check_named(gate: &SharedPtr<NetGate>, query: &SocketQuery, name: &str) -> bool;
+        fn gate_refuse(gate: &SharedPtr<NetGate>, query: &SocketQuery);
+        /// Logs that no socket of `scheme`, tcp or udp, is granted.
+        fn gate_refuse_sockets(gate: &SharedPtr<NetGate>, scheme: &str);
+        /// Whether a name may be looked up; logged where not.
+        fn gate_lookup(gate: &SharedPtr<NetGate>, name: &str) -> bool;
 
         /// The guest's end of a pipe, released with `pipe_close`.
         #[namespace = "weft"]

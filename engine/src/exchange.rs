@@ -129,7 +129,7 @@ fn target_uri(target: &[u8], authority: &[u8]) -> Result<Uri> {
 }
 
 /// Headers cross as length and bytes, name and value in turn. One copy holds all the values.
-fn read_headers(flat: &[u8]) -> Result<HeaderMap> {
+pub(crate) fn read_headers(flat: &[u8]) -> Result<HeaderMap> {
     let all = Bytes::copy_from_slice(flat);
     let mut headers = HeaderMap::with_capacity(16);
     let mut at = 0;
@@ -149,7 +149,7 @@ fn read_headers(flat: &[u8]) -> Result<HeaderMap> {
     Ok(headers)
 }
 
-fn write_headers(headers: &HeaderMap, flat: &mut Vec<u8>) {
+pub(crate) fn write_headers(headers: &HeaderMap, flat: &mut Vec<u8>) {
     for (name, value) in headers {
         for part in [name.as_str().as_bytes(), value.as_bytes()] {
             flat.put_u32_le(part.len() as u32);

@@ -19,6 +19,7 @@ mod pipes;
 mod program;
 mod report;
 mod runtime;
+mod sockets;
 mod state;
 mod stdio;
 mod task;

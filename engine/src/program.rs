@@ -472,6 +472,8 @@ pub fn program_link(
             wasmtime_wasi::p3::add_to_linker(&mut linker)?;
             wasmtime_wasi_http::p3::add_to_linker(&mut linker)?;
         }
+        crate::sockets::guard(&mut linker, &grants.gate, program.concurrent)?;
+        linker.allow_shadowing(false);
         door::add_to_linker(&mut linker, program, serve)?;
         fits(&program.component, limits)?;
         let pre = linker.instantiate_pre(&program.component)?;
@@ -530,5 +532,6 @@ fn copy_grants(grants: &WasiGrants) -> WasiGrants {
             })
             .collect(),
         stdio: grants.stdio,
+        gate: grants.gate.clone(),
     }
 }

@@ -144,7 +144,7 @@ pub fn new_store(
             table,
             wasi: wasi_context(grants, host)?,
             http: WasiHttpCtx::new(),
-            hooks: crate::outgoing::Hooks,
+            hooks: crate::outgoing::Hooks(host.clone()),
             host: host.clone(),
             meter: meter.clone(),
             bounds: Bounds {
@@ -241,6 +241,7 @@ fn wasi_context(grants: &WasiGrants, host: &LoopBound<*mut Host>) -> Result<Wasi
         }
         _ => {}
     }
+    crate::sockets::grant(&mut wasi, &grants.gate);
     Ok(wasi.build())
 }
 

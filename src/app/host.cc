@@ -15,8 +15,9 @@ namespace weft {
 // now, and earlier ones until their last request has ended.
 class LoopSide final : public HttpHandler {
  public:
-  LoopSide(Runtime& runtime, Loop& loop, AccessLogFile* file, RetiringDecks& retiring)
-      : engine_(runtime, loop), retiring_(retiring), look_(loop, [this] { look(); }) {
+  LoopSide(Runtime& runtime, Loop& loop, const HttpClientOptions& http_client, AccessLogFile* file,
+           RetiringDecks& retiring)
+      : engine_(runtime, loop, http_client), retiring_(retiring), look_(loop, [this] { look(); }) {
     if (file != nullptr) log_ = std::make_unique<AccessLog>(loop, *file);
   }
 
@@ -75,7 +76,8 @@ Result<std::unique_ptr<Host>> Host::start(Runtime& runtime, const CapabilityTabl
     TRY(host->log_file_, AccessLogFile::open(log_path));
   }
   loops.on_each([&](Loop& loop, std::size_t index) {
-    auto side = std::make_unique<LoopSide>(runtime, loop, host->log_file_.get(), host->retiring_);
+    auto side = std::make_unique<LoopSide>(runtime, loop, options.http_client,
+                                           host->log_file_.get(), host->retiring_);
     side->switch_to(side->deploy(host->edition_));
     host->sides_[index] = std::move(side);
   });

@@ -11,6 +11,7 @@
 
 #include "app/edition.h"
 #include "app/listen_address.h"
+#include "io/http_client/options.h"
 #include "io/http/server.h"
 #include "triggers/http/access_log.h"
 
@@ -40,6 +41,7 @@ class Host {
   struct Options {
     std::optional<ListenAddress> listen = {};  // In the place of the operator's file.
     std::string access_log = {};               // Likewise.
+    HttpClientOptions http_client = {};        // What guests' own requests are sent with.
   };
 
   // Listens as the edition's environment or the options say. `sources` are what it was made of;

@@ -22,14 +22,15 @@ constexpr std::chrono::seconds kDrainMax{30};
 // How often that wait looks for a second signal.
 constexpr std::chrono::milliseconds kDrainLook{50};
 
-Result<int> run_command(Runtime& runtime, const Plan& plan, Loops& loops, StopSignals& signals) {
+Result<int> run_command(Runtime& runtime, const Plan& plan, const HttpClientOptions& http_client,
+                        Loops& loops, StopSignals& signals) {
   std::mutex mutex;
   std::optional<RunOutcome> outcome;
   std::unique_ptr<EngineLoop> engine;
   std::unique_ptr<Deployment> deployment;
   std::unique_ptr<GuestRun> guest;
   loops.on_each([&](Loop& loop, std::size_t) {
-    engine = std::make_unique<EngineLoop>(runtime, loop);
+    engine = std::make_unique<EngineLoop>(runtime, loop, http_client);
     deployment = plan.deploy(*engine);
     guest = GuestRun::command(*deployment, [&](RunOutcome ended, BytesView) {
       std::lock_guard lock(mutex);
@@ -152,7 +153,7 @@ Result<int> run(const RunOptions& options, StopSignals& signals) {
   }
   if (const Plan* command = edition->command()) {
     loops.emplace(Loops::Options{.count = 1, .started = {}, .stopping = {}});
-    return run_command(*runtime, *command, *loops, signals);
+    return run_command(*runtime, *command, options.http_client, *loops, signals);
   }
   if (!edition->serves()) {
     return failure(
@@ -165,7 +166,9 @@ Result<int> run(const RunOptions& options, StopSignals& signals) {
   loops.emplace(
       Loops::Options{.count = std::max<std::size_t>(count, 1), .started = {}, .stopping = {}});
   auto host = Host::start(*runtime, capabilities, *loops, std::move(sources), std::move(edition),
-                          {.listen = options.listen, .access_log = options.access_log});
+                          {.listen = options.listen,
+                           .access_log = options.access_log,
+                           .http_client = options.http_client});
   Result<int> code = host ? serve(**host, *runtime, problems, options, signals)
                           : Result<int>(std::unexpected(std::move(host).error()));
   if (host) host->reset();

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "base/limits.h"
+#include "io/http_client/http_client.h"
 
 namespace weft {
 
@@ -89,6 +90,16 @@ void add_options(CLI::App& verb, RunWords& words) {
   verb.add_option("--env", words.env, "An environment variable to grant")
       ->type_name("KEY=VALUE")
       ->allow_extra_args(false);
+  verb.add_option("--allow-http", words.allow_http,
+                  "Where it may send HTTP requests; * is all "
+                  "that is public")
+      ->type_name("[SCHEME://]HOST[:PORT][/PATH]")
+      ->allow_extra_args(false);
+  verb.add_option("--allow-net", words.allow_net, "Where its sockets may connect or listen")
+      ->type_name("[tcp://|udp://]HOST[:PORT]")
+      ->allow_extra_args(false);
+  verb.add_option("--ca-file", words.ca_file, "Certificates to trust beside the system's")
+      ->type_name("FILE");
   verb.add_option("--state", words.state, "Where the component's own data is kept")
       ->type_name("DIR");
   verb.add_option("--memory", words.memory, "Memory of one instance, for example 64MiB");
@@ -197,6 +208,19 @@ void check_grants(const RunWords& words, RunOptions& options, const Check& check
       check(std::unexpected(std::move(variable).error()));
     }
   }
+  auto within = [](std::string_view flag, Result<void> result) -> Result<void> {
+    if (result) return {};
+    return std::unexpected(std::move(result).error().within(flag));
+  };
+  NetRules& network = options.grants.network;
+  for (const std::string& text : words.allow_http) {
+    check(within("--allow-http", network.add_http(text, RuleSource::kFlag)));
+  }
+  for (const std::string& text : words.allow_net) {
+    check(within("--allow-net", network.add_net(text, RuleSource::kFlag)));
+  }
+  options.http_client.ca_file = words.ca_file;
+  check(within("--ca-file", HttpClient::check(options.http_client)));
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 
 #include "app/edition.h"
 #include "app/listen_address.h"
+#include "io/http_client/options.h"
 
 namespace CLI {
 class App;
@@ -30,6 +31,7 @@ struct RunOptions {
   std::optional<std::chrono::milliseconds> time;  // Likewise.
   Limits limits;
   WasiGrants grants;
+  HttpClientOptions http_client;
 };
 
 // The words of the command line, before they are checked.
@@ -40,6 +42,9 @@ struct RunWords {
   std::string on;
   std::vector<std::string> folders;
   std::vector<std::string> env;
+  std::vector<std::string> allow_http;
+  std::vector<std::string> allow_net;
+  std::string ca_file;
   std::string state;
   std::string memory;
   std::string cpu;

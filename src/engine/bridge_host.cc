@@ -70,6 +70,9 @@ void host_drop_resource(Host* host, std::uint32_t slot) {
 void host_log(Host* host, rust::Slice<const std::uint8_t> text) {
   host->log(text);
 }
+void host_send(Host* host, const OutgoingRequest& request, rust::Box<OutgoingTransfer> transfer) {
+  host->send(request, std::move(transfer));
+}
 
 rust::Slice<const std::uint8_t> exchange_method(const Exchange* exchange) {
   return exchange->method();

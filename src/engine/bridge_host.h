@@ -4,7 +4,9 @@
 // light, because cargo compiles it too: nothing of the door or of Asio is included here.
 
 #include <cstdint>
+#include <memory>
 
+#include "engine/net_gate.h"
 #include "io/wake.h"
 #include "rust/cxx.h"
 
@@ -18,6 +20,10 @@ class Pumps;
 namespace weft::bridge {
 
 struct CallWaker;
+struct OutgoingRequest;
+struct OutgoingTransfer;
+struct SocketQuery;
+struct SocketUses;
 struct Task;
 struct WakeKey;
 enum class PipeKind : std::uint8_t;
@@ -33,6 +39,7 @@ class Host {
   // Where the pipes of its streams and futures cross, and what moves wasi:io's.
   virtual PipeTable& pipes() = 0;
   virtual Pumps& pumps() = 0;
+  virtual void send(const OutgoingRequest& request, rust::Box<OutgoingTransfer> transfer) = 0;
 };
 
 // One HTTP request and its response, as the guest's side of it sees them. Lives until the task or
@@ -75,6 +82,16 @@ void call_wait(Call* call, rust::Box<CallWaker> waker);
 void call_release(Call* call);
 void host_drop_resource(Host* host, std::uint32_t slot);
 void host_log(Host* host, rust::Slice<const std::uint8_t> text);
+void host_send(Host* host, const OutgoingRequest& request, rust::Box<OutgoingTransfer> transfer);
+
+SocketUses gate_uses(const std::shared_ptr<NetGate>& gate);
+bool gate_check(const std::shared_ptr<NetGate>& gate, const SocketQuery& query,
+                rust::Vec<rust::String>& names);
+bool gate_check_named(const std::shared_ptr<NetGate>& gate, const SocketQuery& query,
+                      rust::Str name);
+void gate_refuse(const std::shared_ptr<NetGate>& gate, const SocketQuery& query);
+void gate_refuse_sockets(const std::shared_ptr<NetGate>& gate, rust::Str scheme);
+bool gate_lookup(const std::shared_ptr<NetGate>& gate, rust::Str name);
 
 PipeEnd* pipe_open(Host* host, PipeKind kind, PipeSide side, std::uint32_t& number,
                    rust::String& problem);

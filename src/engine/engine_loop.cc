@@ -4,8 +4,11 @@
 
 namespace weft {
 
-EngineLoop::EngineLoop(Runtime& runtime, Loop& loop)
-    : runtime_(runtime), loop_(loop), guard_(runtime.enter_thread()) {
+EngineLoop::EngineLoop(Runtime& runtime, Loop& loop, HttpClientOptions http_client)
+    : runtime_(runtime),
+      loop_(loop),
+      guard_(runtime.enter_thread()),
+      http_client_(std::move(http_client)) {
   wakes_ = WakeTarget::make(loop, [this](std::uint32_t index, std::uint32_t generation) {
     if (index >= entries_.size()) return;
     Entry entry = entries_[index];
@@ -14,6 +17,7 @@ EngineLoop::EngineLoop(Runtime& runtime, Loop& loop)
 }
 
 EngineLoop::~EngineLoop() {
+  outgoing_.reset();
   CHECK(live_ == 0);
   wakes_->close();
 }

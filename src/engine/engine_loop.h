@@ -6,6 +6,7 @@
 
 #include "door/call.h"
 #include "engine/runtime.h"
+#include "io/http_client/options.h"
 #include "io/loop.h"
 #include "io/wake.h"
 
@@ -30,7 +31,13 @@ class EngineLoop {
     std::uint32_t generation = 0;
   };
 
-  EngineLoop(Runtime& runtime, Loop& loop);
+  // What a part of the engine keeps per loop beside: gone before anything else.
+  class Extension {
+   public:
+    virtual ~Extension() = default;
+  };
+
+  EngineLoop(Runtime& runtime, Loop& loop, HttpClientOptions http_client = {});
   EngineLoop(const EngineLoop&) = delete;
   EngineLoop& operator=(const EngineLoop&) = delete;
   ~EngineLoop();
@@ -39,6 +46,9 @@ class EngineLoop {
   Loop& loop() { return loop_; }
   CallPool& calls() { return calls_; }
   const std::shared_ptr<WakeTarget>& wakes() const { return wakes_; }
+  // Outgoing HTTP: null until a guest's first request.
+  std::unique_ptr<Extension>& outgoing() { return outgoing_; }
+  const HttpClientOptions& http_client_options() const { return http_client_; }
 
   Slot add(Pollable& pollable);
   void remove(Slot slot);
@@ -58,6 +68,8 @@ class EngineLoop {
   std::vector<std::uint32_t> free_;
   std::size_t live_ = 0;
   CallPool calls_;
+  const HttpClientOptions http_client_;
+  std::unique_ptr<Extension> outgoing_;
 };
 
 }  // namespace weft

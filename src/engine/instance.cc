@@ -1,11 +1,18 @@
 #include "engine/instance.h"
 
 #include "base/log.h"
+#include "engine/outgoing.h"
 
 namespace weft {
 
 void Instance::log(rust::Slice<const std::uint8_t> text) {
   log::info(deployment_.component, as_text({text.data(), text.size()}), {{"app", deployment_.app}});
+}
+
+void Instance::send(const bridge::OutgoingRequest& request,
+                    rust::Box<bridge::OutgoingTransfer> transfer) {
+  Outgoing::of(deployment_.engine)
+      .send(request, std::move(transfer), deployment_.program.impl().gate);
 }
 
 RunOutcome from_bridge(const bridge::Outcome& outcome) {

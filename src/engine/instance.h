@@ -42,6 +42,8 @@ class Instance final : public bridge::Host {
   void log(rust::Slice<const std::uint8_t> text) override;
   PipeTable& pipes() override { return context_->pipes(); }
   Pumps& pumps() override { return pumps_; }
+  void send(const bridge::OutgoingRequest& request,
+            rust::Box<bridge::OutgoingTransfer> transfer) override;
 
  private:
   Deployment& deployment_;

@@ -78,11 +78,15 @@ Result<std::unique_ptr<LinkedProgram>> Program::link(const std::vector<bool>& se
   // std::vector<bool> has no array behind it.
   auto flags = std::make_unique<bool[]>(serve.size());
   for (std::size_t i = 0; i < serve.size(); ++i) flags[i] = serve[i];
+  auto gate = std::make_shared<NetGate>(grants.network, std::string(component));
+  bridge::WasiGrants out = to_bridge(grants);
+  out.gate = gate;
   try {
     return std::make_unique<LinkedProgram>(
-        std::make_unique<LinkedProgram::Impl>(bridge::program_link(
-            *impl_->program, {flags.get(), serve.size()}, {component.data(), component.size()},
-            to_bridge(limits), to_bridge(grants))));
+        std::make_unique<LinkedProgram::Impl>(LinkedProgram::Impl{
+            bridge::program_link(*impl_->program, {flags.get(), serve.size()},
+                                 {component.data(), component.size()}, to_bridge(limits), out),
+            std::move(gate)}));
   } catch (const rust::Error& error) {
     return failure(Errc::kUnsupported, error.what());
   }

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/net_rules.h"
 
 namespace weft {
 
@@ -44,6 +45,7 @@ struct WasiGrants {
   std::vector<std::pair<std::string, std::string>> env;
   std::vector<Folder> folders;
   Stdio stdio = Stdio::kLog;
+  NetRules network;  // Outgoing HTTP and sockets.
 };
 
 enum class ProgramKind : std::uint8_t { kLibrary, kCommand02, kCommand03, kHttp02, kHttp03 };

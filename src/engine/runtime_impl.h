@@ -20,6 +20,7 @@ struct Program::Impl {
 
 struct LinkedProgram::Impl {
   rust::Box<bridge::Linked> linked;
+  std::shared_ptr<NetGate> gate;  // Shared with the Rust side and with what is under way.
 };
 
 inline std::string to_string(const rust::String& text) {
