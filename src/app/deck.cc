@@ -1,24 +1,11 @@
 #include "app/deck.h"
 
 #include <algorithm>
-#include <optional>
 #include <utility>
 
 namespace weft {
-namespace {
 
-void answer(HttpExchange& exchange, int status, std::string_view body,
-            std::optional<Header> more = std::nullopt) {
-  std::vector<Header> headers{{"content-type", "text/plain"}};
-  if (more) headers.push_back(*more);
-  if (!exchange.begin_response(status, headers, body.size())) return;
-  exchange.write(as_bytes(body));
-  exchange.finish();
-}
-
-}  // namespace
-
-Deck::Deck(std::shared_ptr<const Edition> edition, EngineLoop& engine)
+Deck::Deck(std::shared_ptr<const Edition> edition, EngineLoop& engine, Pool& pool, AccessLog* log)
     : edition_(std::move(edition)) {
   for (const auto& plan : edition_->plans()) {
     deployments_.push_back(plan->deploy(engine));
@@ -27,28 +14,32 @@ Deck::Deck(std::shared_ptr<const Edition> edition, EngineLoop& engine)
                                                   *deployments_.back(), plan->info().kind, nullptr)
                                             : nullptr);
   }
+  if (edition_->routes() == nullptr) return;
+  std::vector<RouterHandler::Target> targets;
+  for (const Edition::Target& target : edition_->targets()) {
+    HttpHandler* handler = handlers_.empty() ? nullptr : handlers_[target.component].get();
+    if (target.files != nullptr) {
+      files_.push_back(std::make_unique<StaticHandler>(pool, target.files, target.route));
+      handler = files_.back().get();
+    }
+    targets.push_back({target.route, target.name, handler});
+  }
+  router_ = std::make_unique<RouterHandler>(edition_->routes(), std::move(targets), log);
 }
 
+// What still sends breaks off first, and tells the router that it is complete.
 Deck::~Deck() {
   handlers_.clear();
+  files_.clear();
 }
 
 void Deck::handle(HttpExchange::Ptr exchange) {
-  const auto& routes = edition_->routes();
-  if (routes == nullptr) return handlers_[0]->handle(std::move(exchange));
-  const RequestHead& head = exchange->request();
-  RouteMatch match = routes->find(head.authority, head.path, head.method);
-  if (const auto* found = std::get_if<RouteFound>(&match)) {
-    const Edition::Target& target = edition_->targets()[found->index];
-    return handlers_[target.component]->handle(std::move(exchange));
-  }
-  if (const auto* refused = std::get_if<RouteMethodNotAllowed>(&match)) {
-    return answer(*exchange, 405, "Method Not Allowed\n", Header{"allow", refused->allow});
-  }
-  answer(*exchange, 404, "Not Found\n");
+  if (router_ != nullptr) return router_->handle(std::move(exchange));
+  handlers_[0]->handle(std::move(exchange));
 }
 
 bool Deck::wind_down() {
+  if (router_ != nullptr && router_->in_flight() > 0) return false;
   bool busy = std::ranges::any_of(handlers_, [](const auto& handler) {
     return handler != nullptr && handler->in_flight() > 0;
   });

@@ -5,6 +5,7 @@
 
 #include "app/edition.h"
 #include "triggers/http/guest_handler.h"
+#include "triggers/http/router_handler.h"
 
 namespace weft {
 
@@ -13,11 +14,12 @@ namespace weft {
 // Made, used and destroyed on the loop's thread.
 class Deck {
  public:
-  Deck(std::shared_ptr<const Edition> edition, EngineLoop& engine);
+  // Files are read on `pool`; `log` may be null. Both outlive it.
+  Deck(std::shared_ptr<const Edition> edition, EngineLoop& engine, Pool& pool, AccessLog* log);
   Deck(const Deck&) = delete;
   ~Deck();
 
-  // Hands the request to the component that its route leads to; answers 404 and 405 by itself.
+  // Hands the request to what its route leads to; a router answers 404 and 405 by itself.
   void handle(HttpExchange::Ptr exchange);
 
   // For a deck that gets no more requests: lets go of what it needs no more, and returns whether
@@ -28,6 +30,8 @@ class Deck {
   std::shared_ptr<const Edition> edition_;  // Shared with the other loops' decks.
   std::vector<std::unique_ptr<Deployment>> deployments_;
   std::vector<std::unique_ptr<GuestHandler>> handlers_;
+  std::vector<std::unique_ptr<StaticHandler>> files_;
+  std::unique_ptr<RouterHandler> router_;  // Null where everything goes to the one component.
 };
 
 }  // namespace weft

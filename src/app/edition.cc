@@ -6,6 +6,8 @@
 #include <filesystem>
 #include <map>
 
+#include "base/check.h"
+
 namespace weft {
 
 // Gathers an edition part by part, and goes on after what is wrong, to find the rest.
@@ -29,7 +31,8 @@ class EditionMaker {
       load_alone(*sources.alone);
     } else {
       tell_what_is_not_served();
-      for (const std::string& app : sources.apps) read_app(app, sources.variables);
+      load_tls();
+      for (const std::string& app : sources.apps) read_app(app, sources);
       check_names();
       // What is behind the capabilities is opened only when all is well so far.
       if (problems_.failed()) opening_ = Plan::Opening::kLookOnly;
@@ -45,7 +48,7 @@ class EditionMaker {
  private:
   using At = std::pair<std::string, std::string>;  // App and component.
 
-  void read_app(const std::string& word, const GivenVariables& given) {
+  void read_app(const std::string& word, const EditionSources& sources) {
     auto file = Edition::manifest_of(word);
     if (!file) {
       problems_.error({word}, "it is no app",
@@ -54,19 +57,37 @@ class EditionMaker {
     }
     auto manifest = Manifest::read(*file, problems_);
     if (!manifest) return;
-    edition_->apps_.push_back(settle(*manifest, edition_->environment_, given, problems_));
+    edition_->apps_.push_back(
+        settle(*manifest, edition_->environment_, sources.variables, problems_));
+    for (ComponentSettings& component : edition_->apps_.back().components) {
+      // They were checked with the command line.
+      NetRules& network = component.plan.grants.network;
+      for (const std::string& rule : sources.allow_http) {
+        CHECK(network.add_http(rule, RuleSource::kFlag));
+      }
+      for (const std::string& rule : sources.allow_net) {
+        CHECK(network.add_net(rule, RuleSource::kFlag));
+      }
+    }
     names_.push_back(manifest->name);
   }
 
   // Keys that have their place in the file before weft does what they say.
   void tell_what_is_not_served() {
     const Environment& environment = edition_->environment_;
-    if (environment.http.tls) {
-      problems_.error(environment.http.tls_place, "weft does not speak TLS yet",
-                      "leave [http.tls] out, and put a proxy that does in front");
-    }
     if (environment.admin) {
       problems_.warn({environment.file}, "nothing is served at admin.listen yet", "leave it out");
+    }
+  }
+
+  void load_tls() {
+    const HttpSettings& http = edition_->environment_.http;
+    if (!http.tls) return;
+    auto tls = TlsContext::load({http.tls->certificate.text, http.tls->key.text});
+    if (tls) {
+      edition_->tls_ = *std::move(tls);
+    } else {
+      problems_.error(http.tls_place, tls.error().message(), "");
     }
   }
 
@@ -147,9 +168,15 @@ class EditionMaker {
 
   Edition::Target target_of(const AppSettings& app, const HttpTrigger& trigger) {
     if (trigger.files) {
-      problems_.error(trigger.files->place, "weft serves no files by itself yet",
-                      "serve them with a component");
-      return {0, trigger.files->text};
+      // That it is a folder was checked with the rest of both files.
+      auto folder = StaticFolder::open(trigger.files->text);
+      if (!folder) {
+        if (!problems_.failed()) {
+          problems_.error(trigger.files->place, folder.error().message(), "");
+        }
+        return {};
+      }
+      return {0, *std::move(folder), trigger.route.text, trigger.files->text};
     }
     if (!trigger.component) return {};
     reached_.emplace(At(app.name, trigger.component->text), true);
@@ -161,7 +188,7 @@ class EditionMaker {
           fmt::format("component {} exports no wasi:http handler", trigger.component->text),
           "name one that does, or build it for wasi:http");
     }
-    return {loaded->second, ""};
+    return {loaded->second, nullptr, trigger.route.text, trigger.component->text};
   }
 
   bool is_command() const { return edition_->command() != nullptr; }

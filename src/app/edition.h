@@ -6,7 +6,9 @@
 #include <vector>
 
 #include "app/settle.h"
+#include "io/http/tls.h"
 #include "triggers/http/router.h"
+#include "triggers/http/static_handler.h"
 
 namespace weft {
 
@@ -18,6 +20,9 @@ struct EditionSources {
   std::optional<Plan::Component> alone = {};
   std::string environment_file = {};  // Empty: none.
   GivenVariables variables = {};
+  // --allow-http and --allow-net: for every component.
+  std::vector<std::string> allow_http = {};
+  std::vector<std::string> allow_net = {};
   std::vector<std::string> arguments = {};  // Of an app that is one command.
   VariableLookup process = process_variables();
 };
@@ -31,7 +36,10 @@ class Edition {
   // Where a route leads.
   struct Target {
     std::size_t component = 0;  // Of plans().
-    std::string files = {};     // Not empty: the files of that folder, and no component.
+    // Given: the files of that folder, and no component. Shared by the loops' handlers.
+    std::shared_ptr<const StaticFolder> files = {};
+    std::string route = {};  // As it was written.
+    std::string name = {};   // What the access log calls it.
   };
 
   // Reads, checks, loads. Null when the problems have failed: they are all told at once.
@@ -49,6 +57,8 @@ class Edition {
   // Of the routes, in the table's order. Without a table everything goes to the one component.
   const std::vector<Target>& targets() const { return targets_; }
   const std::shared_ptr<const RouteTable>& routes() const { return routes_; }
+  // What the environment's certificate and key make; null without them. Shared with the listeners.
+  const std::shared_ptr<TlsContext>& tls() const { return tls_; }
   // The one component, when it is a command and there is nothing else.
   const Plan* command() const;
   // Whether there is something that serves requests.
@@ -66,6 +76,7 @@ class Edition {
   std::vector<std::unique_ptr<Plan>> plans_;
   std::vector<Target> targets_;
   std::shared_ptr<const RouteTable> routes_;  // Shared with what reads it on each loop.
+  std::shared_ptr<TlsContext> tls_;
 };
 
 }  // namespace weft

@@ -15,14 +15,17 @@ namespace weft {
 // now, and earlier ones until their last request has ended.
 class LoopSide final : public HttpHandler {
  public:
-  LoopSide(Runtime& runtime, Loop& loop, const HttpClientOptions& http_client, AccessLogFile* file,
-           RetiringDecks& retiring)
-      : engine_(runtime, loop, http_client), retiring_(retiring), look_(loop, [this] { look(); }) {
+  LoopSide(Runtime& runtime, Loop& loop, const HttpClientOptions& http_client, Pool& pool,
+           AccessLogFile* file, RetiringDecks& retiring)
+      : engine_(runtime, loop, http_client),
+        pool_(pool),
+        retiring_(retiring),
+        look_(loop, [this] { look(); }) {
     if (file != nullptr) log_ = std::make_unique<AccessLog>(loop, *file);
   }
 
   std::unique_ptr<Deck> deploy(const std::shared_ptr<const Edition>& edition) {
-    return std::make_unique<Deck>(edition, engine_);
+    return std::make_unique<Deck>(edition, engine_, pool_, log_.get());
   }
 
   // Requests from the next one on go to `next`.
@@ -51,6 +54,7 @@ class LoopSide final : public HttpHandler {
   }
 
   EngineLoop engine_;
+  Pool& pool_;
   RetiringDecks& retiring_;
   std::unique_ptr<AccessLog> log_;
   std::vector<std::unique_ptr<Deck>> old_;
@@ -76,11 +80,12 @@ Result<std::unique_ptr<Host>> Host::start(Runtime& runtime, const CapabilityTabl
     TRY(host->log_file_, AccessLogFile::open(log_path));
   }
   loops.on_each([&](Loop& loop, std::size_t index) {
-    auto side = std::make_unique<LoopSide>(runtime, loop, options.http_client,
+    auto side = std::make_unique<LoopSide>(runtime, loop, options.http_client, host->pool_,
                                            host->log_file_.get(), host->retiring_);
     side->switch_to(side->deploy(host->edition_));
     host->sides_[index] = std::move(side);
   });
+  host->tls_ = host->edition_->tls();
   TRY_VOID(host->listen(options));
   return host;
 }
@@ -95,7 +100,7 @@ Result<void> Host::listen(const Options& options) {
   if (addresses.empty()) addresses.emplace_back();
   HttpServer::Options server{.addresses = {}, .limits = http.limits};
   for (const ListenAddress& each : addresses) {
-    server.addresses.push_back({.address = each.address, .port = each.port});
+    server.addresses.push_back({each.address, each.port, edition_->tls()});
   }
   TRY(server_, HttpServer::listen(loops_, handlers, std::move(server)));
   return {};
@@ -132,6 +137,10 @@ bool Host::reload(Problems& problems) {
                    "try again when some of those have ended");
     return false;
   }
+  if (auto renewed = renew_certificate(*next); !renewed) {
+    problems.error(next->environment().http.tls_place, renewed.error().message(), "");
+    return false;
+  }
   tell_what_stays(*next, problems);
   std::vector<std::unique_ptr<Deck>> decks(loops_.size());
   loops_.on_each([&](Loop&, std::size_t index) { decks[index] = sides_[index]->deploy(next); });
@@ -140,6 +149,12 @@ bool Host::reload(Problems& problems) {
   edition_ = std::move(next);
   if (edition_->environment().log_level) log::set_level(*edition_->environment().log_level);
   return true;
+}
+
+// The listeners keep their context: what its files hold now goes into it.
+Result<void> Host::renew_certificate(const Edition& next) {
+  if (tls_ == nullptr || next.tls() == nullptr) return {};
+  return tls_->reload();
 }
 
 // What was opened when the host started is not opened again.
@@ -155,7 +170,13 @@ void Host::tell_what_stays(const Edition& next, Problems& problems) const {
     problems.warn({after.file}, fmt::format("{} changed", what),
                   "it holds from the next start of weft on");
   };
+  auto files = [](const Environment& environment) {
+    const auto& tls = environment.http.tls;
+    return tls ? std::pair(tls->certificate.text, tls->key.text)
+               : std::pair<std::string, std::string>();
+  };
   if (addresses(before) != addresses(after)) stays("http.listen");
+  if (files(before) != files(after)) stays("http.tls");
   if (before.state_folder != after.state_folder) stays("state.folder");
   if (before.access_log != after.access_log) stays("log.access");
 }

@@ -11,8 +11,9 @@
 
 #include "app/edition.h"
 #include "app/listen_address.h"
-#include "io/http_client/options.h"
 #include "io/http/server.h"
+#include "io/http_client/options.h"
+#include "io/pool.h"
 #include "triggers/http/access_log.h"
 
 namespace weft {
@@ -23,6 +24,8 @@ class LoopSide;
 inline constexpr std::size_t kRetiringMax = 64;
 // How long a reload waits for one of them to end when there are so many.
 inline constexpr std::chrono::seconds kRetiringWait{10};
+// Threads that read static files.
+inline constexpr std::size_t kFileThreads = 2;
 // How often a loop looks whether one has ended.
 inline constexpr std::chrono::milliseconds kRetiringLook{20};
 
@@ -70,6 +73,7 @@ class Host {
 
   Result<void> listen(const Options& options);
   bool wait_for_room();
+  Result<void> renew_certificate(const Edition& next);
   void tell_what_stays(const Edition& next, Problems& problems) const;
 
   Runtime& runtime_;
@@ -78,6 +82,8 @@ class Host {
   EditionSources sources_;
   std::shared_ptr<const Edition> edition_;  // Shared with the decks.
   RetiringDecks retiring_;
+  Pool pool_{{.threads = kFileThreads}};
+  std::shared_ptr<TlsContext> tls_;  // Shared with the listeners.
   std::unique_ptr<AccessLogFile> log_file_;
   std::vector<std::unique_ptr<LoopSide>> sides_;
   std::unique_ptr<HttpServer> server_;

@@ -101,12 +101,12 @@ void Plan::check_arguments(std::vector<Lack>& lacks) const {
   std::string words = fmt::format("{}", fmt::join(args.begin() + 1, args.end(), " "));
   std::string write;
   if (words.starts_with('-')) {
-    write =
-        fmt::format("put options before the file: weft run {} {}", words, component_.file);
+    write = fmt::format("put options before the file: weft run {} {}", words, component_.file);
   }
-  lacks.push_back({Lack::Kind::kFile,
-                   fmt::format("it serves HTTP and takes no arguments, but \"{}\" follows it", words),
-                   std::move(write)});
+  lacks.push_back(
+      {Lack::Kind::kFile,
+       fmt::format("it serves HTTP and takes no arguments, but \"{}\" follows it", words),
+       std::move(write)});
 }
 
 void Plan::settle_limits() {

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <set>
 #include <utility>
 
 namespace weft {
@@ -53,6 +54,8 @@ class Settler {
     plan.time = settings.limits.time;
     settings.has_file = check_source(component, plan.file);
     for (const auto& [kind, line] : component.uses) use(component, kind, line, settings);
+    add_rules(environment_.allow_http, &NetRules::add_http, RuleSource::kEnvironment, plan);
+    add_rules(environment_.allow_net, &NetRules::add_net, RuleSource::kEnvironment, plan);
     // Values that the operator sets are of those that the component asks for.
     if (!component.uses.contains("config")) check_config(component, nullptr);
     return settings;
@@ -62,8 +65,10 @@ class Settler {
            ComponentSettings& settings) {
     if (kind == "http") {
       settings.allow_http = line.names;
+      add_rules(line.names, &NetRules::add_http, RuleSource::kManifest, settings.plan);
     } else if (kind == "net") {
       settings.allow_net = line.names;
+      add_rules(line.names, &NetRules::add_net, RuleSource::kManifest, settings.plan);
     } else if (kind == "secrets") {
       for (const Placed& name : line.names) check_secret(name);
     } else if (kind == "env") {
@@ -72,6 +77,17 @@ class Settler {
       for (const Placed& name : line.names) give_folder(name, settings.plan.grants);
     } else {
       settings.plan.uses.emplace(kind, use_of(component, kind, line));
+    }
+  }
+
+  // A rule of the operator's file is wrong for every component, and told once.
+  void add_rules(const std::vector<Placed>& rules,
+                 Result<void> (NetRules::*add)(std::string_view, RuleSource), RuleSource source,
+                 Plan::Component& plan) {
+    for (const Placed& rule : rules) {
+      auto added = (plan.grants.network.*add)(rule.text, source);
+      if (added || !told_.insert(rule.place.text()).second) continue;
+      problems_.error(rule.place, added.error().message(), "");
     }
   }
 
@@ -222,6 +238,7 @@ class Settler {
   const Environment& environment_;
   const GivenVariables& given_;
   Problems& problems_;
+  std::set<std::string> told_;
 };
 
 }  // namespace

@@ -215,9 +215,11 @@ void check_grants(const RunWords& words, RunOptions& options, const Check& check
   NetRules& network = options.grants.network;
   for (const std::string& text : words.allow_http) {
     check(within("--allow-http", network.add_http(text, RuleSource::kFlag)));
+    options.sources.allow_http.push_back(text);
   }
   for (const std::string& text : words.allow_net) {
     check(within("--allow-net", network.add_net(text, RuleSource::kFlag)));
+    options.sources.allow_net.push_back(text);
   }
   options.http_client.ca_file = words.ca_file;
   check(within("--ca-file", HttpClient::check(options.http_client)));
