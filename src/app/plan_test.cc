@@ -44,8 +44,8 @@ TEST_F(PlanTest, BoundsRequestsAndNotCommands) {
 // What is said holds for both, and zero is no limit.
 TEST_F(PlanTest, TakesTheLimitsItIsTold) {
   for (std::string_view guest : {"hello_p2", "hello_command"}) {
-    Limits told = limits(
-        guest, {.cpu = std::chrono::milliseconds(7), .time = std::chrono::milliseconds(8)});
+    Limits told =
+        limits(guest, {.cpu = std::chrono::milliseconds(7), .time = std::chrono::milliseconds(8)});
     EXPECT_EQ(told.cpu, std::chrono::milliseconds(7));
     EXPECT_EQ(told.time, std::chrono::milliseconds(8));
     Limits none =
