@@ -11,7 +11,7 @@ import threading
 import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-BUILD = os.environ.get("WEFT_BUILD", os.path.join(ROOT, "build"))
+BUILD = os.path.abspath(os.environ.get("WEFT_BUILD", os.path.join(ROOT, "build")))
 WEFT = os.path.join(BUILD, "weft")
 FAST = bool(os.environ.get("WEFT_FAST"))
 SECONDS_MAX = 30  # Of any one wait; a slow machine stays well below.
