@@ -209,7 +209,8 @@ writable = true
             app.write("prod.toml", environment)
 
             def tool(*words):
-                return run("run", app.folder, "--on", os.path.join(app.folder, "prod.toml"), "--env",
+                on = os.path.join(app.folder, "prod.toml")
+                return run("run", app.folder, "--on", on, "--env",
                            "GIVEN=this", *words, env={"WHERE": "1"})
 
             self.assertEqual(tool("env", "REGION").out, "eu-1\n")
@@ -251,7 +252,8 @@ key = { secret = "payment-key" }
             on = os.path.join(app.folder, "prod.toml")
             with Host(app.folder, "--on", on, env={"KEY": secret}) as host:
                 host.wait_log(r"config +key\n")
-                app.write("prod.toml", environment + '[http]\nlisten = { secret = "payment-key" }\n')
+                app.write("prod.toml",
+                          environment + '[http]\nlisten = { secret = "payment-key" }\n')
                 reload(host, "weft: not reloaded")
                 self.assertIn("http.listen is", host.log)
                 self.assertNotIn(secret, host.log)
