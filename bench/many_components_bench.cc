@@ -1,7 +1,8 @@
-// many_components_bench COMPONENT COUNT SCRATCH: loads and links COUNT different components into
-// one process, as so many apps would, and prints a JSON line with the anonymous memory at some of
-// the counts. They are COMPONENT with a custom section of their own each, so nothing is shared by
-// accident; their compiled forms are kept in SCRATCH, where a second run finds them.
+// many_components_bench COMPONENT COUNT SCRATCH SECONDS: loads and links COUNT different components
+// into one process, as so many apps would, and prints a JSON line with the anonymous memory at some
+// of the counts. After SECONDS it stops with those it has: `loaded`. They are COMPONENT with a
+// custom section of their own each, so nothing is shared by accident; their compiled forms are kept
+// in SCRATCH, where a second run finds them.
 
 #include <fmt/format.h>
 #include <unistd.h>
@@ -43,7 +44,15 @@ Result<void> write_copy(const std::string& component, const std::string& path, l
   return {};
 }
 
-Result<void> bench(const std::string& file, long count, const std::string& scratch) {
+struct Task {
+  std::string component;
+  long count;
+  std::string scratch;
+  std::chrono::duration<double> time;
+};
+
+Result<void> bench(const Task& task) {
+  const auto& [file, count, scratch, time] = task;
   std::ifstream in(file, std::ios::binary);
   std::string component{std::istreambuf_iterator<char>(in), {}};
   if (component.empty()) return failure(Errc::kNotFound, fmt::format("{}: no component", file));
@@ -53,8 +62,9 @@ Result<void> bench(const std::string& file, long count, const std::string& scrat
   long cached = 0;
   long next = 1;
   auto start = std::chrono::steady_clock::now();
+  std::chrono::duration<double> spent{0};
   fmt::print("{{\"anonymous_kib\": {{\"0\": {}", anonymous_kib());
-  for (long i = 1; i <= count; ++i) {
+  for (long i = 1; i <= count && spent < time; ++i) {
     std::string path = fmt::format("{}/component.wasm", scratch);
     TRY_VOID(write_copy(component, path, i));
     TRY(auto program, runtime->load(path, limits.memory_bytes));
@@ -62,13 +72,14 @@ Result<void> bench(const std::string& file, long count, const std::string& scrat
     std::vector<bool> serve(program->info().functions.size(), false);
     TRY(auto linked, program->link(serve, fmt::format("copy-{}", i), limits, {}));
     all.push_back({std::move(program), std::move(linked)});
-    if (i == next || i == count) {
+    spent = std::chrono::steady_clock::now() - start;
+    if (i == next || i == count || spent >= time) {
       fmt::print(", \"{}\": {}", i, anonymous_kib());
-      next *= 10;
+      next = i == next ? next * 10 : next;
     }
   }
-  std::chrono::duration<double> spent = std::chrono::steady_clock::now() - start;
-  fmt::print("}}, \"seconds\": {:.2f}, \"from_cache\": {}}}\n", spent.count(), cached);
+  fmt::print("}}, \"seconds\": {:.2f}, \"loaded\": {}, \"from_cache\": {}}}\n", spent.count(),
+             all.size(), cached);
   return {};
 }
 
@@ -76,12 +87,13 @@ Result<void> bench(const std::string& file, long count, const std::string& scrat
 }  // namespace weft
 
 int main(int count, char** arguments) {
-  if (count != 4) {
-    fmt::print(stderr, "usage: {} COMPONENT COUNT SCRATCH\n", arguments[0]);
+  if (count != 5) {
+    fmt::print(stderr, "usage: {} COMPONENT COUNT SCRATCH SECONDS\n", arguments[0]);
     return 2;
   }
   weft::StopSignals signals;
-  auto done = weft::bench(arguments[1], std::strtol(arguments[2], nullptr, 10), arguments[3]);
+  auto done = weft::bench({arguments[1], std::strtol(arguments[2], nullptr, 10), arguments[3],
+                           std::chrono::duration<double>(std::atof(arguments[4]))});
   if (done) return 0;
   fmt::print(stderr, "many_components_bench: {}\n", done.error().message());
   return 1;

@@ -5,6 +5,7 @@ through them backwards. A ratio is the median of the rounds' own ratios, so that
 slow for a while is slow for both sides.
 """
 
+import json
 import os
 
 import harness
@@ -68,6 +69,13 @@ def one_round(configs, names, setting, seconds):
     return out
 
 
+def engine_floor(setting, guest):
+    """What the engine alone costs for each request of the guest, and the command."""
+    command = [setting.need(setting.built("bench", "weft_http_floor_bench")),
+               setting.guest(guest), "2" if setting.quick else "5", str(os.cpu_count())]
+    return json.loads(harness.run(command)), setting.shown(command)
+
+
 def measure(setting, guest, best_flags, goals):
     """The row of one guest. `goals`: connections → (requests/s against best, against default, p99
     against best), None where nothing is asked."""
@@ -111,6 +119,10 @@ def measure(setting, guest, best_flags, goals):
                           *(format(median(series(name, connections, figure)), form)
                             for figure, form in (("rps", ",.0f"), ("p50_ms", ".2f"),
                                                  ("p99_ms", ".2f"), ("cpu_us", ".1f")))])
+    engine, floor_command = engine_floor(setting, guest)
+    bare = median(series("bare", 32, "cpu_us"))
+    floor = engine["mean_us"] + bare
+    ours, theirs = (median(series(name, 32, "cpu_us")) for name in ("weft", "best"))
     spread = "; ".join(
         f"{c}: " + " ".join(f"{r:.2f}" for r in pair_ratios(series("weft", c, "rps"),
                                                             series("best", c, "rps")))
@@ -119,15 +131,21 @@ def measure(setting, guest, best_flags, goals):
         "verdicts": verdicts,
         "table": table,
         "commands": [setting.shown(configs[name][0]) for name in configs]
-                    + [setting.shown(harness.wrk_command(0, c, 5)) for c in CONNECTIONS],
+                    + [setting.shown(harness.wrk_command(0, c, 5)) for c in CONNECTIONS]
+                    + [floor_command],
         "notes": [
             f"Body {body!r} on both sides (the bare loop's is two bytes shorter); heads of "
             f"{heads['weft']} and {heads['best']} bytes.",
+            f"The floor: the engine alone (store, instance, handler, drop; no socket) takes "
+            f"{engine['mean_us']:.1f} µs of processor time a request, the bare loop {bare:.1f} at "
+            f"32: {floor:.1f} µs together, where weft takes {ours:.1f} and `wasmtime serve` "
+            f"{theirs:.1f}. With no more than that, weft would be at {theirs / floor:.2f} × there.",
             f"Ratios to the best flags, round by round: {spread}.",
             "RUST_BACKTRACE unset, mimalloc on all (LD_PRELOAD where it is not linked); "
             "`wasmtime serve` enforces no limit and writes no log.",
         ],
         "rounds": rounds,
+        "engine": engine,
     }
 
 

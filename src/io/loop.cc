@@ -17,6 +17,11 @@ namespace {
 
 thread_local Loop* current_loop = nullptr;
 
+// Handlers that run, and how long, until what was deferred to the end of their batch does. One send
+// after each handler would hand the processor to the client, and the caches with it.
+constexpr int kBatchMax = 32;
+constexpr std::chrono::microseconds kBatchTime{1'000};
+
 Result<void> outcome(const std::exception_ptr& problem, Result<void> result) {
   if (!problem) return result;
   try {
@@ -41,6 +46,7 @@ struct Loop::Impl {
   unsigned depth = 0;
   bool now_known = false;
   bool drain_posted = false;
+  bool in_batch = false;  // More handlers may run before `last` does.
 };
 
 Loop::Loop() : impl_(std::make_unique<Impl>()) {
@@ -75,13 +81,32 @@ void Loop::run() {
   auto guard = boost::asio::make_work_guard(impl_->context);
   for (;;) {
     try {
-      impl_->context.run();
+      while (run_batch()) continue;
       break;
     } catch (const std::exception& error) {
       log::error("loop", "a handler threw", {{"what", error.what()}});
     }
   }
+  if (impl_->in_batch) end_batch();
   current_loop = nullptr;
+}
+
+// Waits for a handler, and runs those that are ready with it. False: the loop was stopped.
+bool Loop::run_batch() {
+  impl_->in_batch = true;
+  std::size_t more = impl_->context.run_one();
+  Deadline::Clock::time_point until = Deadline::Clock::now() + kBatchTime;
+  for (int i = 1; more != 0 && i < kBatchMax && Deadline::Clock::now() < until; ++i) {
+    more = impl_->context.poll_one();
+  }
+  end_batch();
+  return !impl_->context.stopped();
+}
+
+void Loop::end_batch() {
+  impl_->in_batch = false;
+  if (impl_->last.empty()) return;
+  Turn turn(*this);
 }
 
 void Loop::stop() {
@@ -131,7 +156,7 @@ void Loop::run_all(std::vector<Work>& works) {
 
 void Loop::run_deferred() {
   if (!impl_->deferred.empty()) run_all(impl_->deferred);
-  if (!impl_->last.empty()) run_all(impl_->last);
+  if (!impl_->in_batch && !impl_->last.empty()) run_all(impl_->last);
 }
 
 Loop::Turn::Turn(Loop& loop) : loop_(loop) {
@@ -145,7 +170,7 @@ Loop::Turn::~Turn() {
   if (impl.depth > 0) return;
   impl.now_known = false;
   // What was deferred meanwhile waits for the sockets to have their turn.
-  if (!impl.deferred.empty() || !impl.last.empty()) loop_.post_drain();
+  if (!impl.deferred.empty() || (!impl.in_batch && !impl.last.empty())) loop_.post_drain();
 }
 
 Deadline::Clock::time_point Loop::now() {

@@ -47,8 +47,8 @@ class Loop {
   // From the loop's thread: runs `work` once, after the handler that runs now and before the loop
   // looks at its sockets again. What deferred work defers runs one round later.
   void defer(Work work);
-  // The same, but after everything that was deferred for this turn with defer: for what sends the
-  // turn's results.
+  // The same, but after everything that was deferred with defer, and after the other handlers that
+  // are ready by now, a bounded batch of them: for what sends results.
   void defer_last(Work work);
 
   // Starts `task` on the loop; `done` gets its outcome there. An exception of the task becomes
@@ -79,6 +79,8 @@ class Loop {
 
  private:
   struct Impl;
+  bool run_batch();
+  void end_batch();
   void run_deferred();
   void run_all(std::vector<Work>& works);
   void post_drain();

@@ -9,10 +9,12 @@
 #include <atomic>
 #include <boost/asio/this_coro.hpp>
 #include <chrono>
+#include <functional>
 #include <future>
 #include <latch>
 #include <random>
 #include <stdexcept>
+#include <string>
 
 #include "io/gate.h"
 #include "io/pool.h"
@@ -89,6 +91,39 @@ TEST(Loop, RunsWhatDeferredWorkDefers) {
     });
   });
   EXPECT_THAT(order, ElementsAre("deferred", "last"));
+}
+
+// Results are sent once the handlers that are ready have run: one send does not come between them.
+TEST(Loop, RunsWhatIsLastAfterABatchOfHandlers) {
+  Loop loop;
+  std::vector<std::string> order;
+  for (const char* name : {"a", "b"}) {
+    loop.post([&, name] {
+      order.push_back(name);
+      loop.defer_last([&, name] {
+        order.push_back(std::string("last of ") + name);
+        if (order.size() == 4) loop.stop();
+      });
+    });
+  }
+  loop.run();
+  EXPECT_THAT(order, ElementsAre("a", "b", "last of a", "last of b"));
+}
+
+// A batch is bounded: handlers that never cease do not hold up what is last.
+TEST(Loop, RunsWhatIsLastThoughHandlersNeverCease) {
+  Loop loop;
+  int handlers = 0;
+  bool sent = false;
+  std::function<void()> again = [&] {
+    if (++handlers == 1) loop.defer_last([&] { sent = true; });
+    if (sent || handlers == 10'000) return loop.stop();
+    loop.post([&] { again(); });
+  };
+  loop.post([&] { again(); });
+  loop.run();
+  EXPECT_TRUE(sent);
+  EXPECT_LT(handlers, 100);
 }
 
 Task<void> defer_in_task(Loop& loop, std::vector<std::string>& order) {
