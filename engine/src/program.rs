@@ -11,8 +11,9 @@ use crate::runtime::{EngineKind, Runtime};
 use crate::state::State;
 use crate::task::guarded;
 use std::collections::HashMap;
-use std::fs::File;
+use std::fs::OpenOptions;
 use std::io::Read;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::Arc;
 use wasmtime::component::types::{Component as ComponentType, ComponentItem};
@@ -99,7 +100,8 @@ pub fn program_load(runtime: &Runtime, path: &str, memory_bytes: u64) -> Result<
 }
 
 fn load(runtime: &Runtime, path: &Path, memory_bytes: u64) -> Result<Program> {
-    let mut file = File::open(path)?;
+    // A FIFO would wait for its writer in open.
+    let mut file = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path)?;
     let meta = file.metadata()?;
     if !meta.is_file() {
         wasmtime::bail!("it is not a file: name a .wasm or .wat");
