@@ -113,6 +113,8 @@ pub mod ffi {
         digest: String,
         /// Whether the compiled form came from the cache.
         cached: bool,
+        /// What was wrong with the cache, for people; empty: nothing.
+        warning: String,
         functions: Vec<ImportedFunction>,
         resources: Vec<ImportedResource>,
         exports: Vec<ExportedFunction>,

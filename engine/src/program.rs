@@ -32,6 +32,7 @@ pub struct Program {
     pub(crate) component: Component,
     digest: String,
     cached: bool,
+    warning: String,
     kind: ProgramKind,
     pub(crate) imports: Vec<Import>,
     pub(crate) resources: Vec<Resource>,
@@ -115,6 +116,13 @@ fn load(runtime: &Runtime, path: &Path, memory_bytes: u64) -> Result<Program> {
     let cache = open_cache(runtime);
     let pooled = runtime.fits_pool(memory_bytes);
     let stamp = SourceStamp::of(&file)?;
+    let mut warning = String::new();
+    let mut look = |cache: &Cache, engine: &Engine, kind: EngineKind, digest: &str| {
+        cache.load(engine, kind.name(), digest).unwrap_or_else(|damage| {
+            warning = damage.to_string();
+            None
+        })
+    };
     // Both forms of engine are tried: which one a program needs is known only from its bytes.
     if let Some(cache) = &cache
         && let Some(digest) = cache.known_digest(&stamp)
@@ -126,7 +134,7 @@ fn load(runtime: &Runtime, path: &Path, memory_bytes: u64) -> Result<Program> {
                 continue;
             }
             let engine = runtime.engine(kind)?.clone();
-            if let Some(component) = cache.load(&engine, kind.name(), &digest) {
+            if let Some(component) = look(cache, &engine, kind, &digest) {
                 return describe(engine, concurrent, component, digest, true);
             }
         }
@@ -139,7 +147,7 @@ fn load(runtime: &Runtime, path: &Path, memory_bytes: u64) -> Result<Program> {
     let engine = runtime.engine(kind)?.clone();
     let digest = cache::digest_of(&bytes);
     if let Some(cache) = &cache {
-        if let Some(component) = cache.load(&engine, kind.name(), &digest) {
+        if let Some(component) = look(cache, &engine, kind, &digest) {
             cache.remember(&stamp, &digest);
             return describe(engine, concurrent, component, digest, true);
         }
@@ -149,7 +157,7 @@ fn load(runtime: &Runtime, path: &Path, memory_bytes: u64) -> Result<Program> {
         cache.store(kind.name(), &digest, &component);
         cache.remember(&stamp, &digest);
     }
-    describe(engine, concurrent, component, digest, false)
+    Ok(Program { warning, ..describe(engine, concurrent, component, digest, false)? })
 }
 
 /// The cache, or none where there can be none: then every start compiles, and the note says so.
@@ -330,7 +338,18 @@ fn describe(
     }
     let exports = exported_functions(&ty, &engine, &name_of)?;
     let kind = kind_of(&exports);
-    Ok(Program { engine, concurrent, component, digest, cached, kind, imports, resources, exports })
+    Ok(Program {
+        engine,
+        concurrent,
+        component,
+        digest,
+        cached,
+        warning: String::new(),
+        kind,
+        imports,
+        resources,
+        exports,
+    })
 }
 
 fn resource_names(ty: &ComponentType, engine: &Engine) -> HashMap<String, String> {
@@ -400,6 +419,7 @@ impl Program {
             kind: self.kind,
             digest: self.digest.clone(),
             cached: self.cached,
+            warning: self.warning.clone(),
             functions: self
                 .imports
                 .iter()

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "base/log.h"
 #include "engine/runtime_impl.h"
 
 namespace weft {
@@ -108,7 +109,9 @@ Result<std::unique_ptr<Program>> Runtime::load(const std::string& path,
                                                std::uint64_t memory_bytes) {
   try {
     auto program = bridge::program_load(*impl_->engines, path, memory_bytes);
-    ProgramInfo info = from_bridge(program->info());
+    bridge::ProgramInfo told = program->info();
+    ProgramInfo info = from_bridge(told);
+    if (!told.warning.empty()) log::warn("engine", to_string(told.warning));
     return std::make_unique<Program>(std::make_unique<Program::Impl>(std::move(program)),
                                      std::move(info));
   } catch (const rust::Error& error) {
