@@ -178,6 +178,16 @@ TEST(GuestRun, RefusesMemoryBeyondItsLimit) {
   EXPECT_EQ(stage.call("grow", number(65'000)).reply, Bytes{0});
 }
 
+// All memories of an instance share its limit.
+TEST(GuestRun, BoundsItsMemoriesTogether) {
+  Ground ground;
+  Stage stage(ground, file_with("memories.wat", kManyMemoriesGuest),
+              {.limits = {.memory_bytes = 1 << 20}});
+  EXPECT_EQ(stage.call("grow", number(3)).reply, number(4)) << "16 pages: all that it may have";
+  EXPECT_EQ(stage.call("grow", number(6)).reply, number(2)) << "4 pages, and twice 6";
+  EXPECT_EQ(stage.call("grow", number(13)).reply, number(0));
+}
+
 // A program that asks for more memory than its limit at once, or than a pool's slot has, is told
 // so, or runs outside the pool.
 TEST(GuestRun, RunsWhatDoesNotFitThePool) {
