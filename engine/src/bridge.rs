@@ -27,22 +27,19 @@ pub mod ffi {
         cache_dir: String,
     }
 
-    /// What one instance may spend. 0 means no bound of its own.
+    /// What one instance may spend. 0 means no bound, unless it says otherwise.
     #[derive(Clone)]
     struct Limits {
         memory_bytes: u64,
         table_elements: u64,
         /// Processor time, of one fresh instance or of one reused instance's calls together.
         cpu_ns: u64,
-        /// Bytes one host call may lift out of the guest.
+        /// Bytes one host call may lift out of the guest; 0: 128 MiB.
         hostcall_bytes: u64,
-        /// Handles open at once.
+        /// Handles open at once; 0: 65,536.
         handles_max: u32,
-        /// For reused instances: calls one instance serves in its life, calls at once, and
-        /// milliseconds it is kept idle.
-        reuse_calls_max: u32,
+        /// For reused instances: calls at once.
         reuse_calls_at_once: u32,
-        reuse_idle_ms: u32,
     }
 
     struct Pair {
@@ -222,7 +219,8 @@ pub mod ffi {
         unsafe fn push(self: &mut Worker, exchange: *mut Exchange) -> u64;
         /// Whether it takes another call now.
         fn has_room(self: &Worker) -> bool;
-        fn in_flight(self: &Worker) -> u32;
+        /// Whether its guest went on at the last poll; asked when no call is in it.
+        fn lingers(self: &Worker) -> bool;
         /// True: the instance has ended; `outcome` tells how, and calls still in it are aborted.
         fn poll(self: &mut Worker) -> bool;
         fn outcome(self: &Worker) -> Outcome;

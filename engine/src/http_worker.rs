@@ -28,11 +28,11 @@ struct Queue {
     waiting: Mutex<VecDeque<Arc<ExchangeRef>>>,
     /// Calls handed over and not ended, waiting ones included.
     in_flight: AtomicU32,
-    /// Calls handed over in this instance's life.
-    accepted: AtomicU32,
     retired: AtomicBool,
     /// The last poll left the instance waiting: it may take one more call beside.
     idle_seen: AtomicBool,
+    /// The guest goes on though its calls have been answered.
+    lingers: AtomicBool,
 }
 
 pub struct Worker {
@@ -54,9 +54,9 @@ pub unsafe fn worker_new(linked: &Linked, host: *mut Host, wake: WakeKey) -> Box
     let queue = Arc::new(Queue {
         waiting: Mutex::default(),
         in_flight: AtomicU32::new(0),
-        accepted: AtomicU32::new(0),
         retired: AtomicBool::new(false),
         idle_seen: AtomicBool::new(true),
+        lingers: AtomicBool::new(false),
     });
     let meter = state::new_meter(0);
     let waker = TaskWaker::new(wake);
@@ -83,7 +83,6 @@ impl Worker {
         self.next_call += 1;
         self.exchanges.push((self.next_call, exchange.clone()));
         let in_flight = self.queue.in_flight.fetch_add(1, Relaxed) + 1;
-        self.queue.accepted.fetch_add(1, Relaxed);
         self.queue.idle_seen.store(false, Relaxed);
         self.queue.waiting.lock().unwrap().push_back(exchange);
         self.meter.allow(self.shared.limits.cpu_ns, in_flight);
@@ -91,17 +90,15 @@ impl Worker {
     }
 
     pub fn has_room(&self) -> bool {
-        let limits = &self.shared.limits;
         let in_flight = self.queue.in_flight.load(Relaxed);
         self.future.is_some()
             && !self.queue.retired.load(Relaxed)
-            && self.queue.accepted.load(Relaxed) < limits.reuse_calls_max
-            && in_flight < limits.reuse_calls_at_once
+            && in_flight < self.shared.limits.reuse_calls_at_once
             && (in_flight == 0 || self.queue.idle_seen.load(Relaxed))
     }
 
-    pub fn in_flight(&self) -> u32 {
-        self.queue.in_flight.load(Relaxed)
+    pub fn lingers(&self) -> bool {
+        self.queue.lingers.load(Relaxed)
     }
 
     /// Polls once. A panic below ends this instance and nothing else.
@@ -175,11 +172,9 @@ async fn serve(
     let proxy = Proxy::P3(pre.instantiate_async(&mut store).await?);
     let Proxy::P3(service) = &proxy else { unreachable!("made just above") };
     let entry = *service.wasi_http_handler().func_handle().func();
-    let calls_max = shared.limits.reuse_calls_max;
     store
         .run_concurrent(async |accessor| {
             let mut calls = pin!(FuturesUnordered::new());
-            let mut begun = 0;
             poll_fn(|cx| {
                 loop {
                     // Running calls come first: one that failed ends the instance.
@@ -194,13 +189,13 @@ async fn serve(
                     let ready = accessor.poll_ready_for_concurrent_call(entry, cx).is_ready();
                     let next = if ready { queue.waiting.lock().unwrap().pop_front() } else { None };
                     if let Some(exchange) = next {
-                        begun += 1;
                         calls.push(call(accessor, &proxy, exchange));
                         continue;
                     }
-                    let over = begun >= calls_max || queue.retired.load(Relaxed);
                     let empty = calls.is_empty() && queue.waiting.lock().unwrap().is_empty();
-                    if over && empty && accessor.poll_no_interesting_tasks(cx).is_ready() {
+                    let lingers = accessor.poll_no_interesting_tasks(cx).is_pending();
+                    queue.lingers.store(lingers, Relaxed);
+                    if queue.retired.load(Relaxed) && empty && !lingers {
                         return Poll::Ready(Ok(()));
                     }
                     return Poll::Pending;

@@ -227,6 +227,26 @@ TEST(HttpCalls, GivesUpIdleInstances) {
   EXPECT_TRUE(served.quiet());
 }
 
+// A guest that works on after its responses has its time for that, polls or not; then its instance
+// goes, retired or not.
+TEST(HttpCalls, EndsGuestsThatLinger) {
+  for (std::uint32_t calls : {1u, 100u}) {
+    Served served("hello_p3", {.time = std::chrono::milliseconds(300),
+                               .reuse_calls_max = calls,
+                               .reuse_idle = std::chrono::milliseconds(30)});
+    EXPECT_TRUE(served.ask("/linger").well());
+    EXPECT_TRUE(served.quiet());
+  }
+}
+
+// Instances in which guests only linger make way for requests.
+TEST(HttpCalls, ServesPastGuestsThatLinger) {
+  Served served("hello_p3", {.time = std::chrono::seconds(60),
+                             .instances_max = 2,
+                             .reuse_calls_max = 2});
+  for (int i = 0; i < 20; ++i) EXPECT_TRUE(served.ask("/linger").well()) << i;
+}
+
 // Calls through the door from an HTTP guest, answered late.
 TEST(HttpCalls, CallThroughTheDoor) {
   Served served("keyvalue_p2");

@@ -16,9 +16,7 @@ bridge::Limits to_bridge(const Limits& limits) {
   out.cpu_ns = static_cast<std::uint64_t>(limits.cpu.count());
   out.hostcall_bytes = limits.hostcall_bytes;
   out.handles_max = limits.handles_max;
-  out.reuse_calls_max = limits.reuse_calls_max;
   out.reuse_calls_at_once = limits.reuse_calls_at_once;
-  out.reuse_idle_ms = static_cast<std::uint32_t>(limits.reuse_idle.count());
   return out;
 }
 

@@ -25,9 +25,11 @@ struct Limits {
   std::uint32_t handles_max = 16'384;
   std::uint32_t instances_max = 256;  // At once, on one loop.
   // Reused instances (0.3): calls in one instance's life, calls at once, how long it is kept idle.
+  // One whose guest goes on after its last response has `time` for that, or kLingerMax.
   std::uint32_t reuse_calls_max = 128;
   std::uint32_t reuse_calls_at_once = 16;
   std::chrono::milliseconds reuse_idle{1'000};
+  static constexpr std::chrono::milliseconds kLingerMax{60'000};
 };
 
 struct Folder {
