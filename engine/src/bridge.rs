@@ -327,8 +327,9 @@ pub mod ffi {
         unsafe fn exchange_has_room(exchange: *const Exchange) -> bool;
         unsafe fn exchange_wait_room(exchange: *mut Exchange, waker: Box<CallWaker>);
         unsafe fn exchange_finish(exchange: *mut Exchange, trailers: &[u8]);
-        /// Breaks the response off, so that the client sees it is not whole.
-        unsafe fn exchange_abort(exchange: *mut Exchange);
+        /// Answers with an error, or breaks a response off that has begun, so that the client sees
+        /// it is not whole.
+        unsafe fn exchange_fail(exchange: *mut Exchange, status: u16);
 
         /// Where an export call's reply goes.
         type ReplySink;

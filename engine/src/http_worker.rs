@@ -208,17 +208,8 @@ async fn serve(
 
 /// One call in the instance: the guest's handler, then its response to the end.
 async fn call(accessor: &Accessor<State>, proxy: &Proxy, exchange: Arc<ExchangeRef>) -> Result<()> {
-    if exchange.is_closed() {
-        return Ok(());
-    }
+    let Some(request) = exchange.request() else { return Ok(()) };
     let (sender, mut receiver) = oneshot::channel();
-    let request = match exchange.request() {
-        Ok(request) => request,
-        Err(_) => {
-            exchange.abort();
-            return Ok(());
-        }
-    };
     let prepared = accessor.with(|mut store| {
         Prepared::new(
             store.as_context_mut(),
@@ -247,7 +238,7 @@ async fn call(accessor: &Accessor<State>, proxy: &Proxy, exchange: Arc<ExchangeR
                 Ok(Some(Err(error))) => return Poll::Ready(Err(error)),
                 Ok(None) if !guest_done => return Poll::Pending,
                 Ok(None) | Err(_) => {
-                    exchange.abort();
+                    exchange.fail(http::StatusCode::BAD_GATEWAY);
                     return Poll::Ready(Ok(()));
                 }
             }

@@ -55,6 +55,7 @@ void GuestExchange::open(HttpExchange::Ptr exchange) {
   exchange_->listen(this);
   begun_ = finished_ = false;
   headers_.clear();
+  local_ = exchange_->request().authority.empty() ? exchange_->local() : std::string();
   for (const Header& header : exchange_->request().headers) {
     put_part(headers_, header.name);
     put_part(headers_, header.value);
@@ -93,7 +94,7 @@ GuestExchange::Bytes GuestExchange::target() const {
   return slice(exchange_->request().path);
 }
 GuestExchange::Bytes GuestExchange::authority() const {
-  return slice(exchange_->request().authority);
+  return slice(local_.empty() ? exchange_->request().authority : std::string_view(local_));
 }
 bool GuestExchange::has_body() const {
   return exchange_->request().has_body();
@@ -162,9 +163,8 @@ void GuestExchange::finish(Bytes trailers) {
   finished_ = true;
 }
 
-void GuestExchange::abort() {
-  if (exchange_ == nullptr || finished_) return;
-  fail(502, "Bad Gateway");
+void GuestExchange::fail(std::uint16_t status) {
+  fail(int{status}, status == 400 ? "Bad Request" : "Bad Gateway");
 }
 
 void GuestExchange::on_body_ready() {

@@ -56,7 +56,7 @@ class GuestExchange final : public bridge::Exchange, public ExchangeEvents {
   bool has_room() const override;
   void wait_room(rust::Box<bridge::CallWaker> waker) override;
   void finish(Bytes trailers) override;
-  void abort() override;
+  void fail(std::uint16_t status) override;
 
   // The wire's side.
   void on_body_ready() override;
@@ -69,6 +69,7 @@ class GuestExchange final : public bridge::Exchange, public ExchangeEvents {
   Owner& owner_;
   HttpExchange::Ptr exchange_;
   Buffer headers_;
+  std::string local_;  // In the place of an authority that the client did not send.
   std::optional<rust::Box<bridge::CallWaker>> body_waker_;
   std::optional<rust::Box<bridge::CallWaker>> room_waker_;
   Deadline::Clock::time_point moved_at_;

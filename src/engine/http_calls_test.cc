@@ -25,20 +25,30 @@ class Served {
         calls_(HttpCalls::make(stage_.deployment(), stage_.info().kind)) {}
   ~Served() { calls_.reset(); }
 
+  Client& prepare(std::string path, std::string body = {}) {
+    return clients_.emplace_back(ground_.loop(), std::move(path), std::move(body));
+  }
   Client& start(std::string path, std::string body = {}) {
-    Client& client = clients_.emplace_back(ground_.loop(), std::move(path), std::move(body));
-    ground_.loop().post([&] { calls_->start(client.exchange()); });
+    Client& client = prepare(std::move(path), std::move(body));
+    start(client);
     return client;
+  }
+  void start(Client& client) {
+    ground_.loop().post([&] { calls_->start(client.exchange()); });
   }
   // Sends all, takes all, and waits for the end.
   Client& ask(std::string path, std::string body = {}) {
-    Client& client = start(std::move(path), std::move(body));
+    Client& client = prepare(std::move(path), std::move(body));
+    serve(client);
+    return client;
+  }
+  void serve(Client& client) {
+    start(client);
     EXPECT_TRUE(ground_.run_until([&] {
       client.send_all();
       client.take();
       return client.released;
     }));
-    return client;
   }
   bool until(const std::function<bool()>& over) { return ground_.run_until(over); }
   // Until no guest is left.
@@ -159,6 +169,32 @@ TEST_P(Both, AnswersForGuestsThatAreLate) {
   EXPECT_TRUE(served.until([&] { return client.released; }));
   EXPECT_EQ(client.status, 504);
   EXPECT_TRUE(served.quiet());
+}
+
+// What a client asks for that no guest can be asked is the client's fault: 400 and no error line.
+TEST_P(Both, RefuseWhatCannotBeAsked) {
+  Served served(GetParam());
+  ::testing::internal::CaptureStderr();
+  for (std::string_view target : {"/<x>", "/a|b", "/`"}) {
+    EXPECT_EQ(served.ask(std::string(target)).status, 400) << target;
+  }
+  for (std::string_view authority : {"a%zz", "[::::::::::]:1"}) {
+    Client& client = served.prepare("/");
+    client.head.authority = authority;
+    served.serve(client);
+    EXPECT_EQ(client.status, 400) << authority;
+  }
+  EXPECT_EQ(::testing::internal::GetCapturedStderr(), "");
+  EXPECT_TRUE(served.ask("/").well());
+}
+
+// A request without a Host is served, as one for the address that it came to.
+TEST_P(Both, ServeRequestsWithoutAHost) {
+  Served served(GetParam());
+  Client& client = served.prepare("/");
+  client.head.authority = "";
+  served.serve(client);
+  EXPECT_TRUE(client.well());
 }
 
 // A guest that traps before its response is out is answered for with 500, one that traps in the
