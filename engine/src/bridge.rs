@@ -20,7 +20,7 @@ pub mod ffi {
         /// Instances that may live at once, in all programs together.
         instances_max: u32,
         /// The largest linear memory a pool slot holds; what needs more lives outside the pool.
-        memory_max_bytes: u64,
+        memory_slot_bytes: u64,
         /// Milliseconds between two ticks, at which a guest that computes yields to its loop.
         tick_ms: u32,
         /// Where compiled programs are kept; empty: nowhere.
@@ -140,6 +140,8 @@ pub mod ffi {
         Trapped,
         /// A limit of its own ended it: `message` names it.
         Limited,
+        /// As many instances live as the process may have.
+        NoRoom,
         /// It could not be started, or the bridge failed: `message` says why.
         Failed,
     }

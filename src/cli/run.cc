@@ -119,7 +119,12 @@ Result<int> run(const RunOptions& options, StopSignals& signals) {
   if (auto raised = raise_open_files(); !raised && !options.quiet) {
     log::warn("weft", raised.error().message());
   }
-  TRY(auto runtime, Runtime::create({.cache_folder = options.cache_folder}));
+  std::size_t count =
+      options.loops != 0 ? options.loops : std::max(1U, std::thread::hardware_concurrency());
+  TRY(auto runtime,
+      Runtime::create({.instances_max = static_cast<std::uint32_t>(std::min<std::uint64_t>(
+                           kInstancesMax, std::uint64_t{options.limits.instances_max} * count)),
+                       .cache_folder = options.cache_folder}));
   // Made last and destroyed last: what the capabilities still finish is posted to a loop.
   std::optional<Loops> loops;
   CapabilityTable capabilities = embedded_capabilities({.state_folder = options.state_folder});
@@ -140,12 +145,9 @@ Result<int> run(const RunOptions& options, StopSignals& signals) {
       loops.emplace(Loops::Options{.count = 1, .started = {}, .stopping = {}});
       return run_command(*runtime, *plan, *loops, signals);
     case ProgramKind::kHttp02:
-    case ProgramKind::kHttp03: {
-      std::size_t count = options.loops != 0 ? options.loops : std::thread::hardware_concurrency();
-      loops.emplace(
-          Loops::Options{.count = std::max<std::size_t>(count, 1), .started = {}, .stopping = {}});
+    case ProgramKind::kHttp03:
+      loops.emplace(Loops::Options{.count = count, .started = {}, .stopping = {}});
       return serve(*runtime, *plan, options, *loops, signals);
-    }
     case ProgramKind::kLibrary: break;
   }
   return failure(

@@ -9,6 +9,19 @@
 
 namespace weft {
 
+// Says no more than once a second, however often it is asked.
+class OnceASecond {
+ public:
+  bool passes(Deadline::Clock::time_point now) {
+    if (now < next_) return false;
+    next_ = now + std::chrono::seconds(1);
+    return true;
+  }
+
+ private:
+  Deadline::Clock::time_point next_;
+};
+
 // A component ready to run on one loop: its program, what serves its imports there, its limits.
 //
 // Owned by whoever deploys it; outlives every run of it. Used on its loop only.
@@ -23,6 +36,7 @@ struct Deployment {
   Limits limits;
   Links links;
   IdGenerator request_ids;
+  OnceASecond no_room_told;
 };
 
 // How a run of a guest ended.
@@ -32,6 +46,7 @@ struct RunOutcome {
     kExited,   // A command left with exit_code.
     kTrapped,  // `message` is the report: component, function, frames.
     kLimited,  // A limit of its own ended it; `message` names it.
+    kNoRoom,   // As many instances live as the process may have.
     kFailed,   // It could not be started, or the bridge failed; `message` says why.
   };
   Ending ending = Ending::kDone;

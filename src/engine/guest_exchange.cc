@@ -44,6 +44,16 @@ std::vector<Header>& read_flat(rust::Slice<const std::uint8_t> flat) {
   return headers;
 }
 
+std::string_view reason_of(std::uint16_t status) {
+  switch (status) {
+    case 400: return "Bad Request";
+    case 502: return "Bad Gateway";
+    case 503: return "Service Unavailable";
+    case 504: return "Gateway Timeout";
+    default: return "Internal Server Error";
+  }
+}
+
 rust::Slice<const std::uint8_t> slice(std::string_view text) {
   return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
 }
@@ -62,12 +72,12 @@ void GuestExchange::open(HttpExchange::Ptr exchange) {
   }
 }
 
-void GuestExchange::fail(int status, std::string_view reason) {
+void GuestExchange::fail(std::uint16_t status) {
   if (exchange_ == nullptr || finished_) return;
   if (begun_) {
     exchange_->abort();
   } else {
-    std::string body = fmt::format("{}\nrequest {}\n", reason, id_text(exchange_->id));
+    std::string body = fmt::format("{}\nrequest {}\n", reason_of(status), id_text(exchange_->id));
     std::array<Header, 2> headers{{{"content-type", kErrorType}, {"retry-after", "1"}}};
     std::size_t count = status == 503 ? 2 : 1;
     if (exchange_->begin_response(status, std::span(headers).first(count), body.size())) {
@@ -127,7 +137,7 @@ void GuestExchange::head(std::uint16_t status, Bytes headers, std::int64_t lengt
   if (!begun) {
     log::warn("http", "a guest's response head cannot go on the wire",
               {{"request", id_text(exchange_->id)}, {"reason", begun.error().message()}});
-    fail(500, "Internal Server Error");
+    fail(500);
     return;
   }
   begun_ = true;
@@ -161,10 +171,6 @@ void GuestExchange::finish(Bytes trailers) {
     exchange_->finish_with_trailers(read_flat(trailers));
   }
   finished_ = true;
-}
-
-void GuestExchange::fail(std::uint16_t status) {
-  fail(int{status}, status == 400 ? "Bad Request" : "Bad Gateway");
 }
 
 void GuestExchange::on_body_ready() {

@@ -20,8 +20,9 @@ using ::testing::HasSubstr;
 // A guest that serves, and its clients.
 class Served {
  public:
-  Served(std::string_view name, const Limits& limits = {})
-      : stage_(ground_, guest(name), {.limits = limits, .grants = {}}),
+  explicit Served(std::string_view name, const Limits& limits = {}, Runtime& of = runtime())
+      : ground_(of),
+        stage_(ground_, guest(name), {.limits = limits, .grants = {}}),
         calls_(HttpCalls::make(stage_.deployment(), stage_.info().kind)) {}
   ~Served() { calls_.reset(); }
 
@@ -195,6 +196,27 @@ TEST_P(Both, ServeRequestsWithoutAHost) {
   client.head.authority = "";
   served.serve(client);
   EXPECT_TRUE(client.well());
+}
+
+// When the whole process has as many instances as it may, requests are answered 503, told once.
+TEST_P(Both, AnswerThatThereIsNoRoom) {
+  auto small = must(Runtime::create(
+      {.instances_max = 2, .memory_slot_bytes = std::uint64_t{64} << 20, .cache_folder = {}}));
+  Served served(GetParam(), {.memory_bytes = std::uint64_t{64} << 20, .reuse_calls_at_once = 1},
+                *small);
+  ::testing::internal::CaptureStderr();
+  std::vector<Client*> clients;
+  for (int i = 0; i < 6; ++i) clients.push_back(&served.start("/echo", "wait for it"));
+  EXPECT_TRUE(served.until([&] { return clients[2]->released && clients[5]->released; }));
+  for (int i = 2; i < 6; ++i) EXPECT_EQ(clients[i]->status, 503) << i;
+  std::string said = ::testing::internal::GetCapturedStderr();
+  EXPECT_EQ(std::ranges::count(said, '\n'), 1) << said;
+  EXPECT_THAT(said, HasSubstr(" warn "));
+  EXPECT_TRUE(served.until([&] {
+    for (Client* client : clients) client->send_all();
+    return clients[0]->released && clients[1]->released;
+  }));
+  EXPECT_TRUE(clients[0]->well() && clients[1]->well());
 }
 
 // A guest that traps before its response is out is answered for with 500, one that traps in the

@@ -15,6 +15,7 @@ RunOutcome from_bridge(const bridge::Outcome& outcome) {
     case bridge::Ending::Exited: out.ending = RunOutcome::Ending::kExited; break;
     case bridge::Ending::Trapped: out.ending = RunOutcome::Ending::kTrapped; break;
     case bridge::Ending::Limited: out.ending = RunOutcome::Ending::kLimited; break;
+    case bridge::Ending::NoRoom: out.ending = RunOutcome::Ending::kNoRoom; break;
     default: out.ending = RunOutcome::Ending::kFailed; break;
   }
   out.exit_code = outcome.exit_code;

@@ -253,7 +253,7 @@ void Worker::out_of_time(Request& request, std::string_view what, std::chrono::m
             {{"app", calls_.deployment().app},
              {"request", id_text(request.id)},
              {"limit_ms", limit.count()}});
-  request.exchange.fail(504, "Gateway Timeout");
+  request.exchange.fail(504);
   leave(request);
 }
 
@@ -272,15 +272,11 @@ void Worker::retire() {
 void Worker::end() {
   over_ = true;
   RunOutcome outcome = from_bridge(worker_->outcome());
-  if (!outcome.well()) {
-    log::error(calls_.deployment().component, outcome.message,
-               {{"app", calls_.deployment().app}, {"requests", requests_.size()}});
-  }
+  std::uint16_t status = report(calls_.deployment(), outcome, {"requests", requests_.size()});
   // Which request's call failed is not known: all in the instance are answered alike.
-  bool limited = outcome.ending == RunOutcome::Ending::kLimited || requests_.size() > 1;
+  if (requests_.size() > 1) status = 503;
   for (Request& request : requests_) {
-    request.exchange.fail(limited ? 503 : 500,
-                          limited ? "Service Unavailable" : "Internal Server Error");
+    request.exchange.fail(status);
     worker_->detach(request.call);
     request.exchange.close();
   }

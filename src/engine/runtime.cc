@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "base/log.h"
 #include "engine/runtime_impl.h"
 
@@ -92,8 +94,8 @@ Runtime::~Runtime() = default;
 
 Result<std::unique_ptr<Runtime>> Runtime::create(const RuntimeOptions& options) {
   bridge::RuntimeOptions out;
-  out.instances_max = options.instances_max;
-  out.memory_max_bytes = options.memory_slot_bytes;
+  out.instances_max = std::min(options.instances_max, kInstancesMax);
+  out.memory_slot_bytes = options.memory_slot_bytes;
   out.tick_ms = static_cast<std::uint32_t>(options.tick.count());
   out.cache_dir = options.cache_folder;
   try {

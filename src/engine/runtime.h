@@ -107,8 +107,12 @@ class Program {
   ProgramInfo info_;
 };
 
+// The most instances of one process: twice as many memories, each with 4 GiB of address space, are
+// a quarter of what the processor can address, and there is one such pool for either generation.
+inline constexpr std::uint32_t kInstancesMax = 4'096;
+
 struct RuntimeOptions {
-  std::uint32_t instances_max = 1'000;  // Alive at once, of all programs.
+  std::uint32_t instances_max = 1'000;  // Alive at once, of all programs; kInstancesMax at most.
   std::uint64_t memory_slot_bytes = std::uint64_t{1}
                                     << 30;  // Programs with more live outside the pool.
   std::chrono::milliseconds tick{10};
