@@ -5,6 +5,7 @@
 #include "base/id.h"
 #include "door/links.h"
 #include "engine/engine_loop.h"
+#include "engine/guest_log.h"
 #include "engine/runtime.h"
 
 namespace weft {
@@ -27,7 +28,7 @@ class OnceASecond {
 // Owned by whoever deploys it; outlives every run of it. Used on its loop only.
 struct Deployment {
   Deployment(EngineLoop& engine_loop, const LinkedProgram& linked, std::size_t functions)
-      : engine(engine_loop), program(linked), links(functions) {}
+      : engine(engine_loop), program(linked), links(functions), printed(*this) {}
 
   EngineLoop& engine;
   const LinkedProgram& program;
@@ -37,6 +38,7 @@ struct Deployment {
   Links links;
   IdGenerator request_ids;
   OnceASecond no_room_told;
+  GuestLog printed;
 };
 
 // How a run of a guest ended.

@@ -8,6 +8,7 @@
 
 #include "base/id.h"
 #include "base/log.h"
+#include "io/http/response_head.h"
 #include "io/loop.h"
 
 namespace weft {
@@ -44,16 +45,6 @@ std::vector<Header>& read_flat(rust::Slice<const std::uint8_t> flat) {
   return headers;
 }
 
-std::string_view reason_of(std::uint16_t status) {
-  switch (status) {
-    case 400: return "Bad Request";
-    case 502: return "Bad Gateway";
-    case 503: return "Service Unavailable";
-    case 504: return "Gateway Timeout";
-    default: return "Internal Server Error";
-  }
-}
-
 rust::Slice<const std::uint8_t> slice(std::string_view text) {
   return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
 }
@@ -77,7 +68,7 @@ void GuestExchange::fail(std::uint16_t status) {
   if (begun_) {
     exchange_->abort();
   } else {
-    std::string body = fmt::format("{}\nrequest {}\n", reason_of(status), id_text(exchange_->id));
+    std::string body = fmt::format("{}\nrequest {}\n", status_reason(status), id_text(exchange_->id));
     std::array<Header, 2> headers{{{"content-type", kErrorType}, {"retry-after", "1"}}};
     std::size_t count = status == 503 ? 2 : 1;
     if (exchange_->begin_response(status, std::span(headers).first(count), body.size())) {

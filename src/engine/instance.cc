@@ -1,11 +1,9 @@
 #include "engine/instance.h"
 
-#include "base/log.h"
-
 namespace weft {
 
 void Instance::log(rust::Slice<const std::uint8_t> text) {
-  log::info(deployment_.component, as_text({text.data(), text.size()}), {{"app", deployment_.app}});
+  deployment_.printed.write(as_text({text.data(), text.size()}));
 }
 
 RunOutcome from_bridge(const bridge::Outcome& outcome) {
