@@ -2,6 +2,7 @@
 
 use crate::bridge::ffi::{self, Host, Limits, Stdio, WasiGrants};
 use crate::loop_bound::LoopBound;
+use crate::process_output::ProcessOutput;
 use crate::stdio;
 use std::cell::Cell;
 use std::sync::Arc;
@@ -254,7 +255,7 @@ fn wasi_context(grants: &WasiGrants, host: &LoopBound<*mut Host>) -> Result<Wasi
     }
     match grants.stdio {
         Stdio::Inherit => {
-            wasi.inherit_stdio();
+            wasi.inherit_stdin().stdout(ProcessOutput::Stdout).stderr(ProcessOutput::Stderr);
         }
         Stdio::Log => {
             wasi.stdout(stdio::LogStream::new(host)).stderr(stdio::LogStream::new(host));
