@@ -11,7 +11,7 @@ use wasmtime::{Result, Store};
 /// # Safety
 /// `host` outlives the task.
 pub unsafe fn start_command(linked: &Linked, host: *mut Host, wake: WakeKey) -> Box<Task> {
-    let meter = state::new_meter(linked.limits.cpu_ns);
+    let meter = state::new_meter(linked.shared.limits.cpu_ns);
     let shared = linked.shared.clone();
     let host = LoopBound::new(host);
     let (for_store, component) = (meter.clone(), shared.component.clone());
@@ -27,10 +27,7 @@ pub unsafe fn start_command(linked: &Linked, host: *mut Host, wake: WakeKey) -> 
     Task::new(future, wake, meter, component, None)
 }
 
-async fn run(
-    entry: &Entry,
-    store: &mut Store<State>,
-) -> Result<core::result::Result<(), ()>> {
+async fn run(entry: &Entry, store: &mut Store<State>) -> Result<core::result::Result<(), ()>> {
     match entry {
         Entry::Command02(pre) => {
             let command = pre.instantiate_async(&mut *store).await?;

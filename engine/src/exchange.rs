@@ -45,10 +45,7 @@ impl ExchangeRef {
         request.ok()
     }
 
-    fn read_request(
-        self: &Arc<Self>,
-        exchange: *mut ffi::Exchange,
-    ) -> Result<Request<WasiBody>> {
+    fn read_request(self: &Arc<Self>, exchange: *mut ffi::Exchange) -> Result<Request<WasiBody>> {
         // SAFETY: the exchange is open, and the slices are copied before this returns.
         let (method, target, authority, headers, has_body) = unsafe {
             (

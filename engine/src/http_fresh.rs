@@ -29,7 +29,7 @@ pub unsafe fn start_http(
     exchange: *mut ffi::Exchange,
     wake: WakeKey,
 ) -> Box<Task> {
-    let meter = state::new_meter(linked.limits.cpu_ns);
+    let meter = state::new_meter(linked.shared.limits.cpu_ns);
     let shared = linked.shared.clone();
     let component = shared.component.clone();
     let exchange = ExchangeRef::new(exchange);

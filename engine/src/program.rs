@@ -93,7 +93,6 @@ pub struct LinkedExport {
 
 pub struct Linked {
     pub(crate) shared: Arc<Shared>,
-    pub(crate) limits: Limits,
 }
 
 pub fn program_load(runtime: &Runtime, path: &str, memory_bytes: u64) -> Result<Box<Program>> {
@@ -526,7 +525,6 @@ pub fn program_link(
                     })
                     .collect(),
             }),
-            limits: limits.clone(),
         }))
     })
 }
