@@ -4,19 +4,16 @@ use crate::bridge::ffi::{self, Host, Outcome, WakeKey};
 use crate::exchange::{ExchangeRef, ResponsePump};
 use crate::loop_bound::LoopBound;
 use crate::program::{Entry, Linked, Shared};
-use crate::report;
 use crate::state::{self, Meter, State};
-use crate::task::Finish;
-use crate::waker::TaskWaker;
+use crate::task::{Finish, Task};
 use futures::channel::oneshot;
 use futures::stream::{FuturesUnordered, Stream};
 use std::collections::VecDeque;
-use std::future::{Future, poll_fn};
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::{Pin, pin};
+use std::future::poll_fn;
+use std::pin::pin;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
-use std::task::{Context, Poll, Waker};
+use std::task::Poll;
 use wasmtime::component::Accessor;
 use wasmtime::{AsContextMut, Result};
 use wasmtime_wasi_http::WasiHttpView;
@@ -38,13 +35,10 @@ struct Queue {
 pub struct Worker {
     shared: Arc<Shared>,
     queue: Arc<Queue>,
-    future: Option<Pin<Box<dyn Future<Output = Result<()>> + Send>>>,
-    waker: Arc<TaskWaker>,
-    std_waker: Waker,
+    task: Box<Task>,
     meter: Arc<Meter>,
     exchanges: Vec<(u64, Arc<ExchangeRef>)>,
     next_call: u64,
-    outcome: Option<Result<Finish>>,
 }
 
 /// # Safety
@@ -59,19 +53,10 @@ pub unsafe fn worker_new(linked: &Linked, host: *mut Host, wake: WakeKey) -> Box
         lingers: AtomicBool::new(false),
     });
     let meter = state::new_meter(0);
-    let waker = TaskWaker::new(wake);
     let future = serve(shared.clone(), queue.clone(), LoopBound::new(host), meter.clone());
-    Box::new(Worker {
-        shared,
-        queue,
-        future: Some(Box::pin(future)),
-        std_waker: Waker::from(waker.clone()),
-        waker,
-        meter,
-        exchanges: Vec::new(),
-        next_call: 0,
-        outcome: None,
-    })
+    let component = shared.component.clone();
+    let task = Task::new(Box::pin(future), wake, meter.clone(), component, None);
+    Box::new(Worker { shared, queue, task, meter, exchanges: Vec::new(), next_call: 0 })
 }
 
 impl Worker {
@@ -91,7 +76,7 @@ impl Worker {
 
     pub fn has_room(&self) -> bool {
         let in_flight = self.queue.in_flight.load(Relaxed);
-        self.future.is_some()
+        !self.task.has_ended()
             && !self.queue.retired.load(Relaxed)
             && in_flight < self.shared.limits.reuse_calls_at_once
             && (in_flight == 0 || self.queue.idle_seen.load(Relaxed))
@@ -101,31 +86,16 @@ impl Worker {
         self.queue.lingers.load(Relaxed)
     }
 
-    /// Polls once. A panic below ends this instance and nothing else.
     pub fn poll(&mut self) -> bool {
-        let Some(future) = self.future.as_mut() else { return true };
-        self.waker.about_to_poll();
-        self.meter.begin();
-        let polled = catch_unwind(AssertUnwindSafe(|| {
-            future.as_mut().poll(&mut Context::from_waker(&self.std_waker))
-        }));
-        self.meter.end();
-        match polled {
-            Ok(Poll::Pending) => {
-                // It waits for the outside, so it has room. One that has asked to be polled again
-                // only yields: it computes, and another call would wait for that.
-                self.queue.idle_seen.store(!self.waker.is_woken(), Relaxed);
-                return false;
-            }
-            Ok(Poll::Ready(outcome)) => self.outcome = Some(outcome.map(|()| Finish::Done)),
-            Err(panic) => self.outcome = Some(Err(report::from_panic(panic))),
-        }
-        self.end();
-        true
+        let ended = self.task.poll();
+        // One that waits for the outside has room. One that has asked to be polled again only
+        // yields: it computes, and another call would wait for that.
+        self.queue.idle_seen.store(!self.task.is_woken(), Relaxed);
+        ended
     }
 
     pub fn outcome(&self) -> Outcome {
-        report::outcome(self.outcome.as_ref(), &self.shared.component)
+        self.task.outcome()
     }
 
     pub fn detach(&mut self, call: u64) {
@@ -140,12 +110,6 @@ impl Worker {
     pub fn retire(&mut self) {
         self.queue.retired.store(true, Relaxed);
     }
-
-    fn end(&mut self) {
-        if let Some(future) = self.future.take() {
-            let _ = catch_unwind(AssertUnwindSafe(|| drop(future)));
-        }
-    }
 }
 
 impl Drop for Worker {
@@ -153,7 +117,6 @@ impl Drop for Worker {
         for (_, exchange) in &self.exchanges {
             exchange.close();
         }
-        self.end();
     }
 }
 
@@ -163,7 +126,7 @@ async fn serve(
     queue: Arc<Queue>,
     host: LoopBound<*mut Host>,
     meter: Arc<Meter>,
-) -> Result<()> {
+) -> Result<Finish> {
     let Entry::Http03(pre) = &shared.entry else {
         wasmtime::bail!("it does not export wasi:http/handler@0.3");
     };
@@ -196,7 +159,7 @@ async fn serve(
                     let lingers = accessor.poll_no_interesting_tasks(cx).is_pending();
                     queue.lingers.store(lingers, Relaxed);
                     if queue.retired.load(Relaxed) && empty && !lingers {
-                        return Poll::Ready(Ok(()));
+                        return Poll::Ready(Ok(Finish::Done));
                     }
                     return Poll::Pending;
                 }
