@@ -42,11 +42,13 @@ pub mod ffi {
         reuse_calls_at_once: u32,
     }
 
+    #[derive(Clone)]
     struct Pair {
         name: String,
         value: String,
     }
 
+    #[derive(Clone)]
     struct Folder {
         host: String,
         guest: String,
@@ -63,6 +65,7 @@ pub mod ffi {
     }
 
     /// What WASI's own interfaces grant an instance.
+    #[derive(Clone)]
     struct WasiGrants {
         args: Vec<String>,
         env: Vec<Pair>,

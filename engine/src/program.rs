@@ -1,8 +1,8 @@
 //! Programs: a file made into a compiled component, what it imports and exports, and its links.
 
 use crate::bridge::ffi::{
-    ExportedFunction, Folder, ImportedFunction, ImportedResource, Limits, Pair, ProgramInfo,
-    ProgramKind, WasiGrants,
+    ExportedFunction, ImportedFunction, ImportedResource, Limits, ProgramInfo, ProgramKind,
+    WasiGrants,
 };
 use crate::cache::{self, Cache, SourceStamp};
 use crate::door;
@@ -511,7 +511,7 @@ pub fn program_link(
                 pre,
                 entry,
                 limits: limits.clone(),
-                grants: copy_grants(grants),
+                grants: grants.clone(),
                 component: component.into(),
                 exports: program
                     .exports
@@ -527,25 +527,4 @@ pub fn program_link(
             }),
         }))
     })
-}
-
-fn copy_grants(grants: &WasiGrants) -> WasiGrants {
-    WasiGrants {
-        args: grants.args.clone(),
-        env: grants
-            .env
-            .iter()
-            .map(|pair| Pair { name: pair.name.clone(), value: pair.value.clone() })
-            .collect(),
-        folders: grants
-            .folders
-            .iter()
-            .map(|folder| Folder {
-                host: folder.host.clone(),
-                guest: folder.guest.clone(),
-                read_only: folder.read_only,
-            })
-            .collect(),
-        stdio: grants.stdio,
-    }
 }
