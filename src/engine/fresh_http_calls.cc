@@ -48,8 +48,8 @@ class FreshHttpCalls::Running final : public Pollable,
  private:
   void end() {
     RunOutcome outcome = from_bridge((*task_)->outcome());
-    exchange_.fail(report(calls_.deployment_, outcome,
-                          {"request", id_text(instance_->context().request_id)}));
+    exchange_.fail(
+        report(calls_.deployment_, outcome, {"request", id_text(instance_->context().request_id)}));
     exchange_.close();
     retire();
   }

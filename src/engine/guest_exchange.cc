@@ -68,7 +68,8 @@ void GuestExchange::fail(std::uint16_t status) {
   if (begun_) {
     exchange_->abort();
   } else {
-    std::string body = fmt::format("{}\nrequest {}\n", status_reason(status), id_text(exchange_->id));
+    std::string body =
+        fmt::format("{}\nrequest {}\n", status_reason(status), id_text(exchange_->id));
     std::array<Header, 2> headers{{{"content-type", kErrorType}, {"retry-after", "1"}}};
     std::size_t count = status == 503 ? 2 : 1;
     if (exchange_->begin_response(status, std::span(headers).first(count), body.size())) {

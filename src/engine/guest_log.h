@@ -9,8 +9,8 @@ namespace weft {
 
 struct Deployment;
 
-// What the guests of one deployment print: a line of the host's log each, at a bounded rate. What is
-// dropped is counted, and told a second later.
+// What the guests of one deployment print: a line of the host's log each, at a bounded rate. What
+// is dropped is counted, and told a second later.
 //
 // A part of the deployment.
 class GuestLog {

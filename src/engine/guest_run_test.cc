@@ -277,7 +277,7 @@ std::string printing_guest(int lines) {
       (local.set $i (i32.add (local.get $i) (i32.const 1)))
       (br_if $next (i32.lt_u (local.get $i) (i32.const {}))))
     (call $print (i32.const 32) (i32.const 8)))))",
-                                                                    lines));
+                                                                     lines));
 }
 
 std::string logged(const std::string& file) {

@@ -299,9 +299,8 @@ TEST(HttpCalls, EndsGuestsThatLinger) {
 
 // Instances in which guests only linger make way for requests.
 TEST(HttpCalls, ServesPastGuestsThatLinger) {
-  Served served("hello_p3", {.time = std::chrono::seconds(60),
-                             .instances_max = 2,
-                             .reuse_calls_max = 2});
+  Served served("hello_p3",
+                {.time = std::chrono::seconds(60), .instances_max = 2, .reuse_calls_max = 2});
   for (int i = 0; i < 20; ++i) EXPECT_TRUE(served.ask("/linger").well()) << i;
 }
 

@@ -17,9 +17,9 @@ namespace {
 class ReusedHttpCalls;
 
 // One reused instance and the requests in it. It takes requests while it has room, is retired after
-// its share of them, and ends when it is retired and empty, when it is idle too long, when its guest
-// goes on too long after the last response, or when its guest fails: then the other requests in it
-// fail too.
+// its share of them, and ends when it is retired and empty, when it is idle too long, when its
+// guest goes on too long after the last response, or when its guest fails: then the other requests
+// in it fail too.
 class Worker final : public Pollable {
  public:
   explicit Worker(ReusedHttpCalls& calls);

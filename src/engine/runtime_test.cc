@@ -71,7 +71,8 @@ TEST(Runtime, RefusesWhatIsNoProgram) {
   EXPECT_THAT(refusal("/"), HasSubstr("not a file"));
   std::string fifo = fs::path(file_with("text.wasm", "hello")).replace_filename("fifo");
   ASSERT_EQ(mkfifo(fifo.c_str(), 0600), 0);
-  EXPECT_THAT(refusal(fifo), HasSubstr("not a file")) << "nobody writes to it: it is not waited for";
+  EXPECT_THAT(refusal(fifo), HasSubstr("not a file"))
+      << "nobody writes to it: it is not waited for";
   EXPECT_THAT(refusal(file_with("text.wasm", "hello")), HasSubstr("not WebAssembly"));
   EXPECT_THAT(refusal(file_with("elf.wasm",
                                 "\x7f"

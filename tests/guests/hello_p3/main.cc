@@ -1,8 +1,8 @@
 // WASI 0.3 HTTP: / says hello, /echo sends the request's body back as it comes, /chunks sends five
 // pieces 50 ms apart, /wait answers after a second, /calls counts the calls of this instance, /spin
 // never ends, /trap ends in `unreachable`, /stall sends one piece and then nothing, /drip sends a
-// piece every 20 ms for ever, /late sends one and then never ends, /linger answers and then wakes up
-// every 20 ms for ever.
+// piece every 20 ms for ever, /late sends one and then never ends, /linger answers and then wakes
+// up every 20 ms for ever.
 
 #include <string>
 #include <vector>
