@@ -21,36 +21,35 @@ pub mod ffi {
         /// Instances that may live at once, in all programs together.
         instances_max: u32,
         /// The largest linear memory a pool slot holds; what needs more lives outside the pool.
-        memory_max_bytes: u64,
+        memory_slot_bytes: u64,
         /// Milliseconds between two ticks, at which a guest that computes yields to its loop.
         tick_ms: u32,
         /// Where compiled programs are kept; empty: nowhere.
         cache_dir: String,
     }
 
-    /// What one instance may spend. 0 means no bound of its own.
+    /// What one instance may spend. 0 means no bound, unless it says otherwise.
     #[derive(Clone)]
     struct Limits {
         memory_bytes: u64,
         table_elements: u64,
         /// Processor time, of one fresh instance or of one reused instance's calls together.
         cpu_ns: u64,
-        /// Bytes one host call may lift out of the guest.
+        /// Bytes one host call may lift out of the guest; 0: 128 MiB.
         hostcall_bytes: u64,
-        /// Handles open at once.
+        /// Handles open at once; 0: 65,536.
         handles_max: u32,
-        /// For reused instances: calls one instance serves in its life, calls at once, and
-        /// milliseconds it is kept idle.
-        reuse_calls_max: u32,
+        /// For reused instances: calls at once.
         reuse_calls_at_once: u32,
-        reuse_idle_ms: u32,
     }
 
+    #[derive(Clone)]
     struct Pair {
         name: String,
         value: String,
     }
 
+    #[derive(Clone)]
     struct Folder {
         host: String,
         guest: String,
@@ -67,6 +66,7 @@ pub mod ffi {
     }
 
     /// What WASI's own interfaces grant an instance.
+    #[derive(Clone)]
     struct WasiGrants {
         args: Vec<String>,
         env: Vec<Pair>,
@@ -176,6 +176,8 @@ pub mod ffi {
         digest: String,
         /// Whether the compiled form came from the cache.
         cached: bool,
+        /// What was wrong with the cache, for people; empty: nothing.
+        warning: String,
         functions: Vec<ImportedFunction>,
         resources: Vec<ImportedResource>,
         exports: Vec<ExportedFunction>,
@@ -204,6 +206,8 @@ pub mod ffi {
         Trapped,
         /// A limit of its own ended it: `message` names it.
         Limited,
+        /// As many instances live as the process may have.
+        NoRoom,
         /// It could not be started, or the bridge failed: `message` says why.
         Failed,
     }
@@ -283,7 +287,8 @@ pub mod ffi {
         unsafe fn push(self: &mut Worker, exchange: *mut Exchange) -> u64;
         /// Whether it takes another call now.
         fn has_room(self: &Worker) -> bool;
-        fn in_flight(self: &Worker) -> u32;
+        /// Whether its guest went on at the last poll; asked when no call is in it.
+        fn lingers(self: &Worker) -> bool;
         /// True: the instance has ended; `outcome` tells how, and calls still in it are aborted.
         fn poll(self: &mut Worker) -> bool;
         fn outcome(self: &Worker) -> Outcome;
@@ -428,8 +433,9 @@ pub mod ffi {
         unsafe fn exchange_has_room(exchange: *const Exchange) -> bool;
         unsafe fn exchange_wait_room(exchange: *mut Exchange, waker: Box<CallWaker>);
         unsafe fn exchange_finish(exchange: *mut Exchange, trailers: &[u8]);
-        /// Breaks the response off, so that the client sees it is not whole.
-        unsafe fn exchange_abort(exchange: *mut Exchange);
+        /// Answers with an error, or breaks a response off that has begun, so that the client sees
+        /// it is not whole.
+        unsafe fn exchange_fail(exchange: *mut Exchange, status: u16);
 
         /// Where an export call's reply goes.
         type ReplySink;

@@ -4,7 +4,7 @@ use crate::bridge::ffi;
 use crate::loop_bound::LoopBound;
 use crate::waker::CallWaker;
 use bytes::{BufMut, Bytes, BytesMut};
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, Uri, header};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::{BodyExt, Empty};
 use std::cell::{Cell, RefCell};
@@ -35,9 +35,17 @@ impl ExchangeRef {
         (!exchange.is_null()).then_some(exchange)
     }
 
-    /// The request, with a body that reads from the connection as the guest takes it.
-    pub fn request(self: &Arc<Self>) -> Result<Request<WasiBody>> {
-        let exchange = self.open().context("the client is gone")?;
+    /// The request, with a body that reads from the connection as the guest takes it. None: the
+    /// client is gone, or it asked for what cannot be asked of a guest, and has its answer.
+    pub fn request(self: &Arc<Self>) -> Option<Request<WasiBody>> {
+        let request = self.read_request(self.open()?);
+        if request.is_err() {
+            self.fail(StatusCode::BAD_REQUEST);
+        }
+        request.ok()
+    }
+
+    fn read_request(self: &Arc<Self>, exchange: *mut ffi::Exchange) -> Result<Request<WasiBody>> {
         // SAFETY: the exchange is open, and the slices are copied before this returns.
         let (method, target, authority, headers, has_body) = unsafe {
             (
@@ -100,11 +108,11 @@ impl ExchangeRef {
         self.close();
     }
 
-    /// Breaks the response off: the guest failed in the middle of it.
-    pub fn abort(&self) {
+    /// Answers with an error, or breaks the response off when the guest failed in the middle of it.
+    pub fn fail(&self, status: StatusCode) {
         if let Some(exchange) = self.open() {
             // SAFETY: the exchange is open.
-            unsafe { ffi::exchange_abort(exchange) }
+            unsafe { ffi::exchange_fail(exchange, status.as_u16()) }
             self.close();
         }
     }
@@ -117,14 +125,10 @@ impl ExchangeRef {
 thread_local!(static SCRATCH: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) });
 
 fn target_uri(target: &[u8], authority: &[u8]) -> Result<Uri> {
-    let path = http::uri::PathAndQuery::try_from(target).context("the request's target")?;
     let mut parts = http::uri::Parts::default();
-    if !authority.is_empty() {
-        parts.scheme = Some(http::uri::Scheme::HTTP);
-        let authority = http::uri::Authority::try_from(authority);
-        parts.authority = Some(authority.context("the request's authority")?);
-    }
-    parts.path_and_query = Some(path);
+    parts.scheme = Some(http::uri::Scheme::HTTP);
+    parts.authority = Some(authority.try_into()?);
+    parts.path_and_query = Some(target.try_into()?);
     Ok(Uri::from_parts(parts)?)
 }
 
@@ -241,7 +245,7 @@ impl ResponsePump {
                     }
                 }
                 Poll::Ready(Some(Err(_))) => {
-                    self.exchange.abort();
+                    self.exchange.fail(StatusCode::BAD_GATEWAY);
                     return Poll::Ready(());
                 }
                 Poll::Ready(None) => {

@@ -22,7 +22,7 @@ pub unsafe fn start_export(
     sink: *mut ReplySink,
     wake: WakeKey,
 ) -> Box<Task> {
-    let meter = state::new_meter(linked.limits.cpu_ns);
+    let meter = state::new_meter(linked.shared.limits.cpu_ns);
     let shared = linked.shared.clone();
     let component = shared.component.clone();
     let (host, sink) = (LoopBound::new(host), LoopBound::new(sink));

@@ -29,7 +29,7 @@ pub unsafe fn start_http(
     exchange: *mut ffi::Exchange,
     wake: WakeKey,
 ) -> Box<Task> {
-    let meter = state::new_meter(linked.limits.cpu_ns);
+    let meter = state::new_meter(linked.shared.limits.cpu_ns);
     let shared = linked.shared.clone();
     let component = shared.component.clone();
     let exchange = ExchangeRef::new(exchange);
@@ -49,12 +49,13 @@ async fn serve(
     let Entry::Http02(pre) = &shared.entry else {
         wasmtime::bail!("it does not export wasi:http/incoming-handler@0.2");
     };
+    let Some(request) = exchange.request() else { return Ok(Finish::Done) };
     let mut store =
         state::new_store(&shared.engine, &shared.limits, &shared.grants, &host, &meter)?;
     let answer: Arc<Mutex<Option<Answer>>> = Arc::default();
     let slot = answer.clone();
     let mut http = store.data_mut().http();
-    let request = http.new_incoming_request(Scheme::Http, exchange.request()?)?;
+    let request = http.new_incoming_request(Scheme::Http, request)?;
     let outparam = http.new_response_outparam_from_callback(move |value| {
         *slot.lock().unwrap() = Some(value);
     })?;

@@ -4,19 +4,16 @@ use crate::bridge::ffi::{self, Host, Outcome, WakeKey};
 use crate::exchange::{ExchangeRef, ResponsePump};
 use crate::loop_bound::LoopBound;
 use crate::program::{Entry, Linked, Shared};
-use crate::report;
 use crate::state::{self, Meter, State};
-use crate::task::Finish;
-use crate::waker::TaskWaker;
+use crate::task::{Finish, Task};
 use futures::channel::oneshot;
 use futures::stream::{FuturesUnordered, Stream};
 use std::collections::VecDeque;
-use std::future::{Future, poll_fn};
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::{Pin, pin};
+use std::future::poll_fn;
+use std::pin::pin;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
-use std::task::{Context, Poll, Waker};
+use std::task::Poll;
 use wasmtime::component::Accessor;
 use wasmtime::{AsContextMut, Result};
 use wasmtime_wasi_http::WasiHttpView;
@@ -28,23 +25,20 @@ struct Queue {
     waiting: Mutex<VecDeque<Arc<ExchangeRef>>>,
     /// Calls handed over and not ended, waiting ones included.
     in_flight: AtomicU32,
-    /// Calls handed over in this instance's life.
-    accepted: AtomicU32,
     retired: AtomicBool,
     /// The last poll left the instance waiting: it may take one more call beside.
     idle_seen: AtomicBool,
+    /// The guest goes on though its calls have been answered.
+    lingers: AtomicBool,
 }
 
 pub struct Worker {
     shared: Arc<Shared>,
     queue: Arc<Queue>,
-    future: Option<Pin<Box<dyn Future<Output = Result<()>> + Send>>>,
-    waker: Arc<TaskWaker>,
-    std_waker: Waker,
+    task: Box<Task>,
     meter: Arc<Meter>,
     exchanges: Vec<(u64, Arc<ExchangeRef>)>,
     next_call: u64,
-    outcome: Option<Result<Finish>>,
 }
 
 /// # Safety
@@ -54,24 +48,15 @@ pub unsafe fn worker_new(linked: &Linked, host: *mut Host, wake: WakeKey) -> Box
     let queue = Arc::new(Queue {
         waiting: Mutex::default(),
         in_flight: AtomicU32::new(0),
-        accepted: AtomicU32::new(0),
         retired: AtomicBool::new(false),
         idle_seen: AtomicBool::new(true),
+        lingers: AtomicBool::new(false),
     });
     let meter = state::new_meter(0);
-    let waker = TaskWaker::new(wake);
     let future = serve(shared.clone(), queue.clone(), LoopBound::new(host), meter.clone());
-    Box::new(Worker {
-        shared,
-        queue,
-        future: Some(Box::pin(future)),
-        std_waker: Waker::from(waker.clone()),
-        waker,
-        meter,
-        exchanges: Vec::new(),
-        next_call: 0,
-        outcome: None,
-    })
+    let component = shared.component.clone();
+    let task = Task::new(Box::pin(future), wake, meter.clone(), component, None);
+    Box::new(Worker { shared, queue, task, meter, exchanges: Vec::new(), next_call: 0 })
 }
 
 impl Worker {
@@ -83,7 +68,6 @@ impl Worker {
         self.next_call += 1;
         self.exchanges.push((self.next_call, exchange.clone()));
         let in_flight = self.queue.in_flight.fetch_add(1, Relaxed) + 1;
-        self.queue.accepted.fetch_add(1, Relaxed);
         self.queue.idle_seen.store(false, Relaxed);
         self.queue.waiting.lock().unwrap().push_back(exchange);
         self.meter.allow(self.shared.limits.cpu_ns, in_flight);
@@ -91,44 +75,27 @@ impl Worker {
     }
 
     pub fn has_room(&self) -> bool {
-        let limits = &self.shared.limits;
         let in_flight = self.queue.in_flight.load(Relaxed);
-        self.future.is_some()
+        !self.task.has_ended()
             && !self.queue.retired.load(Relaxed)
-            && self.queue.accepted.load(Relaxed) < limits.reuse_calls_max
-            && in_flight < limits.reuse_calls_at_once
+            && in_flight < self.shared.limits.reuse_calls_at_once
             && (in_flight == 0 || self.queue.idle_seen.load(Relaxed))
     }
 
-    pub fn in_flight(&self) -> u32 {
-        self.queue.in_flight.load(Relaxed)
+    pub fn lingers(&self) -> bool {
+        self.queue.lingers.load(Relaxed)
     }
 
-    /// Polls once. A panic below ends this instance and nothing else.
     pub fn poll(&mut self) -> bool {
-        let Some(future) = self.future.as_mut() else { return true };
-        self.waker.about_to_poll();
-        self.meter.begin();
-        let polled = catch_unwind(AssertUnwindSafe(|| {
-            future.as_mut().poll(&mut Context::from_waker(&self.std_waker))
-        }));
-        self.meter.end();
-        match polled {
-            Ok(Poll::Pending) => {
-                // It waits for the outside, so it has room. One that has asked to be polled again
-                // only yields: it computes, and another call would wait for that.
-                self.queue.idle_seen.store(!self.waker.is_woken(), Relaxed);
-                return false;
-            }
-            Ok(Poll::Ready(outcome)) => self.outcome = Some(outcome.map(|()| Finish::Done)),
-            Err(panic) => self.outcome = Some(Err(report::from_panic(panic))),
-        }
-        self.end();
-        true
+        let ended = self.task.poll();
+        // One that waits for the outside has room. One that has asked to be polled again only
+        // yields: it computes, and another call would wait for that.
+        self.queue.idle_seen.store(!self.task.is_woken(), Relaxed);
+        ended
     }
 
     pub fn outcome(&self) -> Outcome {
-        report::outcome(self.outcome.as_ref(), &self.shared.component)
+        self.task.outcome()
     }
 
     pub fn detach(&mut self, call: u64) {
@@ -143,12 +110,6 @@ impl Worker {
     pub fn retire(&mut self) {
         self.queue.retired.store(true, Relaxed);
     }
-
-    fn end(&mut self) {
-        if let Some(future) = self.future.take() {
-            let _ = catch_unwind(AssertUnwindSafe(|| drop(future)));
-        }
-    }
 }
 
 impl Drop for Worker {
@@ -156,7 +117,6 @@ impl Drop for Worker {
         for (_, exchange) in &self.exchanges {
             exchange.close();
         }
-        self.end();
     }
 }
 
@@ -166,7 +126,7 @@ async fn serve(
     queue: Arc<Queue>,
     host: LoopBound<*mut Host>,
     meter: Arc<Meter>,
-) -> Result<()> {
+) -> Result<Finish> {
     let Entry::Http03(pre) = &shared.entry else {
         wasmtime::bail!("it does not export wasi:http/handler@0.3");
     };
@@ -175,11 +135,9 @@ async fn serve(
     let proxy = Proxy::P3(pre.instantiate_async(&mut store).await?);
     let Proxy::P3(service) = &proxy else { unreachable!("made just above") };
     let entry = *service.wasi_http_handler().func_handle().func();
-    let calls_max = shared.limits.reuse_calls_max;
     store
         .run_concurrent(async |accessor| {
             let mut calls = pin!(FuturesUnordered::new());
-            let mut begun = 0;
             poll_fn(|cx| {
                 loop {
                     // Running calls come first: one that failed ends the instance.
@@ -194,14 +152,14 @@ async fn serve(
                     let ready = accessor.poll_ready_for_concurrent_call(entry, cx).is_ready();
                     let next = if ready { queue.waiting.lock().unwrap().pop_front() } else { None };
                     if let Some(exchange) = next {
-                        begun += 1;
                         calls.push(call(accessor, &proxy, exchange));
                         continue;
                     }
-                    let over = begun >= calls_max || queue.retired.load(Relaxed);
                     let empty = calls.is_empty() && queue.waiting.lock().unwrap().is_empty();
-                    if over && empty && accessor.poll_no_interesting_tasks(cx).is_ready() {
-                        return Poll::Ready(Ok(()));
+                    let lingers = accessor.poll_no_interesting_tasks(cx).is_pending();
+                    queue.lingers.store(lingers, Relaxed);
+                    if queue.retired.load(Relaxed) && empty && !lingers {
+                        return Poll::Ready(Ok(Finish::Done));
                     }
                     return Poll::Pending;
                 }
@@ -213,17 +171,8 @@ async fn serve(
 
 /// One call in the instance: the guest's handler, then its response to the end.
 async fn call(accessor: &Accessor<State>, proxy: &Proxy, exchange: Arc<ExchangeRef>) -> Result<()> {
-    if exchange.is_closed() {
-        return Ok(());
-    }
+    let Some(request) = exchange.request() else { return Ok(()) };
     let (sender, mut receiver) = oneshot::channel();
-    let request = match exchange.request() {
-        Ok(request) => request,
-        Err(_) => {
-            exchange.abort();
-            return Ok(());
-        }
-    };
     let prepared = accessor.with(|mut store| {
         Prepared::new(
             store.as_context_mut(),
@@ -252,7 +201,7 @@ async fn call(accessor: &Accessor<State>, proxy: &Proxy, exchange: Arc<ExchangeR
                 Ok(Some(Err(error))) => return Poll::Ready(Err(error)),
                 Ok(None) if !guest_done => return Poll::Pending,
                 Ok(None) | Err(_) => {
-                    exchange.abort();
+                    exchange.fail(http::StatusCode::BAD_GATEWAY);
                     return Poll::Ready(Ok(()));
                 }
             }

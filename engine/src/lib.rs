@@ -16,6 +16,7 @@ mod http_worker;
 mod loop_bound;
 mod outgoing;
 mod pipes;
+mod process_output;
 mod program;
 mod report;
 mod runtime;

@@ -1,8 +1,8 @@
 //! Programs: a file made into a compiled component, what it imports and exports, and its links.
 
 use crate::bridge::ffi::{
-    ExportedFunction, Folder, ImportedFunction, ImportedResource, Limits, Pair, ProgramInfo,
-    ProgramKind, WasiGrants,
+    ExportedFunction, ImportedFunction, ImportedResource, Limits, ProgramInfo, ProgramKind,
+    WasiGrants,
 };
 use crate::cache::{self, Cache, SourceStamp};
 use crate::door;
@@ -11,8 +11,9 @@ use crate::runtime::{EngineKind, Runtime};
 use crate::state::State;
 use crate::task::guarded;
 use std::collections::HashMap;
-use std::fs::File;
+use std::fs::OpenOptions;
 use std::io::Read;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::Arc;
 use wasmtime::component::types::{Component as ComponentType, ComponentItem};
@@ -31,6 +32,7 @@ pub struct Program {
     pub(crate) component: Component,
     digest: String,
     cached: bool,
+    warning: String,
     kind: ProgramKind,
     pub(crate) imports: Vec<Import>,
     pub(crate) resources: Vec<Resource>,
@@ -91,7 +93,6 @@ pub struct LinkedExport {
 
 pub struct Linked {
     pub(crate) shared: Arc<Shared>,
-    pub(crate) limits: Limits,
 }
 
 pub fn program_load(runtime: &Runtime, path: &str, memory_bytes: u64) -> Result<Box<Program>> {
@@ -99,7 +100,8 @@ pub fn program_load(runtime: &Runtime, path: &str, memory_bytes: u64) -> Result<
 }
 
 fn load(runtime: &Runtime, path: &Path, memory_bytes: u64) -> Result<Program> {
-    let mut file = File::open(path)?;
+    // A FIFO would wait for its writer in open.
+    let mut file = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path)?;
     let meta = file.metadata()?;
     if !meta.is_file() {
         wasmtime::bail!("it is not a file: name a .wasm or .wat");
@@ -113,6 +115,13 @@ fn load(runtime: &Runtime, path: &Path, memory_bytes: u64) -> Result<Program> {
     let cache = open_cache(runtime);
     let pooled = runtime.fits_pool(memory_bytes);
     let stamp = SourceStamp::of(&file)?;
+    let mut warning = String::new();
+    let mut look = |cache: &Cache, engine: &Engine, kind: EngineKind, digest: &str| {
+        cache.load(engine, kind.name(), digest).unwrap_or_else(|damage| {
+            warning = damage.to_string();
+            None
+        })
+    };
     // Both forms of engine are tried: which one a program needs is known only from its bytes.
     if let Some(cache) = &cache
         && let Some(digest) = cache.known_digest(&stamp)
@@ -124,7 +133,7 @@ fn load(runtime: &Runtime, path: &Path, memory_bytes: u64) -> Result<Program> {
                 continue;
             }
             let engine = runtime.engine(kind)?.clone();
-            if let Some(component) = cache.load(&engine, kind.name(), &digest) {
+            if let Some(component) = look(cache, &engine, kind, &digest) {
                 return describe(engine, concurrent, component, digest, true);
             }
         }
@@ -137,7 +146,7 @@ fn load(runtime: &Runtime, path: &Path, memory_bytes: u64) -> Result<Program> {
     let engine = runtime.engine(kind)?.clone();
     let digest = cache::digest_of(&bytes);
     if let Some(cache) = &cache {
-        if let Some(component) = cache.load(&engine, kind.name(), &digest) {
+        if let Some(component) = look(cache, &engine, kind, &digest) {
             cache.remember(&stamp, &digest);
             return describe(engine, concurrent, component, digest, true);
         }
@@ -147,7 +156,7 @@ fn load(runtime: &Runtime, path: &Path, memory_bytes: u64) -> Result<Program> {
         cache.store(kind.name(), &digest, &component);
         cache.remember(&stamp, &digest);
     }
-    describe(engine, concurrent, component, digest, false)
+    Ok(Program { warning, ..describe(engine, concurrent, component, digest, false)? })
 }
 
 /// The cache, or none where there can be none: then every start compiles, and the note says so.
@@ -331,7 +340,18 @@ fn describe(
     }
     let exports = exported_functions(&ty, &engine, &name_of)?;
     let kind = kind_of(&exports);
-    Ok(Program { engine, concurrent, component, digest, cached, kind, imports, resources, exports })
+    Ok(Program {
+        engine,
+        concurrent,
+        component,
+        digest,
+        cached,
+        warning: String::new(),
+        kind,
+        imports,
+        resources,
+        exports,
+    })
 }
 
 fn resource_names(ty: &ComponentType, engine: &Engine) -> HashMap<String, String> {
@@ -401,6 +421,7 @@ impl Program {
             kind: self.kind,
             digest: self.digest.clone(),
             cached: self.cached,
+            warning: self.warning.clone(),
             functions: self
                 .imports
                 .iter()
@@ -495,7 +516,7 @@ pub fn program_link(
                 pre,
                 entry,
                 limits: limits.clone(),
-                grants: copy_grants(grants),
+                grants: grants.clone(),
                 component: component.into(),
                 exports: program
                     .exports
@@ -509,29 +530,6 @@ pub fn program_link(
                     })
                     .collect(),
             }),
-            limits: limits.clone(),
         }))
     })
-}
-
-fn copy_grants(grants: &WasiGrants) -> WasiGrants {
-    WasiGrants {
-        args: grants.args.clone(),
-        env: grants
-            .env
-            .iter()
-            .map(|pair| Pair { name: pair.name.clone(), value: pair.value.clone() })
-            .collect(),
-        folders: grants
-            .folders
-            .iter()
-            .map(|folder| Folder {
-                host: folder.host.clone(),
-                guest: folder.guest.clone(),
-                read_only: folder.read_only,
-            })
-            .collect(),
-        stdio: grants.stdio,
-        gate: grants.gate.clone(),
-    }
 }

@@ -6,7 +6,7 @@ use crate::state::CpuExhausted;
 use crate::task::Finish;
 use std::any::Any;
 use std::fmt::Write;
-use wasmtime::{Error, Result, Trap, WasmBacktrace};
+use wasmtime::{Error, PoolConcurrencyLimitError, Result, Trap, WasmBacktrace};
 
 /// Frames that a report prints; the rest are counted.
 const FRAMES_MAX: usize = 32;
@@ -35,7 +35,9 @@ fn from_error(error: &Error, component: &str) -> Outcome {
         return Outcome::new(Ending::Exited, exit.0, String::new());
     }
     let limited = error.is::<CpuExhausted>() || error.is::<LimitReached>();
-    let ending = if limited {
+    let ending = if error.is::<PoolConcurrencyLimitError>() {
+        Ending::NoRoom
+    } else if limited {
         Ending::Limited
     } else if error.is::<Trap>() || error.is::<WasmBacktrace>() {
         Ending::Trapped

@@ -130,7 +130,7 @@ impl Runtime {
 
     /// Whether instances with this memory limit fit the pool's slots.
     pub fn fits_pool(&self, memory_bytes: u64) -> bool {
-        memory_bytes <= self.options.memory_max_bytes
+        memory_bytes <= self.options.memory_slot_bytes
     }
 
     /// The engine for `kind`, made at first use. Where the pool's address space cannot be had, the
@@ -205,7 +205,7 @@ impl Runtime {
         config.memory_init_cow(true);
         if kind.pooled {
             let mut pool = PoolingAllocationConfig::default();
-            let memory = usize::try_from(self.options.memory_max_bytes).unwrap_or(usize::MAX);
+            let memory = usize::try_from(self.options.memory_slot_bytes).unwrap_or(usize::MAX);
             pool.total_component_instances(instances)
                 .total_core_instances(instances * 4)
                 .total_memories(instances * 2)

@@ -2,6 +2,7 @@
 
 use crate::bridge::ffi::{self, Host, Limits, Stdio, WasiGrants};
 use crate::loop_bound::LoopBound;
+use crate::process_output::ProcessOutput;
 use crate::stdio;
 use std::cell::Cell;
 use std::sync::Arc;
@@ -90,11 +91,40 @@ impl Meter {
     }
 }
 
-/// What was asked for beyond the memory and table limits ends up here, for the report.
+/// What all core memories and all tables of a store hold together, and may.
 struct Bounds {
-    memory: usize,
-    table: usize,
+    memory: Bound,
+    table: Bound,
+}
+
+struct Bound {
+    what: &'static str,
+    held: usize,
+    max: usize,
+    /// What was asked for beyond it, for the report.
     refused: Option<String>,
+}
+
+impl Bound {
+    fn new(what: &'static str, max: u64) -> Self {
+        let max = if max == 0 { usize::MAX } else { max as usize };
+        Self { what, held: 0, max, refused: None }
+    }
+    /// A growth that is allowed counts, also when it fails after all: a guest could otherwise fail
+    /// on purpose to be given back what it holds.
+    fn grow(&mut self, from: usize, to: usize, maximum: Option<usize>) -> bool {
+        let held = self.held.saturating_add(to.saturating_sub(from));
+        if held > self.max {
+            let Self { what, max, .. } = self;
+            self.refused = Some(format!("asked for {held} {what} in all, its limit is {max}"));
+            return false;
+        }
+        let allowed = maximum.is_none_or(|max| to <= max);
+        if allowed {
+            self.held = held;
+        }
+        allowed
+    }
 }
 
 impl WasiView for State {
@@ -136,7 +166,6 @@ pub fn new_store(
     let handles = if limits.handles_max == 0 { HANDLES_MAX } else { limits.handles_max as usize };
     let mut table = ResourceTable::new();
     table.set_max_capacity(handles);
-    let bound = |value: u64| if value == 0 { usize::MAX } else { value as usize };
     let mut store = Store::new(
         engine,
         State {
@@ -148,9 +177,8 @@ pub fn new_store(
             host: host.clone(),
             meter: meter.clone(),
             bounds: Bounds {
-                memory: bound(limits.memory_bytes),
-                table: bound(limits.table_elements),
-                refused: None,
+                memory: Bound::new("bytes of memory", limits.memory_bytes),
+                table: Bound::new("table elements", limits.table_elements),
             },
         },
     );
@@ -175,7 +203,7 @@ pub fn new_store(
 impl State {
     /// What a refused growth was, when one was refused.
     pub fn refusal(&self) -> Option<&str> {
-        self.bounds.refused.as_deref()
+        self.bounds.memory.refused.as_deref().or(self.bounds.table.refused.as_deref())
     }
 }
 
@@ -200,22 +228,15 @@ impl ResourceLimiter for Bounds {
         desired: usize,
         maximum: Option<usize>,
     ) -> Result<bool> {
-        let allowed = desired <= self.memory && maximum.is_none_or(|max| desired <= max);
-        if desired > self.memory {
-            self.refused = Some(format!(
-                "asked for {desired} bytes of memory, its limit is {} (it has {current})",
-                self.memory
-            ));
-        }
-        Ok(allowed)
+        Ok(self.memory.grow(current, desired, maximum))
     }
-    fn table_growing(&mut self, _: usize, desired: usize, maximum: Option<usize>) -> Result<bool> {
-        let allowed = desired <= self.table && maximum.is_none_or(|max| desired <= max);
-        if desired > self.table {
-            self.refused =
-                Some(format!("asked for {desired} table elements, its limit is {}", self.table));
-        }
-        Ok(allowed)
+    fn table_growing(
+        &mut self,
+        current: usize,
+        desired: usize,
+        maximum: Option<usize>,
+    ) -> Result<bool> {
+        Ok(self.table.grow(current, desired, maximum))
     }
 }
 
@@ -234,7 +255,7 @@ fn wasi_context(grants: &WasiGrants, host: &LoopBound<*mut Host>) -> Result<Wasi
     }
     match grants.stdio {
         Stdio::Inherit => {
-            wasi.inherit_stdio();
+            wasi.inherit_stdin().stdout(ProcessOutput::Stdout).stderr(ProcessOutput::Stderr);
         }
         Stdio::Log => {
             wasi.stdout(stdio::LogStream::new(host)).stderr(stdio::LogStream::new(host));

@@ -11,32 +11,50 @@ use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
 use wasmtime_wasi_io::poll::Pollable;
 use wasmtime_wasi_io::streams::{OutputStream, StreamResult};
 
-/// The most that is gathered while waiting for the end of a line.
+/// The most of a line that is kept; the rest is cut.
 const LINE_MAX: usize = 8 << 10;
 
-/// Gathers what is written until a line ends, then hands the line to the host.
+/// Gathers what is written until a line ends, then hands the line to the host. What is left when
+/// the guest has ended is a line too.
 #[derive(Clone)]
-pub struct LogStream {
-    host: Arc<LoopBound<*mut Host>>,
-    line: Arc<Mutex<Vec<u8>>>,
+pub struct LogStream(Arc<Lines>);
+
+struct Lines {
+    host: LoopBound<*mut Host>,
+    line: Mutex<Vec<u8>>,
+}
+
+impl Lines {
+    fn end(&self, line: &mut Vec<u8>) {
+        // SAFETY: the host outlives the store that owns this stream.
+        unsafe { ffi::host_log(*self.host.get(), line) };
+        line.clear();
+    }
+}
+
+impl Drop for Lines {
+    fn drop(&mut self) {
+        let mut line = std::mem::take(self.line.get_mut().unwrap());
+        if !line.is_empty() {
+            self.end(&mut line);
+        }
+    }
 }
 
 impl LogStream {
     /// `host` outlives the store that this stream belongs to.
     pub fn new(host: &LoopBound<*mut Host>) -> Self {
-        Self { host: Arc::new(host.clone()), line: Arc::default() }
+        Self(Arc::new(Lines { host: host.clone(), line: Mutex::default() }))
     }
 
     fn take(&self, bytes: &[u8]) {
-        let mut line = self.line.lock().unwrap();
+        let mut line = self.0.line.lock().unwrap();
         for part in bytes.split_inclusive(|byte| *byte == b'\n') {
+            let text = part.strip_suffix(b"\n").unwrap_or(part);
             let room = LINE_MAX.saturating_sub(line.len());
-            line.extend_from_slice(&part[..part.len().min(room)]);
-            if part.ends_with(b"\n") {
-                let text = line.strip_suffix(b"\n").unwrap_or(&line);
-                // SAFETY: the host outlives the store that owns this stream.
-                unsafe { ffi::host_log(*self.host.get(), text) };
-                line.clear();
+            line.extend_from_slice(&text[..text.len().min(room)]);
+            if text.len() < part.len() {
+                self.0.end(&mut line);
             }
         }
     }

@@ -70,6 +70,15 @@ impl Task {
         true
     }
 
+    pub fn has_ended(&self) -> bool {
+        self.future.is_none()
+    }
+
+    /// Whether another poll was asked for since the last one began.
+    pub fn is_woken(&self) -> bool {
+        self.waker.is_woken()
+    }
+
     pub fn outcome(&self) -> Outcome {
         report::outcome(self.outcome.as_ref(), &self.component)
     }

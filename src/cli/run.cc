@@ -139,7 +139,12 @@ Result<int> run(const RunOptions& options, StopSignals& signals) {
   if (auto raised = raise_open_files(); !raised && !options.quiet) {
     log::warn("weft", raised.error().message());
   }
-  TRY(auto runtime, Runtime::create({.cache_folder = options.cache_folder}));
+  std::size_t count =
+      options.loops != 0 ? options.loops : std::max(1U, std::thread::hardware_concurrency());
+  TRY(auto runtime,
+      Runtime::create({.instances_max = static_cast<std::uint32_t>(std::min<std::uint64_t>(
+                           kInstancesMax, std::uint64_t{options.limits.instances_max} * count)),
+                       .cache_folder = options.cache_folder}));
   // Made last and destroyed last: what the capabilities still finish is posted to a loop.
   std::optional<Loops> loops;
   CapabilityTable capabilities = embedded_capabilities({.state_folder = state_folder(options)});
@@ -162,9 +167,7 @@ Result<int> run(const RunOptions& options, StopSignals& signals) {
                     "is nothing to run",
                     options.target));
   }
-  std::size_t count = options.loops != 0 ? options.loops : std::thread::hardware_concurrency();
-  loops.emplace(
-      Loops::Options{.count = std::max<std::size_t>(count, 1), .started = {}, .stopping = {}});
+  loops.emplace(Loops::Options{.count = count, .started = {}, .stopping = {}});
   auto host = Host::start(*runtime, capabilities, *loops, std::move(sources), std::move(edition),
                           {.listen = options.listen,
                            .access_log = options.access_log,

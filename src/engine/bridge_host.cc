@@ -111,8 +111,8 @@ void exchange_wait_room(Exchange* exchange, rust::Box<CallWaker> waker) {
 void exchange_finish(Exchange* exchange, rust::Slice<const std::uint8_t> trailers) {
   exchange->finish(trailers);
 }
-void exchange_abort(Exchange* exchange) {
-  exchange->abort();
+void exchange_fail(Exchange* exchange, std::uint16_t status) {
+  exchange->fail(status);
 }
 
 void sink_reply(ReplySink* sink, rust::Slice<const std::uint8_t> reply) {

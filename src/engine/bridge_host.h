@@ -62,7 +62,7 @@ class Exchange {
   virtual bool has_room() const = 0;
   virtual void wait_room(rust::Box<CallWaker> waker) = 0;
   virtual void finish(Bytes trailers) = 0;
-  virtual void abort() = 0;
+  virtual void fail(std::uint16_t status) = 0;
 };
 
 // Takes the reply of an export call: called once at most.
@@ -124,7 +124,7 @@ bool exchange_write(Exchange* exchange, rust::Slice<const std::uint8_t> data);
 bool exchange_has_room(const Exchange* exchange);
 void exchange_wait_room(Exchange* exchange, rust::Box<CallWaker> waker);
 void exchange_finish(Exchange* exchange, rust::Slice<const std::uint8_t> trailers);
-void exchange_abort(Exchange* exchange);
+void exchange_fail(Exchange* exchange, std::uint16_t status);
 
 void sink_reply(ReplySink* sink, rust::Slice<const std::uint8_t> reply);
 

@@ -48,13 +48,8 @@ class FreshHttpCalls::Running final : public Pollable,
  private:
   void end() {
     RunOutcome outcome = from_bridge((*task_)->outcome());
-    if (!outcome.well()) {
-      log::error(
-          calls_.deployment_.component, outcome.message,
-          {{"app", calls_.deployment_.app}, {"request", id_text(instance_->context().request_id)}});
-    }
-    bool limited = outcome.ending == RunOutcome::Ending::kLimited;
-    exchange_.fail(limited ? 503 : 500, limited ? "Service Unavailable" : "Internal Server Error");
+    exchange_.fail(
+        report(calls_.deployment_, outcome, {"request", id_text(instance_->context().request_id)}));
     exchange_.close();
     retire();
   }
@@ -64,7 +59,7 @@ class FreshHttpCalls::Running final : public Pollable,
               {{"app", calls_.deployment_.app},
                {"request", id_text(instance_->context().request_id)},
                {"limit_ms", limit.count()}});
-    exchange_.fail(504, "Gateway Timeout");
+    exchange_.fail(504);
     exchange_.close();
     retire();
   }
@@ -132,6 +127,19 @@ void FreshHttpCalls::recycle() {
   for (const auto& running : ended_) running->stop();
   free_.splice(free_.begin(), ended_);
   if (free_.size() > kFreeMax) free_.resize(kFreeMax);
+}
+
+std::uint16_t report(Deployment& deployment, const RunOutcome& outcome, const LogField& which) {
+  if (outcome.ending == RunOutcome::Ending::kNoRoom) {
+    if (deployment.no_room_told.passes(deployment.engine.loop().now())) {
+      log::warn(deployment.component, outcome.message, {{"app", deployment.app}, which});
+    }
+    return 503;
+  }
+  if (!outcome.well()) {
+    log::error(deployment.component, outcome.message, {{"app", deployment.app}, which});
+  }
+  return outcome.ending == RunOutcome::Ending::kLimited ? 503 : 500;
 }
 
 void refuse_busy(HttpExchange::Ptr exchange) {

@@ -5,6 +5,7 @@
 #include <list>
 #include <memory>
 
+#include "base/log.h"
 #include "engine/http_calls.h"
 
 namespace weft {
@@ -39,6 +40,9 @@ class FreshHttpCalls final : public HttpCalls {
 };
 
 std::unique_ptr<HttpCalls> make_reused_http_calls(Deployment& deployment);
+// Logs what ended the guest of a request, unless it ended well; `which` says of which request.
+// Gives the status to answer with: 503 for what another try may get through.
+std::uint16_t report(Deployment& deployment, const RunOutcome& outcome, const LogField& which);
 void refuse_busy(HttpExchange::Ptr exchange);
 
 }  // namespace weft

@@ -8,6 +8,7 @@
 
 #include "base/id.h"
 #include "base/log.h"
+#include "io/http/response_head.h"
 #include "io/loop.h"
 
 namespace weft {
@@ -55,19 +56,20 @@ void GuestExchange::open(HttpExchange::Ptr exchange) {
   exchange_->listen(this);
   begun_ = finished_ = false;
   headers_.clear();
+  local_ = exchange_->request().authority.empty() ? exchange_->local() : std::string();
   for (const Header& header : exchange_->request().headers) {
     put_part(headers_, header.name);
     put_part(headers_, header.value);
   }
 }
 
-void GuestExchange::fail(int status, std::string_view reason) {
+void GuestExchange::fail(std::uint16_t status) {
   if (exchange_ == nullptr || finished_) return;
   if (begun_) {
     exchange_->abort();
   } else {
     std::string id = id_text(exchange_->id);
-    std::string body = fmt::format("{}\nrequest {}\n", reason, id);
+    std::string body = fmt::format("{}\nrequest {}\n", status_reason(status), id);
     std::array<Header, 3> headers{
         {{"content-type", kErrorType}, {"x-request-id", id}, {"retry-after", "1"}}};
     std::size_t count = status == 503 ? 3 : 2;
@@ -95,7 +97,7 @@ GuestExchange::Bytes GuestExchange::target() const {
   return slice(exchange_->request().path);
 }
 GuestExchange::Bytes GuestExchange::authority() const {
-  return slice(exchange_->request().authority);
+  return slice(local_.empty() ? exchange_->request().authority : std::string_view(local_));
 }
 bool GuestExchange::has_body() const {
   return exchange_->request().has_body();
@@ -128,7 +130,7 @@ void GuestExchange::head(std::uint16_t status, Bytes headers, std::int64_t lengt
   if (!begun) {
     log::warn("http", "a guest's response head cannot go on the wire",
               {{"request", id_text(exchange_->id)}, {"reason", begun.error().message()}});
-    fail(500, "Internal Server Error");
+    fail(500);
     return;
   }
   begun_ = true;
@@ -162,11 +164,6 @@ void GuestExchange::finish(Bytes trailers) {
     exchange_->finish_with_trailers(read_flat(trailers));
   }
   finished_ = true;
-}
-
-void GuestExchange::abort() {
-  if (exchange_ == nullptr || finished_) return;
-  fail(502, "Bad Gateway");
 }
 
 void GuestExchange::on_body_ready() {

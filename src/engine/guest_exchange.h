@@ -32,8 +32,6 @@ class GuestExchange final : public bridge::Exchange, public ExchangeEvents {
   ~GuestExchange() override { close(); }
 
   void open(HttpExchange::Ptr exchange);
-  // Answers with an error of ours, when no response was begun; breaks it off otherwise.
-  void fail(int status, std::string_view reason);
   // Lets go of the exchange: one that is not finished is answered or broken off by the wire.
   void close();
 
@@ -56,7 +54,8 @@ class GuestExchange final : public bridge::Exchange, public ExchangeEvents {
   bool has_room() const override;
   void wait_room(rust::Box<bridge::CallWaker> waker) override;
   void finish(Bytes trailers) override;
-  void abort() override;
+  // Answers with an error of ours, when no response was begun; breaks it off otherwise.
+  void fail(std::uint16_t status) override;
 
   // The wire's side.
   void on_body_ready() override;
@@ -69,6 +68,7 @@ class GuestExchange final : public bridge::Exchange, public ExchangeEvents {
   Owner& owner_;
   HttpExchange::Ptr exchange_;
   Buffer headers_;
+  std::string local_;  // In the place of an authority that the client did not send.
   std::optional<rust::Box<bridge::CallWaker>> body_waker_;
   std::optional<rust::Box<bridge::CallWaker>> room_waker_;
   Deadline::Clock::time_point moved_at_;

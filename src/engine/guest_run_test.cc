@@ -3,6 +3,7 @@
 
 #include "engine/guest_run.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -178,6 +179,16 @@ TEST(GuestRun, RefusesMemoryBeyondItsLimit) {
   EXPECT_EQ(stage.call("grow", number(65'000)).reply, Bytes{0});
 }
 
+// All memories of an instance share its limit.
+TEST(GuestRun, BoundsItsMemoriesTogether) {
+  Ground ground;
+  Stage stage(ground, file_with("memories.wat", kManyMemoriesGuest),
+              {.limits = {.memory_bytes = 1 << 20}});
+  EXPECT_EQ(stage.call("grow", number(3)).reply, number(4)) << "16 pages: all that it may have";
+  EXPECT_EQ(stage.call("grow", number(6)).reply, number(2)) << "4 pages, and twice 6";
+  EXPECT_EQ(stage.call("grow", number(13)).reply, number(0));
+}
+
 // A program that asks for more memory than its limit at once, or than a pool's slot has, is told
 // so, or runs outside the pool.
 TEST(GuestRun, RunsWhatDoesNotFitThePool) {
@@ -247,6 +258,54 @@ TEST_P(Ways, AnswerAlike) {
 }
 
 INSTANTIATE_TEST_SUITE_P(All, Ways, ::testing::Values(Way::kInline, Way::kLater, Way::kThread));
+
+// A command that prints so many lines, and then a last one without its end.
+std::string printing_guest(int lines) {
+  return file_with(fmt::format("printing{}.wat", lines), fmt::format(R"((module
+  (import "wasi_snapshot_preview1" "fd_write"
+    (func $write (param i32 i32 i32 i32) (result i32)))
+  (memory (export "memory") 1)
+  (data (i32.const 16) "a line\n")
+  (data (i32.const 32) "the rest")
+  (func $print (param $at i32) (param $size i32)
+    (i32.store (i32.const 0) (local.get $at))
+    (i32.store (i32.const 4) (local.get $size))
+    (drop (call $write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 8))))
+  (func (export "_start") (local $i i32)
+    (loop $next
+      (call $print (i32.const 16) (i32.const 7))
+      (local.set $i (i32.add (local.get $i) (i32.const 1)))
+      (br_if $next (i32.lt_u (local.get $i) (i32.const {}))))
+    (call $print (i32.const 32) (i32.const 8)))))",
+                                                                     lines));
+}
+
+std::string logged(const std::string& file) {
+  ::testing::internal::CaptureStderr();
+  Ground ground;
+  std::optional<Stage> stage;
+  stage.emplace(ground, file);
+  EXPECT_TRUE(stage->command().outcome.well());
+  stage.reset();
+  return ::testing::internal::GetCapturedStderr();
+}
+
+// What a guest prints is a line of the log each, the last one also when it has no end.
+TEST(GuestRun, LogsWhatIsPrinted) {
+  std::string said = logged(printing_guest(2));
+  EXPECT_EQ(std::ranges::count(said, '\n'), 3) << said;
+  EXPECT_THAT(said, AllOf(HasSubstr("guest: a line app=app\n"), HasSubstr("guest: the rest ")));
+}
+
+// A guest that prints without end is cut down to what a component may log, and told how much went.
+TEST(GuestRun, BoundsWhatIsPrinted) {
+  std::string said = logged(printing_guest(20'000));
+  auto lines = std::ranges::count(said, '\n');
+  EXPECT_GE(lines, 1'000);
+  EXPECT_LT(lines, 10'000);
+  EXPECT_THAT(said, HasSubstr("lines of this component were dropped"));
+  EXPECT_THAT(said, HasSubstr(" dropped="));
+}
 
 // A guest may give up a call in flight: its provider hears of it.
 TEST(GuestRun, MayCancelACall) {

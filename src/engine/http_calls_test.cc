@@ -20,25 +20,36 @@ using ::testing::HasSubstr;
 // A guest that serves, and its clients.
 class Served {
  public:
-  Served(std::string_view name, const Limits& limits = {})
-      : stage_(ground_, guest(name), {.limits = limits, .grants = {}}),
+  explicit Served(std::string_view name, const Limits& limits = {}, Runtime& of = runtime())
+      : ground_(of),
+        stage_(ground_, guest(name), {.limits = limits, .grants = {}}),
         calls_(HttpCalls::make(stage_.deployment(), stage_.info().kind)) {}
   ~Served() { calls_.reset(); }
 
+  Client& prepare(std::string path, std::string body = {}) {
+    return clients_.emplace_back(ground_.loop(), std::move(path), std::move(body));
+  }
   Client& start(std::string path, std::string body = {}) {
-    Client& client = clients_.emplace_back(ground_.loop(), std::move(path), std::move(body));
-    ground_.loop().post([&] { calls_->start(client.exchange()); });
+    Client& client = prepare(std::move(path), std::move(body));
+    start(client);
     return client;
+  }
+  void start(Client& client) {
+    ground_.loop().post([&] { calls_->start(client.exchange()); });
   }
   // Sends all, takes all, and waits for the end.
   Client& ask(std::string path, std::string body = {}) {
-    Client& client = start(std::move(path), std::move(body));
+    Client& client = prepare(std::move(path), std::move(body));
+    serve(client);
+    return client;
+  }
+  void serve(Client& client) {
+    start(client);
     EXPECT_TRUE(ground_.run_until([&] {
       client.send_all();
       client.take();
       return client.released;
     }));
-    return client;
   }
   bool until(const std::function<bool()>& over) { return ground_.run_until(over); }
   // Until no guest is left.
@@ -161,6 +172,53 @@ TEST_P(Both, AnswersForGuestsThatAreLate) {
   EXPECT_TRUE(served.quiet());
 }
 
+// What a client asks for that no guest can be asked is the client's fault: 400 and no error line.
+TEST_P(Both, RefuseWhatCannotBeAsked) {
+  Served served(GetParam());
+  ::testing::internal::CaptureStderr();
+  for (std::string_view target : {"/<x>", "/a|b", "/`"}) {
+    EXPECT_EQ(served.ask(std::string(target)).status, 400) << target;
+  }
+  for (std::string_view authority : {"a%zz", "[::::::::::]:1"}) {
+    Client& client = served.prepare("/");
+    client.head.authority = authority;
+    served.serve(client);
+    EXPECT_EQ(client.status, 400) << authority;
+  }
+  EXPECT_EQ(::testing::internal::GetCapturedStderr(), "");
+  EXPECT_TRUE(served.ask("/").well());
+}
+
+// A request without a Host is served, as one for the address that it came to.
+TEST_P(Both, ServeRequestsWithoutAHost) {
+  Served served(GetParam());
+  Client& client = served.prepare("/");
+  client.head.authority = "";
+  served.serve(client);
+  EXPECT_TRUE(client.well());
+}
+
+// When the whole process has as many instances as it may, requests are answered 503, told once.
+TEST_P(Both, AnswerThatThereIsNoRoom) {
+  auto small = must(Runtime::create(
+      {.instances_max = 2, .memory_slot_bytes = std::uint64_t{64} << 20, .cache_folder = {}}));
+  Served served(GetParam(), {.memory_bytes = std::uint64_t{64} << 20, .reuse_calls_at_once = 1},
+                *small);
+  ::testing::internal::CaptureStderr();
+  std::vector<Client*> clients;
+  for (int i = 0; i < 6; ++i) clients.push_back(&served.start("/echo", "wait for it"));
+  EXPECT_TRUE(served.until([&] { return clients[2]->released && clients[5]->released; }));
+  for (int i = 2; i < 6; ++i) EXPECT_EQ(clients[i]->status, 503) << i;
+  std::string said = ::testing::internal::GetCapturedStderr();
+  EXPECT_EQ(std::ranges::count(said, '\n'), 1) << said;
+  EXPECT_THAT(said, HasSubstr(" warn "));
+  EXPECT_TRUE(served.until([&] {
+    for (Client* client : clients) client->send_all();
+    return clients[0]->released && clients[1]->released;
+  }));
+  EXPECT_TRUE(clients[0]->well() && clients[1]->well());
+}
+
 // A guest that traps before its response is out is answered for with 500, one that traps in the
 // middle of it is broken off; the report goes to the log and the next request is served.
 TEST(HttpCalls, AnswersForGuestsThatTrap) {
@@ -225,6 +283,25 @@ TEST(HttpCalls, GivesUpIdleInstances) {
   Served served("hello_p3", {.reuse_idle = std::chrono::milliseconds(30)});
   EXPECT_TRUE(served.ask("/").well());
   EXPECT_TRUE(served.quiet());
+}
+
+// A guest that works on after its responses has its time for that, polls or not; then its instance
+// goes, retired or not.
+TEST(HttpCalls, EndsGuestsThatLinger) {
+  for (std::uint32_t calls : {1u, 100u}) {
+    Served served("hello_p3", {.time = std::chrono::milliseconds(300),
+                               .reuse_calls_max = calls,
+                               .reuse_idle = std::chrono::milliseconds(30)});
+    EXPECT_TRUE(served.ask("/linger").well());
+    EXPECT_TRUE(served.quiet());
+  }
+}
+
+// Instances in which guests only linger make way for requests.
+TEST(HttpCalls, ServesPastGuestsThatLinger) {
+  Served served("hello_p3",
+                {.time = std::chrono::seconds(60), .instances_max = 2, .reuse_calls_max = 2});
+  for (int i = 0; i < 20; ++i) EXPECT_TRUE(served.ask("/linger").well()) << i;
 }
 
 // Calls through the door from an HTTP guest, answered late.

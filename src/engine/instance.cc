@@ -1,12 +1,11 @@
 #include "engine/instance.h"
 
-#include "base/log.h"
 #include "engine/outgoing.h"
 
 namespace weft {
 
 void Instance::log(rust::Slice<const std::uint8_t> text) {
-  log::info(deployment_.component, as_text({text.data(), text.size()}), {{"app", deployment_.app}});
+  deployment_.printed.write(as_text({text.data(), text.size()}));
 }
 
 void Instance::send(const bridge::OutgoingRequest& request,
@@ -22,6 +21,7 @@ RunOutcome from_bridge(const bridge::Outcome& outcome) {
     case bridge::Ending::Exited: out.ending = RunOutcome::Ending::kExited; break;
     case bridge::Ending::Trapped: out.ending = RunOutcome::Ending::kTrapped; break;
     case bridge::Ending::Limited: out.ending = RunOutcome::Ending::kLimited; break;
+    case bridge::Ending::NoRoom: out.ending = RunOutcome::Ending::kNoRoom; break;
     default: out.ending = RunOutcome::Ending::kFailed; break;
   }
   out.exit_code = outcome.exit_code;

@@ -17,8 +17,9 @@ namespace {
 class ReusedHttpCalls;
 
 // One reused instance and the requests in it. It takes requests while it has room, is retired after
-// its share of them, and ends when it is retired and empty, when it is idle too long, or when its
-// guest fails: then the other requests in it fail too.
+// its share of them, and ends when it is retired and empty, when it is idle too long, when its
+// guest goes on too long after the last response, or when its guest fails: then the other requests
+// in it fail too.
 class Worker final : public Pollable {
  public:
   explicit Worker(ReusedHttpCalls& calls);
@@ -26,6 +27,9 @@ class Worker final : public Pollable {
 
   bool has_room() const { return !over_ && served_ < served_max_ && worker_->has_room(); }
   std::size_t in_flight() const { return requests_.size(); }
+  // Takes no more and serves none: only what its guest does for itself holds it.
+  bool gives_way() const { return !over_ && !polling_ && requests_.empty() && !has_room(); }
+  Deadline::Clock::time_point empty_since() const { return empty_since_; }
   void start(HttpExchange::Ptr exchange);
   void poll() override;
 
@@ -51,6 +55,7 @@ class Worker final : public Pollable {
   Loop& loop();
   const Limits& limits() const;
   void sweep();
+  void stay_empty();
   void leave(Request& request);
   void out_of_time(Request& request, std::string_view what, std::chrono::milliseconds limit);
   void end();
@@ -61,11 +66,13 @@ class Worker final : public Pollable {
   EngineLoop::Slot slot_;
   rust::Box<bridge::Worker> worker_;
   std::list<Request> requests_;
-  Timer idle_;
+  Timer empty_;  // Armed while no request is in it, and not anew at its polls.
+  Deadline::Clock::time_point empty_since_;
   std::uint32_t served_ = 0;
   std::uint32_t served_max_;
   bool retired_ = false;
   bool over_ = false;
+  bool polling_ = false;
 };
 
 class ReusedHttpCalls final : public HttpCalls {
@@ -119,9 +126,22 @@ class ReusedHttpCalls final : public HttpCalls {
                   workers_.begin() + static_cast<std::ptrdiff_t>(i) + 1, workers_.end());
       return workers_.back().get();
     }
-    if (workers_.size() >= deployment_.limits.instances_max) return nullptr;
+    if (workers_.size() >= deployment_.limits.instances_max && !make_way()) return nullptr;
     workers_.push_back(std::make_unique<Worker>(*this));
     return workers_.back().get();
+  }
+
+  // Drops the one that serves nobody for longest: a request goes before what guests do for
+  // themselves.
+  bool make_way() {
+    auto oldest = workers_.end();
+    for (auto at = workers_.begin(); at != workers_.end(); ++at) {
+      if (!(*at)->gives_way()) continue;
+      if (oldest == workers_.end() || (*at)->empty_since() < (*oldest)->empty_since()) oldest = at;
+    }
+    if (oldest == workers_.end()) return false;
+    workers_.erase(oldest);
+    return true;
   }
 
   Deployment& deployment_;
@@ -144,7 +164,7 @@ Worker::Worker(ReusedHttpCalls& calls)
       slot_(calls.deployment().engine.add(*this)),
       worker_(bridge::worker_new(*calls.deployment().program.impl().linked, &instance_,
                                  wake_key(calls.deployment().engine, slot_))),
-      idle_(calls.deployment().engine.loop(), [this] { retire(); }),
+      empty_(calls.deployment().engine.loop(), [this] { stay_empty(); }),
       served_max_(randomised(calls)) {}
 
 Worker::~Worker() {
@@ -161,7 +181,7 @@ const Limits& Worker::limits() const {
 }
 
 void Worker::start(HttpExchange::Ptr exchange) {
-  idle_.disarm();
+  empty_.disarm();
   served_++;
   Request& request = requests_.emplace_back(*this);
   request.id = exchange->id;
@@ -177,16 +197,33 @@ void Worker::start(HttpExchange::Ptr exchange) {
 
 void Worker::poll() {
   if (over_) return;
+  polling_ = true;
   bool ended;
   {
     WakeTarget::Poll polling(*calls_.deployment().engine.wakes(), slot_.index, slot_.generation);
     ended = worker_->poll();
   }
   sweep();
+  polling_ = false;
   if (ended) return end();
-  if (requests_.empty() && !retired_) {
-    idle_.arm(Deadline::at(loop().now() + calls_.deployment().limits.reuse_idle));
+  if (requests_.empty() && !empty_.armed()) {
+    empty_since_ = loop().now();
+    empty_.arm(Deadline::at(empty_since_ + limits().reuse_idle));
   }
+}
+
+// No request came for a while: an idle instance goes; a guest that goes on after its responses has
+// its time for that.
+void Worker::stay_empty() {
+  std::chrono::milliseconds most = limits().time.count() > 0 ? limits().time : Limits::kLingerMax;
+  Deadline end = Deadline::at(empty_since_ + most);
+  if (!worker_->lingers()) return retire();
+  if (!end.passed()) {
+    return empty_.arm(earlier(end, Deadline::at(loop().now() + limits().reuse_idle)));
+  }
+  log::warn(calls_.deployment().component, "out of time after its last response",
+            {{"app", calls_.deployment().app}, {"limit_ms", most.count()}});
+  retire();
 }
 
 // Lets go of the requests that have their whole response.
@@ -216,7 +253,7 @@ void Worker::out_of_time(Request& request, std::string_view what, std::chrono::m
             {{"app", calls_.deployment().app},
              {"request", id_text(request.id)},
              {"limit_ms", limit.count()}});
-  request.exchange.fail(504, "Gateway Timeout");
+  request.exchange.fail(504);
   leave(request);
 }
 
@@ -235,15 +272,11 @@ void Worker::retire() {
 void Worker::end() {
   over_ = true;
   RunOutcome outcome = from_bridge(worker_->outcome());
-  if (!outcome.well()) {
-    log::error(calls_.deployment().component, outcome.message,
-               {{"app", calls_.deployment().app}, {"requests", requests_.size()}});
-  }
+  std::uint16_t status = report(calls_.deployment(), outcome, {"requests", requests_.size()});
   // Which request's call failed is not known: all in the instance are answered alike.
-  bool limited = outcome.ending == RunOutcome::Ending::kLimited || requests_.size() > 1;
+  if (requests_.size() > 1) status = 503;
   for (Request& request : requests_) {
-    request.exchange.fail(limited ? 503 : 500,
-                          limited ? "Service Unavailable" : "Internal Server Error");
+    request.exchange.fail(status);
     worker_->detach(request.call);
     request.exchange.close();
   }

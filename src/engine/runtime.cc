@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
+#include "base/log.h"
 #include "engine/runtime_impl.h"
 
 namespace weft {
@@ -15,9 +18,7 @@ bridge::Limits to_bridge(const Limits& limits) {
   out.cpu_ns = static_cast<std::uint64_t>(limits.cpu.count());
   out.hostcall_bytes = limits.hostcall_bytes;
   out.handles_max = limits.handles_max;
-  out.reuse_calls_max = limits.reuse_calls_max;
   out.reuse_calls_at_once = limits.reuse_calls_at_once;
-  out.reuse_idle_ms = static_cast<std::uint32_t>(limits.reuse_idle.count());
   return out;
 }
 
@@ -97,8 +98,8 @@ Runtime::~Runtime() = default;
 
 Result<std::unique_ptr<Runtime>> Runtime::create(const RuntimeOptions& options) {
   bridge::RuntimeOptions out;
-  out.instances_max = options.instances_max;
-  out.memory_max_bytes = options.memory_slot_bytes;
+  out.instances_max = std::min(options.instances_max, kInstancesMax);
+  out.memory_slot_bytes = options.memory_slot_bytes;
   out.tick_ms = static_cast<std::uint32_t>(options.tick.count());
   out.cache_dir = options.cache_folder;
   try {
@@ -112,7 +113,9 @@ Result<std::unique_ptr<Program>> Runtime::load(const std::string& path,
                                                std::uint64_t memory_bytes) {
   try {
     auto program = bridge::program_load(*impl_->engines, path, memory_bytes);
-    ProgramInfo info = from_bridge(program->info());
+    bridge::ProgramInfo told = program->info();
+    ProgramInfo info = from_bridge(told);
+    if (!told.warning.empty()) log::warn("engine", to_string(told.warning));
     return std::make_unique<Program>(std::make_unique<Program::Impl>(std::move(program)),
                                      std::move(info));
   } catch (const rust::Error& error) {

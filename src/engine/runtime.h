@@ -26,9 +26,11 @@ struct Limits {
   std::uint32_t handles_max = 16'384;
   std::uint32_t instances_max = 256;  // At once, on one loop.
   // Reused instances (0.3): calls in one instance's life, calls at once, how long it is kept idle.
+  // One whose guest goes on after its last response has `time` for that, or kLingerMax.
   std::uint32_t reuse_calls_max = 128;
   std::uint32_t reuse_calls_at_once = 16;
   std::chrono::milliseconds reuse_idle{1'000};
+  static constexpr std::chrono::milliseconds kLingerMax{60'000};
 };
 
 struct Folder {
@@ -107,8 +109,12 @@ class Program {
   ProgramInfo info_;
 };
 
+// The most instances of one process: twice as many memories, each with 4 GiB of address space, are
+// a quarter of what the processor can address, and there is one such pool for either generation.
+inline constexpr std::uint32_t kInstancesMax = 4'096;
+
 struct RuntimeOptions {
-  std::uint32_t instances_max = 1'000;  // Alive at once, of all programs.
+  std::uint32_t instances_max = 1'000;  // Alive at once, of all programs; kInstancesMax at most.
   std::uint64_t memory_slot_bytes = std::uint64_t{1}
                                     << 30;  // Programs with more live outside the pool.
   std::chrono::milliseconds tick{10};

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 
@@ -68,6 +69,10 @@ TEST(Runtime, RefusesWhatIsNoProgram) {
   EXPECT_THAT(refusal("/nowhere/x.wasm"),
               AllOf(HasSubstr("/nowhere/x.wasm"), HasSubstr("No such")));
   EXPECT_THAT(refusal("/"), HasSubstr("not a file"));
+  std::string fifo = fs::path(file_with("text.wasm", "hello")).replace_filename("fifo");
+  ASSERT_EQ(mkfifo(fifo.c_str(), 0600), 0);
+  EXPECT_THAT(refusal(fifo), HasSubstr("not a file"))
+      << "nobody writes to it: it is not waited for";
   EXPECT_THAT(refusal(file_with("text.wasm", "hello")), HasSubstr("not WebAssembly"));
   EXPECT_THAT(refusal(file_with("elf.wasm",
                                 "\x7f"
@@ -171,6 +176,50 @@ TEST_F(Cache, MakesTornArtefactsAgain) {
   std::ofstream(path, std::ios::binary | std::ios::trunc) << bytes;
   EXPECT_FALSE(load_cached());
   EXPECT_TRUE(load_cached());
+}
+
+// A bit that flips anywhere in an artefact is seen: it is made again, with one line in the log.
+TEST_F(Cache, MakesDamagedArtefactsAgain) {
+  load_cached();
+  fs::path path = artefacts().front();
+  auto size = fs::file_size(path);
+  for (int part = 0; part < 8; ++part) {
+    auto at = static_cast<std::streamoff>(size * part / 8 + 7);
+    std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);
+    file.seekg(at);
+    char byte = static_cast<char>(file.get() ^ 0x10);
+    file.seekp(at);
+    file.put(byte);
+    file.close();
+    ::testing::internal::CaptureStderr();
+    EXPECT_FALSE(load_cached()) << "damaged at " << at;
+    std::string said = ::testing::internal::GetCapturedStderr();
+    EXPECT_THAT(said, AllOf(HasSubstr(path.string()), HasSubstr("damaged")));
+    EXPECT_EQ(std::ranges::count(said, '\n'), 1);
+    EXPECT_TRUE(load_cached()) << "it was made again, whole";
+  }
+}
+
+// The folder is bounded: what was not used for longest leaves it, and what is used stays.
+TEST_F(Cache, ForgetsWhatIsOldest) {
+  load_cached();
+  auto long_ago = fs::file_time_type::clock::now() - std::chrono::hours(1000);
+  for (const auto& each : fs::directory_iterator(cache())) {
+    fs::last_write_time(each.path(), long_ago);
+  }
+  EXPECT_TRUE(load_cached());
+  for (int i = 0; i < 1'500; ++i) {
+    std::string path = cache() + "/old-" + std::to_string(i);
+    std::ofstream(path) << "x";
+    fs::last_write_time(path, long_ago + std::chrono::hours(1 + i % 500));
+  }
+  must(fresh()->load(file_with("other.wat", kHoarderGuest), kMemory));
+  auto files = std::distance(fs::directory_iterator(cache()), {});
+  EXPECT_LE(files, 1'024 + 1) << "one stamp is written after the last look";
+  EXPECT_GT(files, 1'000);
+  EXPECT_TRUE(load_cached());
+  EXPECT_FALSE(fs::exists(cache() + "/old-0"));
+  EXPECT_TRUE(fs::exists(cache() + "/old-499"));
 }
 
 // What others could have written is not run: neither a folder nor a file that they may write.

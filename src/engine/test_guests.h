@@ -98,6 +98,22 @@ inline constexpr std::string_view kUnrulyGuest = R"((component
   (func (export "trap") (canon lift (core func $main "trap"))))
 )";
 
+// Four memories in one component: `grow` asks for so many pages of each and says how many got them.
+inline constexpr std::string_view kManyMemoriesGuest = R"((component
+  (core module $main
+    (memory 1) (memory 1) (memory 1) (memory 1)
+    (func (export "grow") (param $pages i32) (result i32)
+      (i32.add
+        (i32.add
+          (i32.ne (memory.grow 0 (local.get $pages)) (i32.const -1))
+          (i32.ne (memory.grow 1 (local.get $pages)) (i32.const -1)))
+        (i32.add
+          (i32.ne (memory.grow 2 (local.get $pages)) (i32.const -1))
+          (i32.ne (memory.grow 3 (local.get $pages)) (i32.const -1))))))
+  (core instance $main (instantiate $main))
+  (func (export "grow") (param "pages" u32) (result u32) (canon lift (core func $main "grow"))))
+)";
+
 // Opens a counter `count` times and closes none.
 inline constexpr std::string_view kHoarderGuest = R"((component
   (import "test:torture/counters@1.0.0" (instance $counters

@@ -174,10 +174,11 @@ class Cache(BadInput):
         return sorted(os.path.join(folder, name)
                       for folder, _, names in os.walk(self.cache) for name in names)
 
-    def hello(self):
+    def hello(self, said=""):
+        """It runs; on stderr is one line that matches, or nothing."""
         outcome = run("run", guest("hello_command"), env=self.env)
-        self.assertEqual((outcome.code, outcome.out, outcome.err),
-                         (0, "hello from a command\n", ""))
+        self.assertEqual((outcome.code, outcome.out), (0, "hello from a command\n"))
+        self.assertRegex(outcome.err, rf"\A(?:.*{said}.*\n)?\Z" if said else r"\A\Z")
 
     def test_precompiled_from_outside(self):
         """What the compiler made is not taken as a program, wherever it comes from."""
@@ -202,6 +203,7 @@ class Cache(BadInput):
                 os.remove(path)
                 with open(path, "wb") as file:
                     file.write(content)
+                self.hello("damaged: it is made again")
                 self.hello()
 
     def served_without(self, why):

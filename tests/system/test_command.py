@@ -22,6 +22,27 @@ GREETING = """
 """
 
 
+# Writes "out" to standard output and "err" to standard error in turn.
+TURNS = """
+(module
+  (import "wasi_snapshot_preview1" "fd_write"
+    (func $write (param i32 i32 i32 i32) (result i32)))
+  (memory (export "memory") 1)
+  (data (i32.const 16) "out\\n")
+  (data (i32.const 32) "err\\n")
+  (func $print (param $to i32) (param $at i32)
+    (i32.store (i32.const 0) (local.get $at))
+    (i32.store (i32.const 4) (i32.const 4))
+    (drop (call $write (local.get $to) (i32.const 0) (i32.const 1) (i32.const 8))))
+  (func (export "_start") (local $i i32)
+    (loop $next
+      (call $print (i32.const 1) (i32.const 16))
+      (call $print (i32.const 2) (i32.const 32))
+      (local.set $i (i32.add (local.get $i) (i32.const 1)))
+      (br_if $next (i32.lt_u (local.get $i) (i32.const 20000))))))
+"""
+
+
 class Command(unittest.TestCase):
     def setUp(self):
         folder = tempfile.TemporaryDirectory(prefix="weft-test-")
@@ -40,6 +61,51 @@ class Command(unittest.TestCase):
         out, err = process.communicate(body, timeout=SECONDS_MAX)
         self.assertTrue(out == body, f"{len(out)} bytes came")
         self.assertEqual((err, process.returncode), (b"", 0))
+
+    def test_both_outputs_in_order(self):
+        """Lines to standard output and error in turn reach one pipe in their order, all of them."""
+        path = os.path.join(self.folder, "turns.wat")
+        with open(path, "w") as file:
+            file.write(TURNS)
+        process = subprocess.Popen([WEFT, "run", path], cwd=self.folder,
+                                   env=environment(self.folder), stdout=subprocess.PIPE,
+                                   stderr=subprocess.STDOUT)
+        out, _ = process.communicate(timeout=SECONDS_MAX)
+        self.assertEqual((process.returncode, out), (0, b"out\nerr\n" * 20_000))
+
+    def test_full_output_of_a_reader_that_pauses(self):
+        """A command whose reader takes nothing ends with its time, and with SIGTERM; once the
+        reader goes on, all of the output is there."""
+        path = os.path.join(self.folder, "turns.wat")
+        with open(path, "w") as file:
+            file.write(TURNS.replace("(i32.const 20000)", "(i32.const 500000)")
+                       .replace("(call $print (i32.const 2) (i32.const 32))", ""))
+        timed = self.start("--time", "500ms", path)
+        self.assertEqual(timed.wait(SECONDS_MAX), 1)
+        self.assertRegex(timed.stderr.read(), b"(?s).*time limit of 500 ms")
+        stopped = subprocess.Popen([WEFT, "run", path], cwd=self.folder,
+                                   env=environment(self.folder), stdout=subprocess.PIPE,
+                                   stderr=subprocess.DEVNULL)
+        stopped.stdout.read(1)
+        stopped.send_signal(signal.SIGTERM)
+        self.assertEqual(stopped.wait(SECONDS_MAX), 128 + signal.SIGTERM)
+        for stream in (stopped.stdout, timed.stdin, timed.stdout, timed.stderr):
+            stream.close()
+        slow = subprocess.Popen([WEFT, "run", path], cwd=self.folder,
+                                env=environment(self.folder), stdout=subprocess.PIPE,
+                                stderr=subprocess.DEVNULL)
+        until(lambda: len(os.listdir(f"/proc/{slow.pid}/task")) > 3, "it has started")
+        out = slow.communicate(timeout=SECONDS_MAX)[0]
+        self.assertEqual((slow.returncode, len(out)), (0, 4 * 500_000))
+
+    def test_full_disk(self):
+        """A command whose output meets a full disk fails, and says so."""
+        with open("/dev/full", "wb") as full:
+            process = subprocess.run([WEFT, "run", guest("hello_command")], cwd=self.folder,
+                                     env=environment(self.folder), stdout=full,
+                                     stderr=subprocess.PIPE, timeout=SECONDS_MAX, check=False)
+        self.assertEqual(process.returncode, 1)
+        self.assertIn(b"No space left", process.stderr)
 
     def test_output_that_nobody_reads(self):
         """A command whose reader goes away ends, and does not hang."""

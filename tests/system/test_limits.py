@@ -277,6 +277,19 @@ class Streams(unittest.TestCase):
             host.wait_log(r"used up its processor time \(10000 ms\)")
 
 
+class AfterTheResponse(unittest.TestCase):
+    def test_lingering_guests(self):
+        """Guests that work on after their responses never keep a service from answering, and are
+        ended at their time."""
+        with Host("hello_p3", "--loops", 1, "--time", "1s", "--instances", 4) as host:
+            with Connection(host) as connection:
+                statuses = [connection.get("/linger").status for _ in range(1000)]
+                self.assertEqual(set(statuses), {200})
+                self.assertEqual(connection.get("/").status, 200)
+            host.wait_log("out of time after its last response .*limit_ms=1000")
+            until(host.is_idle, "the guests are stopped")
+
+
 class Counts(unittest.TestCase):
     def test_instances(self):
         """Beyond its instances at once a component answers 503 with Retry-After, and has room

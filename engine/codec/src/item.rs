@@ -1,6 +1,5 @@
 //! What travels beside the bytes: handles, and the items of typed streams and futures.
 
-use crate::bytes::padded_u32;
 use crate::lift::Lifter;
 use crate::lower::Lowerer;
 use crate::plan::{Node, program};
@@ -34,13 +33,6 @@ pub enum Handle {
 pub struct Slot {
     pub at: usize,
     pub handle: Handle,
-}
-
-impl Slot {
-    /// Puts `number` where this handle stands in `bytes`, the bytes it was lifted with.
-    pub fn renumber(&self, bytes: &mut [u8], number: u32) {
-        bytes[self.at..self.at + 5].copy_from_slice(&padded_u32(number));
-    }
 }
 
 /// One item of a `stream<T>` or the value of a `future<T>`, encoded.

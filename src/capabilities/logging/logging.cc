@@ -3,8 +3,8 @@
 #include <array>
 
 #include "base/check.h"
+#include "base/record_gate.h"
 #include "capabilities/hosted.h"
-#include "capabilities/logging/gate.h"
 #include "io/loop.h"
 #include "wit/wasi/logging/logging.h"
 #include "wit/wasi/logging_0_1_0_draft/logging.h"
@@ -56,7 +56,7 @@ class Host final : public Base {
 
  private:
   const Sink& sink_;
-  Gate gate_;
+  RecordGate gate_;
 };
 
 constexpr std::array<Offer, 2> kOffers{

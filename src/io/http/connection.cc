@@ -1,5 +1,7 @@
 #include "io/http/connection.h"
 
+#include <sys/socket.h>
+
 #include <algorithm>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/post.hpp>
@@ -433,6 +435,15 @@ std::span<const Header> Http1Connection::request_trailers() const {
 std::string_view Http1Connection::peer() {
   if (peer_text_.empty()) peer_text_ = peer_text(peer_);
   return peer_text_;
+}
+
+std::string Http1Connection::local() {
+  sockaddr_storage address{};
+  socklen_t size = sizeof(address);
+  if (::getsockname(socket_.native_handle(), reinterpret_cast<sockaddr*>(&address), &size) != 0) {
+    return HttpExchange::local();
+  }
+  return peer_text(address);
 }
 
 void Http1Connection::set_due() {

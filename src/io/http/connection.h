@@ -39,6 +39,7 @@ class Http1Connection final : public HttpExchange, public HttpConnection {
   Loop& loop() override;
   const RequestHead& request() const override { return parser_.head(); }
   std::string_view peer() override;
+  std::string local() override;
 
   BytesView body() override;
   void consume_body(std::size_t count) override;

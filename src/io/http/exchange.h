@@ -58,6 +58,8 @@ class HttpExchange {
   virtual const RequestHead& request() const = 0;
   // Address and port of the client: "127.0.0.1:4711".
   virtual std::string_view peer() = 0;
+  // Address and port that the client reached: what a request without a Host is for.
+  virtual std::string local() { return "localhost"; }
 
   // Who is told; null for nobody. Not owned; outlives the exchange or is taken out first.
   void listen(ExchangeEvents* events) { events_ = events; }

@@ -1,7 +1,8 @@
 // WASI 0.3 HTTP: / says hello, /echo sends the request's body back as it comes, /chunks sends five
 // pieces 50 ms apart, /wait answers after a second, /calls counts the calls of this instance, /spin
 // never ends, /trap ends in `unreachable`, /stall sends one piece and then nothing, /drip sends a
-// piece every 20 ms for ever, /late sends one and then never ends.
+// piece every 20 ms for ever, /late sends one and then never ends, /linger answers and then wakes
+// up every 20 ms for ever.
 
 #include <string>
 #include <vector>
@@ -65,6 +66,15 @@ Task<> late() {
   spin();
 }
 
+Task<> linger() {
+  {
+    Response response;
+    co_await response.write("lingering\n");
+    co_await response.finish();
+  }
+  for (;;) co_await pause(20'000'000);
+}
+
 Task<> say(std::string text) {
   Response response;
   co_await response.write(text);
@@ -93,6 +103,8 @@ Task<> handle(Request request) {
     co_await drip();
   } else if (path == "/late") {
     co_await late();
+  } else if (path == "/linger") {
+    co_await linger();
   } else if (path == "/calls") {
     co_await say(std::to_string(calls) + "\n");
   } else {

@@ -4,20 +4,20 @@
 
 #include "base/deadline.h"
 
-namespace weft::logging {
+namespace weft {
 
 // How many records a component may write on one loop: so many at once, so many a second after that.
-inline constexpr double kBurst = 1000;
+inline constexpr double kRecordsBurst = 1000;
 inline constexpr double kRecordsPerSecond = 200;
 
 // Lets a component's records through at a bounded rate and counts those it does not.
 //
 // One per component and loop.
-class Gate {
+class RecordGate {
  public:
   using Time = Deadline::Clock::time_point;
 
-  explicit Gate(Time now) : last_(now) {}
+  explicit RecordGate(Time now) : last_(now) {}
 
   // Whether a record may be written now.
   bool pass(Time now);
@@ -26,8 +26,8 @@ class Gate {
 
  private:
   Time last_;
-  double room_ = kBurst;
+  double room_ = kRecordsBurst;
   std::uint64_t dropped_ = 0;
 };
 
-}  // namespace weft::logging
+}  // namespace weft

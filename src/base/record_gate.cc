@@ -1,15 +1,15 @@
-#include "capabilities/logging/gate.h"
+#include "base/record_gate.h"
 
 #include <algorithm>
 #include <chrono>
 #include <utility>
 
-namespace weft::logging {
+namespace weft {
 
-bool Gate::pass(Time now) {
+bool RecordGate::pass(Time now) {
   double seconds = std::chrono::duration<double>(now - last_).count();
   last_ = now;
-  room_ = std::min(kBurst, room_ + seconds * kRecordsPerSecond);
+  room_ = std::min(kRecordsBurst, room_ + seconds * kRecordsPerSecond);
   if (room_ < 1) {
     ++dropped_;
     return false;
@@ -18,8 +18,8 @@ bool Gate::pass(Time now) {
   return true;
 }
 
-std::uint64_t Gate::take_dropped() {
+std::uint64_t RecordGate::take_dropped() {
   return std::exchange(dropped_, 0);
 }
 
-}  // namespace weft::logging
+}  // namespace weft

@@ -1,17 +1,17 @@
 // Shows that a component's records are bounded in number and that none is dropped without a count.
-#include "capabilities/logging/gate.h"
+#include "base/record_gate.h"
 
 #include <gtest/gtest.h>
 
-namespace weft::logging {
+namespace weft {
 namespace {
 
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-TEST(Gate, passes_a_burst_and_then_a_rate) {
-  Gate::Time now{};
-  Gate gate(now);
+TEST(RecordGate, passes_a_burst_and_then_a_rate) {
+  RecordGate::Time now{};
+  RecordGate gate(now);
   int passed = 0;
   for (int i = 0; i < 5000; ++i) passed += gate.pass(now) ? 1 : 0;
   EXPECT_EQ(passed, 1000);
@@ -24,13 +24,13 @@ TEST(Gate, passes_a_burst_and_then_a_rate) {
   EXPECT_EQ(passed, 200);
 }
 
-TEST(Gate, a_long_silence_gives_one_burst_and_no_more) {
-  Gate::Time now{};
-  Gate gate(now);
+TEST(RecordGate, a_long_silence_gives_one_burst_and_no_more) {
+  RecordGate::Time now{};
+  RecordGate gate(now);
   int passed = 0;
   for (int i = 0; i < 5000; ++i) passed += gate.pass(now + seconds(3600)) ? 1 : 0;
   EXPECT_EQ(passed, 1000);
 }
 
 }  // namespace
-}  // namespace weft::logging
+}  // namespace weft
