@@ -81,6 +81,7 @@ int main(int count, char** arguments) {
     return 2;
   }
   weft::StopSignals signals;
+  signals.hold();
   auto done = weft::bench(arguments[1], std::strtol(arguments[2], nullptr, 10), arguments[3]);
   if (done) return 0;
   fmt::print(stderr, "many_components_bench: {}\n", done.error().message());

@@ -9,6 +9,7 @@
 
 int main(int argc, char** argv) {
   weft::StopSignals signals;
+  weft::explain_bus_errors();
   CLI::App app("weft: a host for WebAssembly components", "weft");
   app.require_subcommand(1);
   app.set_version_flag("--version", "weft 0.1.0");

@@ -42,6 +42,7 @@ Result<int> run_command(Runtime& runtime, const Plan& plan, Loops& loops, StopSi
   std::unique_ptr<EngineLoop> engine;
   std::unique_ptr<Deployment> deployment;
   std::unique_ptr<GuestRun> guest;
+  signals.hold();
   loops.on_each([&](Loop& loop, std::size_t) {
     engine = std::make_unique<EngineLoop>(runtime, loop);
     deployment = plan.deploy(*engine);
@@ -94,6 +95,7 @@ Result<int> serve(Runtime& runtime, const Plan& plan, const RunOptions& options,
   std::vector<HttpHandler*> handlers;
   handlers.reserve(serving.size());
   for (const auto& each : serving) handlers.push_back(each->handler.get());
+  signals.hold();
   auto server = HttpServer::listen(
       loops, handlers, {.addresses = {{.address = options.address, .port = options.port}}});
   if (!server) {
