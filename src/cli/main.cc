@@ -4,12 +4,16 @@
 
 #include <CLI/CLI.hpp>
 
+#include "base/console.h"
+#include "base/fd.h"
 #include "cli/bindgen.h"
 #include "cli/run.h"
 
 int main(int argc, char** argv) {
+  weft::open_missing_stdio();
   weft::StopSignals signals;
   weft::explain_bus_errors();
+  weft::Console console;
   CLI::App app("weft: a host for WebAssembly components", "weft");
   app.require_subcommand(1);
   app.set_version_flag("--version", "weft 0.1.0");
@@ -30,12 +34,12 @@ int main(int argc, char** argv) {
                      : weft::Result<int>(std::unexpected(std::move(options).error()));
     }
     if (code) return *code;
-    fmt::print(stderr, "weft: {}\n", code.error().message());
+    weft::say(fmt::format("weft: {}", code.error().message()));
     return 1;
   } catch (const CLI::ParseError& problem) {
     return app.exit(problem);
   } catch (const std::exception& problem) {
-    fmt::print(stderr, "weft: {}\n", problem.what());
+    weft::say(fmt::format("weft: {}", problem.what()));
     return 1;
   }
 }

@@ -7,6 +7,7 @@
 #include <mutex>
 #include <thread>
 
+#include "base/console.h"
 #include "base/limits.h"
 #include "base/log.h"
 #include "engine/guest_run.h"
@@ -102,7 +103,7 @@ Result<int> serve(Runtime& runtime, const Plan& plan, const RunOptions& options,
     tear_down();
     return std::unexpected(std::move(server).error());
   }
-  fmt::print(stderr, "{}\n", (*server)->url());
+  say((*server)->url());
   std::string note = runtime.fallback_note();
   if (!options.quiet && !note.empty()) log::warn("engine", note);
   signals.wait();
