@@ -1,4 +1,4 @@
-#include "capabilities/logging/gate.h"
+#include "capabilities/logging/record_budget.h"
 
 #include <algorithm>
 #include <chrono>
@@ -6,7 +6,7 @@
 
 namespace weft::logging {
 
-bool Gate::pass(Time now) {
+bool RecordBudget::take(Time now) {
   double seconds = std::chrono::duration<double>(now - last_).count();
   last_ = now;
   room_ = std::min(kBurst, room_ + seconds * kRecordsPerSecond);
@@ -18,7 +18,7 @@ bool Gate::pass(Time now) {
   return true;
 }
 
-std::uint64_t Gate::take_dropped() {
+std::uint64_t RecordBudget::take_dropped() {
   return std::exchange(dropped_, 0);
 }
 

@@ -13,14 +13,14 @@ inline constexpr double kRecordsPerSecond = 200;
 // Lets a component's records through at a bounded rate and counts those it does not.
 //
 // One per component and loop.
-class Gate {
+class RecordBudget {
  public:
   using Time = Deadline::Clock::time_point;
 
-  explicit Gate(Time now) : last_(now) {}
+  explicit RecordBudget(Time now) : last_(now) {}
 
   // Whether a record may be written now.
-  bool pass(Time now);
+  bool take(Time now);
   // How many records were not let through since this was asked last.
   std::uint64_t take_dropped();
 
