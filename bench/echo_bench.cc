@@ -142,6 +142,7 @@ int main(int count, char** arguments) {
     return 2;
   }
   weft::StopSignals signals;
+  signals.hold();
   if (auto done = weft::bench(arguments[1]); !done) {
     fmt::print(stderr, "echo_bench: {}\n", done.error().message());
     return 1;

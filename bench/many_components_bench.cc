@@ -92,6 +92,7 @@ int main(int count, char** arguments) {
     return 2;
   }
   weft::StopSignals signals;
+  signals.hold();
   auto done = weft::bench({arguments[1], std::strtol(arguments[2], nullptr, 10), arguments[3],
                            std::chrono::duration<double>(std::atof(arguments[4]))});
   if (done) return 0;

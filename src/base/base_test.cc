@@ -202,6 +202,7 @@ TEST(Limits, RaisesOpenFilesToTheHardLimit) {
 // wait ends at its deadline.
 TEST(StopSignals, FindsTheSignal) {
   StopSignals signals;
+  signals.hold();
   kill(getpid(), SIGTERM);
   EXPECT_EQ(signals.wait(Deadline::after(std::chrono::seconds(10))), SIGTERM);
   EXPECT_EQ(signals.wait(Deadline::after(std::chrono::milliseconds(1))), std::nullopt);
@@ -214,6 +215,31 @@ TEST(StopSignals, FindsTheSignal) {
   close(ends[0]);
   EXPECT_EQ(write(writer.get(), "x", 1), -1);
   EXPECT_EQ(errno, EPIPE);
+}
+
+// Until signals are held one ends the process with the shell's exit code, also from a thread that
+// was made meanwhile.
+TEST(StopSignalsDeathTest, EndTheProcessUntilTheyAreHeld) {
+  for (int number : {SIGINT, SIGTERM}) {
+    EXPECT_EXIT(
+        {
+          StopSignals signals;
+          std::thread sender([&] { kill(getpid(), number); });
+          for (;;) pause();
+        },
+        ::testing::ExitedWithCode(128 + number), "");
+  }
+}
+
+// Whoever reads beyond the end of a file that was cut says so before it is ended.
+TEST(BusErrorsDeathTest, AreExplained) {
+  EXPECT_EXIT(
+      {
+        explain_bus_errors();
+        raise(SIGBUS);
+        raise(SIGBUS);
+      },
+      ::testing::KilledBySignal(SIGBUS), "cut short");
 }
 
 }  // namespace

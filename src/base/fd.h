@@ -25,4 +25,8 @@ class Fd {
   int fd_ = -1;
 };
 
+// Opens /dev/null in the place of each of 0, 1 and 2 that is closed: the next file that is opened
+// would have its number, and get what is meant for a person. First of all in main.
+void open_missing_stdio();
+
 }  // namespace weft

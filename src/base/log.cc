@@ -1,12 +1,12 @@
 #include "base/log.h"
 
 #include <fmt/format.h>
-#include <sys/uio.h>
 #include <time.h>
-#include <unistd.h>
 
 #include <array>
 #include <cctype>
+
+#include "base/console.h"
 
 namespace weft {
 namespace {
@@ -153,11 +153,15 @@ void set_level(LogLevel level) {
   level_now.store(level, std::memory_order_relaxed);
 }
 
-void write(LogLevel level, std::string_view part, std::string_view message, LogFields fields) {
+std::string record_now(LogLevel level, std::string_view part, std::string_view message,
+                       LogFields fields) {
   std::array<char, 40> room;
-  std::string record = format_record(time_text(room), level, part, message,
-                                     std::span<const LogField>(fields.begin(), fields.size()));
-  [[maybe_unused]] ssize_t written = ::write(STDERR_FILENO, record.data(), record.size());
+  return format_record(time_text(room), level, part, message,
+                       std::span<const LogField>(fields.begin(), fields.size()));
+}
+
+void write(LogLevel level, std::string_view part, std::string_view message, LogFields fields) {
+  write_to_stderr(record_now(level, part, message, fields));
 }
 
 }  // namespace log

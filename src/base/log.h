@@ -65,8 +65,13 @@ inline bool enabled(LogLevel level) {
 }
 void set_level(LogLevel level);
 
-// Written with one system call, so that lines of several threads do not mix. A stderr that takes
-// nothing loses the record. `part` says who speaks: "http", "keyvalue".
+// A record of this moment.
+std::string record_now(LogLevel level, std::string_view part, std::string_view message,
+                       LogFields fields = {});
+
+// Written whole, so that lines of several threads do not mix. Waits for nobody where main has made
+// a Console (base/console.h): a stderr that takes nothing for long loses records, which are counted
+// and told of. `part` says who speaks: "http", "keyvalue".
 void write(LogLevel level, std::string_view part, std::string_view message, LogFields fields = {});
 
 inline void debug(std::string_view part, std::string_view message, LogFields fields = {}) {

@@ -6,11 +6,17 @@
 
 #include <cerrno>
 #include <chrono>
+#include <string_view>
 
 #include "base/check.h"
 
 namespace weft {
 namespace {
+
+// SIGRTMIN ends a wait, SIGRTMIN + 1 the thread that stands in before there are waits.
+int hold_signal() {
+  return SIGRTMIN + 1;
+}
 
 sigset_t stop_set() {
   sigset_t set;
@@ -22,19 +28,50 @@ sigset_t stop_set() {
   return set;
 }
 
+void exit_at_signal() {
+  sigset_t set;
+  sigemptyset(&set);
+  sigaddset(&set, SIGINT);
+  sigaddset(&set, SIGTERM);
+  sigaddset(&set, SIGHUP);
+  sigaddset(&set, hold_signal());
+  for (;;) {
+    int number = sigwaitinfo(&set, nullptr);
+    if (number == hold_signal()) return;
+    // Other threads run: nothing of theirs may be destroyed under them.
+    if (number > 0) ::_exit(128 + number);
+  }
+}
+
+void on_bus_error(int) {
+  static constexpr std::string_view kText =
+      "weft: a file that is in use was cut short, or its disk failed (SIGBUS): restore the state "
+      "folder from a copy\n";
+  [[maybe_unused]] ssize_t written = ::write(STDERR_FILENO, kText.data(), kText.size());
+}
+
 }  // namespace
 
 StopSignals::StopSignals() {
   sigset_t set = stop_set();
+  sigaddset(&set, hold_signal());
   CHECK(pthread_sigmask(SIG_BLOCK, &set, nullptr) == 0);
   struct sigaction ignore{};
   ignore.sa_handler = SIG_IGN;
   CHECK(sigaction(SIGPIPE, &ignore, nullptr) == 0);
   CHECK(sigaction(SIGXFSZ, &ignore, nullptr) == 0);
+  until_held_ = std::thread(exit_at_signal);
+}
+
+void StopSignals::hold() {
+  if (!until_held_.joinable()) return;
+  CHECK(pthread_kill(until_held_.native_handle(), hold_signal()) == 0);
+  until_held_.join();
 }
 
 std::optional<int> StopSignals::wait(Deadline deadline) {
   using namespace std::chrono;
+  hold();
   sigset_t set = stop_set();
   for (;;) {
     int number = -1;
@@ -59,6 +96,14 @@ std::optional<int> StopSignals::wait(Deadline deadline) {
 
 void StopSignals::interrupt() {
   kill(getpid(), SIGRTMIN);
+}
+
+void explain_bus_errors() {
+  struct sigaction explain{};
+  explain.sa_handler = on_bus_error;
+  // Back from the handler the same access fails again, and ends the process as if nobody had asked.
+  explain.sa_flags = static_cast<int>(SA_RESETHAND);
+  CHECK(sigaction(SIGBUS, &explain, nullptr) == 0);
 }
 
 }  // namespace weft

@@ -1,18 +1,27 @@
 #pragma once
 
 #include <optional>
+#include <thread>
 
 #include "base/deadline.h"
 
 namespace weft {
 
 // SIGINT, SIGTERM and SIGHUP as something to wait for. Made by main before any thread, so that all
-// of them inherit the mask; one per process. Also turns SIGPIPE and SIGXFSZ off: a closed peer and
-// a file that may not grow are error codes.
+// of them inherit the mask; one per process. Also turns SIGPIPE and SIGXFSZ off: a closed peer
+// and a file that may not grow are error codes.
+//
+// Until `hold` a signal ends the process at once with the shell's exit code, 128 and its number:
+// nobody waits for one while a program compiles or a store is opened, and whoever presses Ctrl-C
+// does.
 class StopSignals {
  public:
   StopSignals();
   StopSignals(const StopSignals&) = delete;
+  ~StopSignals() { hold(); }
+
+  // From here on signals are kept for `wait`. Before anything begins that has to end in order.
+  void hold();
 
   // Blocks until one arrives and returns its number; nothing when the deadline passes first. A
   // second signal during the shutdown is found by another wait. The SIGHUP of a terminal that goes
@@ -21,6 +30,13 @@ class StopSignals {
 
   // From any thread: one wait, the current or the next, returns nothing.
   void interrupt();
+
+ private:
+  std::thread until_held_;
 };
+
+// Says on stderr why the process ends when a file that is mapped is cut short by somebody else
+// (SIGBUS), and lets it end.
+void explain_bus_errors();
 
 }  // namespace weft

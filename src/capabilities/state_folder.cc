@@ -120,26 +120,38 @@ Result<void> check_format(const fs::path& path) {
   return {};
 }
 
-// Takes the lock, or says who has it. The lock goes away with the process that holds it.
-Result<int> take_lock(const fs::path& path) {
+std::unexpected<Error> in_use(const fs::path& path) {
+  Fd file(::open((path / kLockName).c_str(), O_RDONLY | O_CLOEXEC));
+  std::string holder = file ? read_start(file.get()) : std::string();
+  while (!holder.empty() && holder.back() == '\n') holder.pop_back();
+  return failure(Errc::kConflict,
+                 fmt::format("the state folder {} is in use by process {}. Stop that process, or "
+                             "choose another folder (--state DIR).",
+                             path.string(), holder.empty() ? "(unknown)" : holder));
+}
+
+// Locks the folder itself, which nobody can take away from under the lock.
+Result<Fd> lock_folder(const fs::path& path) {
+  Fd fd(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!fd) return system_failure(fmt::format("opening {}", path.string()), errno);
+  if (::flock(fd.get(), LOCK_EX | LOCK_NB) == 0) return fd;
+  if (errno == EWOULDBLOCK) return in_use(path);
+  // Some file systems lock only what is open for writing. There the file's lock has to do.
+  return Fd();
+}
+
+// Takes the file's lock, or says who has it. Both locks go away with the process that holds them.
+Result<Fd> lock_owner(const fs::path& path) {
   auto file = path / kLockName;
-  int fd = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-  if (fd < 0) return system_failure(fmt::format("opening {}", file.string()), errno);
-  if (::flock(fd, LOCK_EX | LOCK_NB) != 0) {
-    int reason = errno;
-    std::string holder = read_start(fd);
-    ::close(fd);
-    if (reason != EWOULDBLOCK) {
-      return system_failure(fmt::format("locking {}", file.string()), reason);
-    }
-    while (!holder.empty() && holder.back() == '\n') holder.pop_back();
-    return failure(Errc::kConflict,
-                   fmt::format("the state folder {} is in use by process {}. Stop that process, or "
-                               "choose another folder (--state DIR).",
-                               path.string(), holder.empty() ? "(unknown)" : holder));
+  Fd fd(::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+  if (!fd) return system_failure(fmt::format("opening {}", file.string()), errno);
+  if (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
+    if (errno == EWOULDBLOCK) return in_use(path);
+    return system_failure(fmt::format("locking {}", file.string()), errno);
   }
   // The pid only serves the message above: on a full disk the lock holds without it.
-  bool named = ::ftruncate(fd, 0) == 0 && write_all(fd, fmt::format("{}\n", ::getpid()), file);
+  bool named =
+      ::ftruncate(fd.get(), 0) == 0 && write_all(fd.get(), fmt::format("{}\n", ::getpid()), file);
   static_cast<void>(named);
   return fd;
 }
@@ -147,27 +159,20 @@ Result<int> take_lock(const fs::path& path) {
 }  // namespace
 
 Result<StateFolder> StateFolder::open(fs::path path) {
+  if (path.empty()) {
+    return failure(Errc::kInvalid,
+                   "there is no place for the state folder: neither XDG_STATE_HOME nor HOME is set "
+                   "to an absolute path. Say where it is to be with --state DIR.");
+  }
   TRY_VOID(make_folder(path));
   // A folder that is not ours gets no lock file either.
   struct stat info{};
   if (::stat((path / kFormatName).c_str(), &info) != 0) TRY_VOID(check_fresh(path));
-  TRY(int lock, take_lock(path));
-  StateFolder folder(std::move(path), lock);
+  TRY(Fd folder_lock, lock_folder(path));
+  TRY(Fd owner_lock, lock_owner(path));
+  StateFolder folder(std::move(path), std::move(folder_lock), std::move(owner_lock));
   TRY_VOID(check_format(folder.path_));
   return folder;
-}
-
-StateFolder::StateFolder(StateFolder&& other) noexcept
-    : path_(std::move(other.path_)), lock_(std::exchange(other.lock_, -1)) {}
-
-StateFolder& StateFolder::operator=(StateFolder&& other) noexcept {
-  std::swap(path_, other.path_);
-  std::swap(lock_, other.lock_);
-  return *this;
-}
-
-StateFolder::~StateFolder() {
-  if (lock_ >= 0) ::close(lock_);
 }
 
 Result<fs::path> StateFolder::subfolder(std::string_view name) const {

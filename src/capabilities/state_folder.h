@@ -5,12 +5,14 @@
 #include <string_view>
 
 #include "base/error.h"
+#include "base/fd.h"
 
 namespace weft {
 
 // The folder in which a host keeps what must outlive it.
 //
-// Holds the folder for one process: a second open fails and names the first one's pid. The folder
+// Holds the folder for one process, by a lock on the folder itself and one on a file in it, which
+// may be deleted by mistake: a second open fails and names the first one's pid. The folder
 // carries the version of its layout in the file `format`; a folder that holds somebody else's files
 // is refused and left as it is. Movable, one owner; drivers keep their files in folders of their
 // own below `path()` and must be gone before it is closed.
@@ -21,19 +23,17 @@ class StateFolder {
   // Makes the folder, its parents too, when it is not there.
   static Result<StateFolder> open(std::filesystem::path path);
 
-  StateFolder(StateFolder&& other) noexcept;
-  StateFolder& operator=(StateFolder&& other) noexcept;
-  ~StateFolder();
-
   const std::filesystem::path& path() const { return path_; }
   // The folder `name` in it, made when it is not there.
   Result<std::filesystem::path> subfolder(std::string_view name) const;
 
  private:
-  StateFolder(std::filesystem::path path, int lock) : path_(std::move(path)), lock_(lock) {}
+  StateFolder(std::filesystem::path path, Fd folder, Fd owner)
+      : path_(std::move(path)), folder_lock_(std::move(folder)), owner_lock_(std::move(owner)) {}
 
   std::filesystem::path path_;
-  int lock_ = -1;
+  Fd folder_lock_;
+  Fd owner_lock_;
 };
 
 // The state folder of a host that may never need one: taken when the first capability asks.

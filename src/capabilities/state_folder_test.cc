@@ -49,6 +49,25 @@ TEST(StateFolder, a_second_owner_is_refused_with_the_pid_of_the_first) {
   EXPECT_NE(second.error().message().find("--state"), std::string::npos);
 }
 
+// Deleting the lock file frees nothing.
+TEST(StateFolder, stays_taken_when_its_lock_file_is_deleted) {
+  TestFolder place;
+  auto first = StateFolder::open(place.path());
+  ASSERT_TRUE(first.has_value());
+  ASSERT_TRUE(fs::remove(place.path() / "owner.lock"));
+  auto second = StateFolder::open(place.path());
+  ASSERT_FALSE(second.has_value());
+  EXPECT_EQ(second.error().code(), Errc::kConflict);
+  EXPECT_FALSE(fs::exists(place.path() / "owner.lock"));
+}
+
+// Where neither a flag nor the environment says a place, the message names the flag.
+TEST(StateFolder, without_a_place_names_the_flag) {
+  auto folder = StateFolder::open("");
+  ASSERT_FALSE(folder.has_value());
+  EXPECT_NE(folder.error().message().find("--state DIR"), std::string::npos);
+}
+
 TEST(StateFolder, the_lock_of_a_killed_process_is_gone_with_it) {
   TestFolder place;
   pid_t child = fork();

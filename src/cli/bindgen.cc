@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <cerrno>
+#include <cstdio>
 
 #include "toolchain/bindgen/bindgen.h"
 
@@ -25,6 +27,7 @@ Result<int> run_bindgen(const BindgenWords& words) {
   if (!files) return std::unexpected(std::move(files).error().within(words.wit.path));
   TRY_VOID(bindgen::write_files(*files, words.out, {}));
   for (const bindgen::GeneratedFile& file : *files) fmt::print("{}/{}\n", words.out, file.path);
+  if (std::fflush(stdout) != 0) return system_failure("writing to standard output", errno);
   return 0;
 }
 

@@ -1,36 +1,20 @@
 // The weft command: wires, and holds nothing that a test would want to link.
 
 #include <fmt/format.h>
-#include <poll.h>
-#include <unistd.h>
 
 #include <CLI/CLI.hpp>
-#include <algorithm>
-#include <climits>
 
+#include "base/console.h"
+#include "base/fd.h"
 #include "cli/bindgen.h"
 #include "cli/check.h"
 #include "cli/run.h"
 
-namespace {
-
-// The last words, on stderr. Nobody may read there, and the process has to end all the same.
-void say(std::string_view text) {
-  constexpr int kPatienceMs = 1'000;
-  while (!text.empty()) {
-    pollfd room{STDERR_FILENO, POLLOUT, 0};
-    if (::poll(&room, 1, kPatienceMs) != 1) return;
-    ssize_t count =
-        ::write(STDERR_FILENO, text.data(), std::min<std::size_t>(text.size(), PIPE_BUF));
-    if (count <= 0) return;
-    text.remove_prefix(static_cast<std::size_t>(count));
-  }
-}
-
-}  // namespace
-
 int main(int argc, char** argv) {
+  weft::open_missing_stdio();
   weft::StopSignals signals;
+  weft::explain_bus_errors();
+  weft::Console console;
   CLI::App app("weft: a host for WebAssembly components", "weft");
   app.require_subcommand(1);
   app.set_version_flag("--version", "weft 0.1.0");
@@ -57,12 +41,12 @@ int main(int argc, char** argv) {
                      : weft::Result<int>(std::unexpected(std::move(options).error()));
     }
     if (code) return *code;
-    say(fmt::format("weft: {}\n", code.error().message()));
+    weft::say(fmt::format("weft: {}", code.error().message()));
     return 1;
   } catch (const CLI::ParseError& problem) {
     return app.exit(problem);
   } catch (const std::exception& problem) {
-    say(fmt::format("weft: {}\n", problem.what()));
+    weft::say(fmt::format("weft: {}", problem.what()));
     return 1;
   }
 }

@@ -9,6 +9,7 @@
 
 #include "app/grants.h"
 #include "app/host.h"
+#include "base/console.h"
 #include "base/limits.h"
 #include "base/log.h"
 #include "engine/guest_run.h"
@@ -29,6 +30,7 @@ Result<int> run_command(Runtime& runtime, const Plan& plan, const HttpClientOpti
   std::unique_ptr<EngineLoop> engine;
   std::unique_ptr<Deployment> deployment;
   std::unique_ptr<GuestRun> guest;
+  signals.hold();
   loops.on_each([&](Loop& loop, std::size_t) {
     engine = std::make_unique<EngineLoop>(runtime, loop, http_client);
     deployment = plan.deploy(*engine);
@@ -65,7 +67,7 @@ Result<void> drain(Host& host, StopSignals& signals) {
 }
 
 void print_problems(const Problems& problems) {
-  fmt::print(stderr, "{}", problems.text());
+  write_to_stderr(problems.text());
 }
 
 void reload(Host& host, const RunOptions& options) {
@@ -78,9 +80,9 @@ void reload(Host& host, const RunOptions& options) {
 
 Result<int> serve(Host& host, Runtime& runtime, const Problems& warnings, const RunOptions& options,
                   StopSignals& signals) {
-  for (const std::string& url : host.urls()) fmt::print(stderr, "{}\n", url);
+  for (const std::string& url : host.urls()) say(url);
   if (!options.quiet) {
-    fmt::print(stderr, "{}", grants_text(host.edition()));
+    write_to_stderr(grants_text(host.edition()));
     print_problems(warnings);
   }
   std::string note = runtime.fallback_note();
@@ -168,6 +170,7 @@ Result<int> run(const RunOptions& options, StopSignals& signals) {
                     options.target));
   }
   loops.emplace(Loops::Options{.count = count, .started = {}, .stopping = {}});
+  signals.hold();
   auto host = Host::start(*runtime, capabilities, *loops, std::move(sources), std::move(edition),
                           {.listen = options.listen,
                            .access_log = options.access_log,

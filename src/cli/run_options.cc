@@ -8,9 +8,11 @@
 #include <cstdlib>
 #include <filesystem>
 #include <functional>
+#include <iterator>
 #include <utility>
 
 #include "base/limits.h"
+#include "door/codec.h"
 #include "io/http_client/http_client.h"
 
 namespace weft {
@@ -19,6 +21,10 @@ namespace {
 
 // Of a time on the command line: sums with it stay far from the clock's end.
 constexpr std::uint64_t kDurationMaxNs = std::uint64_t{365} * 24 * 3'600 * 1'000'000'000;
+
+// Of --instances, which is for one loop, and of --loops: more threads than that serve nobody.
+constexpr std::uint32_t kInstancesMax = 65'536;
+constexpr std::uint32_t kLoopsMax = 1024;
 
 std::chrono::milliseconds whole_ms(std::chrono::nanoseconds time) {
   return std::chrono::ceil<std::chrono::milliseconds>(time);
@@ -29,12 +35,59 @@ std::string home_folder(const char* name, const char* fallback) {
   if (const char* folder = std::getenv(name); folder != nullptr && *folder == '/') {
     return fmt::format("{}/weft", folder);
   }
+  // A relative one would put a folder wherever weft happens to be started.
   const char* home = std::getenv("HOME");
-  return home == nullptr || *home == '\0' ? "" : fmt::format("{}/{}/weft", home, fallback);
+  return home == nullptr || *home != '/' ? "" : fmt::format("{}/{}/weft", home, fallback);
+}
+
+// What is not text as it came, for a message: control characters and bytes beyond ASCII in hex.
+std::string shown(std::string_view text) {
+  std::string out;
+  for (unsigned char c : text) {
+    if (c < ' ' || c >= 0x7f) {
+      fmt::format_to(std::back_inserter(out), "\\x{:02x}", c);
+    } else {
+      out += static_cast<char>(c);
+    }
+  }
+  return out;
+}
+
+// Components see arguments, variables and folders as strings, which are UTF-8.
+Result<void> check_text(std::string_view flag, std::string_view text) {
+  if (is_utf8(text)) return {};
+  return failure(
+      Errc::kInvalid,
+      fmt::format("{} {}: it is not UTF-8, and a component takes nothing else", flag, shown(text)));
+}
+
+Result<std::uint32_t> parse_count(std::string_view text, std::uint32_t max) {
+  std::uint32_t number = 0;
+  auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (problem == std::errc() && end == text.data() + text.size() && number >= 1 && number <= max) {
+    return number;
+  }
+  return failure(Errc::kInvalid, fmt::format("write a whole number from 1 to {}", max));
+}
+
+// What follows the last colon of a granted folder, unless it is a part of the path.
+std::string_view access_suffix(std::string_view text) {
+  std::size_t colon = text.rfind(':');
+  if (colon == std::string_view::npos || text.find('/', colon) != std::string_view::npos) return {};
+  return text.substr(colon + 1);
+}
+
+std::unexpected<Error> unknown_access(std::string_view text) {
+  return failure(Errc::kInvalid,
+                 fmt::format("--dir {}: \":{}\" says no access. Write HOST::GUEST:ro for reading "
+                             "alone, or HOST::GUEST for reading and writing",
+                             text, access_suffix(text)));
 }
 
 Result<Folder> check_folder(std::string_view text) {
+  TRY_VOID(check_text("--dir", text));
   Folder folder;
+  std::string_view whole = text;
   if (text.ends_with(":ro")) {
     folder.access = Folder::Access::kRead;
     text.remove_suffix(3);
@@ -42,8 +95,13 @@ Result<Folder> check_folder(std::string_view text) {
   std::size_t cut = text.find("::");
   folder.host = text.substr(0, cut);
   folder.guest = cut == std::string_view::npos ? folder.host : text.substr(cut + 2);
+  if (cut != std::string_view::npos && folder.guest.find(':') != std::string::npos &&
+      folder.guest.find('/', folder.guest.rfind(':')) == std::string::npos) {
+    return unknown_access(whole);
+  }
   std::error_code problem;
   if (!std::filesystem::is_directory(folder.host, problem)) {
+    if (!access_suffix(folder.host).empty()) return unknown_access(whole);
     return failure(Errc::kNotFound, fmt::format("--dir {}: there is no such folder", folder.host));
   }
   if (::access(folder.host.c_str(), R_OK | X_OK) != 0) {
@@ -119,10 +177,11 @@ void add_options(CLI::App& verb, RunWords& words) {
   verb.add_option("--stream-total", words.stream_total,
                   "Time from a response's head to its end; 0: no limit. Default: 1h")
       ->type_name("TIME");
-  verb.add_option("--instances", words.instances, "Instances at once on each loop");
+  verb.add_option("--instances", words.instances, "Instances at once on each loop")->type_name("N");
   verb.add_option("--access-log", words.access_log,
                   "A file for a JSON line a request; - is stderr");
-  verb.add_option("--loops", words.loops, "Threads that serve; default: one per processor");
+  verb.add_option("--loops", words.loops, "Threads that serve; default: one per processor")
+      ->type_name("N");
   verb.add_flag("--quiet", words.quiet, "Print nothing but the address line");
 }
 
@@ -159,7 +218,7 @@ void check_app_words(const RunWords& words, const Check& check) {
   refuse("--stream-idle", !words.stream_idle.empty(), "limits in weft.toml or in the file of --on");
   refuse("--stream-total", !words.stream_total.empty(),
          "limits in weft.toml or in the file of --on");
-  refuse("--instances", words.instances != 0, "limits in weft.toml or in the file of --on");
+  refuse("--instances", !words.instances.empty(), "limits in weft.toml or in the file of --on");
 }
 
 // Tells apps from a component by itself.
@@ -201,6 +260,7 @@ void check_grants(const RunWords& words, RunOptions& options, const Check& check
     }
   }
   for (const std::string& text : words.env) {
+    check(check_text("--env", text));
     if (auto variable = check_variable(text)) {
       options.sources.variables.insert_or_assign(variable->first, variable->second);
       options.grants.env.push_back(*std::move(variable));
@@ -244,6 +304,8 @@ Result<RunOptions> check_run_words(RunWords words) {
     if (!problems.empty()) problems += '\n';
     problems += result.error().message();
   };
+  check(check_text("TARGET", words.target));
+  for (const std::string& text : words.args) check(check_text("ARGS", text));
   sort_targets(words, options, check);
   check_grants(words, options, check);
   auto number = [&](std::string_view flag, const std::string& text, auto parse, auto set) {
@@ -269,12 +331,14 @@ Result<RunOptions> check_run_words(RunWords words) {
            [&](auto time) { options.limits.stream_idle = whole_ms(time); });
   duration("--stream-total", words.stream_total,
            [&](auto time) { options.limits.stream_total = whole_ms(time); });
-  if (words.instances > 0) {
-    options.limits.instances_max = static_cast<std::uint32_t>(words.instances);
-  }
+  auto count = [&](std::string_view flag, const std::string& text, std::uint32_t max, auto set) {
+    number(flag, text, [max](const std::string& word) { return parse_count(word, max); }, set);
+  };
+  count("--instances", words.instances, kInstancesMax,
+        [&](std::uint32_t value) { options.limits.instances_max = value; });
+  count("--loops", words.loops, kLoopsMax, [&](std::uint32_t value) { options.loops = value; });
   if (!problems.empty()) return failure(Errc::kInvalid, std::move(problems));
   options.access_log = words.access_log;
-  options.loops = words.loops;
   options.quiet = words.quiet;
   options.state_folder = words.state;
   options.cache_folder = default_cache_folder();

@@ -52,8 +52,8 @@ struct RunWords {
   std::string stream_idle;
   std::string stream_total;
   std::string access_log;
-  std::size_t instances = 0;
-  std::size_t loops = 0;
+  std::string instances;
+  std::string loops;
   bool quiet = false;
 };
 

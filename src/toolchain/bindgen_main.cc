@@ -7,6 +7,7 @@
 #include <iostream>
 #include <sstream>
 
+#include "base/console.h"
 #include "toolchain/bindgen/bindgen.h"
 
 namespace weft::bindgen {
@@ -61,7 +62,7 @@ Result<void> run(int argc, char** argv) {
 
 int main(int argc, char** argv) {
   if (weft::Result<void> done = weft::bindgen::run(argc, argv); !done) {
-    fmt::print(stderr, "weft-bindgen: {}\n", done.error().message());
+    weft::say(fmt::format("weft-bindgen: {}", done.error().message()));
     return 1;
   }
   return 0;

@@ -1,6 +1,7 @@
 """An HTTP/1.1 client that sends exactly what it is told and sees exactly what comes."""
 
 import socket
+import struct
 import time
 
 from host import SECONDS_MAX
@@ -37,6 +38,15 @@ class Connection:
 
     def close(self):
         self.socket.close()
+
+    def reset(self):
+        """Leaves so that the server hears of it at once: a close alone may be a client that has
+        said everything and waits."""
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.socket.close()
+
+    def half_close(self):
+        self.socket.shutdown(socket.SHUT_WR)
 
     def send(self, data):
         self.socket.sendall(data)

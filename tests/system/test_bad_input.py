@@ -6,11 +6,12 @@ import ctypes
 import os
 import random
 import resource
+import subprocess
 import tempfile
 import unittest
 
 from client import Connection, get, post
-from host import Host, guest, run
+from host import WEFT, Host, environment, guest, run
 
 SEED = 20261121
 
@@ -361,6 +362,45 @@ class Options(BadInput):
                                "X", guest("hello_command"), lines=4)
         for word in ("--memory lots", "--cpu fast", "/no/such", "KEY=VALUE"):
             self.assertIn(word, message)
+
+    def test_counts(self):
+        """Counts out of range are told with the range, and none is taken for another number."""
+        for words in (("--instances", "4294967296"), ("--instances", "0"), ("--instances=-1",),
+                      ("--loops", "1025"), ("--loops", "0"), ("--loops=-1",), ("--loops", "x")):
+            message = self.refused(*words, guest("hello_p2"))
+            self.assertRegex(message, f"{words[0].split('=')[0]} .*from 1 to \\d+")
+
+    def test_text(self):
+        """What a component would get as text and is none is told with its flag."""
+        word = b"\xffx"
+        for words, flag in ((("--env", b"A=" + word), "--env"), (("--dir", word), "--dir")):
+            self.assertIn(f"{flag} ", self.refused_raw(*words, guest("hello_command")))
+        self.assertIn("ARGS \\xffx: it is not UTF-8", self.refused_raw(guest("hello_command"), word))
+        self.assertIn("TARGET \\xffx: it is not UTF-8", self.refused_raw(word))
+
+    def refused_raw(self, *words):
+        outcome = subprocess.run([WEFT, "run", *words], cwd=self.folder,
+                                 env=environment(self.folder), capture_output=True, timeout=30,
+                                 check=False)
+        self.assertEqual(outcome.returncode, 1, outcome)
+        self.assertIn(b"it is not UTF-8", outcome.stderr)
+        return outcome.stderr.decode()
+
+    def test_access_of_a_folder(self):
+        """A suffix that says no access is refused, and does not become a part of the path."""
+        for suffix in (":RO", ":rw", ":", ":ro:ro"):
+            for grant in (f"{self.folder}::/x{suffix}",):
+                message = self.refused("--dir", grant, guest("hello_command"))
+                self.assertRegex(message, "HOST::GUEST:ro for reading")
+        self.assertIn("HOST::GUEST:ro",
+                      self.refused("--dir", f"{self.folder}:RO", guest("hello_command")))
+
+    def test_home(self):
+        """Without a home, or with one that is no absolute path, the flag is named and no folder is
+        made where it happens to be started."""
+        for home in ("", "relative"):
+            message = self.refused(guest("keyvalue_p2"), env={"HOME": home})
+            self.assertIn("--state DIR", message)
 
     def test_addresses(self):
         """Addresses that are none, and one that is not this machine's, are named."""

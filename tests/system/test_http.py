@@ -277,6 +277,7 @@ class Failures(unittest.TestCase):
                 with Connection(host) as connection:
                     connection.send_head("GET", "/spin")
                     until(lambda: not host.is_idle(), "the guest computes")
+                    connection.reset()
                 until(host.is_idle, "the guest is stopped")
                 self.assertEqual(get(host, "/").status, 200)
 

@@ -1,10 +1,9 @@
 #include "capabilities/config/config.h"
 
 #include <algorithm>
-#include <array>
 
-#include "base/check.h"
 #include "capabilities/hosted.h"
+#include "capabilities/offer_table.h"
 #include "wit/wasi/config_0_2_0_draft/runtime.h"
 #include "wit/wasi/config_0_2_0_draft/store.h"
 #include "wit/wasi/config_0_2_0_draft_2024_09_27/store.h"
@@ -48,27 +47,27 @@ std::unique_ptr<Provider> make(const Use& use) {
   return std::make_unique<Hosted<Host<Base, E>, Binding>>(use);
 }
 
-constexpr std::array<Offer, 4> kOffers{{{rc1::store::kName, rc1::store::kFunctions},
-                                        {draft::store::kName, draft::store::kFunctions},
-                                        {dated::store::kName, dated::store::kFunctions},
-                                        {draft::runtime::kName, draft::runtime::kFunctions}}};
 using Make = std::unique_ptr<Provider> (*)(const Use&);
-constexpr std::array<Make, kOffers.size()> kMakers = {
-    make<rc1::store::Host, rc1::store::Error, rc1::store::Binding>,
-    make<draft::store::Host, draft::store::Error, draft::store::Binding>,
-    make<dated::store::Host, dated::store::Error, dated::store::Binding>,
-    make<draft::runtime::Host, draft::runtime::ConfigError, draft::runtime::Binding>};
+
+constexpr OfferTable<Make, 4> kTable({
+    {{rc1::store::kName, rc1::store::kFunctions},
+     make<rc1::store::Host, rc1::store::Error, rc1::store::Binding>},
+    {{draft::store::kName, draft::store::kFunctions},
+     make<draft::store::Host, draft::store::Error, draft::store::Binding>},
+    {{dated::store::kName, dated::store::kFunctions},
+     make<dated::store::Host, dated::store::Error, dated::store::Binding>},
+    {{draft::runtime::kName, draft::runtime::kFunctions},
+     make<draft::runtime::Host, draft::runtime::ConfigError, draft::runtime::Binding>},
+});
 
 }  // namespace
 
 std::span<const Offer> ConfigCapability::offers() const {
-  return kOffers;
+  return kTable.offers();
 }
 
 std::unique_ptr<Provider> ConfigCapability::provider(const Offer& offer, Site site) {
-  auto index = static_cast<std::size_t>(&offer - kOffers.data());
-  CHECK(index < kOffers.size());
-  return kMakers[index](site.use);
+  return kTable.maker(offer)(site.use);
 }
 
 }  // namespace weft::config

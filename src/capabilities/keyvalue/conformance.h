@@ -7,29 +7,27 @@
 #include <string>
 #include <string_view>
 
-#include "capabilities/keyvalue/bucket.h"
+#include "capabilities/keyvalue/backend.h"
 #include "capabilities/keyvalue/testing.h"
+#include "capabilities/test_folder.h"
 #include "io/loop.h"
 
 namespace weft::keyvalue {
 
-// A backend with nothing in it, as the conformance suite reaches it.
-class TestBackend {
- public:
-  virtual ~TestBackend() = default;
-  virtual std::unique_ptr<Store> store(Loop& loop) = 0;
-};
-
-// What the list of drivers in drivers_test.cc says of each.
+// What the list of drivers in drivers_test.cc says of each: a backend with nothing in it. The state
+// folder is empty too.
 struct Driver {
   std::string name;
-  std::function<std::unique_ptr<TestBackend>()> make;
+  std::function<std::unique_ptr<Backend>(StateFolderOnDemand&)> make;
 };
 
 // Holds every driver to what bucket.h and the README promise.
 class Conformance : public ::testing::TestWithParam<Driver> {
  protected:
-  Conformance() : backend_(GetParam().make()), store_(backend_->store(loop_)) {}
+  Conformance() : backend_(GetParam().make(state_)) {
+    CHECK(backend_->open());
+    store_ = backend_->store(loop_);
+  }
 
   Request request() { return {loop_, Deadline::after(std::chrono::seconds(30))}; }
   std::unique_ptr<Bucket> open(std::string_view name, std::string_view owner = "app") {
@@ -52,7 +50,9 @@ class Conformance : public ::testing::TestWithParam<Driver> {
   std::vector<std::string> keys_of(Bucket& bucket);
 
   Loop loop_;  // Outlives the backend, whose writes are posted to it.
-  std::unique_ptr<TestBackend> backend_;
+  TestFolder folder_;
+  StateFolderOnDemand state_{folder_.path()};
+  std::unique_ptr<Backend> backend_;
   std::unique_ptr<Store> store_;
 };
 

@@ -6,25 +6,9 @@
 #include <vector>
 
 #include "capabilities/capability.h"
-#include "capabilities/keyvalue/bucket.h"
-#include "capabilities/state_folder.h"
+#include "capabilities/keyvalue/backend.h"
 
 namespace weft::keyvalue {
-
-// Where buckets are kept: one backend for the process, a store of it for each loop.
-class Backend {
- public:
-  virtual ~Backend() = default;
-  // Opens it, once; on the thread that loads components.
-  virtual Result<void> open() = 0;
-  // On any loop's thread, when it is open.
-  virtual std::unique_ptr<Store> store(Loop& loop) = 0;
-};
-
-std::unique_ptr<Backend> memory_backend();
-std::unique_ptr<Backend> memory_backend(std::size_t bytes_max);
-// In the folder `keyvalue` of the state folder, which outlives it.
-std::unique_ptr<Backend> lmdb_backend(StateFolderOnDemand& state);
 
 // wasi:keyvalue: store, atomics and batch of 0.2.0-draft and 0.2.0-draft2. Buckets belong to the
 // app: its components share those they open by the same name.

@@ -1,10 +1,8 @@
 #include "capabilities/logging/logging.h"
 
-#include <array>
-
-#include "base/check.h"
 #include "base/record_gate.h"
 #include "capabilities/hosted.h"
+#include "capabilities/offer_table.h"
 #include "io/loop.h"
 #include "wit/wasi/logging/logging.h"
 #include "wit/wasi/logging_0_1_0_draft/logging.h"
@@ -37,7 +35,7 @@ class Host final : public Base {
   Answer<void> log(Call& call, Level level, std::string_view context,
                    std::string_view message) override {
     Context& who = call.context();
-    if (!log::enabled(level_of(level)) || !gate_.pass(who.loop().now())) return {};
+    if (!log::enabled(level_of(level)) || !gate_.take(who.loop().now())) return {};
     if (auto dropped = gate_.take_dropped(); dropped > 0) {
       sink_(LogLevel::kWarn, "records of this component were dropped: it logs too much",
             {{"app", who.app()}, {"component", who.component()}, {"dropped", dropped}});
@@ -59,8 +57,17 @@ class Host final : public Base {
   RecordGate gate_;
 };
 
-constexpr std::array<Offer, 2> kOffers{
-    {{draft::kName, draft::kFunctions}, {plain::kName, plain::kFunctions}}};
+using Make = std::unique_ptr<Provider> (*)(const Sink&, Loop&);
+
+template <class Base, class Level, class Binding>
+std::unique_ptr<Provider> make(const Sink& sink, Loop& loop) {
+  return std::make_unique<Hosted<Host<Base, Level>, Binding>>(sink, loop);
+}
+
+constexpr OfferTable<Make, 2> kTable({
+    {{draft::kName, draft::kFunctions}, make<draft::Host, draft::Level, draft::Binding>},
+    {{plain::kName, plain::kFunctions}, make<plain::Host, plain::Level, plain::Binding>},
+});
 
 }  // namespace
 
@@ -71,17 +78,11 @@ Sink process_log() {
 }
 
 std::span<const Offer> LoggingCapability::offers() const {
-  return kOffers;
+  return kTable.offers();
 }
 
 std::unique_ptr<Provider> LoggingCapability::provider(const Offer& offer, Site site) {
-  CHECK(&offer == &kOffers[0] || &offer == &kOffers[1]);
-  if (&offer == &kOffers[0]) {
-    return std::make_unique<Hosted<Host<draft::Host, draft::Level>, draft::Binding>>(sink_,
-                                                                                     site.loop);
-  }
-  return std::make_unique<Hosted<Host<plain::Host, plain::Level>, plain::Binding>>(sink_,
-                                                                                   site.loop);
+  return kTable.maker(offer)(sink_, site.loop);
 }
 
 }  // namespace weft::logging

@@ -32,6 +32,7 @@ int main(int count, char** arguments) {
     return 2;
   }
   StopSignals signals;
+  signals.hold();
   Loops loops({.count = std::strtoul(arguments[2], nullptr, 10)});
   std::vector<Hello> handlers(loops.size());
   std::vector<HttpHandler*> pointers;

@@ -1,9 +1,11 @@
 #include "io/http/connection.h"
 
+#include <poll.h>
 #include <sys/socket.h>
 
 #include <algorithm>
 #include <boost/asio/buffer.hpp>
+#include <boost/asio/error.hpp>
 #include <boost/asio/post.hpp>
 #include <cerrno>
 #include <cstring>
@@ -28,7 +30,18 @@ struct Http1Connection::OnRead {
   allocator_type get_allocator() const { return allocator_type(self->read_memory_); }
   void operator()(const boost::system::error_code& error, std::size_t count) {
     Loop::Turn turn(self->loop());
-    self->on_read(static_cast<bool>(error), count);
+    if (!error) return self->on_read(count);
+    self->on_read_end(error == boost::asio::error::eof ? ReadEnd::kHalf : ReadEnd::kLost);
+  }
+};
+
+// The socket is closed on both sides, or has failed.
+struct Http1Connection::OnHangup {
+  OnRead read;
+  void operator()(const boost::system::error_code&) {
+    Http1Connection* self = read.self;
+    Loop::Turn turn(self->loop());
+    self->on_hangup();
   }
 };
 
@@ -41,7 +54,7 @@ struct Http1Connection::OnReadable {
   void operator()(const boost::system::error_code& error) {
     Http1Connection* self = read.self;
     Loop::Turn turn(self->loop());
-    if (error) return self->on_read(true, 0);
+    if (error) return self->on_read_end(ReadEnd::kLost);
     self->read_tls();
   }
 };
@@ -149,13 +162,13 @@ void Http1Connection::read_more() {
 
 // Reads what the session has now; half a record is nothing yet.
 void Http1Connection::read_tls() {
-  if (phase_ == Phase::kClosed) return on_read(true, 0);
+  if (phase_ == Phase::kClosed) return on_read_end(ReadEnd::kLost);
   ssize_t count = tls_->read(raw_->data() + raw_->size(), raw_->room() - raw_->size());
-  if (count >= 0 || (errno != EAGAIN && errno != EWOULDBLOCK)) {
-    return on_read(count <= 0, count > 0 ? static_cast<std::size_t>(count) : 0);
-  }
+  if (count > 0) return on_read(static_cast<std::size_t>(count));
+  // Whoever ends a TLS session takes nothing more of it.
+  if (count == 0 || (errno != EAGAIN && errno != EWOULDBLOCK)) return on_read_end(ReadEnd::kLost);
   // A read that was called back has no answer of its own to wait for.
-  if (rewinding_) return on_read(true, 0);
+  if (rewinding_) return on_read_end(ReadEnd::kLost);
   socket_.async_wait(boost::asio::socket_base::wait_read, OnReadable{OnRead(this)});
 }
 
@@ -185,16 +198,10 @@ void Http1Connection::read_into_body_room() {
   raw_pos_ = 0;
 }
 
-void Http1Connection::on_read(bool ended, std::size_t count) {
+void Http1Connection::on_read(std::size_t count) {
   reading_ = false;
   if (phase_ == Phase::kClosed) return;
-  if (std::exchange(rewinding_, false) && ended) {
-    // The read was called back by next_request, which has more to parse.
-    rewind();
-    parse();
-    return schedule();
-  }
-  if (ended) return on_end();
+  rewinding_ = false;
   raw_->advance(count);
   switch (phase_) {
     case Phase::kHead:
@@ -212,13 +219,44 @@ void Http1Connection::on_read(bool ended, std::size_t count) {
   schedule();
 }
 
-// The client sends nothing more. One that left before the response was whole is gone; one that only
-// closed its sending half while the end of it is on the way still gets it.
-void Http1Connection::on_end() {
+void Http1Connection::on_read_end(ReadEnd end) {
+  reading_ = false;
+  if (phase_ == Phase::kClosed) return;
+  if (std::exchange(rewinding_, false)) {
+    // The read was called back by next_request, which has more to parse. If there was another end
+    // than that, the next read finds it again.
+    rewind();
+    parse();
+    return schedule();
+  }
   read_ended_ = true;
   if (phase_ != Phase::kExchange) return close_now();
+  if (end == ReadEnd::kHalf) return on_half_closed();
+  // It may have left because it has what it wanted; if it has not, writing the rest will fail.
   if (!finished_ || broken_) return lost();
   keep_alive_ = false;
+  schedule();
+}
+
+// The client has said all that it wants to say: what it asked for, also what it sent ahead, is
+// still answered. Whether it is there to take that shows when something is written, at once or when
+// its reset comes back.
+void Http1Connection::on_half_closed() {
+  socket_.async_wait(boost::asio::socket_base::wait_error, OnHangup{OnRead(this)});
+  if (body_wanted_ && !body_ended()) body_cut();
+  schedule();
+}
+
+void Http1Connection::on_hangup() {
+  if (phase_ == Phase::kClosed) return;
+  pollfd ask{socket_.native_handle(), 0, 0};
+  if (::poll(&ask, 1, 0) > 0 && (ask.revents & (POLLERR | POLLHUP)) != 0) lost();
+}
+
+// No more of the body comes, and it is not whole.
+void Http1Connection::body_cut() {
+  read_due_ = Time::max();
+  body_problem_ = {400, "the body ends before its end"};
   schedule();
 }
 
@@ -253,6 +291,7 @@ void Http1Connection::parse() {
   bool fresh = !parser_.begun();
   switch (parser_.parse(window)) {
     case HeadParser::State::kMore:
+      if (read_ended_) return close_now();
       if (fresh && parser_.begun()) read_due_ = loop().now() + listener_->limits().head_timeout;
       return;
     case HeadParser::State::kBad:
@@ -324,6 +363,7 @@ void Http1Connection::discard() {
     if (!advance_body()) return close_after_response();
     if (body_ended()) return next_request();
     BytesView bytes = body();
+    if (bytes.empty() && read_ended_) return close_after_response();
     if (bytes.empty()) return;
     discarded_ += bytes.size();
     if (discarded_ > kDrainMax) return close_after_response();
@@ -360,6 +400,7 @@ void Http1Connection::next_request() {
     return;
   }
   rewind();
+  if (in_.empty() && read_ended_) return close_after_response();
   if (in_.empty()) {
     if (in_.room() > kHeadKept) in_ = Buffer();
     return;
@@ -397,6 +438,10 @@ BytesView Http1Connection::body() {
   bytes = bytes.first(static_cast<std::size_t>(std::min<std::uint64_t>(left, bytes.size())));
   if (bytes.empty() && !body_ended() && phase_ == Phase::kExchange && !body_wanted_) {
     body_wanted_ = true;
+    if (read_ended_) {
+      body_cut();
+      return bytes;
+    }
     read_due_ = loop().now() + listener_->limits().body_timeout;
     if (continue_due_ && !begun_) {
       continue_due_ = false;

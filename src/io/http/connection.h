@@ -59,6 +59,7 @@ class Http1Connection final : public HttpExchange, public HttpConnection {
   struct OnRead;
   struct OnReadable;
   struct OnWritable;
+  struct OnHangup;
 
   static constexpr std::size_t kHeadRoom = 2048;  // What an idle connection holds.
   static constexpr std::size_t kHeadKept = 8192;  // More than that is given back between requests.
@@ -69,6 +70,11 @@ class Http1Connection final : public HttpExchange, public HttpConnection {
     kDiscard,   // the response is out; the rest of the request's body is read and dropped
     kLinger,    // nothing more is served: what comes is dropped until the client closes
     kClosed,
+  };
+  // How a read ended that brought nothing.
+  enum class ReadEnd : std::uint8_t {
+    kHalf,  // the client sends nothing more, and may still take what it asked for
+    kLost,  // it takes nothing either, or cannot be told from one that does not
   };
   enum class Framing : std::uint8_t { kUndecided, kLength, kChunked, kUntilClose, kNoBody };
 
@@ -87,8 +93,11 @@ class Http1Connection final : public HttpExchange, public HttpConnection {
   void read_into_body_room();
   void read_tls();
   bool hand_to_http2();
-  void on_read(bool ended, std::size_t count);
-  void on_end();
+  void on_read(std::size_t count);
+  void on_read_end(ReadEnd end);
+  void on_half_closed();
+  void on_hangup();
+  void body_cut();
   void tell_body();
   void rewind();
   void parse();
@@ -133,7 +142,7 @@ class Http1Connection final : public HttpExchange, public HttpConnection {
   Phase phase_ = Phase::kHead;
   bool scheduled_ = false;
   bool reading_ = false;
-  bool read_ended_ = false;  // The client sends nothing more.
+  bool read_ended_ = false;  // The client sends nothing more: nothing is read.
   bool rewinding_ = false;   // The read under way was called back.
   bool writing_ = false;     // Waits for the socket to take more.
   bool linger_asked_ = false;

@@ -124,7 +124,8 @@ bool Http2Stream::read_head() {
   };
   if (head_.method == "CONNECT") return bad(501, "CONNECT is not served");
   if (head_.method.empty() || head_.path.empty()) return bad(400, "the request line is malformed");
-  if (head_.path.front() != '/' && head_.path != "*") return bad(400, "the target is malformed");
+  bool whole_path = head_.path.front() == '/' || head_.path == "*";
+  if (!whole_path || !is_target(head_.path)) return bad(400, "the target is malformed");
   std::size_t hosts = 0;
   for (const Header& field : headers_) {
     if (field.name == "host") {
@@ -150,6 +151,7 @@ bool Http2Stream::read_head() {
   if (hosts > 1) return bad(400, "more than one Host");
   if (!authority.empty()) head_.authority = authority;
   if (head_.authority.empty()) return bad(400, "the Host is missing");
+  if (!is_authority(head_.authority)) return bad(400, "the Host is malformed");
   // Whoever serves looks for a Host, whatever the version.
   if (hosts == 0) headers_.insert(headers_.begin(), {"host", head_.authority});
   join_cookies();

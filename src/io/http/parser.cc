@@ -1,6 +1,10 @@
 #include "io/http/parser.h"
 
+#include <arpa/inet.h>
+
+#include <algorithm>
 #include <array>
+#include <cctype>
 #include <cstring>
 #include <limits>
 #include <optional>
@@ -21,11 +25,14 @@ struct Classes {
       std::uint8_t bits = 0;
       if (letter || digit || one_of(c, "!#$%&'*+-.^_`|~")) bits |= kToken;
       if (c == '\t' || (c >= ' ' && c != 0x7f)) bits |= kValue;
-      if (c > ' ' && c < 0x7f && c != '#') bits |= kTarget;
-      if (letter || digit || one_of(c, "-._~%!$&'()*+,;=")) bits |= kHost;
+      bool unreserved = letter || digit || one_of(c, "-._~");
+      bool sub_delimiter = one_of(c, "!$&'()*+,;=");
+      if (unreserved || sub_delimiter || one_of(c, ":/?[]@%")) bits |= kTarget;
+      if (unreserved || sub_delimiter) bits |= kHost;
       of[c] = bits;
     }
   }
+  // Never for 0, which ends the set.
   static constexpr bool one_of(int c, const char* set) {
     for (; *set != 0; ++set) {
       if (c == *set) return true;
@@ -66,25 +73,29 @@ std::optional<std::uint64_t> decimal(std::string_view text) {
   return value;
 }
 
-// host, host:port, [address] or [address]:port, without user information.
-bool is_authority(std::string_view text) {
-  std::string_view port;
-  if (text.starts_with('[')) {
-    std::size_t end = text.find(']');
-    if (end == std::string_view::npos || end == 1) return false;
-    for (char c : text.substr(1, end - 1)) {
-      if (c != ':' && (kClasses.of[static_cast<unsigned char>(c)] & Classes::kHost) == 0)
-        return false;
+// A name, or an IPv4 address, with each % followed by two hexadecimal digits.
+bool is_host(std::string_view text) {
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] == '%') {
+      auto hex = [&](std::size_t at) {
+        return at < text.size() && std::isxdigit(static_cast<unsigned char>(text[at])) != 0;
+      };
+      if (!hex(i + 1) || !hex(i + 2)) return false;
+      i += 2;
+    } else if ((kClasses.of[static_cast<unsigned char>(text[i])] & Classes::kHost) == 0) {
+      return false;
     }
-    port = text.substr(end + 1);
-  } else {
-    std::size_t colon = text.find(':');
-    if (!all(text.substr(0, colon), Classes::kHost)) return false;
-    if (colon == 0) return false;
-    if (colon != std::string_view::npos) port = text.substr(colon);
   }
-  if (port.empty() || port == ":") return true;
-  return port[0] == ':' && decimal(port.substr(1)).value_or(65'536) <= 65'535;
+  return !text.empty();
+}
+
+// Without a zone, which means nothing to anybody but the client.
+bool is_ipv6(std::string_view text) {
+  std::array<char, INET6_ADDRSTRLEN> room{};
+  if (text.size() >= room.size() || text.find('\0') != std::string_view::npos) return false;
+  std::ranges::copy(text, room.begin());
+  in6_addr address{};
+  return ::inet_pton(AF_INET6, room.data(), &address) == 1;
 }
 
 // One header line without its end; the name goes to lower case in place. Nothing: it is malformed.
@@ -109,6 +120,25 @@ bool is_token(std::string_view text) {
 }
 bool is_field_value(std::string_view text) {
   return all(text, Classes::kValue);
+}
+bool is_target(std::string_view text) {
+  return !text.empty() && all(text, Classes::kTarget);
+}
+
+// host, host:port, [address] or [address]:port, without user information.
+bool is_authority(std::string_view text) {
+  std::string_view port;
+  if (text.starts_with('[')) {
+    std::size_t end = text.find(']');
+    if (end == std::string_view::npos || !is_ipv6(text.substr(1, end - 1))) return false;
+    port = text.substr(end + 1);
+  } else {
+    std::size_t colon = text.find(':');
+    if (!is_host(text.substr(0, colon))) return false;
+    if (colon != std::string_view::npos) port = text.substr(colon);
+  }
+  if (port.empty() || port == ":") return true;
+  return port[0] == ':' && decimal(port.substr(1)).value_or(65'536) <= 65'535;
 }
 
 bool same_name(std::string_view a, std::string_view b) {
@@ -220,9 +250,7 @@ bool HeadParser::parse_request_line(std::string_view line) {
     return fail(400, "the request line is malformed");
   }
   if (!is_token(head_.method)) return fail(400, "the method is malformed");
-  if (head_.target.empty() || !all(head_.target, Classes::kTarget)) {
-    return fail(400, "the target is malformed");
-  }
+  if (!is_target(head_.target)) return fail(400, "the target is malformed");
   if (version[5] != '1') return fail(505, "only HTTP/1.0 and HTTP/1.1 are served here");
   head_.version = version[7] == '0' ? HttpVersion::k10 : HttpVersion::k11;
   if (head_.method.size() > kMethodMax) return fail(501, "the method is not known");

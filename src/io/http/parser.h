@@ -15,6 +15,10 @@ namespace weft {
 // Whether `text` may be a header's or a method's name, a header's value.
 bool is_token(std::string_view text);
 bool is_field_value(std::string_view text);
+// Whether `text` has the characters of a request's target: those of a URI without a fragment.
+bool is_target(std::string_view text);
+// Whether `text` is a host, a host and a port, or the same with an IPv6 address in brackets.
+bool is_authority(std::string_view text);
 // Whether two names are the same but for the case of ASCII letters.
 bool same_name(std::string_view a, std::string_view b);
 

@@ -48,6 +48,26 @@ TEST(HeadParser, RefusesWhatIsMalformed) {
       {"GET * HTTP/1.1\r\nHost: a\r\n\r\n", 400},
       {"GET /a#b HTTP/1.1\r\nHost: a\r\n\r\n", 400},
       {"GET /\xc3\xa9 HTTP/1.1\r\nHost: a\r\n\r\n", 400},
+      {"GET /a<b HTTP/1.1\r\nHost: a\r\n\r\n", 400},
+      {"GET /a>b HTTP/1.1\r\nHost: a\r\n\r\n", 400},
+      {"GET /?q={ HTTP/1.1\r\nHost: a\r\n\r\n", 400},
+      {"GET /?q=} HTTP/1.1\r\nHost: a\r\n\r\n", 400},
+      {"GET /a|b HTTP/1.1\r\nHost: a\r\n\r\n", 400},
+      {"GET /..\\b HTTP/1.1\r\nHost: a\r\n\r\n", 400},
+      {"GET /a^b HTTP/1.1\r\nHost: a\r\n\r\n", 400},
+      {"GET /a`b HTTP/1.1\r\nHost: a\r\n\r\n", 400},
+      {"GET /a\"b HTTP/1.1\r\nHost: a\r\n\r\n", 400},
+      {"GET http://a%2/ HTTP/1.1\r\nHost: a\r\n\r\n", 400},
+      {"GET / HTTP/1.1\r\nHost: a%\r\n\r\n", 400},
+      {"GET / HTTP/1.1\r\nHost: a%4\r\n\r\n", 400},
+      {"GET / HTTP/1.1\r\nHost: %zz\r\n\r\n", 400},
+      {"GET / HTTP/1.1\r\nHost: a%4:80\r\n\r\n", 400},
+      {"GET / HTTP/1.1\r\nHost: []\r\n\r\n", 400},
+      {"GET / HTTP/1.1\r\nHost: [1.2.3.4]\r\n\r\n", 400},
+      {"GET / HTTP/1.1\r\nHost: [abc]\r\n\r\n", 400},
+      {"GET / HTTP/1.1\r\nHost: [::1::]\r\n\r\n", 400},
+      {"GET / HTTP/1.1\r\nHost: [fe80::1%eth0]\r\n\r\n", 400},
+      {"GET / HTTP/1.1\r\nHost: [1:2:3:4:5:6:7:8:9]\r\n\r\n", 400},
       {"GET /\x7f HTTP/1.1\r\nHost: a\r\n\r\n", 400},
       {"GET ftp://a/ HTTP/1.1\r\nHost: a\r\n\r\n", 400},
       {"GET http:///x HTTP/1.1\r\nHost: a\r\n\r\n", 400},
@@ -159,12 +179,16 @@ TEST(HeadParser, ReadsEveryFormOfTarget) {
     const char* path;
     const char* authority;
   };
-  for (const Case& each : {Case{"GET /x", "/x", "h"},
-                           {"OPTIONS *", "*", "h"},
-                           {"GET http://A:1/p?q", "/p?q", "A:1"},
-                           {"GET HTTPS://a", "/", "a"},
-                           {"GET http://a?q", "/?q", "a"},
-                           {"GET http://[::1]:8/x", "/x", "[::1]:8"}}) {
+  for (const Case& each :
+       {Case{"GET /x", "/x", "h"},
+        {"OPTIONS *", "*", "h"},
+        {"GET http://A:1/p?q", "/p?q", "A:1"},
+        {"GET HTTPS://a", "/", "a"},
+        {"GET http://a?q", "/?q", "a"},
+        {"GET http://[::1]:8/x", "/x", "[::1]:8"},
+        {"GET http://[::ffff:1.2.3.4]/", "/", "[::ffff:1.2.3.4]"},
+        {"GET http://b%C3%BCcher:1/x", "/x", "b%C3%BCcher:1"},
+        {"GET /a;b=1,2:@!$&'()*+~-._%7B?[x]=/?%", "/a;b=1,2:@!$&'()*+~-._%7B?[x]=/?%", "h"}}) {
     SCOPED_TRACE(each.line);
     HeadParser parser(kLimits);
     std::string bytes = std::string(each.line) + " HTTP/1.1\r\nHost: h\r\n\r\n";

@@ -186,6 +186,7 @@ void Http1Connection::decide_framing() {
   head_framed_ = true;
   bool old = request().version == HttpVersion::k10;
   if (listener_->draining() || continue_due_) keep_alive_ = false;
+  if (read_ended_ && body_ended() && raw().empty()) keep_alive_ = false;
   if (framing_ == Framing::kNoBody) {
     if (!length_ && finished_ && dropped_ > 0) length_ = dropped_;
     if (status_ == 204) length_.reset();

@@ -34,22 +34,6 @@ void hello(HttpExchange::Ptr exchange) {
   answer(*exchange, 200, "hello");
 }
 
-// A server whose exchanges wait in a mailbox; `on_loop` works on them.
-struct HoldingServer {
-  explicit HoldingServer(HttpLimits limits = {})
-      : server(
-            [this](HttpExchange::Ptr held) {
-              exchanges.put(std::make_shared<Held>(std::move(held)));
-            },
-            limits) {}
-  void on_loop(const std::function<void()>& work) {
-    server.loops.on_each([&](Loop&, std::size_t) { work(); });
-  }
-
-  Mailbox<std::shared_ptr<Held>> exchanges;
-  TestServer server;
-};
-
 HttpLimits quick() {
   HttpLimits limits;
   limits.head_timeout = limits.idle_timeout = limits.body_timeout = limits.write_timeout = 150ms;
@@ -258,74 +242,6 @@ TEST(HttpBackPressure, HoldsWritesBack) {
   reader.join();
   EXPECT_TRUE(response.whole);
   EXPECT_EQ(response.body.size(), written);
-}
-
-// The serving side hears that its client left: before the response, in its middle, in the body, by
-// a reset and by an orderly close. It hears it once.
-TEST(HttpGone, IsToldWhereverItHappens) {
-  HoldingServer server;
-  for (std::string_view when : {"before", "middle", "body"}) {
-    for (bool reset : {false, true}) {
-      SCOPED_TRACE(fmt::format("{} {}", when, reset));
-      Client client(*server.server.server);
-      client.send(when == "body" ? "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nabc"
-                                 : kGet);
-      auto held = *server.exchanges.take();
-      server.on_loop([&] {
-        if (when == "middle") {
-          ASSERT_TRUE(held->exchange->begin_response(200, {}, 10));
-          held->exchange->write(as_bytes("part"));
-        }
-        if (when == "body") {
-          held->exchange->consume_body(held->exchange->body().size());
-          held->exchange->body();
-        }
-      });
-      if (when == "middle") EXPECT_THAT(client.read_until("part"), HasSubstr("part"));
-      reset ? client.reset() : client.close();
-      EXPECT_EQ(held->events.take(), "gone");
-      server.on_loop([&] {
-        EXPECT_TRUE(held->exchange->gone());
-        EXPECT_NE(held->exchange->body_state(), BodyState::kMore);
-        // What is still said to it goes nowhere and does no harm; the request is still readable.
-        EXPECT_EQ(held->exchange->request().path, "/");
-        if (when != "middle") EXPECT_TRUE(held->exchange->begin_response(200, {}, std::nullopt));
-        EXPECT_TRUE(held->exchange->write(as_bytes("more")));
-        held->exchange->finish();
-        held->exchange.reset();
-      });
-      EXPECT_TRUE(held->events.empty());
-      EXPECT_EQ(server.server.done.take()->end, End::kGone);
-    }
-  }
-}
-
-// A client that only stops sending still gets a response that is finished already.
-TEST(HttpGone, AClosedSendingHalfIsNotGoneOnceTheResponseIsFinished) {
-  std::string large(16 << 20, 'x');
-  TestServer server([&](HttpExchange::Ptr exchange) { answer(*exchange, 200, large); });
-  Client client(*server.server);
-  client.send(kGet);
-  client.half_close();
-  EXPECT_TRUE(client.read_response().body == large);
-  EXPECT_TRUE(client.closed());
-  EXPECT_EQ(server.done.take()->end, End::kWhole);
-}
-
-// An exchange outlives its server and its connection.
-TEST(HttpGone, AnExchangeMayOutliveTheServer) {
-  HoldingServer server;
-  Client client(*server.server.server);
-  client.send(kGet);
-  auto held = *server.exchanges.take();
-  server.server.server.reset();
-  EXPECT_EQ(held->events.take(), "gone");
-  EXPECT_EQ(client.read_response().status, 0);
-  server.on_loop([&] {
-    EXPECT_EQ(held->exchange->request().authority, "a");
-    held->exchange.reset();
-  });
-  EXPECT_TRUE(server.server.done.empty());
 }
 
 // Beyond the cap a client hears so and why; when one leaves, the next is served.

@@ -329,4 +329,20 @@ class Held final : public ExchangeEvents {
   Mailbox<std::string> events;
 };
 
+// A server whose exchanges wait in a mailbox; `on_loop` works on them.
+struct HoldingServer {
+  explicit HoldingServer(HttpLimits limits = {})
+      : server(
+            [this](HttpExchange::Ptr held) {
+              exchanges.put(std::make_shared<Held>(std::move(held)));
+            },
+            limits) {}
+  void on_loop(const std::function<void()>& work) {
+    server.loops.on_each([&](Loop&, std::size_t) { work(); });
+  }
+
+  Mailbox<std::shared_ptr<Held>> exchanges;
+  TestServer server;
+};
+
 }  // namespace weft::http_test

@@ -2,11 +2,12 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <unistd.h>
 
+#include <cerrno>
 #include <ctime>
 #include <iterator>
 
+#include "base/console.h"
 #include "base/id.h"
 #include "base/log.h"
 #include "io/loop.h"
@@ -79,23 +80,31 @@ void append_access_line(std::string& out, std::string_view time, const ExchangeS
 }
 
 Result<std::unique_ptr<AccessLogFile>> AccessLogFile::open(const std::string& path) {
-  int fd = path == "-" ? ::dup(STDERR_FILENO)
-                       : ::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
-  if (fd < 0) return system_failure(fmt::format("--access-log {}", path), errno);
-  return std::unique_ptr<AccessLogFile>(new AccessLogFile(Fd(fd)));
+  if (path == "-") return std::unique_ptr<AccessLogFile>(new AccessLogFile(nullptr));
+  // Without O_NONBLOCK the opening of a pipe waits until somebody reads it.
+  constexpr int kFlags = O_WRONLY | O_CREAT | O_APPEND | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
+  Fd file(::open(path.c_str(), kFlags, 0644));
+  if (!file && errno == ENXIO) {
+    return failure(
+        Errc::kUnavailable,
+        fmt::format("--access-log {}: nobody reads this pipe. Start its reader first.", path));
+  }
+  if (!file) return system_failure(fmt::format("--access-log {}", path), errno);
+  // The file may be read by a program: that lines are missing is told in the host's log.
+  auto tell = [](std::uint64_t lost) {
+    log::warn("http", "lines of the access log were lost: the file did not take them",
+              {{"lost", lost}});
+    return std::string();
+  };
+  return std::unique_ptr<AccessLogFile>(
+      new AccessLogFile(std::make_unique<LineWriter>(std::move(file), tell)));
 }
 
 void AccessLogFile::append(std::string_view lines) {
-  while (!lines.empty()) {
-    ssize_t written = ::write(file_.get(), lines.data(), lines.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written <= 0) {
-      if (lost_.fetch_add(lines.size(), std::memory_order_relaxed) == 0) {
-        log::error("http", "the access log cannot be written: lines are lost from here on");
-      }
-      return;
-    }
-    lines.remove_prefix(static_cast<std::size_t>(written));
+  if (writer_ == nullptr) return write_to_stderr(lines);
+  writer_->append(lines);
+  if (writer_->lost() > 0 && !told_.exchange(true)) {
+    log::error("http", "the access log does not take its lines: they are lost from here on");
   }
 }
 

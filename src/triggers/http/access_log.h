@@ -5,7 +5,7 @@
 #include <string>
 
 #include "base/error.h"
-#include "base/fd.h"
+#include "base/line_writer.h"
 #include "io/http/exchange.h"
 #include "io/timer.h"
 
@@ -17,24 +17,27 @@ struct AccessLabel {
   std::string_view component;
 };
 
-// Where access logs of all loops are written. Thread-safe: a batch is one append to the file.
+// Where access logs of all loops are written. Thread-safe: a batch is one append, which never waits
+// (base/line_writer.h).
 class AccessLogFile {
  public:
-  // Appends to `path`; "-" is stderr.
+  // Appends to `path`, which may be a pipe that somebody reads; "-" is stderr.
   static Result<std::unique_ptr<AccessLogFile>> open(const std::string& path);
 
-  // Writes whole lines. What the file does not take is lost, and counted.
+  // Writes whole lines. What the file does not take is lost, counted, and told of in the host's log
+  // when it takes something again.
   void append(std::string_view lines);
-  std::uint64_t lost() const { return lost_.load(std::memory_order_relaxed); }
+  std::uint64_t lost() const { return writer_ == nullptr ? 0 : writer_->lost(); }
 
  private:
-  explicit AccessLogFile(Fd file) : file_(std::move(file)) {}
-  Fd file_;
-  std::atomic<std::uint64_t> lost_{0};
+  explicit AccessLogFile(std::unique_ptr<LineWriter> writer) : writer_(std::move(writer)) {}
+  std::unique_ptr<LineWriter>
+      writer_;  // Null: the lines go to stderr, in their order with the log.
+  std::atomic<bool> told_{false};
 };
 
 // The access log of one loop: a JSON line a request, gathered and handed to the file when enough is
-// there or kAccessLogDelay has passed. On its loop only; flushes when it is destroyed.
+// there or kDelay has passed. On its loop only; flushes when it is destroyed.
 class AccessLog {
  public:
   static constexpr std::size_t kBatchBytes = 32 * 1024;

@@ -1,7 +1,10 @@
 #include "triggers/http/access_log.h"
 
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 namespace weft {
 namespace {
@@ -49,6 +52,37 @@ TEST(AccessLog, NamesAFileThatCannotBeOpened) {
   auto file = AccessLogFile::open("/dev/null/access.log");
   ASSERT_FALSE(file);
   EXPECT_THAT(file.error().message(), testing::HasSubstr("/dev/null/access.log"));
+}
+
+// A pipe that nobody reads is refused at once, and not waited for.
+TEST(AccessLog, RefusesAPipeThatNobodyReads) {
+  std::string path = testing::TempDir() + "access_log_" + std::to_string(::getpid());
+  ASSERT_EQ(::mkfifo(path.c_str(), 0600), 0);
+  auto unread = AccessLogFile::open(path);
+  EXPECT_FALSE(unread);
+  if (!unread) EXPECT_THAT(unread.error().message(), testing::HasSubstr("nobody reads this pipe"));
+  Fd reader(::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
+  auto file = AccessLogFile::open(path);
+  ::unlink(path.c_str());
+  ASSERT_TRUE(file);
+  (*file)->append("a line\n");
+  char room[16];
+  EXPECT_EQ(::read(reader.get(), room, sizeof room), 7);
+}
+
+// A pipe that takes nothing more holds nobody up, and what it lost is counted.
+TEST(AccessLog, DoesNotWaitForAFullPipe) {
+  std::string path = testing::TempDir() + "access_log_full_" + std::to_string(::getpid());
+  ASSERT_EQ(::mkfifo(path.c_str(), 0600), 0);
+  Fd reader(::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
+  auto file = AccessLogFile::open(path);
+  ::unlink(path.c_str());
+  ASSERT_TRUE(file);
+  std::string line = std::string(32 * 1024 - 1, 'x') + "\n";
+  for (int i = 0; i < 100; ++i) (*file)->append(line);
+  EXPECT_GT((*file)->lost(), 0u);
+  EXPECT_LT((*file)->lost(), 100u);
+  reader.reset();
 }
 
 }  // namespace
