@@ -186,7 +186,8 @@ def dechunk(body):
 
 def weft_command(setting, guest, *more):
     weft = setting.need(setting.built("weft"))
-    return [weft, "run", guest, "--http", "127.0.0.1:0", "--quiet", *more]
+    # Words after the component are its own arguments.
+    return [weft, "run", "--http", "127.0.0.1:0", "--quiet", *more, guest]
 
 
 def wasmtime_command(guest, *flags):
