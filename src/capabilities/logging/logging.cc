@@ -35,7 +35,7 @@ class Host final : public Base {
   Answer<void> log(Call& call, Level level, std::string_view context,
                    std::string_view message) override {
     Context& who = call.context();
-    if (!log::enabled(level_of(level)) || !gate_.take(who.loop().now())) return {};
+    if (!log::enabled(level_of(level)) || !gate_.pass(who.loop().now())) return {};
     if (auto dropped = gate_.take_dropped(); dropped > 0) {
       sink_(LogLevel::kWarn, "records of this component were dropped: it logs too much",
             {{"app", who.app()}, {"component", who.component()}, {"dropped", dropped}});
