@@ -5,6 +5,7 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <charconv>
 #include <cstdlib>
 #include <filesystem>
 #include <functional>
@@ -23,7 +24,6 @@ namespace {
 constexpr std::uint64_t kDurationMaxNs = std::uint64_t{365} * 24 * 3'600 * 1'000'000'000;
 
 // Of --instances, which is for one loop, and of --loops: more threads than that serve nobody.
-constexpr std::uint32_t kInstancesMax = 65'536;
 constexpr std::uint32_t kLoopsMax = 1024;
 
 std::chrono::milliseconds whole_ms(std::chrono::nanoseconds time) {

@@ -31,6 +31,11 @@ class NoHost final : public bridge::Host {
   Call* begin(std::uint32_t, rust::Slice<const std::uint8_t>) override { std::abort(); }
   void drop_resource(std::uint32_t) override {}
   void log(rust::Slice<const std::uint8_t>) override {}
+  PipeTable& pipes() override { std::abort(); }
+  Pumps& pumps() override { std::abort(); }
+  void send(const bridge::OutgoingRequest&, rust::Box<bridge::OutgoingTransfer>) override {
+    std::abort();
+  }
 };
 
 // The request that wrk sends, and a client that takes everything.
@@ -59,7 +64,7 @@ class NoClient final : public bridge::Exchange {
   bool has_room() const override { return true; }
   void wait_room(rust::Box<bridge::CallWaker>) override { std::abort(); }
   void finish(Bytes) override { finished = true; }
-  void abort() override { std::abort(); }
+  void fail(std::uint16_t) override { std::abort(); }
 
   std::size_t body = 0;
   bool finished = false;

@@ -64,7 +64,7 @@ class HoardingExchange final : public bridge::Exchange {
     hoard_.push_back(std::move(waker));
   }
   void finish(Bytes) override { finished_ = true; }
-  void abort() override {}
+  void fail(std::uint16_t) override {}
 
   bool well() const { return status_ == 200 && finished_; }
   const std::string& body() const { return body_; }
