@@ -213,6 +213,8 @@ impl Runtime {
                 .total_stacks(instances)
                 .max_memory_size(memory)
                 .max_memories_per_component(MEMORIES_PER_COMPONENT)
+                .max_memories_per_module(MEMORIES_PER_COMPONENT)
+                .max_tables_per_module(TABLES_PER_COMPONENT)
                 .max_tables_per_component(TABLES_PER_COMPONENT)
                 .max_core_instances_per_component(CORE_INSTANCES_PER_COMPONENT)
                 .max_component_instance_size(INSTANCE_BYTES)

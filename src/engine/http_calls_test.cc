@@ -176,7 +176,7 @@ TEST_P(Both, AnswersForGuestsThatAreLate) {
 TEST_P(Both, RefuseWhatCannotBeAsked) {
   Served served(GetParam());
   ::testing::internal::CaptureStderr();
-  for (std::string_view target : {"/<x>", "/a|b", "/`"}) {
+  for (std::string_view target : {"/<x>", "/`"}) {
     EXPECT_EQ(served.ask(std::string(target)).status, 400) << target;
   }
   for (std::string_view authority : {"a%zz", "[::::::::::]:1"}) {
@@ -186,7 +186,8 @@ TEST_P(Both, RefuseWhatCannotBeAsked) {
     EXPECT_EQ(client.status, 400) << authority;
   }
   EXPECT_EQ(::testing::internal::GetCapturedStderr(), "");
-  EXPECT_TRUE(served.ask("/").well());
+  // Browsers send these as they are typed.
+  EXPECT_TRUE(served.ask("/?q=a|b^{c}").well());
 }
 
 // A request without a Host is served, as one for the address that it came to.

@@ -151,7 +151,9 @@ class Files(BadInput):
     def test_absent_or_folder(self):
         """A file that is not there, and a folder in its place, are told."""
         self.assertRegex(self.refused("absent.wasm"), "absent.wasm: .*[Nn]o such file")
-        self.assertRegex(self.refused(self.folder), "not a file")
+        folder = run("run", self.folder)
+        self.assertEqual(folder.code, 1, folder)
+        self.assertRegex(folder.err, "weft.toml: it cannot be read: No such file")
 
     def test_unreadable(self):
         """A file or a folder that may not be read is told."""

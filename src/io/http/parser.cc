@@ -27,7 +27,8 @@ struct Classes {
       if (c == '\t' || (c >= ' ' && c != 0x7f)) bits |= kValue;
       bool unreserved = letter || digit || one_of(c, "-._~");
       bool sub_delimiter = one_of(c, "!$&'()*+,;=");
-      if (unreserved || sub_delimiter || one_of(c, ":/?[]@%")) bits |= kTarget;
+      // The last four are no part of a URI, and browsers send them in queries as they are typed.
+      if (unreserved || sub_delimiter || one_of(c, ":/?[]@%|^{}")) bits |= kTarget;
       if (unreserved || sub_delimiter) bits |= kHost;
       of[c] = bits;
     }
