@@ -85,7 +85,7 @@ class Host:
         self._reader.start()
         try:
             first = self.wait_log(r"\A.*\n")[0]
-            found = re.fullmatch(r"http://([0-9.]+|\[[0-9a-f:]+\]):(\d+)/\n", first)
+            found = re.fullmatch(r"https?://([0-9.]+|\[[0-9a-f:]+\]):(\d+)/\n", first)
             if not found:
                 raise AssertionError(f"the first line on stderr is not a URL: {first!r}")
         except AssertionError:
