@@ -33,6 +33,12 @@ TEST(Toml, what_is_no_toml_is_told_with_its_place_and_without_what_it_quotes) {
   Problems problems;
   EXPECT_FALSE(parse_toml("a = 1\nb = = 2\n", "f.toml", problems).has_value());
   EXPECT_THAT(problems.text(), HasSubstr("f.toml:2:"));
+  // Letters that stand outside a string, where the library's tables have holes.
+  for (const char* text : {"ў", "a = 1 é", "\xd1\x9el = 1"}) {
+    Problems letters;
+    EXPECT_FALSE(parse_toml(text, "f.toml", letters).has_value()) << text;
+    EXPECT_EQ(letters.errors(), 1u) << text;
+  }
   Problems secret;
   parse_toml("key = 99999999999999999999999\n", "f.toml", secret);
   parse_toml("key = hunter2\n", "f.toml", secret);
