@@ -1,7 +1,7 @@
 //! Streams, futures and wasi:io's streams across the door. Each is a pipe of C++, of which the
 //! guest's side holds one end here; the other end is found by the number in the bytes.
 //!
-//! A guest's end is dropped with the guest's handle, or with its store. What it was writing is whole
+//! A guest's end is dropped with the guest's handle, or with its store. What it wrote is whole
 //! in the first case and cut off in the second: `PipesGuard` tells C++ which, and first.
 
 use crate::bridge::ffi::{self, Host, PipeKind, PipeSide};
@@ -119,7 +119,7 @@ impl Pipe {
     }
 
     // SAFETY of all below: the end is ours until the drop, one thread has both ends, and a view is
-    // given up before anything moves the pipe: `take` wants it back, and C++ does not run meanwhile.
+    // given up before anything moves the pipe: `take` wants it back; C++ does not run meanwhile.
 
     /// What there is to read: all the bytes, or one item. `Ok(None)` at the end, none for not yet.
     pub fn data(&self) -> Option<Result<Option<&[u8]>>> {

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""What an app has of the wire: files, TLS with its certificate renewed, and where it may connect."""
+"""What an app has of the wire: files, TLS renewed in place, and where it may connect."""
 
 import os
 import re
@@ -97,7 +97,7 @@ class Outgoing(unittest.TestCase):
         return get(host, f"/send?authority={authority}&path=/hello")
 
     def test_private_addresses_are_the_operators(self):
-        """What the developer asks for reaches a private address only where the operator opens it."""
+        """What the developer asks for reaches private addresses where the operator opens them."""
         with Upstream() as upstream, App(PROXY, page="proxy_p2") as app:
             with Host(app.folder) as host:
                 self.assertEqual(self.send(host, upstream.authority).status, 502)

@@ -377,7 +377,8 @@ class Options(BadInput):
         word = b"\xffx"
         for words, flag in ((("--env", b"A=" + word), "--env"), (("--dir", word), "--dir")):
             self.assertIn(f"{flag} ", self.refused_raw(*words, guest("hello_command")))
-        self.assertIn("ARGS \\xffx: it is not UTF-8", self.refused_raw(guest("hello_command"), word))
+        refused = self.refused_raw(guest("hello_command"), word)
+        self.assertIn("ARGS \\xffx: it is not UTF-8", refused)
         self.assertIn("TARGET \\xffx: it is not UTF-8", self.refused_raw(word))
 
     def refused_raw(self, *words):

@@ -38,7 +38,7 @@ class Both:
         self.assertEqual((response.status, response.text), (502, f"error {code}\n"))
 
     def test_nothing_is_granted_by_default(self):
-        """The guest gets the interface's error, the log the missing grant as it is to be written."""
+        """The guest gets the interface's error, the log the missing grant as it is written."""
         with Upstream() as upstream, self.host() as host:
             self.refused(send(host, upstream.authority), DENIED)
             host.wait_log(re.escape(
@@ -326,7 +326,7 @@ class Sockets(unittest.TestCase):
             self.assertIn(f"missing grant: --allow-net 'tcp://127.0.0.1:{port}'", done.err)
 
     def test_nothing_by_default(self):
-        """Without a grant there is not even a socket, nor a look-up; the log says what is missing."""
+        """Without a grant there is neither a socket nor a look-up; the log says what is missing."""
         done = self.command("tcp", "127.0.0.1", 1)
         self.assertEqual(done.out, "error 1 at create\n", done)
         self.assertIn("missing grant: --allow-net 'tcp://HOST:PORT'", done.err)

@@ -35,7 +35,7 @@ class Process(unittest.TestCase):
                 stream.close()
 
     def shell(self, line):
-        """The exit code of a shell's command line, in which $WEFT and $GUESTS stand for the host."""
+        """The exit code of a shell's command line; $WEFT and $GUESTS stand for the host."""
         settings = environment(self.folder)
         settings.update(WEFT=WEFT, GUESTS=os.path.dirname(guest("hello_p2")))
         return subprocess.run(["sh", "-c", line], cwd=self.folder, env=settings,

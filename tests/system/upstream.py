@@ -14,7 +14,7 @@ from host import SECONDS_MAX, until
 
 
 class Upstream:
-    """/hello, /count (of a POST's bytes), /big?bytes=N, /silent, /stall (half a body, then nothing),
+    """/hello, /count (of a POST's bytes), /big?bytes=N, /silent, /stall (half a body, no more),
     /gone (no answer), /partial (a body that ends early), /long-head, /redirect?to=URL, /early
     (trailers and headers of the connection). As a context manager it is closed with the block."""
 
