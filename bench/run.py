@@ -4,9 +4,9 @@
     run.py [--quick] [--only ROW]... [--build DIR]
 
 Rows: http_p2, http_p3, outgoing, codec, layers, keyvalue, start, memory, profile. What is
-measured is merged
-into build/bench.json, so that a row may be measured again by itself. --quick takes seconds instead
-of minutes, for working on the bench: it writes build/bench-quick.json and build/RESULTS-quick.md.
+measured is merged into build/bench.json, so that a row may be measured again by itself. --quick
+takes seconds instead of minutes, for working on the bench: it writes build/bench-quick.json and
+build/RESULTS-quick.md.
 Ends with 1 when a row could not be measured; a goal that is missed is a result.
 """
 
