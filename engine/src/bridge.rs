@@ -7,6 +7,7 @@ use crate::command::start_command;
 use crate::export_call::start_export;
 use crate::http_fresh::start_http;
 use crate::http_worker::{Worker, worker_new};
+use crate::inspect::inspect_file;
 use crate::outgoing::OutgoingTransfer;
 use crate::program::{Linked, Program, program_link, program_load};
 use crate::runtime::{Runtime, runtime_new};
@@ -183,6 +184,36 @@ pub mod ffi {
         exports: Vec<ExportedFunction>,
     }
 
+    /// A function that a file imports or exports. Without a name: an interface of types only.
+    struct InspectedFunction {
+        interface: String,
+        name: String,
+        signature: String,
+        wasi: bool,
+    }
+
+    /// What made a file: `field` is `language`, `sdk` or `processed-by`.
+    struct Producer {
+        field: String,
+        name: String,
+        version: String,
+    }
+
+    /// What is in a file. With a `problem`, which says why it cannot be loaded, it has neither
+    /// functions nor WIT.
+    struct Inspection {
+        /// `component`, `module`, or `text`.
+        form: String,
+        kind: ProgramKind,
+        size: u64,
+        digest: String,
+        producers: Vec<Producer>,
+        imports: Vec<InspectedFunction>,
+        exports: Vec<InspectedFunction>,
+        wit: String,
+        problem: String,
+    }
+
     /// What a pipe carries, as PipeKind of src/door/pipe.h.
     enum PipeKind {
         Bytes,
@@ -234,6 +265,9 @@ pub mod ffi {
         /// `memory_bytes` is the memory limit it will run under; more than a pool slot is allowed.
         fn program_load(runtime: &Runtime, path: &str, memory_bytes: u64) -> Result<Box<Program>>;
         fn info(self: &Program) -> ProgramInfo;
+
+        /// What is in a file, read without compiling it.
+        fn inspect_file(path: &str) -> Result<Inspection>;
 
         type Linked;
         /// Links a program. `serve[i]` says whether the door serves function i of `ProgramInfo`.

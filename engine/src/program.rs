@@ -11,7 +11,7 @@ use crate::runtime::{EngineKind, Runtime};
 use crate::state::State;
 use crate::task::guarded;
 use std::collections::HashMap;
-use std::fs::OpenOptions;
+use std::fs::{File, OpenOptions};
 use std::io::Read;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
@@ -99,9 +99,10 @@ pub fn program_load(runtime: &Runtime, path: &str, memory_bytes: u64) -> Result<
     guarded(|| load(runtime, Path::new(path), memory_bytes).map(Box::new))
 }
 
-fn load(runtime: &Runtime, path: &Path, memory_bytes: u64) -> Result<Program> {
+/// Opens what may be a program.
+pub(crate) fn open(path: &Path) -> Result<File> {
     // A FIFO would wait for its writer in open.
-    let mut file = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path)?;
+    let file = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path)?;
     let meta = file.metadata()?;
     if !meta.is_file() {
         wasmtime::bail!("it is not a file: name a .wasm or .wat");
@@ -112,6 +113,17 @@ fn load(runtime: &Runtime, path: &Path, memory_bytes: u64) -> Result<Program> {
             meta.len()
         );
     }
+    Ok(file)
+}
+
+pub(crate) fn read(mut file: File) -> Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+fn load(runtime: &Runtime, path: &Path, memory_bytes: u64) -> Result<Program> {
+    let file = open(path)?;
     let cache = open_cache(runtime);
     let pooled = runtime.fits_pool(memory_bytes);
     let stamp = SourceStamp::of(&file)?;
@@ -138,9 +150,7 @@ fn load(runtime: &Runtime, path: &Path, memory_bytes: u64) -> Result<Program> {
             }
         }
     }
-    let mut bytes = Vec::with_capacity(meta.len() as usize);
-    file.read_to_end(&mut bytes)?;
-    let bytes = component_bytes(bytes)?;
+    let bytes = component_bytes(read(file)?)?;
     let concurrent = uses_async(&bytes)?;
     let kind = EngineKind { concurrent, pooled };
     let engine = runtime.engine(kind)?.clone();
@@ -171,7 +181,7 @@ fn open_cache(runtime: &Runtime) -> Option<Cache> {
 }
 
 /// The bytes of a component: text is assembled, a WASI 0.1 module is adapted.
-fn component_bytes(bytes: Vec<u8>) -> Result<Vec<u8>> {
+pub(crate) fn component_bytes(bytes: Vec<u8>) -> Result<Vec<u8>> {
     let bytes = if bytes.starts_with(b"\0asm") {
         bytes
     } else if bytes.starts_with(b"\x7fELF") {
@@ -205,7 +215,7 @@ fn looks_like_text(text: &str) -> bool {
 
 /// Whether a component uses the component model's async parts, or WASI 0.3; refuses what cannot
 /// cross the door.
-fn uses_async(bytes: &[u8]) -> Result<bool> {
+pub(crate) fn uses_async(bytes: &[u8]) -> Result<bool> {
     use wasmparser::{CanonicalFunction as F, CanonicalOption, Parser, Payload};
     let mut found = false;
     for payload in Parser::new(0).parse_all(bytes) {
@@ -269,7 +279,7 @@ fn is_async(ty: &wasmparser::ComponentType<'_>) -> bool {
 }
 
 /// Packages that Wasmtime's own crates serve.
-fn is_wasi(interface: &str) -> bool {
+pub(crate) fn is_wasi(interface: &str) -> bool {
     ["cli", "clocks", "filesystem", "http", "io", "random", "sockets"].iter().any(|package| {
         interface
             .strip_prefix("wasi:")
@@ -339,7 +349,7 @@ fn describe(
         }
     }
     let exports = exported_functions(&ty, &engine, &name_of)?;
-    let kind = kind_of(&exports);
+    let kind = kind_of(exports.iter().map(|export| export.interface.as_str()));
     Ok(Program {
         engine,
         concurrent,
@@ -400,8 +410,8 @@ fn exported_functions(
     Ok(exports)
 }
 
-fn kind_of(exports: &[Export]) -> ProgramKind {
-    let has = |prefix: &str| exports.iter().any(|export| export.interface.starts_with(prefix));
+pub(crate) fn kind_of<'a>(exports: impl Iterator<Item = &'a str> + Clone) -> ProgramKind {
+    let has = |prefix: &str| exports.clone().any(|interface| interface.starts_with(prefix));
     if has("wasi:http/handler@0.3.") {
         ProgramKind::Http03
     } else if has("wasi:http/incoming-handler@0.2.") {

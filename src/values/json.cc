@@ -12,10 +12,11 @@ using Kind = Type::Kind;
 
 class JsonReader : public ValueReader<JsonReader> {
  public:
-  using ValueReader::ValueReader;
+  explicit JsonReader(std::string_view text) : ValueReader(text, 0) {}
 
  private:
   friend class ValueReader<JsonReader>;
+  static constexpr bool kCommaMayBeLast = false;
 
   void blanks() {
     while (!in_.at_end() && std::string_view(" \t\r\n").contains(in_.next())) in_.advance(1);

@@ -48,6 +48,7 @@ TEST(Json, SaysWhatIsWrongAndWhere) {
   EXPECT_THAT(json("enum{red}", "\"rad\""), HasSubstr("did you mean red?"));
   EXPECT_THAT(json("record{a: u8}", "{\"a\": 1, \"a\": 2}"), HasSubstr("a is there twice"));
   EXPECT_THAT(json("record{a: u8}", "[1]"), StartsWith("expected record{a: u8} as JSON"));
+  EXPECT_THAT(json("list<u8>", "[1, ]"), StartsWith("expected more after the \",\", found ]"));
   EXPECT_THAT(json("list<u8>", "[1] 2"), StartsWith("expected the end, found 2"));
 }
 

@@ -16,12 +16,12 @@
 namespace weft {
 
 // Reads values in the order of their types. `Notation` has
-//   void value(const Type&, Writer&)   and   void blanks()
+//   void blanks()                           passes over what means nothing
+//   void known(const Type&, Writer&)        reads one value; nothing has failed, blanks are passed
+//   static constexpr bool kCommaMayBeLast   whether [1, 2,] is a list of two
 template <class Notation>
 class ValueReader {
  public:
-  explicit ValueReader(std::string_view text, std::size_t from = 0) : in_(text, from) {}
-
   Result<Bytes> whole(const Type& type) {
     one(type);
     return end();
@@ -73,6 +73,10 @@ class ValueReader {
       self().blanks();
       if (in_.skip(close)) return;
       if (!in_.skip(",")) return in_.expected(fmt::format("\",\" or \"{}\"", close));
+      self().blanks();
+      if (!Notation::kCommaMayBeLast && in_.rest().starts_with(close)) {
+        return in_.expected("more after the \",\"");
+      }
     }
   }
 
@@ -161,6 +165,9 @@ class ValueReader {
   Source in_;
 
  private:
+  friend Notation;
+  explicit ValueReader(std::string_view text, std::size_t from) : in_(text, from) {}
+
   Notation& self() { return static_cast<Notation&>(*this); }
 
   void append(const Buffer& bytes, Writer& out) {

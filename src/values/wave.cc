@@ -17,10 +17,11 @@ constexpr std::string_view kMultiline = "\"\"\"";
 
 class WaveReader : public ValueReader<WaveReader> {
  public:
-  using ValueReader::ValueReader;
+  explicit WaveReader(std::string_view text, std::size_t from = 0) : ValueReader(text, from) {}
 
  private:
   friend class ValueReader<WaveReader>;
+  static constexpr bool kCommaMayBeLast = true;
 
   void blanks() {
     for (;;) {
