@@ -1,26 +1,16 @@
 //! What a file holds, told without compiling it.
 
 use crate::bridge::ffi::{InspectedFunction, Inspection, Producer};
-use crate::cache;
-use crate::program::{component_bytes, is_wasi, kind_of, open, read, uses_async};
+use crate::program::{component_bytes, is_wasi, kind_of, uses_async};
 use crate::task::guarded;
-use std::path::Path;
 use wasmtime::Result;
 
-/// Fails when the file cannot be read; what is wrong inside is a part of the answer.
-pub fn inspect_file(path: &str) -> Result<Inspection> {
+/// What is wrong in the bytes is a part of the answer.
+pub fn inspect_program(bytes: &[u8]) -> Result<Inspection> {
     guarded(|| {
-        let bytes = read(open(Path::new(path))?)?;
         let mut found = Inspection {
-            form: match bytes.get(..8) {
-                Some([0, b'a', b's', b'm', 1, 0, 0, 0]) => "module".into(),
-                Some([0, b'a', b's', b'm', ..]) => "component".into(),
-                _ => "text".into(),
-            },
             kind: kind_of([].into_iter()),
-            size: bytes.len() as u64,
-            digest: cache::digest_of(&bytes),
-            producers: weft_toolchain::producers(&bytes)
+            producers: weft_toolchain::producers(bytes)
                 .into_iter()
                 .map(|[field, name, version]| Producer { field, name, version })
                 .collect(),

@@ -73,7 +73,6 @@ class Host {
 
   Result<void> listen(const Options& options);
   bool wait_for_room();
-  Result<void> renew_certificate(const Edition& next);
   void tell_what_stays(const Edition& next, Problems& problems) const;
 
   Runtime& runtime_;
