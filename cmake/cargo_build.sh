@@ -37,5 +37,6 @@ keep "$artefact" "$output"
 for header in "$@"; do
   keep "$target_dir/cxxbridge/$header" "$(dirname "$output")/include/$header"
 done
-# Cargo lists the sources under the artefact's own name.
-sed "s|^[^:]*:|$output:|" "${artefact%.a}.d" > "$output.d"
+# Cargo lists the sources under the artefact's own name. What build scripts wrote lies in the shared
+# folder, and is written again for each tree: it follows from the rest.
+sed -e "s|^[^:]*:|$output:|" -e "s| $target_dir/[^ ]*||g" "${artefact%.a}.d" > "$output.d"

@@ -7,6 +7,7 @@ use crate::command::start_command;
 use crate::export_call::start_export;
 use crate::http_fresh::start_http;
 use crate::http_worker::{Worker, worker_new};
+use crate::inspect::inspect_program;
 use crate::outgoing::OutgoingTransfer;
 use crate::program::{
     Linked, Program, Source, program_compile, program_link, program_map, program_source,
@@ -178,6 +179,32 @@ pub mod ffi {
         exports: Vec<ExportedFunction>,
     }
 
+    /// A function that a file imports or exports. Without a name: an interface of types only.
+    struct InspectedFunction {
+        interface: String,
+        name: String,
+        signature: String,
+        wasi: bool,
+    }
+
+    /// What made a file: `field` is `language`, `sdk` or `processed-by`.
+    struct Producer {
+        field: String,
+        name: String,
+        version: String,
+    }
+
+    /// What is in a file. With a `problem`, which says why it cannot be loaded, it has neither
+    /// functions nor WIT.
+    struct Inspection {
+        kind: ProgramKind,
+        producers: Vec<Producer>,
+        imports: Vec<InspectedFunction>,
+        exports: Vec<InspectedFunction>,
+        wit: String,
+        problem: String,
+    }
+
     /// What a pipe carries, as PipeKind of src/door/pipe.h.
     enum PipeKind {
         Bytes,
@@ -248,6 +275,9 @@ pub mod ffi {
             pooled: bool,
         ) -> Result<Box<Program>>;
         fn info(self: &Program) -> ProgramInfo;
+
+        /// What is in the bytes of a file, without compiling it.
+        fn inspect_program(bytes: &[u8]) -> Result<Inspection>;
 
         type Linked;
         /// Links a program. `serve[i]` says whether the door serves function i of `ProgramInfo`.

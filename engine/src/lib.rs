@@ -12,6 +12,7 @@ mod exchange;
 mod export_call;
 mod http_fresh;
 mod http_worker;
+mod inspect;
 mod loop_bound;
 mod outgoing;
 mod pipes;

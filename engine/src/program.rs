@@ -134,7 +134,7 @@ pub unsafe fn program_map(
 }
 
 /// The bytes of a component: text is assembled, a WASI 0.1 module is adapted.
-fn component_bytes(bytes: &[u8]) -> Result<Vec<u8>> {
+pub(crate) fn component_bytes(bytes: &[u8]) -> Result<Vec<u8>> {
     let bytes = if bytes.starts_with(b"\0asm") {
         bytes.to_vec()
     } else if bytes.starts_with(b"\x7fELF") {
@@ -168,7 +168,7 @@ fn looks_like_text(text: &str) -> bool {
 
 /// Whether a component uses the component model's async parts, or WASI 0.3; refuses what cannot
 /// cross the door.
-fn uses_async(bytes: &[u8]) -> Result<bool> {
+pub(crate) fn uses_async(bytes: &[u8]) -> Result<bool> {
     use wasmparser::{CanonicalFunction as F, CanonicalOption, Parser, Payload};
     let mut found = false;
     for payload in Parser::new(0).parse_all(bytes) {
@@ -232,7 +232,7 @@ fn is_async(ty: &wasmparser::ComponentType<'_>) -> bool {
 }
 
 /// Packages that Wasmtime's own crates serve.
-fn is_wasi(interface: &str) -> bool {
+pub(crate) fn is_wasi(interface: &str) -> bool {
     ["cli", "clocks", "filesystem", "http", "io", "random", "sockets"].iter().any(|package| {
         interface
             .strip_prefix("wasi:")
@@ -296,7 +296,7 @@ fn describe(engine: Engine, concurrent: bool, component: Component) -> Result<Pr
         }
     }
     let exports = exported_functions(&ty, &engine, &name_of)?;
-    let kind = kind_of(&exports);
+    let kind = kind_of(exports.iter().map(|export| export.interface.as_str()));
     Ok(Program { engine, concurrent, component, kind, imports, resources, exports })
 }
 
@@ -346,8 +346,8 @@ fn exported_functions(
     Ok(exports)
 }
 
-fn kind_of(exports: &[Export]) -> ProgramKind {
-    let has = |prefix: &str| exports.iter().any(|export| export.interface.starts_with(prefix));
+pub(crate) fn kind_of<'a>(exports: impl Iterator<Item = &'a str> + Clone) -> ProgramKind {
+    let has = |prefix: &str| exports.clone().any(|interface| interface.starts_with(prefix));
     if has("wasi:http/handler@0.3.") {
         ProgramKind::Http03
     } else if has("wasi:http/incoming-handler@0.2.") {

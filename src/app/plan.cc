@@ -4,9 +4,10 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <array>
 #include <map>
 #include <set>
+
+#include "app/wasi_versions.h"
 
 namespace weft {
 namespace {
@@ -33,24 +34,6 @@ std::string describe(const std::string& file, const std::vector<Lack>& lacks) {
   if (imports.empty()) return rest;
   return fmt::format("{}: these imports cannot be served:{}{}{}", file, imports,
                      rest.empty() ? "" : "\n", rest);
-}
-
-// The version of a generation of WASI's own interfaces that the engine has; it serves all of that
-// generation's.
-constexpr std::array<std::pair<std::string_view, std::string_view>, 2> kWasi{
-    {{"0.2.", "0.2.12"}, {"0.3.", "0.3.0"}}};
-
-// What is wrong with the version of an interface of WASI's own; empty: nothing.
-std::string wasi_problem(std::string_view interface) {
-  std::size_t at = std::min(interface.find('@'), interface.size());
-  std::string_view version = interface.substr(std::min(at + 1, interface.size()));
-  bool known = std::ranges::any_of(kWasi, [&](const auto& each) {
-    return version.starts_with(each.first) && !version.contains('-');
-  });
-  if (known) return {};
-  std::string_view package = interface.substr(0, interface.find('/'));
-  return fmt::format("{} is not offered; what is: {}@{}, {}@{}", interface, package,
-                     kWasi[0].second, package, kWasi[1].second);
 }
 
 }  // namespace

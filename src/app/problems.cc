@@ -7,6 +7,8 @@
 #include <tuple>
 #include <utility>
 
+#include "base/json_text.h"
+
 namespace weft {
 namespace {
 
@@ -20,22 +22,6 @@ void append_plain(std::string& out, std::string_view text) {
       out += c;
     }
   }
-}
-
-void append_json(std::string& out, std::string_view text) {
-  out += '"';
-  for (char c : text) {
-    auto byte = static_cast<unsigned char>(c);
-    if (c == '"' || c == '\\') {
-      out += '\\';
-      out += c;
-    } else if (byte < 0x20 || byte == 0x7f) {
-      out += fmt::format("\\u{:04x}", byte);
-    } else {
-      out += c;
-    }
-  }
-  out += '"';
 }
 
 }  // namespace
@@ -103,12 +89,12 @@ std::string Problems::json() const {
     between = ", ";
     out += each.weight == Problem::Weight::kError ? "{\"severity\": \"error\", \"file\": "
                                                   : "{\"severity\": \"warning\", \"file\": ";
-    append_json(out, each.place.file);
+    append_json_string(out, each.place.file);
     out += fmt::format(", \"line\": {}, \"column\": {}, \"found\": ", each.place.line,
                        each.place.column);
-    append_json(out, each.found);
+    append_json_string(out, each.found);
     out += ", \"write\": ";
-    append_json(out, each.write);
+    append_json_string(out, each.write);
     out += '}';
   }
   out += fmt::format("], \"errors\": {}, \"warnings\": {}}}", errors_, warnings_);

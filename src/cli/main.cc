@@ -7,7 +7,9 @@
 #include "base/console.h"
 #include "base/fd.h"
 #include "cli/bindgen.h"
+#include "cli/call.h"
 #include "cli/check.h"
+#include "cli/inspect.h"
 #include "cli/run.h"
 
 int main(int argc, char** argv) {
@@ -25,6 +27,12 @@ int main(int argc, char** argv) {
   weft::CheckWords check_words;
   CLI::App* check = app.add_subcommand("check", "Say everything that is wrong with an app");
   weft::add_check_options(*check, check_words);
+  weft::InspectWords inspect_words;
+  CLI::App* inspect = app.add_subcommand("inspect", "Tell what a component or a folder holds");
+  weft::add_inspect_options(*inspect, inspect_words);
+  weft::CallWords call_words;
+  CLI::App* call = app.add_subcommand("call", "Call one function of a component");
+  weft::add_call_options(*call, call_words);
   weft::BindgenWords bindgen_words;
   CLI::App* bindgen = app.add_subcommand("bindgen", "Make C++ bindings from WIT");
   weft::add_bindgen_options(*bindgen, bindgen_words);
@@ -35,6 +43,10 @@ int main(int argc, char** argv) {
       code = weft::run_bindgen(bindgen_words);
     } else if (check->parsed()) {
       code = weft::run_check(check_words);
+    } else if (inspect->parsed()) {
+      code = weft::run_inspect(inspect_words);
+    } else if (call->parsed()) {
+      code = weft::run_call(call_words, signals);
     } else {
       auto options = weft::check_run_words(words);
       code = options ? weft::run(*options, signals)

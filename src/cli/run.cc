@@ -3,8 +3,6 @@
 #include <fmt/format.h>
 #include <signal.h>
 
-#include <filesystem>
-#include <mutex>
 #include <thread>
 
 #include "app/grants.h"
@@ -12,7 +10,7 @@
 #include "base/console.h"
 #include "base/limits.h"
 #include "base/log.h"
-#include "engine/guest_run.h"
+#include "cli/one_run.h"
 
 namespace weft {
 
@@ -22,36 +20,6 @@ namespace {
 constexpr std::chrono::seconds kDrainMax{30};
 // How often that wait looks for a second signal.
 constexpr std::chrono::milliseconds kDrainLook{50};
-
-Result<int> run_command(Runtime& runtime, const Plan& plan, const HttpClientOptions& http_client,
-                        Loops& loops, StopSignals& signals) {
-  std::mutex mutex;
-  std::optional<RunOutcome> outcome;
-  std::unique_ptr<EngineLoop> engine;
-  std::unique_ptr<Deployment> deployment;
-  std::unique_ptr<GuestRun> guest;
-  signals.hold();
-  loops.on_each([&](Loop& loop, std::size_t) {
-    engine = std::make_unique<EngineLoop>(runtime, loop, http_client);
-    deployment = plan.deploy(*engine);
-    guest = GuestRun::command(*deployment, [&](RunOutcome ended, BytesView) {
-      std::lock_guard lock(mutex);
-      outcome = std::move(ended);
-      signals.interrupt();
-    });
-  });
-  std::optional<int> signal = signals.wait();
-  loops.on_each([&](Loop&, std::size_t) {
-    guest.reset();
-    deployment.reset();
-    engine.reset();
-  });
-  loops.stop();
-  std::lock_guard lock(mutex);
-  if (!outcome) return 128 + signal.value_or(0);
-  if (outcome->well()) return outcome->exit_code;
-  return failure(Errc::kTrap, outcome->message);
-}
 
 // Waits for the requests in flight. A second signal ends the wait: nobody has to watch the process
 // for kDrainMax, or to kill it.
@@ -93,19 +61,6 @@ Result<int> serve(Host& host, Runtime& runtime, const Problems& warnings, const 
     log::warn("weft", drained.error().message());
   }
   return 0;
-}
-
-Plan::Component alone(const RunOptions& options) {
-  std::string name = std::filesystem::path(options.target).stem();
-  Plan::Component component;
-  component.app = name;
-  component.name = name;
-  component.file = options.target;
-  component.cpu = options.cpu;
-  component.time = options.time;
-  component.limits = options.limits;
-  component.grants = options.grants;
-  return component;
 }
 
 // Where data is kept: as the command line says, or the operator's file, or the user's folder. What
@@ -151,7 +106,7 @@ Result<int> run(const RunOptions& options, StopSignals& signals) {
   std::optional<Loops> loops;
   CapabilityTable capabilities = embedded_capabilities({.state_folder = state_folder(options)});
   EditionSources sources = options.sources;
-  if (!options.target.empty()) sources.alone = alone(options);
+  if (!options.target.empty()) sources.alone = component_of(options);
   Problems problems;
   TRY(auto edition, first_edition(*runtime, capabilities, sources, problems));
   if (edition == nullptr) {
@@ -160,7 +115,11 @@ Result<int> run(const RunOptions& options, StopSignals& signals) {
   }
   if (const Plan* command = edition->command()) {
     loops.emplace(Loops::Options{.count = 1, .started = {}, .stopping = {}});
-    return run_command(*runtime, *command, options.http_client, *loops, signals);
+    return run_once(*runtime, *command, options.http_client, *loops, signals,
+                    [](Deployment& deployment, GuestRun::Done done) {
+                      return GuestRun::command(deployment, std::move(done));
+                    })
+        .exit_code();
   }
   if (!edition->serves()) {
     return failure(

@@ -132,16 +132,8 @@ Result<std::pair<std::string, std::string>> check_variable(std::string_view text
   return std::pair(std::string(text.substr(0, cut)), std::string(text.substr(cut + 1)));
 }
 
-namespace {
-
-// Everything but the positional words.
-void add_options(CLI::App& verb, RunWords& words) {
-  verb.add_option("--on", words.on, "The operator's file that apps are run on: prod.toml")
-      ->type_name("FILE");
-  verb.add_option("--http", words.http,
-                  "Where HTTP is served, by default 127.0.0.1:8080; port 0 is any free one")
-      ->type_name("ADDR:PORT");
-  // Each takes one value, so that the target may follow it.
+void add_component_options(CLI::App& verb, RunWords& words) {
+  // Each takes one value, so that what is positional may follow it.
   verb.add_option("--dir", words.folders, "A folder to grant")
       ->type_name("HOST[::GUEST[:ro]]")
       ->allow_extra_args(false);
@@ -165,12 +157,24 @@ void add_options(CLI::App& verb, RunWords& words) {
   verb.add_option(
           "--cpu", words.cpu,
           "Processor time, for example 200ms; 0: no limit. Default: 10s for an HTTP request, "
-          "no limit for a command")
+          "no limit for a command or a call")
       ->type_name("TIME");
   verb.add_option("--time", words.time,
-                  "Time to a response's head, or of a whole command; 0: no limit. Default: 30s for "
-                  "an HTTP request, no limit for a command")
+                  "Time to a response's head, or of a whole command or call; 0: no limit. Default: "
+                  "30s for an HTTP request, no limit for a command or a call")
       ->type_name("TIME");
+}
+
+namespace {
+
+// Everything but the positional words.
+void add_options(CLI::App& verb, RunWords& words) {
+  verb.add_option("--on", words.on, "The operator's file that apps are run on: prod.toml")
+      ->type_name("FILE");
+  verb.add_option("--http", words.http,
+                  "Where HTTP is served, by default 127.0.0.1:8080; port 0 is any free one")
+      ->type_name("ADDR:PORT");
+  add_component_options(verb, words);
   verb.add_option("--stream-idle", words.stream_idle,
                   "Time between two parts of a response after its head; 0: no limit. Default: 60s")
       ->type_name("TIME");
@@ -294,6 +298,19 @@ void add_run_options(CLI::App& verb, RunWords& words) {
   verb.add_option("ARGS", words.args, "More apps and options; or arguments of a command");
   add_options(verb, words);
   verb.positionals_at_end();
+}
+
+Plan::Component component_of(const RunOptions& options) {
+  std::string name = std::filesystem::path(options.target).stem();
+  Plan::Component component;
+  component.app = name;
+  component.name = name;
+  component.file = options.target;
+  component.cpu = options.cpu;
+  component.time = options.time;
+  component.limits = options.limits;
+  component.grants = options.grants;
+  return component;
 }
 
 Result<RunOptions> check_run_words(RunWords words) {

@@ -58,9 +58,14 @@ struct RunWords {
 };
 
 void add_run_options(CLI::App& verb, RunWords& words);
+// Those of them that say what one component gets and may spend.
+void add_component_options(CLI::App& verb, RunWords& words);
 // Checks every word; the error names each that is wrong. Throws CLI::ParseError for options that
 // follow the name of an app and are none.
 Result<RunOptions> check_run_words(RunWords words);
+
+// The component that the options name, with its grants and limits.
+Plan::Component component_of(const RunOptions& options);
 
 // Where a user's own data and compiled programs are kept.
 std::string default_state_folder();

@@ -37,19 +37,9 @@ bridge::WasiGrants to_bridge(const WasiGrants& grants) {
   return out;
 }
 
-ProgramKind from_bridge(bridge::ProgramKind kind) {
-  switch (kind) {
-    case bridge::ProgramKind::Command02: return ProgramKind::kCommand02;
-    case bridge::ProgramKind::Command03: return ProgramKind::kCommand03;
-    case bridge::ProgramKind::Http02: return ProgramKind::kHttp02;
-    case bridge::ProgramKind::Http03: return ProgramKind::kHttp03;
-    default: return ProgramKind::kLibrary;
-  }
-}
-
 ProgramInfo from_bridge(const bridge::ProgramInfo& info) {
   ProgramInfo out;
-  out.kind = from_bridge(info.kind);
+  out.kind = program_kind(info.kind);
   for (const bridge::ImportedFunction& each : info.functions) {
     out.functions.push_back({to_string(each.interface), to_string(each.name),
                              to_string(each.signature), each.is_async, each.plain, each.wasi});

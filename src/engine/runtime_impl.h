@@ -32,6 +32,16 @@ struct LinkedProgram::Impl {
   WasiGrants::Stdio stdio = WasiGrants::Stdio::kClosed;
 };
 
+inline ProgramKind program_kind(bridge::ProgramKind kind) {
+  switch (kind) {
+    case bridge::ProgramKind::Command02: return ProgramKind::kCommand02;
+    case bridge::ProgramKind::Command03: return ProgramKind::kCommand03;
+    case bridge::ProgramKind::Http02: return ProgramKind::kHttp02;
+    case bridge::ProgramKind::Http03: return ProgramKind::kHttp03;
+    default: return ProgramKind::kLibrary;
+  }
+}
+
 inline std::string to_string(const rust::String& text) {
   return {text.data(), text.size()};
 }

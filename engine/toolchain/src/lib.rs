@@ -7,9 +7,11 @@ mod guest;
 mod resolve;
 mod signature;
 mod standard;
+mod surface;
 
 pub use component::{Adapter, adapt_module, componentize, is_core_module};
 pub use describe::describe;
 pub use guest::guest_bindings;
 pub use resolve::Wit;
 pub use standard::write_standard;
+pub use surface::{Function, Surface, producers, surface};
