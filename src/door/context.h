@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "base/check.h"
+#include "base/trace_context.h"
 #include "door/pipe.h"
 #include "door/resources.h"
 
@@ -38,6 +39,8 @@ class Context {
   std::string_view component() const { return component_; }
   // Says which request or run the instance works for, in logs and to peers. 0: none yet.
   std::uint64_t request_id = 0;
+  // Where that request stands in its trace; not known: it is in none.
+  TraceContext trace;
 
   ResourceTable& resources() { return resources_; }
   PipeTable& pipes() { return pipes_; }
