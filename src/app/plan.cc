@@ -8,6 +8,8 @@
 #include <map>
 #include <set>
 
+#include "observe/call_layer.h"
+
 namespace weft {
 namespace {
 
@@ -51,6 +53,18 @@ std::string wasi_problem(std::string_view interface) {
   std::string_view package = interface.substr(0, interface.find('/'));
   return fmt::format("{} is not offered; what is: {}@{}, {}@{}", interface, package,
                      kWasi[0].second, package, kWasi[1].second);
+}
+
+// What serves the names of a capability: which of several it is for one call, only the provider
+// knows.
+std::string drivers_of(const Use& use) {
+  std::set<std::string> drivers;
+  for (const std::string& name : use.names) {
+    auto choice = use.drivers.find(name);
+    drivers.insert(choice == use.drivers.end() ? "embedded" : choice->second.driver);
+  }
+  if (drivers.empty()) return "embedded";
+  return fmt::format("{}", fmt::join(drivers, "+"));
 }
 
 }  // namespace
@@ -198,17 +212,28 @@ void Plan::link(std::vector<Lack>& lacks) {
   }
 }
 
-std::unique_ptr<Deployment> Plan::deploy(EngineLoop& engine) const {
+std::unique_ptr<Deployment> Plan::deploy(EngineLoop& engine, LoopObserver* observer) const {
   auto deployment = std::make_unique<Deployment>(engine, *linked_, info().functions.size());
   deployment->app = component_.app;
   deployment->component = component_.name;
   deployment->limits = component_.limits;
+  if (observer != nullptr) {
+    deployment->observer = observer;
+    deployment->meter = &observer->metrics().component(component_.app, component_.name);
+  }
   for (const Served& served : served_) {
-    Site site{engine.loop(), *use_of(*served.match.capability)};
+    const Capability& capability = *served.match.capability;
+    Site site{engine.loop(), *use_of(capability)};
     Provider& provider = deployment->links.keep(served.match.provider(site));
+    std::vector<Layer*> layers;
+    if (observer != nullptr) {
+      CallMeter& meter = observer->metrics().calls(component_.app, component_.name,
+                                                   capability.name(), drivers_of(site.use));
+      layers.push_back(&deployment->links.keep(std::make_unique<CallLayer>(meter, *observer)));
+    }
     for (std::size_t i = 0; i < served.functions.size(); ++i) {
       deployment->links.set(served.functions[i],
-                            std::make_unique<Link>(served.match.functions[i], provider));
+                            std::make_unique<Link>(served.match.functions[i], provider, layers));
     }
   }
   return deployment;

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <string_view>
 
 #include "base/check.h"
@@ -41,6 +42,8 @@ class Context {
   std::uint64_t request_id = 0;
   // Where that request stands in its trace; not known: it is in none.
   TraceContext trace;
+  // What other systems on the trace's way sent along, to be passed on as it is.
+  std::string trace_state;
 
   ResourceTable& resources() { return resources_; }
   PipeTable& pipes() { return pipes_; }

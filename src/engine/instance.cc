@@ -5,13 +5,17 @@
 namespace weft {
 
 void Instance::log(rust::Slice<const std::uint8_t> text) {
-  deployment_.printed.write(as_text({text.data(), text.size()}));
+  deployment_.printed.write(as_text({text.data(), text.size()}), context_->request_id);
 }
 
 void Instance::send(const bridge::OutgoingRequest& request,
                     rust::Box<bridge::OutgoingTransfer> transfer) {
   Outgoing::of(deployment_.engine)
-      .send(request, std::move(transfer), deployment_.program.impl().gate);
+      .send(request, std::move(transfer), deployment_.program.impl().gate,
+            {.observer = deployment_.observer,
+             .meter = deployment_.meter,
+             .trace = context_->trace,
+             .trace_state = context_->trace_state});
 }
 
 RunOutcome from_bridge(const bridge::Outcome& outcome) {

@@ -160,8 +160,9 @@ void AdminHandler::answered(std::shared_ptr<Question> question) {
 }
 
 void AdminHandler::tell_ready(HttpExchange& exchange, const Question& question) {
-  if (watched_.view.facts().state != HostFacts::State::kServing) {
-    return answer(exchange, 503, kPlain, "stopping\n");
+  HostFacts::State state = watched_.view.facts().state;
+  if (state != HostFacts::State::kServing) {
+    return answer(exchange, 503, kPlain, fmt::format("{}\n", to_string(state)));
   }
   auto stuck =
       std::ranges::count_if(question.answers, [](const auto& each) { return !each.has_value(); });

@@ -134,7 +134,7 @@ std::string overview_json(const Totals& totals, const HostFacts& facts, const Pr
                           const History& history) {
   json::object out;
   out["version"] = text(kWeftVersion);
-  out["state"] = facts.state == HostFacts::State::kServing ? "serving" : "stopping";
+  out["state"] = text(to_string(facts.state));
   out["started"] = time_text(facts.started);
   std::chrono::duration<double> up = std::chrono::system_clock::now() - facts.started;
   out["uptime_s"] = rounded(up.count());

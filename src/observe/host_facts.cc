@@ -25,6 +25,15 @@ std::uint64_t resident_pages() {
 
 }  // namespace
 
+std::string_view to_string(HostFacts::State state) {
+  switch (state) {
+    case HostFacts::State::kStarting: return "starting";
+    case HostFacts::State::kServing: return "serving";
+    case HostFacts::State::kStopping: return "stopping";
+  }
+  return "unknown";
+}
+
 ProcessUse ProcessUse::now() {
   ProcessUse use;
   rusage usage{};

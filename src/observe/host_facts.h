@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "observe/loop_observer.h"
@@ -13,7 +14,7 @@ namespace weft {
 
 // What there is to say of a host beside its meters, at one moment.
 struct HostFacts {
-  enum class State : std::uint8_t { kServing, kStopping };
+  enum class State : std::uint8_t { kStarting, kServing, kStopping };
 
   State state = State::kServing;
   std::vector<std::string> urls = {};
@@ -27,6 +28,8 @@ struct HostFacts {
   std::uint64_t spans_dropped = 0;
   std::chrono::system_clock::time_point started = {};
 };
+
+std::string_view to_string(HostFacts::State state);
 
 // What the admin server shows of a host. Asked on the admin server's thread, while the host lives.
 class HostView {
