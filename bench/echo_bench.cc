@@ -41,9 +41,11 @@ class Host final : public Provider {
   enum Ordinal : std::uint32_t { kEcho, kGet, kInfo };
 
   void begin(Call& call, Completion done) override {
+    if (call.function().ordinal == kEcho) {
+      return std::move(done).finish_lending(call.arguments());
+    }
     Writer out(done.reply());
     switch (call.function().ordinal) {
-      case kEcho: out.raw(call.arguments()); break;
       case kGet: out.write(std::optional<BytesView>(value_)); break;
       default: out.byte(0); out.raw(call.arguments());
     }

@@ -8,7 +8,9 @@ use crate::export_call::start_export;
 use crate::http_fresh::start_http;
 use crate::http_worker::{Worker, worker_new};
 use crate::outgoing::OutgoingTransfer;
-use crate::program::{Linked, Program, program_link, program_load};
+use crate::program::{
+    Linked, Program, Source, program_compile, program_link, program_map, program_source,
+};
 use crate::runtime::{Runtime, runtime_new};
 use crate::task::Task;
 use crate::waker::CallWaker;
@@ -24,8 +26,6 @@ pub mod ffi {
         memory_slot_bytes: u64,
         /// Milliseconds between two ticks, at which a guest that computes yields to its loop.
         tick_ms: u32,
-        /// Where compiled programs are kept; empty: nowhere.
-        cache_dir: String,
     }
 
     /// What one instance may spend. 0 means no bound, unless it says otherwise.
@@ -61,7 +61,7 @@ pub mod ffi {
         Closed,
         /// The process's own.
         Inherit,
-        /// Reads nothing; each line written goes to the host's log (bridge_log).
+        /// Reads nothing; each line written goes to the host's log.
         Log,
     }
 
@@ -173,11 +173,6 @@ pub mod ffi {
 
     struct ProgramInfo {
         kind: ProgramKind,
-        digest: String,
-        /// Whether the compiled form came from the cache.
-        cached: bool,
-        /// What was wrong with the cache, for people; empty: nothing.
-        warning: String,
         functions: Vec<ImportedFunction>,
         resources: Vec<ImportedResource>,
         exports: Vec<ExportedFunction>,
@@ -236,10 +231,29 @@ pub mod ffi {
 
         type ThreadGuard;
 
+        type Source;
+        /// Makes a component of a component, a WASI 0.1 module or their text form.
+        fn program_source(bytes: &[u8]) -> Result<Box<Source>>;
+        fn bytes(self: &Source) -> &[u8];
+        /// Whether it uses the component model's async parts: it needs another engine.
+        fn concurrent(self: &Source) -> bool;
+
         type Program;
-        /// Loads a component, a WASI 0.1 module or their text form.
-        /// `memory_bytes` is the memory limit it will run under; more than a pool slot is allowed.
-        fn program_load(runtime: &Runtime, path: &str, memory_bytes: u64) -> Result<Box<Program>>;
+        /// Compiles it. `pooled`: its memories fit the slots of the pool.
+        fn program_compile(
+            runtime: &Runtime,
+            source: &Source,
+            pooled: bool,
+        ) -> Result<Box<Program>>;
+        /// What was compiled, to be kept in a file that nobody else may write.
+        fn artefact(self: &Program) -> Result<Vec<u8>>;
+        /// Maps such a file. It fails where version or settings are others.
+        unsafe fn program_map(
+            runtime: &Runtime,
+            path: &str,
+            concurrent: bool,
+            pooled: bool,
+        ) -> Result<Box<Program>>;
         fn info(self: &Program) -> ProgramInfo;
 
         type Linked;
@@ -355,7 +369,12 @@ pub mod ffi {
         /// Gives the caller's side up: a running call is cancelled.
         unsafe fn call_release(call: *mut Call);
         unsafe fn host_drop_resource(host: *mut Host, slot: u32);
-        unsafe fn host_log(host: *mut Host, text: &[u8]);
+        /// How much of standard output (1) or error (2) is taken; 0: not yet; -1: nobody reads;
+        /// -2: a write failed. Of 0, at a command's end: 0 until all is out, then 1 or -2.
+        unsafe fn host_output_room(host: *mut Host, stream: u8) -> i64;
+        unsafe fn host_output_error(host: *mut Host, stream: u8) -> String;
+        unsafe fn host_output_write(host: *mut Host, stream: u8, bytes: &[u8]);
+        unsafe fn host_output_wait(host: *mut Host, stream: u8, waker: Box<CallWaker>);
         /// Sends a guest's request. On the loop; what comes of it arrives after this call.
         unsafe fn host_send(
             host: *mut Host,

@@ -2,9 +2,9 @@
 
 use crate::bridge::ffi::{Host, WakeKey};
 use crate::loop_bound::LoopBound;
-use crate::process_output;
 use crate::program::{Entry, Linked};
 use crate::state::{self, State};
+use crate::stdio;
 use crate::task::{Finish, Task, TaskFuture};
 use wasmtime::{Result, Store};
 
@@ -20,7 +20,7 @@ pub unsafe fn start_command(linked: &Linked, host: *mut Host, wake: WakeKey) -> 
             state::new_store(&shared.engine, &shared.limits, &shared.grants, &host, &for_store)?;
         let outcome = run(&shared.entry, &mut store).await;
         // What it wrote is out before anybody hears how it ended.
-        let written = process_output::written().await;
+        let written = stdio::written(&host).await;
         let code = if outcome?.is_ok() { 0 } else { 1 };
         written.map(|()| Finish::Exited(code))
     });

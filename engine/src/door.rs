@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use wasmtime::component::{Accessor, Linker, LinkerInstance, ResourceType};
 use wasmtime::{AsContextMut, Result, StoreContextMut, error::Context as _};
-use weft_codec::{DynIn, DynOut, Reply, with_flats};
+use weft_codec::{DynIn, DynOut, Frame, Reply, with_flats};
 
 /// Defines every function that `serve` names, and the resources of their interfaces.
 pub fn add_to_linker(linker: &mut Linker<State>, program: &Program, serve: &[bool]) -> Result<()> {
@@ -108,7 +108,7 @@ fn define_carrying(
                         let mut store = access.as_context_mut();
                         let adopted =
                             pipes::adopt(store.as_context_mut(), &mut call.frame, slots, None)?;
-                        let call = start(store.data(), index, call.frame.bytes());
+                        let call = start(store.data(), index, call.frame);
                         Ok::<_, wasmtime::Error>((
                             adopted,
                             CarryingReply::of(call, &cargo, store.data()),
@@ -177,12 +177,16 @@ impl Drop for CarryingReply {
     }
 }
 
-/// A call in flight, or finished with its reply still in C++'s frame. Dropping it cancels or frees.
-struct DoorCall(LoopBound<*mut ffi::Call>);
+/// A call in flight, or finished with its reply still in C++'s hands. Dropping it cancels or frees.
+struct DoorCall {
+    call: LoopBound<*mut ffi::Call>,
+    /// The arguments: a call that finished at once may have lent them as its reply.
+    _arguments: Frame,
+}
 
 impl DoorCall {
     fn pointer(&self) -> *mut ffi::Call {
-        *self.0.get()
+        *self.call.get()
     }
 }
 
@@ -205,7 +209,7 @@ fn begin<const N: usize>(
     index: u32,
     call: DynIn<N>,
 ) -> DoorCall {
-    start(store.data(), index, call.frame.bytes())
+    start(store.data(), index, call.frame)
 }
 
 fn begin_concurrent<const N: usize>(
@@ -213,13 +217,14 @@ fn begin_concurrent<const N: usize>(
     index: u32,
     call: DynIn<N>,
 ) -> DoorCall {
-    accessor.with(|mut access| start(access.data_mut(), index, call.frame.bytes()))
+    accessor.with(|mut access| start(access.data_mut(), index, call.frame))
 }
 
-fn start(state: &State, index: u32, arguments: &[u8]) -> DoorCall {
-    // SAFETY: the host outlives the store; the arguments are borrowed for the call only, and C++
-    // copies what it keeps.
-    DoorCall(LoopBound::new(unsafe { ffi::call_begin(*state.host.get(), index, arguments) }))
+fn start(state: &State, index: u32, arguments: Frame) -> DoorCall {
+    // SAFETY: the host outlives the store; the arguments go after the call does, and C++ copies
+    // what it keeps of a call that goes on.
+    let call = unsafe { ffi::call_begin(*state.host.get(), index, arguments.bytes()) };
+    DoorCall { call: LoopBound::new(call), _arguments: arguments }
 }
 
 type Waiting<'a, const M: usize> =

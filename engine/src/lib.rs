@@ -6,7 +6,6 @@
 //! door.rs: a function's number and bytes, to C++ and back.
 
 mod bridge;
-mod cache;
 mod command;
 mod door;
 mod exchange;
@@ -16,7 +15,6 @@ mod http_worker;
 mod loop_bound;
 mod outgoing;
 mod pipes;
-mod process_output;
 mod program;
 mod report;
 mod runtime;

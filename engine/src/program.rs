@@ -4,17 +4,12 @@ use crate::bridge::ffi::{
     ExportedFunction, ImportedFunction, ImportedResource, Limits, ProgramInfo, ProgramKind,
     WasiGrants,
 };
-use crate::cache::{self, Cache, SourceStamp};
 use crate::door;
 use crate::pipes::{self, Route};
 use crate::runtime::{EngineKind, Runtime};
 use crate::state::State;
 use crate::task::guarded;
 use std::collections::HashMap;
-use std::fs::OpenOptions;
-use std::io::Read;
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
 use std::sync::Arc;
 use wasmtime::component::types::{Component as ComponentType, ComponentItem};
 use wasmtime::component::{Component, InstancePre, Linker, ResourceType};
@@ -22,17 +17,12 @@ use wasmtime::{Engine, Result, error::Context as _};
 use wasmtime_wasi_http::p2::bindings::ProxyPre;
 use wasmtime_wasi_http::p3::bindings::ServicePre;
 
-/// The largest file that is taken for a program.
-const FILE_BYTES_MAX: u64 = 512 << 20;
 const WASM_PAGE: u64 = 64 << 10;
 
 pub struct Program {
     pub(crate) engine: Engine,
     pub(crate) concurrent: bool,
     pub(crate) component: Component,
-    digest: String,
-    cached: bool,
-    warning: String,
     kind: ProgramKind,
     pub(crate) imports: Vec<Import>,
     pub(crate) resources: Vec<Resource>,
@@ -95,92 +85,65 @@ pub struct Linked {
     pub(crate) shared: Arc<Shared>,
 }
 
-pub fn program_load(runtime: &Runtime, path: &str, memory_bytes: u64) -> Result<Box<Program>> {
-    guarded(|| load(runtime, Path::new(path), memory_bytes).map(Box::new))
+/// A component, before it is compiled.
+pub struct Source {
+    bytes: Vec<u8>,
+    concurrent: bool,
 }
 
-fn load(runtime: &Runtime, path: &Path, memory_bytes: u64) -> Result<Program> {
-    // A FIFO would wait for its writer in open.
-    let mut file = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path)?;
-    let meta = file.metadata()?;
-    if !meta.is_file() {
-        wasmtime::bail!("it is not a file: name a .wasm or .wat");
+impl Source {
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
     }
-    if meta.len() > FILE_BYTES_MAX {
-        wasmtime::bail!(
-            "it has {} bytes, the most a program may have is {FILE_BYTES_MAX}",
-            meta.len()
-        );
+    pub fn concurrent(&self) -> bool {
+        self.concurrent
     }
-    let cache = open_cache(runtime);
-    let pooled = runtime.fits_pool(memory_bytes);
-    let stamp = SourceStamp::of(&file)?;
-    let mut warning = String::new();
-    let mut look = |cache: &Cache, engine: &Engine, kind: EngineKind, digest: &str| {
-        cache.load(engine, kind.name(), digest).unwrap_or_else(|damage| {
-            warning = damage.to_string();
-            None
-        })
-    };
-    // Both forms of engine are tried: which one a program needs is known only from its bytes.
-    if let Some(cache) = &cache
-        && let Some(digest) = cache.known_digest(&stamp)
-    {
-        for concurrent in [false, true] {
-            let kind = EngineKind { concurrent, pooled };
-            // Only look where an artefact is: making an engine costs more than looking.
-            if !cache.has(kind.name(), &digest) {
-                continue;
-            }
-            let engine = runtime.engine(kind)?.clone();
-            if let Some(component) = look(cache, &engine, kind, &digest) {
-                return describe(engine, concurrent, component, digest, true);
-            }
-        }
-    }
-    let mut bytes = Vec::with_capacity(meta.len() as usize);
-    file.read_to_end(&mut bytes)?;
-    let bytes = component_bytes(bytes)?;
-    let concurrent = uses_async(&bytes)?;
-    let kind = EngineKind { concurrent, pooled };
-    let engine = runtime.engine(kind)?.clone();
-    let digest = cache::digest_of(&bytes);
-    if let Some(cache) = &cache {
-        if let Some(component) = look(cache, &engine, kind, &digest) {
-            cache.remember(&stamp, &digest);
-            return describe(engine, concurrent, component, digest, true);
-        }
-    }
-    let component = Component::from_binary(&engine, &bytes)?;
-    if let Some(cache) = &cache {
-        cache.store(kind.name(), &digest, &component);
-        cache.remember(&stamp, &digest);
-    }
-    Ok(Program { warning, ..describe(engine, concurrent, component, digest, false)? })
 }
 
-/// The cache, or none where there can be none: then every start compiles, and the note says so.
-fn open_cache(runtime: &Runtime) -> Option<Cache> {
-    match Cache::open(&runtime.cache_dir()?) {
-        Ok(cache) => Some(cache),
-        Err(error) => {
-            runtime.add_note(&format!("compiled programs are not kept: {error:#}"));
-            None
-        }
-    }
+pub fn program_source(bytes: &[u8]) -> Result<Box<Source>> {
+    guarded(|| {
+        let bytes = component_bytes(bytes)?;
+        let concurrent = uses_async(&bytes)?;
+        Ok(Box::new(Source { bytes, concurrent }))
+    })
+}
+
+pub fn program_compile(runtime: &Runtime, source: &Source, pooled: bool) -> Result<Box<Program>> {
+    guarded(|| {
+        let kind = EngineKind { concurrent: source.concurrent, pooled };
+        let engine = runtime.engine(kind)?.clone();
+        let component = Component::from_binary(&engine, &source.bytes)?;
+        describe(engine, source.concurrent, component).map(Box::new)
+    })
+}
+
+/// # Safety
+/// The file is what `Program::artefact` gave, whole, and nobody changes it: it is code.
+pub unsafe fn program_map(
+    runtime: &Runtime,
+    path: &str,
+    concurrent: bool,
+    pooled: bool,
+) -> Result<Box<Program>> {
+    guarded(|| {
+        let engine = runtime.engine(EngineKind { concurrent, pooled })?.clone();
+        // SAFETY: said above; Wasmtime checks that it is of this version and these settings.
+        let component = unsafe { Component::deserialize_file(&engine, path)? };
+        describe(engine, concurrent, component).map(Box::new)
+    })
 }
 
 /// The bytes of a component: text is assembled, a WASI 0.1 module is adapted.
-fn component_bytes(bytes: Vec<u8>) -> Result<Vec<u8>> {
+fn component_bytes(bytes: &[u8]) -> Result<Vec<u8>> {
     let bytes = if bytes.starts_with(b"\0asm") {
-        bytes
+        bytes.to_vec()
     } else if bytes.starts_with(b"\x7fELF") {
         wasmtime::bail!(
             "it is a precompiled program: weft compiles for itself, give it the .wasm that it was \
              made from"
         );
     } else {
-        let text = std::str::from_utf8(&bytes).ok().filter(|text| looks_like_text(text));
+        let text = std::str::from_utf8(bytes).ok().filter(|text| looks_like_text(text));
         let Some(text) = text else {
             wasmtime::bail!("it is not WebAssembly: it begins neither with \\0asm nor with text");
         };
@@ -278,13 +241,7 @@ fn is_wasi(interface: &str) -> bool {
     })
 }
 
-fn describe(
-    engine: Engine,
-    concurrent: bool,
-    component: Component,
-    digest: String,
-    cached: bool,
-) -> Result<Program> {
+fn describe(engine: Engine, concurrent: bool, component: Component) -> Result<Program> {
     let ty = component.component_type();
     let mut imports = Vec::new();
     let mut resources = Vec::new();
@@ -340,18 +297,7 @@ fn describe(
     }
     let exports = exported_functions(&ty, &engine, &name_of)?;
     let kind = kind_of(&exports);
-    Ok(Program {
-        engine,
-        concurrent,
-        component,
-        digest,
-        cached,
-        warning: String::new(),
-        kind,
-        imports,
-        resources,
-        exports,
-    })
+    Ok(Program { engine, concurrent, component, kind, imports, resources, exports })
 }
 
 fn resource_names(ty: &ComponentType, engine: &Engine) -> HashMap<String, String> {
@@ -416,12 +362,13 @@ fn kind_of(exports: &[Export]) -> ProgramKind {
 }
 
 impl Program {
+    pub fn artefact(&self) -> Result<Vec<u8>> {
+        guarded(|| self.component.serialize())
+    }
+
     pub fn info(&self) -> ProgramInfo {
         ProgramInfo {
             kind: self.kind,
-            digest: self.digest.clone(),
-            cached: self.cached,
-            warning: self.warning.clone(),
             functions: self
                 .imports
                 .iter()

@@ -2,7 +2,6 @@
 
 use crate::bridge::ThreadGuard;
 use crate::bridge::ffi::RuntimeOptions;
-use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
@@ -42,9 +41,6 @@ impl EngineKind {
     fn index(self) -> usize {
         usize::from(self.concurrent) * 2 + usize::from(self.pooled)
     }
-    pub fn name(self) -> &'static str {
-        ["plain", "plain-pooled", "async", "async-pooled"][self.index()]
-    }
 }
 
 pub struct Runtime {
@@ -83,7 +79,7 @@ pub fn runtime_new(options: &RuntimeOptions) -> Result<Box<Runtime>> {
             })
             .context("starting the tick thread")?;
         Ok(Box::new(Runtime {
-            options: RuntimeOptions { cache_dir: options.cache_dir.clone(), ..*options },
+            options: RuntimeOptions { ..*options },
             engines: Default::default(),
             making: Mutex::default(),
             ticking,
@@ -122,15 +118,6 @@ impl Runtime {
 
     pub fn fallback_note(&self) -> String {
         self.note.lock().unwrap().clone()
-    }
-
-    pub fn cache_dir(&self) -> Option<PathBuf> {
-        (!self.options.cache_dir.is_empty()).then(|| PathBuf::from(&self.options.cache_dir))
-    }
-
-    /// Whether instances with this memory limit fit the pool's slots.
-    pub fn fits_pool(&self, memory_bytes: u64) -> bool {
-        memory_bytes <= self.options.memory_slot_bytes
     }
 
     /// The engine for `kind`, made at first use. Where the pool's address space cannot be had, the
@@ -184,7 +171,7 @@ impl Runtime {
         }
     }
 
-    pub fn add_note(&self, text: &str) {
+    fn add_note(&self, text: &str) {
         let mut note = self.note.lock().unwrap();
         if !note.contains(text) {
             if !note.is_empty() {

@@ -2,8 +2,7 @@
 
 use crate::bridge::ffi::{self, Host, Limits, Stdio, WasiGrants};
 use crate::loop_bound::LoopBound;
-use crate::process_output::ProcessOutput;
-use crate::stdio;
+use crate::stdio::GuestOutput;
 use std::cell::Cell;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -263,14 +262,13 @@ fn wasi_context(grants: &WasiGrants, host: &LoopBound<*mut Host>) -> Result<Wasi
         wasi.preopened_dir(&folder.host, &folder.guest, perms)
             .with_context(|| format!("--dir: cannot open {}", folder.host))?;
     }
-    match grants.stdio {
-        Stdio::Inherit => {
-            wasi.inherit_stdin().stdout(ProcessOutput::Stdout).stderr(ProcessOutput::Stderr);
-        }
-        Stdio::Log => {
-            wasi.stdout(stdio::LogStream::new(host)).stderr(stdio::LogStream::new(host));
-        }
-        _ => {}
+    let of_process = grants.stdio == Stdio::Inherit;
+    if of_process {
+        wasi.inherit_stdin();
+    }
+    if grants.stdio != Stdio::Closed {
+        wasi.stdout(GuestOutput::new(host, 1, of_process));
+        wasi.stderr(GuestOutput::new(host, 2, of_process));
     }
     crate::sockets::grant(&mut wasi, &grants.gate);
     Ok(wasi.build())

@@ -1,72 +1,89 @@
-//! A guest's standard output where it serves requests: lines in the host's log.
+//! A guest's standard output and error: C++ takes what it prints, and says when there is room.
 
 use crate::bridge::ffi::{self, Host};
 use crate::loop_bound::LoopBound;
+use crate::waker::CallWaker;
 use bytes::Bytes;
+use std::future::poll_fn;
+use std::io;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 use tokio::io::AsyncWrite;
+use wasmtime::Result;
 use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
 use wasmtime_wasi_io::poll::Pollable;
-use wasmtime_wasi_io::streams::{OutputStream, StreamResult};
+use wasmtime_wasi_io::streams::{OutputStream, StreamError, StreamResult};
 
-/// The most of a line that is kept; the rest is cut.
-const LINE_MAX: usize = 8 << 10;
-
-/// Gathers what is written until a line ends, then hands the line to the host. What is left when
-/// the guest has ended is a line too.
+/// 1 is standard output, 2 is standard error; 0 asks about both, for the end of a command.
 #[derive(Clone)]
-pub struct LogStream(Arc<Lines>);
-
-struct Lines {
+pub struct GuestOutput {
     host: LoopBound<*mut Host>,
-    line: Mutex<Vec<u8>>,
+    stream: u8,
+    terminal: bool,
 }
 
-impl Lines {
-    fn end(&self, line: &mut Vec<u8>) {
-        // SAFETY: the host outlives the store that owns this stream.
-        unsafe { ffi::host_log(*self.host.get(), line) };
-        line.clear();
+/// Ready when all that a command wrote is out. An error that no guest was told of is one of the
+/// run, unless nobody reads.
+pub async fn written(host: &LoopBound<*mut Host>) -> Result<()> {
+    let both = GuestOutput { host: host.clone(), stream: 0, terminal: false };
+    match poll_fn(|cx| both.poll_room(cx)).await {
+        Err(Some(error)) => Err(wasmtime::format_err!("its output: {error}")),
+        _ => Ok(()),
     }
 }
 
-impl Drop for Lines {
-    fn drop(&mut self) {
-        let mut line = std::mem::take(self.line.get_mut().unwrap());
-        if !line.is_empty() {
-            self.end(&mut line);
-        }
-    }
-}
-
-impl LogStream {
+impl GuestOutput {
     /// `host` outlives the store that this stream belongs to.
-    pub fn new(host: &LoopBound<*mut Host>) -> Self {
-        Self(Arc::new(Lines { host: host.clone(), line: Mutex::default() }))
+    pub fn new(host: &LoopBound<*mut Host>, stream: u8, of_process: bool) -> Self {
+        // SAFETY: isatty has no preconditions.
+        let terminal = of_process && unsafe { libc::isatty(stream.into()) == 1 };
+        Self { host: host.clone(), stream, terminal }
     }
 
-    fn take(&self, bytes: &[u8]) {
-        let mut line = self.0.line.lock().unwrap();
-        for part in bytes.split_inclusive(|byte| *byte == b'\n') {
-            let text = part.strip_suffix(b"\n").unwrap_or(part);
-            let room = LINE_MAX.saturating_sub(line.len());
-            line.extend_from_slice(&text[..text.len().min(room)]);
-            if text.len() < part.len() {
-                self.0.end(&mut line);
-            }
+    /// How much may be written: 0 is not yet, what is negative is an error.
+    fn ask(&self) -> i64 {
+        // SAFETY: the host outlives the store that owns this stream.
+        unsafe { ffi::host_output_room(*self.host.get(), self.stream) }
+    }
+
+    fn wait(&self, cx: &Context<'_>) {
+        // SAFETY: as above.
+        unsafe { ffi::host_output_wait(*self.host.get(), self.stream, CallWaker::of(cx)) }
+    }
+
+    /// The error is told once, and none when nobody reads.
+    fn room(&self) -> core::result::Result<usize, Option<String>> {
+        match self.ask() {
+            -1 => Err(None),
+            // SAFETY: as above.
+            -2 => Err(Some(unsafe { ffi::host_output_error(*self.host.get(), self.stream) })),
+            room => Ok(room as usize),
         }
     }
-}
 
-impl IsTerminal for LogStream {
-    fn is_terminal(&self) -> bool {
-        false
+    fn poll_room(&self, cx: &Context<'_>) -> Poll<core::result::Result<usize, Option<String>>> {
+        match self.room() {
+            Ok(0) => {
+                self.wait(cx);
+                Poll::Pending
+            }
+            room => Poll::Ready(room),
+        }
+    }
+
+    fn put(&self, bytes: &[u8]) {
+        // SAFETY: the host outlives the store that owns this stream.
+        unsafe { ffi::host_output_write(*self.host.get(), self.stream, bytes) }
     }
 }
 
-impl StdoutStream for LogStream {
+impl IsTerminal for GuestOutput {
+    fn is_terminal(&self) -> bool {
+        self.terminal
+    }
+}
+
+impl StdoutStream for GuestOutput {
     fn p2_stream(&self) -> Box<dyn OutputStream> {
         Box::new(self.clone())
     }
@@ -76,36 +93,56 @@ impl StdoutStream for LogStream {
 }
 
 #[async_trait::async_trait]
-impl Pollable for LogStream {
-    async fn ready(&mut self) {}
+impl Pollable for GuestOutput {
+    async fn ready(&mut self) {
+        // An error stays for `check_write` to tell.
+        poll_fn(|cx| match self.ask() {
+            0 => {
+                self.wait(cx);
+                Poll::Pending
+            }
+            _ => Poll::Ready(()),
+        })
+        .await
+    }
 }
 
-impl OutputStream for LogStream {
+impl OutputStream for GuestOutput {
     fn write(&mut self, bytes: Bytes) -> StreamResult<()> {
-        self.take(&bytes);
+        self.put(&bytes);
         Ok(())
     }
     fn flush(&mut self) -> StreamResult<()> {
         Ok(())
     }
     fn check_write(&mut self) -> StreamResult<usize> {
-        Ok(64 << 10)
+        self.room().map_err(|error| match error {
+            Some(error) => StreamError::LastOperationFailed(wasmtime::format_err!("{error}")),
+            None => StreamError::Closed,
+        })
     }
 }
 
-impl AsyncWrite for LogStream {
+impl AsyncWrite for GuestOutput {
     fn poll_write(
         self: Pin<&mut Self>,
-        _: &mut Context<'_>,
+        cx: &mut Context<'_>,
         bytes: &[u8],
-    ) -> Poll<std::io::Result<usize>> {
-        self.take(bytes);
-        Poll::Ready(Ok(bytes.len()))
+    ) -> Poll<io::Result<usize>> {
+        self.poll_room(cx).map(|room| match room {
+            Ok(room) => {
+                let count = bytes.len().min(room);
+                self.put(&bytes[..count]);
+                Ok(count)
+            }
+            Err(Some(error)) => Err(io::Error::other(error)),
+            Err(None) => Err(io::ErrorKind::BrokenPipe.into()),
+        })
     }
-    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
         Poll::Ready(Ok(()))
     }
-    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
         Poll::Ready(Ok(()))
     }
 }

@@ -202,10 +202,8 @@ bool Host::reload_now(Problems& problems) {
                    "try again when some of those have ended");
     return false;
   }
-  if (auto renewed = renew_certificate(*next); !renewed) {
-    problems.error(next->environment().http.tls_place, renewed.error().message(), "");
-    return false;
-  }
+  // The listeners keep their context: what was read for the next edition goes into it.
+  if (tls_ != nullptr && next->tls() != nullptr) tls_->take_over(*next->tls());
   tell_what_stays(*next, problems);
   std::vector<std::unique_ptr<Deck>> decks(loops_.size());
   loops_.on_each([&](Loop&, std::size_t index) { decks[index] = sides_[index]->deploy(next); });
@@ -215,12 +213,6 @@ bool Host::reload_now(Problems& problems) {
   count_programs(*edition_);
   if (edition_->environment().log_level) log::set_level(*edition_->environment().log_level);
   return true;
-}
-
-// The listeners keep their context: what its files hold now goes into it.
-Result<void> Host::renew_certificate(const Edition& next) {
-  if (tls_ == nullptr || next.tls() == nullptr) return {};
-  return tls_->reload();
 }
 
 // What was opened when the host started is not opened again.
@@ -236,13 +228,9 @@ void Host::tell_what_stays(const Edition& next, Problems& problems) const {
     problems.warn({after.file}, fmt::format("{} changed", what),
                   "it holds from the next start of weft on");
   };
-  auto files = [](const Environment& environment) {
-    const auto& tls = environment.http.tls;
-    return tls ? std::pair(tls->certificate.text, tls->key.text)
-               : std::pair<std::string, std::string>();
-  };
   if (addresses(before) != addresses(after)) stays("http.listen");
-  if (files(before) != files(after)) stays("http.tls");
+  if (before.http.tls.has_value() != after.http.tls.has_value()) stays("http.tls");
+  if (before.http.limits != after.http.limits) stays("http.limits");
   if (before.admin != after.admin) stays("admin.listen");
   if (before.state_folder != after.state_folder) stays("state.folder");
   if (before.access_log != after.access_log) stays("log.access");

@@ -84,7 +84,6 @@ class Host final : private HostView {
   std::shared_ptr<const std::string> apps() override;
   bool reload_now(Problems& problems);
   bool wait_for_room();
-  Result<void> renew_certificate(const Edition& next);
   void tell_what_stays(const Edition& next, Problems& problems) const;
 
   Runtime& runtime_;

@@ -96,13 +96,13 @@ void Call::keep_arguments() {
 Buffer& Call::answer() {
   state_ = State::kDone;
   error_.reset();
-  reply_.clear();
+  clear_reply();
   return reply_;
 }
 
 void Call::refuse(Error error) {
   state_ = State::kFailed;
-  reply_.clear();
+  clear_reply();
   error_ = std::move(error);
 }
 
@@ -129,7 +129,7 @@ void Call::retry() {
   hold_ = Hold::kNone;
   state_ = State::kRunning;
   error_.reset();
-  reply_.clear();
+  clear_reply();
   descend();
 }
 
@@ -156,9 +156,16 @@ void Completion::finish() && {
   call->settle(Call::State::kDone);
 }
 
-void Completion::fail(Error error) && {
+void Completion::finish_lending(BytesView reply) && {
   Call* call = std::exchange(call_, nullptr);
   call->reply_.clear();
+  call->lent_ = reply;
+  call->settle(Call::State::kDone);
+}
+
+void Completion::fail(Error error) && {
+  Call* call = std::exchange(call_, nullptr);
+  call->clear_reply();
   call->error_ = std::move(error);
   call->settle(Call::State::kFailed);
 }
@@ -211,6 +218,7 @@ void CallPool::free(Call* call) {
     call->layer_ = 0;
     call->cancelled_ = false;
     call->kept_ = false;
+    call->lent_ = {};
     call->reply_.shrink(kBufferKept);
     call->kept_arguments_.shrink(kBufferKept);
     call->error_.reset();

@@ -39,8 +39,9 @@ class Provider {
   // Starts `call` and takes over its completion: finishes it before returning, or keeps `done` and
   // finishes it later on the same loop. An exception fails the call and goes no further.
   // `call.arguments()` is borrowed: it holds until begin returns, unless the provider calls
-  // keep_arguments. The call and its context live as long as `done` does. An outcome given inside
-  // begin takes effect when begin returns.
+  // keep_arguments; where begin finished the call, until the call's release. The call and its
+  // context live as long as `done` does. An outcome given inside begin takes effect when begin
+  // returns.
   virtual void begin(Call& call, Completion done) = 0;
 };
 
@@ -114,7 +115,7 @@ class Call {
   State state() const { return hold_ == Hold::kNone ? state_ : State::kRunning; }
   // The outcome as it stands, for a layer that holds the call on its way back.
   State outcome() const { return state_; }
-  BytesView reply() const { return reply_.view(); }
+  BytesView reply() const { return lent_.data() != nullptr ? lent_ : reply_.view(); }
   const Error& error() const { return *error_; }
   // The caller is gone: nobody reads the outcome any more.
   bool cancelled() const { return cancelled_; }
@@ -159,6 +160,10 @@ class Call {
   bool ascend();
   void settle(State state);
   void finished();
+  void clear_reply() {
+    lent_ = {};
+    reply_.clear();
+  }
   void unref() {
     if (--refs_ == 0) free();
   }
@@ -182,6 +187,7 @@ class Call {
   bool in_begin_ = false;
   bool kept_ = false;
   Buffer reply_;
+  BytesView lent_;  // The reply, when it is somebody else's memory.
   Buffer kept_arguments_;
   std::optional<Error> error_;
   std::array<Layer::State, Link::kLayersMax> layer_states_;
@@ -226,6 +232,9 @@ class Completion {
   void on_cancel(void (*hook)(void*), void* data) { call_->on_cancel(hook, data); }
 
   void finish() &&;
+  // The same with a reply that is not copied: `reply` holds until the call's release. What is in
+  // the call's own arguments does, for a provider that finishes inside begin.
+  void finish_lending(BytesView reply) &&;
   void fail(Error error) &&;
 
  private:
@@ -254,8 +263,8 @@ class CallPool {
 
   // Runs the layers and the provider. What comes back is finished when the provider finished
   // inline; otherwise the caller sets itself with set_caller. Either way the caller releases it.
-  // `arguments` need not outlive start. Looks at no clock: layers and providers that wait keep the
-  // deadline.
+  // `arguments` outlive start, and the release of a call that is finished when start returns. Looks
+  // at no clock: layers and providers that wait keep the deadline.
   Call* start(Link& link, Context& context, BytesView arguments, Deadline deadline);
 
  private:

@@ -42,6 +42,32 @@ TEST_F(CallTest, FinishesInline) {
   EXPECT_EQ(context_.calls(), 0);
 }
 
+// A reply may be somebody else's memory, the call's own arguments among it; the next call of the
+// frame has a reply of its own.
+TEST_F(CallTest, LendsAReply) {
+  struct Lends : Provider {
+    void begin(Call& call, Completion done) override {
+      done.reply().append("half a reply");
+      std::move(done).finish_lending(call.arguments().subspan(1));
+    }
+  } lends;
+  Link link(function_named("lends"), lends);
+  std::string_view arguments = "hello";
+  Call* call = start(link, arguments);
+  ASSERT_EQ(call->state(), Call::State::kDone);
+  EXPECT_EQ(as_text(call->reply()).data(), arguments.data() + 1) << "nothing was copied";
+  EXPECT_EQ(as_text(call->reply()), "ello");
+  call->release();
+  call = start(link, "x");
+  EXPECT_EQ(as_text(call->reply()), "") << "an empty one is not what was written before";
+  call->release();
+  Echo echo;
+  Link other(function_named("echo"), echo);
+  call = start(other, "again");
+  EXPECT_EQ(as_text(call->reply()), "again");
+  call->release();
+}
+
 TEST_F(CallTest, FinishesLateAndTellsTheCallerOnce) {
   Late late;
   Link link(function_named("late"), late);

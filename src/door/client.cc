@@ -47,7 +47,8 @@ class Resumes : public Caller {
 
 Task<HeldCall> perform(CallPool& pool, Link& link, Context& context, Buffer arguments,
                        Deadline deadline) {
-  HeldCall held(pool.start(link, context, arguments.view(), deadline));
+  Call* call = pool.start(link, context, arguments.view(), deadline);
+  HeldCall held(call, std::move(arguments));
   if (held->state() == Call::State::kRunning) {
     Resumes resumes(context.loop());
     held->set_caller(&resumes);

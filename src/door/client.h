@@ -29,12 +29,16 @@ class Arguments {
   }
 };
 
-// The caller's side of a call, let go of when it is destroyed.
+// The caller's side of a call, let go of when it is destroyed: before its arguments, which the
+// reply may be in.
 class HeldCall {
  public:
-  explicit HeldCall(Call* call) : call_(call) {}
-  HeldCall(HeldCall&& other) noexcept : call_(std::exchange(other.call_, nullptr)) {}
+  explicit HeldCall(Call* call, Buffer arguments = {})
+      : arguments_(std::move(arguments)), call_(call) {}
+  HeldCall(HeldCall&& other) noexcept
+      : arguments_(std::move(other.arguments_)), call_(std::exchange(other.call_, nullptr)) {}
   HeldCall& operator=(HeldCall&& other) noexcept {
+    std::swap(arguments_, other.arguments_);
     std::swap(call_, other.call_);
     return *this;
   }
@@ -46,6 +50,7 @@ class HeldCall {
   Call* operator->() const { return call_; }
 
  private:
+  Buffer arguments_;
   Call* call_;
 };
 

@@ -67,8 +67,17 @@ void call_release(Call* call) {
 void host_drop_resource(Host* host, std::uint32_t slot) {
   host->drop_resource(slot);
 }
-void host_log(Host* host, rust::Slice<const std::uint8_t> text) {
-  host->log(text);
+std::int64_t host_output_room(Host* host, std::uint8_t stream) {
+  return host->output_room(stream);
+}
+rust::String host_output_error(Host* host, std::uint8_t stream) {
+  return host->output_error(stream);
+}
+void host_output_write(Host* host, std::uint8_t stream, rust::Slice<const std::uint8_t> bytes) {
+  host->output_write(stream, bytes);
+}
+void host_output_wait(Host* host, std::uint8_t stream, rust::Box<CallWaker> waker) {
+  host->output_wait(stream, std::move(waker));
 }
 void host_send(Host* host, const OutgoingRequest& request, rust::Box<OutgoingTransfer> transfer) {
   host->send(request, std::move(transfer));

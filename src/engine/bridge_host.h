@@ -35,7 +35,11 @@ class Host {
   virtual ~Host() = default;
   virtual Call* begin(std::uint32_t function, rust::Slice<const std::uint8_t> arguments) = 0;
   virtual void drop_resource(std::uint32_t slot) = 0;
-  virtual void log(rust::Slice<const std::uint8_t> text) = 0;
+  // Standard output (1) and error (2), as bridge.rs says.
+  virtual std::int64_t output_room(std::uint8_t stream) = 0;
+  virtual rust::String output_error(std::uint8_t stream) = 0;
+  virtual void output_write(std::uint8_t stream, rust::Slice<const std::uint8_t> bytes) = 0;
+  virtual void output_wait(std::uint8_t stream, rust::Box<CallWaker> waker) = 0;
   // Where the pipes of its streams and futures cross, and what moves wasi:io's.
   virtual PipeTable& pipes() = 0;
   virtual Pumps& pumps() = 0;
@@ -81,7 +85,10 @@ rust::String call_error(const Call* call);
 void call_wait(Call* call, rust::Box<CallWaker> waker);
 void call_release(Call* call);
 void host_drop_resource(Host* host, std::uint32_t slot);
-void host_log(Host* host, rust::Slice<const std::uint8_t> text);
+std::int64_t host_output_room(Host* host, std::uint8_t stream);
+rust::String host_output_error(Host* host, std::uint8_t stream);
+void host_output_write(Host* host, std::uint8_t stream, rust::Slice<const std::uint8_t> bytes);
+void host_output_wait(Host* host, std::uint8_t stream, rust::Box<CallWaker> waker);
 void host_send(Host* host, const OutgoingRequest& request, rust::Box<OutgoingTransfer> transfer);
 
 SocketUses gate_uses(const std::shared_ptr<NetGate>& gate);

@@ -30,7 +30,10 @@ class NoHost final : public bridge::Host {
  public:
   Call* begin(std::uint32_t, rust::Slice<const std::uint8_t>) override { std::abort(); }
   void drop_resource(std::uint32_t) override {}
-  void log(rust::Slice<const std::uint8_t>) override {}
+  std::int64_t output_room(std::uint8_t) override { return 1; }
+  rust::String output_error(std::uint8_t) override { return {}; }
+  void output_write(std::uint8_t, rust::Slice<const std::uint8_t>) override {}
+  void output_wait(std::uint8_t, rust::Box<bridge::CallWaker>) override { std::abort(); }
   PipeTable& pipes() override { std::abort(); }
   Pumps& pumps() override { std::abort(); }
   void send(const bridge::OutgoingRequest&, rust::Box<bridge::OutgoingTransfer>) override {

@@ -1,11 +1,33 @@
 #include "engine/instance.h"
 
 #include "engine/outgoing.h"
+#include "engine/process_output.h"
 
 namespace weft {
 
-void Instance::log(rust::Slice<const std::uint8_t> text) {
-  deployment_.printed.write(as_text({text.data(), text.size()}), context_->request_id);
+std::int64_t Instance::output_room(std::uint8_t stream) {
+  if (!prints_to_process()) return ProcessOutput::kWriteMax;
+  ProcessOutput& output = ProcessOutput::instance();
+  return stream == 0 ? output.written() : output.room(ProcessOutput::Stream{stream});
+}
+
+rust::String Instance::output_error(std::uint8_t stream) {
+  ProcessOutput& output = ProcessOutput::instance();
+  return stream == 0 ? output.take_error() : output.take_error(ProcessOutput::Stream{stream});
+}
+
+void Instance::output_write(std::uint8_t stream, rust::Slice<const std::uint8_t> bytes) {
+  BytesView view{bytes.data(), bytes.size()};
+  if (prints_to_process()) {
+    ProcessOutput::instance().write(ProcessOutput::Stream{stream}, view);
+  } else {
+    printed_.at(stream - 1).add(as_text(view), [this](std::string_view line) { log(line); });
+  }
+}
+
+void Instance::output_wait(std::uint8_t stream, rust::Box<bridge::CallWaker> waker) {
+  ProcessOutput& output = ProcessOutput::instance();
+  stream == 0 ? output.wait_written(std::move(waker)) : output.wait_room(std::move(waker));
 }
 
 void Instance::send(const bridge::OutgoingRequest& request,

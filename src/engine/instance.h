@@ -2,11 +2,14 @@
 
 // For src/engine's own sources.
 
+#include <array>
 #include <memory>
+#include <string_view>
 
 #include "door/context.h"
 #include "engine/bridge_host.h"
 #include "engine/deployment.h"
+#include "engine/guest_lines.h"
 #include "engine/guest_pipe.h"
 #include "engine/runtime_impl.h"
 
@@ -26,6 +29,7 @@ class Instance final : public bridge::Host {
     context_->resources().set_limit(deployment.limits.handles_max);
   }
   ~Instance() override {
+    for (GuestLines& lines : printed_) lines.end([this](std::string_view line) { log(line); });
     context_->pipes().end_guest();
     pumps_.stop();
     Context::retire(std::move(context_));
@@ -39,15 +43,24 @@ class Instance final : public bridge::Host {
                                             {arguments.data(), arguments.size()}, deadline);
   }
   void drop_resource(std::uint32_t slot) override { context_->resources().drop(slot); }
-  void log(rust::Slice<const std::uint8_t> text) override;
+  std::int64_t output_room(std::uint8_t stream) override;
+  rust::String output_error(std::uint8_t stream) override;
+  void output_write(std::uint8_t stream, rust::Slice<const std::uint8_t> bytes) override;
+  void output_wait(std::uint8_t stream, rust::Box<bridge::CallWaker> waker) override;
   PipeTable& pipes() override { return context_->pipes(); }
   Pumps& pumps() override { return pumps_; }
   void send(const bridge::OutgoingRequest& request,
             rust::Box<bridge::OutgoingTransfer> transfer) override;
 
  private:
+  bool prints_to_process() const {
+    return deployment_.program.impl().stdio == WasiGrants::Stdio::kInherit;
+  }
+  void log(std::string_view line) { deployment_.printed.write(line, context_->request_id); }
+
   Deployment& deployment_;
   Pumps pumps_;
+  std::array<GuestLines, 2> printed_;
   std::unique_ptr<Context> context_;
 };
 

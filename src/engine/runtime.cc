@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "base/log.h"
+#include "engine/program_loader.h"
 #include "engine/runtime_impl.h"
 
 namespace weft {
@@ -50,8 +50,6 @@ ProgramKind from_bridge(bridge::ProgramKind kind) {
 ProgramInfo from_bridge(const bridge::ProgramInfo& info) {
   ProgramInfo out;
   out.kind = from_bridge(info.kind);
-  out.digest = to_string(info.digest);
-  out.cached = info.cached;
   for (const bridge::ImportedFunction& each : info.functions) {
     out.functions.push_back({to_string(each.interface), to_string(each.name),
                              to_string(each.signature), each.is_async, each.plain, each.wasi});
@@ -87,7 +85,7 @@ Result<std::unique_ptr<LinkedProgram>> Program::link(const std::vector<bool>& se
         std::make_unique<LinkedProgram::Impl>(LinkedProgram::Impl{
             bridge::program_link(*impl_->program, {flags.get(), serve.size()},
                                  {component.data(), component.size()}, to_bridge(limits), out),
-            std::move(gate)}));
+            std::move(gate), grants.stdio}));
   } catch (const rust::Error& error) {
     return failure(Errc::kUnsupported, error.what());
   }
@@ -101,9 +99,8 @@ Result<std::unique_ptr<Runtime>> Runtime::create(const RuntimeOptions& options) 
   out.instances_max = std::min(options.instances_max, kInstancesMax);
   out.memory_slot_bytes = options.memory_slot_bytes;
   out.tick_ms = static_cast<std::uint32_t>(options.tick.count());
-  out.cache_dir = options.cache_folder;
   try {
-    return std::make_unique<Runtime>(std::make_unique<Impl>(bridge::runtime_new(out)));
+    return std::make_unique<Runtime>(std::make_unique<Impl>(bridge::runtime_new(out), options));
   } catch (const rust::Error& error) {
     return failure(Errc::kInternal, fmt::format("the engine does not start: {}", error.what()));
   }
@@ -111,16 +108,14 @@ Result<std::unique_ptr<Runtime>> Runtime::create(const RuntimeOptions& options) 
 
 Result<std::unique_ptr<Program>> Runtime::load(const std::string& path,
                                                std::uint64_t memory_bytes) {
-  try {
-    auto program = bridge::program_load(*impl_->engines, path, memory_bytes);
-    bridge::ProgramInfo told = program->info();
-    ProgramInfo info = from_bridge(told);
-    if (!told.warning.empty()) log::warn("engine", to_string(told.warning));
-    return std::make_unique<Program>(std::make_unique<Program::Impl>(std::move(program)),
-                                     std::move(info));
-  } catch (const rust::Error& error) {
-    return failure(Errc::kInvalid, fmt::format("{}: {}", path, error.what()));
-  }
+  ProgramLoader loader(*impl_, memory_bytes <= impl_->options.memory_slot_bytes);
+  Result<LoadedProgram> loaded = loader.load(path);
+  if (!loaded) return std::unexpected(std::move(loaded).error().within(path));
+  ProgramInfo info = from_bridge(loaded->program->info());
+  info.digest = std::move(loaded->digest);
+  info.cached = loaded->cached;
+  return std::make_unique<Program>(std::make_unique<Program::Impl>(std::move(loaded->program)),
+                                   std::move(info));
 }
 
 Runtime::ThreadGuard Runtime::enter_thread() {
@@ -130,7 +125,10 @@ Runtime::ThreadGuard Runtime::enter_thread() {
 }
 
 std::string Runtime::fallback_note() const {
-  return to_string(impl_->engines->fallback_note());
+  std::string note = to_string(impl_->engines->fallback_note());
+  std::lock_guard lock(impl_->mutex);
+  if (note.empty() || impl_->cache_note.empty()) return note + impl_->cache_note;
+  return note + "; " + impl_->cache_note;
 }
 
 }  // namespace weft

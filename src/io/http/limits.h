@@ -20,6 +20,8 @@ struct HttpLimits {
   std::chrono::milliseconds idle_timeout{60'000};   // Between requests.
   std::chrono::milliseconds body_timeout{30'000};   // While the server side waits for body bytes.
   std::chrono::milliseconds write_timeout{30'000};  // While the client takes nothing.
+
+  bool operator==(const HttpLimits&) const = default;
 };
 
 // Body bytes held for a server side that does not take them; then the socket is not read.

@@ -167,6 +167,11 @@ Result<void> TlsContext::reload() {
   return {};
 }
 
+void TlsContext::take_over(TlsContext& fresh) {
+  std::scoped_lock lock(mutex_, fresh.mutex_);
+  std::swap(context_, fresh.context_);
+}
+
 std::unique_ptr<TlsSession> TlsContext::accept(int socket) {
   SSL* ssl = nullptr;
   {

@@ -72,6 +72,8 @@ class TlsContext {
   // Reads the files again. Handshakes that begin after it take the new certificate; connections
   // that are open stay. When it fails, the old one stays in use.
   Result<void> reload();
+  // The same with what another context has read, which may be of other files.
+  void take_over(TlsContext& fresh);
 
   // A session for a socket that was accepted.
   std::unique_ptr<TlsSession> accept(int socket);

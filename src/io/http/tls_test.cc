@@ -175,6 +175,16 @@ TEST(Tls, ReplacesTheCertificate) {
   EXPECT_THAT(first.receive_until("hello"), EndsWith("hello"));
 }
 
+// What a context of other files has read is served from then on.
+TEST(Tls, TakesOverAnotherCertificate) {
+  TlsServer server(hello);
+  TlsFolder elsewhere;
+  auto other = TlsContext::load(elsewhere.put(MadeCertificate("other.test")));
+  ASSERT_TRUE(other);
+  server.context->take_over(**other);
+  EXPECT_EQ(TlsClient(server.port()).name(), "other.test");
+}
+
 // Reloads beside handshakes on another thread harm nobody.
 TEST(Tls, ReplacesTheCertificateUnderLoad) {
   TlsServer server(hello);

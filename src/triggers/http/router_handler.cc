@@ -66,10 +66,7 @@ void RouterHandler::Served::on_complete(const ExchangeSummary& summary) {
 void RouterHandler::completed(const ExchangeSummary& summary, const AccessLabel& label) {
   if (log_ != nullptr) log_->add(summary, label);
   if (observer_ != nullptr) observer_->end(summary);
-  if (--in_flight_ > 0 || !idle_) return;
-  // A copy: it may destroy this handler.
-  std::function<void()> idle = idle_;
-  idle();
+  --in_flight_;
 }
 
 }  // namespace weft

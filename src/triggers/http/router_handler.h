@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -38,8 +37,6 @@ class RouterHandler final : public HttpHandler {
 
   // Exchanges that were taken and are not complete.
   std::size_t in_flight() const { return in_flight_; }
-  // Called when the last one in flight is complete, each time. It may destroy this handler.
-  void on_idle(std::function<void()> idle) { idle_ = std::move(idle); }
 
  private:
   // Told of the completion of its route's exchanges.
@@ -64,7 +61,6 @@ class RouterHandler final : public HttpHandler {
   RouteMeter* unrouted_ = nullptr;  // Of what no route takes.
   IdGenerator ids_;
   std::size_t in_flight_ = 0;
-  std::function<void()> idle_;
 };
 
 }  // namespace weft
