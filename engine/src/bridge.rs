@@ -240,6 +240,13 @@ pub mod ffi {
         message: String,
     }
 
+    /// What a guest used so far.
+    struct Spent {
+        cpu_ns: u64,
+        /// The most that its memories held together.
+        memory_bytes: u64,
+    }
+
     extern "Rust" {
         type Runtime;
         /// Makes the engines. Call once, after crash handlers are installed.
@@ -320,6 +327,7 @@ pub mod ffi {
         /// True: it has ended, and `outcome` tells how. Never re-entered, never called after that.
         fn poll(self: &mut Task) -> bool;
         fn outcome(self: &Task) -> Outcome;
+        fn spent(self: &Task) -> Spent;
         /// The exchange or sink is gone; what the guest still writes goes nowhere.
         fn detach(self: &mut Task);
 
@@ -336,6 +344,7 @@ pub mod ffi {
         /// True: the instance has ended; `outcome` tells how, and calls still in it are aborted.
         fn poll(self: &mut Worker) -> bool;
         fn outcome(self: &Worker) -> Outcome;
+        fn spent(self: &Worker) -> Spent;
         fn detach(self: &mut Worker, call: u64);
         /// Takes no further call, and ends when those in flight have; to be polled next.
         fn retire(self: &mut Worker);

@@ -11,6 +11,7 @@
 #include "cli/check.h"
 #include "cli/inspect.h"
 #include "cli/run.h"
+#include "cli/top.h"
 
 int main(int argc, char** argv) {
   weft::open_missing_stdio();
@@ -36,11 +37,16 @@ int main(int argc, char** argv) {
   weft::BindgenWords bindgen_words;
   CLI::App* bindgen = app.add_subcommand("bindgen", "Make C++ bindings from WIT");
   weft::add_bindgen_options(*bindgen, bindgen_words);
+  weft::TopWords top_words;
+  CLI::App* top = app.add_subcommand("top", "Show what a running host does, each second");
+  weft::add_top_options(*top, top_words);
   try {
     app.parse(argc, argv);
     weft::Result<int> code = 0;
     if (bindgen->parsed()) {
       code = weft::run_bindgen(bindgen_words);
+    } else if (top->parsed()) {
+      code = weft::run_top(top_words);
     } else if (check->parsed()) {
       code = weft::run_check(check_words);
     } else if (inspect->parsed()) {

@@ -50,6 +50,7 @@ Result<int> serve(Host& host, Runtime& runtime, const Problems& warnings, const 
                   StopSignals& signals) {
   for (const std::string& url : host.urls()) say(url);
   if (!options.quiet) {
+    if (!host.admin_url().empty()) say(fmt::format("admin: {}", host.admin_url()));
     write_to_stderr(grants_text(host.edition()));
     print_problems(warnings);
   }
@@ -133,6 +134,8 @@ Result<int> run(const RunOptions& options, StopSignals& signals) {
   auto host = Host::start(*runtime, capabilities, *loops, std::move(sources), std::move(edition),
                           {.listen = options.listen,
                            .access_log = options.access_log,
+                           .admin = options.admin,
+                           .otlp_endpoint = options.otlp_endpoint,
                            .http_client = options.http_client});
   Result<int> code = host ? serve(**host, *runtime, problems, options, signals)
                           : Result<int>(std::unexpected(std::move(host).error()));
