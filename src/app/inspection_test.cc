@@ -60,19 +60,16 @@ TEST(FileReport, TellsProgramsByNamesThatStay) {
   found.imports.resize(2);
   EXPECT_EQ(
       report(std::move(found)).json(),
-      R"({"file": "cart.wasm", "form": "component", "kind": "http", "wasi": "0.2", "size": 1234, )"
-      R"("sha256": "ab", "producers": [{"field": "language", "name": "C", "version": "17"}, )"
-      R"({"field": "processed-by", "name": "weave", "version": ""}], "imports": [)"
-      R"({"interface": "wasi:cli/environment@0.2.3", "served": true, "by": "wasi", "functions": )"
-      R"([{"name": "get-arguments", "signature": "func() -> list<string>"}]}, )"
-      R"({"interface": "wasi:cli/environment@0.4.0", "served": false, "by": "wasi", "problem": )"
-      R"("wasi:cli/environment@0.4.0 is not offered; what is: wasi:cli@0.2.12, wasi:cli@0.3.0", )"
-      R"("functions": [{"name": "get-arguments", "signature": "func() -> list<string>"}]}], )"
-      R"("exports": [{"interface": "wasi:http/incoming-handler@0.2.3", "functions": )"
-      R"([{"name": "handle", "signature": "func(a: own<b>)"
-}]
-}]
-})");
+      R"j({"file": "cart.wasm", "form": "component", "kind": "http", "wasi": "0.2", "size": 1234, )j"
+      R"j("sha256": "ab", "producers": [{"field": "language", "name": "C", "version": "17"}, )j"
+      R"j({"field": "processed-by", "name": "weave", "version": ""}], "imports": [)j"
+      R"j({"interface": "wasi:cli/environment@0.2.3", "served": true, "by": "wasi", )j"
+      R"j("functions": [{"name": "get-arguments", "signature": "func() -> list<string>"}]}, )j"
+      R"j({"interface": "wasi:cli/environment@0.4.0", "served": false, "by": "wasi", "problem": )j"
+      R"j("wasi:cli/environment@0.4.0 is not offered; what is: wasi:cli@0.2.12, wasi:cli@0.3.0", )j"
+      R"j("functions": [{"name": "get-arguments", "signature": "func() -> list<string>"}]}], )j"
+      R"j("exports": [{"interface": "wasi:http/incoming-handler@0.2.3", "functions": )j"
+      R"j([{"name": "handle", "signature": "func(a: own<b>)"}]}]})j");
 }
 
 // A capability that there is serves what it offers, with its drivers to choose between.
