@@ -1,4 +1,4 @@
-# One word each: build run test bench fmt lint fuzz install clean.
+# One word each: build run test bench fmt lint fuzz install dist clean.
 
 SHELL := /bin/sh
 CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/weft
@@ -13,7 +13,7 @@ export CCACHE_DIR := $(CACHE)/ccache
 export CCACHE_BASEDIR := $(CURDIR)
 export CCACHE_NOHASHDIR := 1
 
-.PHONY: build run test test-fast bench fmt lint fuzz install clean configure
+.PHONY: build run test test-fast bench fmt lint fuzz install dist clean configure
 
 build: configure
 	@ninja -C build weft
@@ -52,6 +52,10 @@ lint: build/.setup-lint build
 
 install: build
 	install -D -m 755 build/weft "$(DESTDIR)$(PREFIX)/bin/weft"
+
+# A tarball that runs elsewhere.
+dist: build
+	@scripts/dist.sh
 
 clean:
 	rm -rf build

@@ -15,7 +15,7 @@ use crate::program::{
 use crate::runtime::{Runtime, runtime_new};
 use crate::task::Task;
 use crate::waker::CallWaker;
-use crate::wit::describe_wit;
+use crate::wit::{describe_wit, guest_bindings, make_component, write_standard_wit};
 
 #[cxx::bridge(namespace = "weft::bridge")]
 pub mod ffi {
@@ -304,6 +304,12 @@ pub mod ffi {
             interfaces: &Vec<String>,
             worlds: &Vec<String>,
         ) -> Result<String>;
+        /// C bindings of a world (empty: the only one) for a guest, into `folder`.
+        fn guest_bindings(path: &str, more: &Vec<String>, world: &str, folder: &str) -> Result<()>;
+        /// Makes the component `out` of the core module at `path`, with an adapter of WASI 0.1.
+        fn make_component(path: &str, adapter: &str, out: &str) -> Result<()>;
+        /// The packages of WASI as files below `folder`.
+        fn write_standard_wit(folder: &str) -> Result<()>;
 
         type Task;
         /// Runs `wasi:cli/run` in a fresh instance.

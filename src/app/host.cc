@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
 #include "app/apps_json.h"
@@ -42,8 +43,11 @@ class LoopSide final : public HttpHandler {
     if (!look_.armed()) look_.arm(Deadline::after(kRetiringLook));
   }
 
+  void show_instead(std::string page) { page_ = std::move(page); }
+
   void handle(HttpExchange::Ptr exchange) override {
     exchange->watch.trace = tracer_.begin(exchange->request());
+    if (!page_.empty() && wants_html(exchange->request())) return show_page(*exchange);
     deck_->handle(std::move(exchange));
   }
   void on_complete(const ExchangeSummary& summary) override {
@@ -52,6 +56,19 @@ class LoopSide final : public HttpHandler {
   }
 
  private:
+  static bool wants_html(const RequestHead& request) {
+    return std::ranges::any_of(request.headers, [](const Header& each) {
+      return each.name == "accept" && each.value.find("text/html") != each.value.npos;
+    });
+  }
+  void show_page(HttpExchange& exchange) const {
+    constexpr std::array<Header, 2> kHeaders{
+        {{"content-type", "text/html; charset=utf-8"}, {"cache-control", "no-store"}}};
+    if (!exchange.begin_response(500, kHeaders, page_.size())) return;
+    exchange.write(as_bytes(page_));
+    exchange.finish();
+  }
+
   void look() {
     std::size_t ended = std::erase_if(old_, [](const auto& deck) { return deck->wind_down(); });
     if (!old_.empty()) look_.arm(Deadline::after(kRetiringLook));
@@ -69,6 +86,7 @@ class LoopSide final : public HttpHandler {
   std::unique_ptr<AccessLog> log_;
   std::vector<std::unique_ptr<Deck>> old_;
   std::unique_ptr<Deck> deck_;
+  std::string page_;  // Shown in the place of what the deck would answer.
   Timer look_;
 };
 
@@ -234,6 +252,10 @@ void Host::tell_what_stays(const Edition& next, Problems& problems) const {
   if (before.admin != after.admin) stays("admin.listen");
   if (before.state_folder != after.state_folder) stays("state.folder");
   if (before.access_log != after.access_log) stays("log.access");
+}
+
+void Host::show_instead(const std::string& page) {
+  loops_.on_each([&](Loop&, std::size_t index) { sides_[index]->show_instead(page); });
 }
 
 Result<void> Host::drain(Deadline deadline) {

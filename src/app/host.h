@@ -71,6 +71,10 @@ class Host final : private HostView {
   // says: then all is as before.
   bool reload(Problems& problems);
 
+  // From now on whoever asks for HTML gets this page, with status 500, and everybody else what is
+  // served. Empty: no page. By who may call reload.
+  void show_instead(const std::string& page);
+
   // Stops accepting and lets requests in flight finish. kTimeout when some are left.
   Result<void> drain(Deadline deadline);
 

@@ -120,8 +120,12 @@ std::string default_state_folder() {
   return home_folder("XDG_STATE_HOME", ".local/state");
 }
 
+std::string default_weft_cache() {
+  return home_folder("XDG_CACHE_HOME", ".cache");
+}
+
 std::string default_cache_folder() {
-  std::string folder = home_folder("XDG_CACHE_HOME", ".cache");
+  std::string folder = default_weft_cache();
   return folder.empty() ? folder : folder + "/compiled";
 }
 

@@ -74,6 +74,8 @@ Plan::Component component_of(const RunOptions& options);
 // Where a user's own data and compiled programs are kept.
 std::string default_state_folder();
 std::string default_cache_folder();
+// Where weft keeps what it can make again.
+std::string default_weft_cache();
 // "KEY=VALUE", cut.
 Result<std::pair<std::string, std::string>> check_variable(std::string_view text);
 
