@@ -28,8 +28,9 @@ struct Tool {
 };
 
 // What the templates' build commands run.
-constexpr std::array<Tool, 6> kTools{{
+constexpr std::array<Tool, 7> kTools{{
     {"componentize-py", "pip install componentize-py==0.25.1"},
+    {"componentize-qjs", "npm install -g componentize-qjs@0.4.5"},
     {"npm", "apt install npm"},
     {"node", "apt install nodejs"},
     {"cargo", "apt install cargo-web rustc-web rust-web-src"},

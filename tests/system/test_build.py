@@ -13,6 +13,9 @@ import unittest
 from client import get
 from host import ROOT, SECONDS_MAX, WEFT, Host, run, until
 
+# Where scripts/setup.sh puts what a guest in Python is made with.
+CACHE = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+os.environ["PATH"] += os.pathsep + os.path.join(CACHE, "weft", "python", "bin")
 # Of a first build, which reads the whole standard library.
 BUILD_SECONDS_MAX = 240
 
@@ -120,6 +123,20 @@ class Build(unittest.TestCase):
                 folder.weft("new", language, "own", "--kind", "empty")
                 folder.weft("build", "own")
                 self.assertTrue(os.path.exists(folder.file("own", "build", "greeter.wasm")))
+
+    @unittest.skipUnless(shutil.which("componentize-qjs"), "componentize-qjs is not installed")
+    def test_javascript(self):
+        """The templates of JavaScript build, and do what they are for."""
+        with Folder() as folder:
+            folder.weft("new", "js", "web")
+            folder.weft("build", "web")
+            with folder.serve("run", "web") as host:
+                self.assertEqual(get(host, "/").text, "Hello, visitor 1!\n")
+            folder.weft("new", "js", "own", "--kind", "empty")
+            folder.weft("build", "own")
+            called = folder.weft("call", "own/build/greeter.wasm",
+                                 'example:greeter/greetings#greet("you")')
+            self.assertEqual(called.out, '"Hello, you!"\n')
 
     def test_only_what_changed(self):
         """A second build does nothing, and a header that changed has its sources built again."""
