@@ -26,15 +26,15 @@ struct Producer {
 
 // What is in a file. With a problem, which says why it cannot be loaded, it has no functions.
 struct Inspection {
-  std::string form;  // "component", "module" (of WASI 0.1), or "text" of either.
+  std::string form = {};  // "component", "module" (of WASI 0.1), or "text" of either.
   ProgramKind kind = ProgramKind::kLibrary;
   std::uint64_t size = 0;
-  std::string digest;  // SHA-256 of the file.
+  std::string digest = {};  // SHA-256 of the file.
   std::vector<Producer> producers = {};
   std::vector<InspectedFunction> imports = {};
   std::vector<InspectedFunction> exports = {};
-  std::string wit;
-  std::string problem;
+  std::string wit = {};
+  std::string problem = {};
 };
 
 // Reads a file without compiling it, which takes milliseconds. Fails when it cannot be read.
