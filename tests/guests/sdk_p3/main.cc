@@ -2,7 +2,7 @@
 // (?most=N at most), /meta says method, path, the parameter "a" and the header x-in, and gives x-in
 // back as x-out; /store goes through a bucket's calls (?name=NAME), /config reads "currency", /log
 // writes a line; /send?url=U sends a request, /both?a=U&b=U two side by side, /post?url=U one whose
-// body is written piece by piece, /sleep waits for three times 50 ms at once.
+// body is written piece by piece, /sleep waits for three times 500 ms at once.
 
 #include <string>
 
@@ -105,10 +105,10 @@ Task<> post(Request request) {
 
 Task<> pauses() {
   std::vector<Task<>> waits;
-  for (int i = 0; i < 3; ++i) waits.push_back(sleep_for(50ms));
+  for (int i = 0; i < 3; ++i) waits.push_back(sleep_for(500ms));
   auto start = now();
   co_await when_all(std::move(waits));
-  co_await reply(200, now() - start < 140ms ? "at once\n" : "one after the other\n");
+  co_await reply(200, now() - start < 1400ms ? "at once\n" : "one after the other\n");
 }
 
 }  // namespace
