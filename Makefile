@@ -1,8 +1,9 @@
-# One word each: build run test bench fmt lint fuzz install clean.
+# One word each: build run test bench fmt lint fuzz install dist clean.
 
 SHELL := /bin/sh
 CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/weft
-STATE := $(or $(XDG_STATE_HOME),$(HOME)/.local/state)/weft
+# Not the folder of `weft` itself, which takes nothing but its own.
+STATE := $(or $(XDG_STATE_HOME),$(HOME)/.local/state)/weft-example
 PREFIX ?= /usr/local
 # Where `make run` serves; port 0 is any free one.
 HTTP ?= 127.0.0.1:8080
@@ -13,7 +14,7 @@ export CCACHE_DIR := $(CACHE)/ccache
 export CCACHE_BASEDIR := $(CURDIR)
 export CCACHE_NOHASHDIR := 1
 
-.PHONY: build run test test-fast bench fmt lint fuzz install clean configure
+.PHONY: build run test test-fast bench fmt lint fuzz install dist clean configure
 
 build: configure
 	@ninja -C build weft
@@ -21,7 +22,7 @@ build: configure
 # The example app on embedded defaults, until Ctrl-C.
 run: configure
 	@ninja -C build --quiet weft guest_hello
-	@exec build/weft run --http $(HTTP) --state "$(STATE)/hello" build/guests/hello.wasm
+	@exec build/weft run --http $(HTTP) --state "$(STATE)" build/guests/hello.wasm
 
 test: build/.setup-test
 	@cmake --preset release -DWEFT_TESTS=ON >build/configure.log || { cat build/configure.log; exit 1; }
@@ -52,6 +53,10 @@ lint: build/.setup-lint build
 
 install: build
 	install -D -m 755 build/weft "$(DESTDIR)$(PREFIX)/bin/weft"
+
+# A tarball that runs elsewhere.
+dist: build
+	@scripts/dist.sh
 
 clean:
 	rm -rf build

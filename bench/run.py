@@ -3,7 +3,7 @@
 
     run.py [--quick] [--only ROW]... [--build DIR]
 
-Rows: http_p2, http_p3, outgoing, codec, layers, keyvalue, start, memory, profile. What is
+Rows: http_p2, http_p3, observed, outgoing, codec, layers, keyvalue, start, memory, profile. What is
 measured is merged into build/bench.json, so that a row may be measured again by itself. --quick
 takes seconds instead of minutes, for working on the bench: it writes build/bench-quick.json and
 build/RESULTS-quick.md.
@@ -20,6 +20,7 @@ import report
 import rows_calls
 import rows_http
 import rows_memory
+import rows_observe
 import rows_outgoing
 import rows_profile
 import rows_start
@@ -28,6 +29,7 @@ import rows_start
 ROWS = (
     ("http_p2", "HTTP, WASI 0.2, a fresh instance for each request", rows_http.p2),
     ("http_p3", "HTTP, WASI 0.3, reused instances", rows_http.p3),
+    ("observed", "HTTP with metrics on, beside the same without", rows_observe.observed),
     ("outgoing", "Outgoing HTTP from a guest of WASI 0.2", rows_outgoing.outgoing),
     ("codec", "Codec, and calls to inline C++", rows_calls.codec),
     ("layers", "Layers", rows_calls.layers),

@@ -42,9 +42,9 @@ endfunction()
 #            [ON_DEMAND])
 #
 # Makes the target guest_<name> and the file <build>/guests/<name>.wasm.
-#   WIT     the folder of the package whose world `guest` the component is written for: the bindings
-#           are "guest.h". Without it the guest has what its libc and the adapter give it.
-#   WIT_DEPENDS  folders of packages that the world uses, beside WASI.
+#   WIT     the folder of the package whose world the component is written for: the bindings are
+#           "guest.h". Without it the guest has what its libc and the adapter give it.
+#   WIT_DEPENDS  folders or files of packages that the world uses, beside WASI.
 #   ADAPT   how WASI 0.1, which the libc speaks, becomes 0.2: command (the default without WIT) or
 #           reactor (the default with it).
 #   NAMES   keeps the names of functions, which backtraces show.
@@ -73,7 +73,7 @@ function(weft_guest name)
       "${folder}/gen/guest_component_type.o")
     # The program is an order-only dependency: linking it again does not build the guests again.
     add_custom_command(OUTPUT ${bindings}
-      COMMAND "${WEFT_WIT}" guest-c "${wit}" ${more} --world guest --out "${folder}/gen"
+      COMMAND "${WEFT_WIT}" guest-c "${wit}" ${more} --out "${folder}/gen"
       COMMAND "${CMAKE_COMMAND}" -E touch ${bindings}
       DEPENDS ${wit_files} weft_wit_rs
       COMMENT "Guest ${name}: bindings" VERBATIM)

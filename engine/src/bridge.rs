@@ -15,7 +15,7 @@ use crate::program::{
 use crate::runtime::{Runtime, runtime_new};
 use crate::task::Task;
 use crate::waker::CallWaker;
-use crate::wit::describe_wit;
+use crate::wit::{describe_wit, guest_bindings, make_component, write_standard_wit};
 
 #[cxx::bridge(namespace = "weft::bridge")]
 pub mod ffi {
@@ -240,6 +240,13 @@ pub mod ffi {
         message: String,
     }
 
+    /// What a guest used so far.
+    struct Spent {
+        cpu_ns: u64,
+        /// The most that its memories held together.
+        memory_bytes: u64,
+    }
+
     extern "Rust" {
         type Runtime;
         /// Makes the engines. Call once, after crash handlers are installed.
@@ -297,6 +304,12 @@ pub mod ffi {
             interfaces: &Vec<String>,
             worlds: &Vec<String>,
         ) -> Result<String>;
+        /// C bindings of a world (empty: the only one) for a guest, into `folder`.
+        fn guest_bindings(path: &str, more: &Vec<String>, world: &str, folder: &str) -> Result<()>;
+        /// Makes the component `out` of the core module at `path`, with an adapter of WASI 0.1.
+        fn make_component(path: &str, adapter: &str, out: &str) -> Result<()>;
+        /// The packages of WASI as files below `folder`.
+        fn write_standard_wit(folder: &str) -> Result<()>;
 
         type Task;
         /// Runs `wasi:cli/run` in a fresh instance.
@@ -320,6 +333,7 @@ pub mod ffi {
         /// True: it has ended, and `outcome` tells how. Never re-entered, never called after that.
         fn poll(self: &mut Task) -> bool;
         fn outcome(self: &Task) -> Outcome;
+        fn spent(self: &Task) -> Spent;
         /// The exchange or sink is gone; what the guest still writes goes nowhere.
         fn detach(self: &mut Task);
 
@@ -336,6 +350,7 @@ pub mod ffi {
         /// True: the instance has ended; `outcome` tells how, and calls still in it are aborted.
         fn poll(self: &mut Worker) -> bool;
         fn outcome(self: &Worker) -> Outcome;
+        fn spent(self: &Worker) -> Spent;
         fn detach(self: &mut Worker, call: u64);
         /// Takes no further call, and ends when those in flight have; to be polled next.
         fn retire(self: &mut Worker);

@@ -98,6 +98,10 @@ impl Worker {
         self.task.outcome()
     }
 
+    pub fn spent(&self) -> ffi::Spent {
+        self.meter.spent()
+    }
+
     pub fn detach(&mut self, call: u64) {
         self.exchanges.retain(|(number, exchange)| {
             if *number == call {

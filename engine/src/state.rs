@@ -48,9 +48,15 @@ pub struct Meter {
     thread_began_ns: AtomicU64,
     /// 0: no limit.
     limit_ns: AtomicU64,
+    /// The most that the store's memories held together.
+    memory_bytes: AtomicU64,
 }
 
 impl Meter {
+    pub fn spent(&self) -> ffi::Spent {
+        let cpu_ns = self.spent_ns.load(Relaxed);
+        ffi::Spent { cpu_ns, memory_bytes: self.memory_bytes.load(Relaxed) }
+    }
     pub fn begin(&self) {
         self.poll_began_ns.store(clock_ns(libc::CLOCK_MONOTONIC), Relaxed);
         self.thread_began_ns.store(0, Relaxed);
@@ -94,6 +100,7 @@ impl Meter {
 struct Bounds {
     memory: Bound,
     table: Bound,
+    meter: Arc<Meter>,
 }
 
 struct Bound {
@@ -178,6 +185,7 @@ pub fn new_store(
             bounds: Bounds {
                 memory: Bound::new("bytes of memory", limits.memory_bytes),
                 table: Bound::new("table elements", limits.table_elements),
+                meter: meter.clone(),
             },
         },
     );
@@ -227,7 +235,9 @@ impl ResourceLimiter for Bounds {
         desired: usize,
         maximum: Option<usize>,
     ) -> Result<bool> {
-        Ok(self.memory.grow(current, desired, maximum))
+        let grown = self.memory.grow(current, desired, maximum);
+        self.meter.memory_bytes.store(self.memory.held as u64, Relaxed);
+        Ok(grown)
     }
     fn table_growing(
         &mut self,

@@ -1,6 +1,6 @@
 //! One running call of a guest: a future of Wasmtime that C++ polls on the call's loop.
 
-use crate::bridge::ffi::{Ending, Outcome, WakeKey};
+use crate::bridge::ffi::{Ending, Outcome, Spent, WakeKey};
 use crate::exchange::ExchangeRef;
 use crate::report;
 use crate::state::Meter;
@@ -81,6 +81,10 @@ impl Task {
 
     pub fn outcome(&self) -> Outcome {
         report::outcome(self.outcome.as_ref(), &self.component)
+    }
+
+    pub fn spent(&self) -> Spent {
+        self.meter.spent()
     }
 
     pub fn detach(&mut self) {

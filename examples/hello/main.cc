@@ -2,32 +2,13 @@
 
 #include <string>
 
-#include "weft/http_p2.h"
+#include "weft/http.h"
+#include "weft/keyvalue.h"
 
 namespace {
 
-// The number of this visit; 0 when the store does not answer.
-std::uint64_t count_visit() {
-  guest_string_t name{};
-  wasi_keyvalue_store_own_bucket_t bucket;
-  wasi_keyvalue_store_error_t error;
-  if (!wasi_keyvalue_store_open(&name, &bucket, &error)) {
-    wasi_keyvalue_store_error_free(&error);
-    return 0;
-  }
-  guest_string_t key;
-  guest_string_set(&key, "visits");
-  std::uint64_t visits = 0;
-  if (!wasi_keyvalue_atomics_increment(wasi_keyvalue_store_borrow_bucket(bucket), &key, 1, &visits,
-                                       &error)) {
-    wasi_keyvalue_store_error_free(&error);
-  }
-  wasi_keyvalue_store_bucket_drop_own(bucket);
-  return visits;
-}
-
-std::string page(std::uint64_t visits) {
-  std::string count = visits ? "This page was served " + std::to_string(visits) + " times."
+std::string page(const weft::Result<std::uint64_t>& visits) {
+  std::string count = visits ? "This page was served " + std::to_string(*visits) + " times."
                              : "The counter is out of order.";
   return "<!doctype html>\n"
          "<title>hello from weft</title>\n"
@@ -39,9 +20,8 @@ std::string page(std::uint64_t visits) {
 }  // namespace
 
 void weft::http::handle(Request& request, Out out) {
-  if (request.path() != "/") {
-    Response(out, 404).write("there is only /\n");
-    return;
-  }
-  Response(out, 200, "text/html; charset=utf-8").write(page(count_visit()));
+  if (request.path() != "/") return reply(out, 404, "there is only /\n");
+  auto store = keyvalue::open();
+  auto visits = store ? store->increment("visits") : std::unexpected(store.error());
+  reply(out, 200, page(visits), "text/html; charset=utf-8");
 }

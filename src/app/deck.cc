@@ -5,16 +5,23 @@
 
 namespace weft {
 
-Deck::Deck(std::shared_ptr<const Edition> edition, EngineLoop& engine, Pool& pool, AccessLog* log)
-    : edition_(std::move(edition)) {
+Deck::Deck(std::shared_ptr<const Edition> edition, EngineLoop& engine, Pool& pool, AccessLog* log,
+           LoopObserver* observer)
+    : edition_(std::move(edition)), observer_(observer) {
   for (const auto& plan : edition_->plans()) {
-    deployments_.push_back(plan->deploy(engine));
+    deployments_.push_back(plan->deploy(engine, observer));
     // A component that no route leads to has nobody to make requests of it.
     handlers_.push_back(plan->serves_http() ? std::make_unique<GuestHandler>(
                                                   *deployments_.back(), plan->info().kind, nullptr)
                                             : nullptr);
   }
-  if (edition_->routes() == nullptr) return;
+  if (edition_->routes() == nullptr) {
+    const Plan::Component& component = edition_->plans()[0]->component();
+    if (observer_ != nullptr) {
+      alone_ = &observer_->metrics().route(component.app, component.name, "/...");
+    }
+    return;
+  }
   std::vector<RouterHandler::Target> targets;
   for (const Edition::Target& target : edition_->targets()) {
     HttpHandler* handler = handlers_.empty() ? nullptr : handlers_[target.component].get();
@@ -22,9 +29,9 @@ Deck::Deck(std::shared_ptr<const Edition> edition, EngineLoop& engine, Pool& poo
       files_.push_back(std::make_unique<StaticHandler>(pool, target.files, target.route));
       handler = files_.back().get();
     }
-    targets.push_back({target.route, target.name, handler});
+    targets.push_back({target.route, target.name, handler, target.app});
   }
-  router_ = std::make_unique<RouterHandler>(edition_->routes(), std::move(targets), log);
+  router_ = std::make_unique<RouterHandler>(edition_->routes(), std::move(targets), log, observer);
 }
 
 // What still sends breaks off first, and tells the router that it is complete.
@@ -35,6 +42,7 @@ Deck::~Deck() {
 
 void Deck::handle(HttpExchange::Ptr exchange) {
   if (router_ != nullptr) return router_->handle(std::move(exchange));
+  if (observer_ != nullptr) observer_->begin(*exchange, *alone_);
   handlers_[0]->handle(std::move(exchange));
 }
 

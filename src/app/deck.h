@@ -14,8 +14,9 @@ namespace weft {
 // Made, used and destroyed on the loop's thread.
 class Deck {
  public:
-  // Files are read on `pool`; `log` may be null. Both outlive it.
-  Deck(std::shared_ptr<const Edition> edition, EngineLoop& engine, Pool& pool, AccessLog* log);
+  // Files are read on `pool`; `log` and `observer` may be null. All outlive it.
+  Deck(std::shared_ptr<const Edition> edition, EngineLoop& engine, Pool& pool, AccessLog* log,
+       LoopObserver* observer);
   Deck(const Deck&) = delete;
   ~Deck();
 
@@ -32,6 +33,8 @@ class Deck {
   std::vector<std::unique_ptr<GuestHandler>> handlers_;
   std::vector<std::unique_ptr<StaticHandler>> files_;
   std::unique_ptr<RouterHandler> router_;  // Null where everything goes to the one component.
+  LoopObserver* observer_;
+  RouteMeter* alone_ = nullptr;  // Of that one component.
 };
 
 }  // namespace weft

@@ -30,7 +30,6 @@ class EditionMaker {
     if (sources.alone) {
       load_alone(*sources.alone);
     } else {
-      tell_what_is_not_served();
       load_tls();
       for (const std::string& app : sources.apps) read_app(app, sources);
       check_names();
@@ -70,14 +69,6 @@ class EditionMaker {
       }
     }
     names_.push_back(manifest->name);
-  }
-
-  // Keys that have their place in the file before weft does what they say.
-  void tell_what_is_not_served() {
-    const Environment& environment = edition_->environment_;
-    if (environment.admin) {
-      problems_.warn({environment.file}, "nothing is served at admin.listen yet", "leave it out");
-    }
   }
 
   void load_tls() {
@@ -176,7 +167,7 @@ class EditionMaker {
         }
         return {};
       }
-      return {0, *std::move(folder), trigger.route.text, trigger.files->text};
+      return {0, *std::move(folder), trigger.route.text, trigger.files->text, app.name};
     }
     if (!trigger.component) return {};
     reached_.emplace(At(app.name, trigger.component->text), true);
@@ -188,7 +179,7 @@ class EditionMaker {
           fmt::format("component {} exports no wasi:http handler", trigger.component->text),
           "name one that does, or build it for wasi:http");
     }
-    return {loaded->second, nullptr, trigger.route.text, trigger.component->text};
+    return {loaded->second, nullptr, trigger.route.text, trigger.component->text, app.name};
   }
 
   bool is_command() const { return edition_->command() != nullptr; }

@@ -40,6 +40,7 @@ class Edition {
     std::shared_ptr<const StaticFolder> files = {};
     std::string route = {};  // As it was written.
     std::string name = {};   // What the access log calls it.
+    std::string app = {};
   };
 
   // Reads, checks, loads. Null when the problems have failed: they are all told at once.

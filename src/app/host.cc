@@ -3,8 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
+#include "app/apps_json.h"
 #include "app/deck.h"
 #include "base/log.h"
 #include "io/timer.h"
@@ -16,16 +18,19 @@ namespace weft {
 class LoopSide final : public HttpHandler {
  public:
   LoopSide(Runtime& runtime, Loop& loop, const HttpClientOptions& http_client, Pool& pool,
-           AccessLogFile* file, RetiringDecks& retiring)
+           AccessLogFile* file, RetiringDecks& retiring, LoopObserver* observer)
       : engine_(runtime, loop, http_client),
         pool_(pool),
         retiring_(retiring),
+        observer_(observer),
+        tracer_(observer != nullptr && observer->spans() != nullptr ? Tracer::Sampling::kOn
+                                                                    : Tracer::Sampling::kOff),
         look_(loop, [this] { look(); }) {
     if (file != nullptr) log_ = std::make_unique<AccessLog>(loop, *file);
   }
 
   std::unique_ptr<Deck> deploy(const std::shared_ptr<const Edition>& edition) {
-    return std::make_unique<Deck>(edition, engine_, pool_, log_.get());
+    return std::make_unique<Deck>(edition, engine_, pool_, log_.get(), observer_);
   }
 
   // Requests from the next one on go to `next`.
@@ -38,12 +43,32 @@ class LoopSide final : public HttpHandler {
     if (!look_.armed()) look_.arm(Deadline::after(kRetiringLook));
   }
 
-  void handle(HttpExchange::Ptr exchange) override { deck_->handle(std::move(exchange)); }
+  void show_instead(std::string page) { page_ = std::move(page); }
+
+  void handle(HttpExchange::Ptr exchange) override {
+    exchange->watch.trace = tracer_.begin(exchange->request());
+    if (!page_.empty() && wants_html(exchange->request())) return show_page(*exchange);
+    deck_->handle(std::move(exchange));
+  }
   void on_complete(const ExchangeSummary& summary) override {
     if (log_ != nullptr) log_->add(summary);
+    if (observer_ != nullptr) observer_->end(summary);
   }
 
  private:
+  static bool wants_html(const RequestHead& request) {
+    return std::ranges::any_of(request.headers, [](const Header& each) {
+      return each.name == "accept" && each.value.find("text/html") != each.value.npos;
+    });
+  }
+  void show_page(HttpExchange& exchange) const {
+    constexpr std::array<Header, 2> kHeaders{
+        {{"content-type", "text/html; charset=utf-8"}, {"cache-control", "no-store"}}};
+    if (!exchange.begin_response(500, kHeaders, page_.size())) return;
+    exchange.write(as_bytes(page_));
+    exchange.finish();
+  }
+
   void look() {
     std::size_t ended = std::erase_if(old_, [](const auto& deck) { return deck->wind_down(); });
     if (!old_.empty()) look_.arm(Deadline::after(kRetiringLook));
@@ -56,9 +81,12 @@ class LoopSide final : public HttpHandler {
   EngineLoop engine_;
   Pool& pool_;
   RetiringDecks& retiring_;
+  LoopObserver* observer_;
+  Tracer tracer_;
   std::unique_ptr<AccessLog> log_;
   std::vector<std::unique_ptr<Deck>> old_;
   std::unique_ptr<Deck> deck_;
+  std::string page_;  // Shown in the place of what the deck would answer.
   Timer look_;
 };
 
@@ -79,15 +107,54 @@ Result<std::unique_ptr<Host>> Host::start(Runtime& runtime, const CapabilityTabl
   if (!log_path.empty()) {
     TRY(host->log_file_, AccessLogFile::open(log_path));
   }
+  TRY_VOID(host->watch(options));
   loops.on_each([&](Loop& loop, std::size_t index) {
-    auto side = std::make_unique<LoopSide>(runtime, loop, options.http_client, host->pool_,
-                                           host->log_file_.get(), host->retiring_);
+    auto side = std::make_unique<LoopSide>(
+        runtime, loop, options.http_client, host->pool_, host->log_file_.get(), host->retiring_,
+        host->observatory_ == nullptr ? nullptr : &host->observatory_->of(index));
     side->switch_to(side->deploy(host->edition_));
     host->sides_[index] = std::move(side);
   });
   host->tls_ = host->edition_->tls();
   TRY_VOID(host->listen(options));
   return host;
+}
+
+// The admin address is opened first: what it shows while nothing listens yet is that.
+Result<void> Host::watch(const Options& options) {
+  count_programs(*edition_);
+  facts_.started = std::chrono::system_clock::now();
+  facts_.state = HostFacts::State::kStarting;
+  std::optional<ListenAddress> admin = options.admin;
+  if (!admin) admin = edition_->environment().admin;
+  std::optional<Observatory::Export> exporting;
+  if (!options.otlp_endpoint.empty()) exporting = {options.otlp_endpoint, options.http_client};
+  if (!admin && !exporting) return {};
+  HostView& view = *this;
+  observatory_ = std::make_unique<Observatory>(loops_, view, std::move(exporting));
+  if (!admin) return {};
+  TRY(admin_url_, observatory_->serve({admin->address, admin->port}));
+  return {};
+}
+
+void Host::count_programs(const Edition& edition) {
+  std::lock_guard hold(facts_mutex_);
+  apps_ = std::make_shared<const std::string>(apps_json(edition));
+  for (const auto& plan : edition.plans()) {
+    ++(plan->info().cached ? facts_.programs_cached : facts_.programs_compiled);
+  }
+}
+
+HostFacts Host::facts() {
+  std::lock_guard hold(facts_mutex_);
+  HostFacts facts = facts_;
+  if (counted_ != nullptr) facts.connections = counted_->connections();
+  return facts;
+}
+
+std::shared_ptr<const std::string> Host::apps() {
+  std::lock_guard hold(facts_mutex_);
+  return apps_;
 }
 
 Result<void> Host::listen(const Options& options) {
@@ -103,12 +170,21 @@ Result<void> Host::listen(const Options& options) {
     server.addresses.push_back({each.address, each.port, edition_->tls()});
   }
   TRY(server_, HttpServer::listen(loops_, handlers, std::move(server)));
+  std::lock_guard hold(facts_mutex_);
+  counted_ = server_.get();
+  facts_.urls = urls();
+  facts_.state = HostFacts::State::kServing;
   return {};
 }
 
 Host::~Host() {
+  {
+    std::lock_guard hold(facts_mutex_);
+    counted_ = nullptr;
+  }
   server_.reset();
   loops_.on_each([&](Loop&, std::size_t index) { sides_[index].reset(); });
+  observatory_.reset();
 }
 
 std::vector<std::string> Host::urls() const {
@@ -125,6 +201,13 @@ bool Host::wait_for_room() {
 }
 
 bool Host::reload(Problems& problems) {
+  bool done = reload_now(problems);
+  std::lock_guard hold(facts_mutex_);
+  ++(done ? facts_.reloads : facts_.reload_failures);
+  return done;
+}
+
+bool Host::reload_now(Problems& problems) {
   auto next = Edition::make(runtime_, capabilities_, sources_, Plan::Opening::kOpen, problems);
   if (next == nullptr) return false;
   Place place{sources_.alone ? sources_.alone->file : sources_.apps.front()};
@@ -145,6 +228,7 @@ bool Host::reload(Problems& problems) {
   loops_.on_each(
       [&](Loop&, std::size_t index) { sides_[index]->switch_to(std::move(decks[index])); });
   edition_ = std::move(next);
+  count_programs(*edition_);
   if (edition_->environment().log_level) log::set_level(*edition_->environment().log_level);
   return true;
 }
@@ -165,11 +249,20 @@ void Host::tell_what_stays(const Edition& next, Problems& problems) const {
   if (addresses(before) != addresses(after)) stays("http.listen");
   if (before.http.tls.has_value() != after.http.tls.has_value()) stays("http.tls");
   if (before.http.limits != after.http.limits) stays("http.limits");
+  if (before.admin != after.admin) stays("admin.listen");
   if (before.state_folder != after.state_folder) stays("state.folder");
   if (before.access_log != after.access_log) stays("log.access");
 }
 
+void Host::show_instead(const std::string& page) {
+  loops_.on_each([&](Loop&, std::size_t index) { sides_[index]->show_instead(page); });
+}
+
 Result<void> Host::drain(Deadline deadline) {
+  {
+    std::lock_guard hold(facts_mutex_);
+    facts_.state = HostFacts::State::kStopping;
+  }
   return server_->drain(deadline);
 }
 

@@ -14,6 +14,8 @@
 #include "io/http/server.h"
 #include "io/http_client/options.h"
 #include "io/pool.h"
+#include "observe/host_facts.h"
+#include "observe/observatory.h"
 #include "triggers/http/access_log.h"
 
 namespace weft {
@@ -39,11 +41,13 @@ struct RetiringDecks {
 // Serves an edition on every loop, and puts a newer one in its place while requests come.
 //
 // Made, used and destroyed on one thread that is none of the loops'.
-class Host {
+class Host final : private HostView {
  public:
   struct Options {
     std::optional<ListenAddress> listen = {};  // In the place of the operator's file.
     std::string access_log = {};               // Likewise.
+    std::optional<ListenAddress> admin = {};   // Likewise; absent in both: there is none.
+    std::string otlp_endpoint = {};            // Where spans are sent to; empty: nowhere.
     HttpClientOptions http_client = {};        // What guests' own requests are sent with.
   };
 
@@ -54,16 +58,22 @@ class Host {
                                              std::shared_ptr<const Edition> edition,
                                              const Options& options);
   // Breaks off what is left.
-  ~Host();
+  ~Host() override;
 
   // One for each address, in the order in which they were named.
   std::vector<std::string> urls() const;
   const Edition& edition() const { return *edition_; }
+  // Of the admin address; empty where there is none.
+  const std::string& admin_url() const { return admin_url_; }
 
   // Reads the sources again and serves what they say now: requests that come from then on get it,
   // those in flight finish on what they began with. False when anything is wrong, which `problems`
   // says: then all is as before.
   bool reload(Problems& problems);
+
+  // From now on whoever asks for HTML gets this page, with status 500, and everybody else what is
+  // served. Empty: no page. By who may call reload.
+  void show_instead(const std::string& page);
 
   // Stops accepting and lets requests in flight finish. kTimeout when some are left.
   Result<void> drain(Deadline deadline);
@@ -71,7 +81,12 @@ class Host {
  private:
   Host(Runtime& runtime, const CapabilityTable& capabilities, Loops& loops);
 
+  Result<void> watch(const Options& options);
   Result<void> listen(const Options& options);
+  void count_programs(const Edition& edition);
+  HostFacts facts() override;
+  std::shared_ptr<const std::string> apps() override;
+  bool reload_now(Problems& problems);
   bool wait_for_room();
   void tell_what_stays(const Edition& next, Problems& problems) const;
 
@@ -81,6 +96,12 @@ class Host {
   EditionSources sources_;
   std::shared_ptr<const Edition> edition_;  // Shared with the decks.
   RetiringDecks retiring_;
+  std::unique_ptr<Observatory> observatory_;  // Null where nobody watches.
+  std::string admin_url_;
+  std::mutex facts_mutex_;
+  HostFacts facts_;                          // Guarded.
+  std::shared_ptr<const std::string> apps_;  // Guarded; shared with answers under way.
+  HttpServer* counted_ = nullptr;            // Guarded: whose connections are counted.
   Pool pool_{{.threads = kFileThreads}};
   std::shared_ptr<TlsContext> tls_;  // Shared with the listeners.
   std::unique_ptr<AccessLogFile> log_file_;

@@ -81,21 +81,33 @@ class ManifestReader {
                       fmt::format("an app has at most {}", Manifest::kComponentsMax));
       return;
     }
-    ComponentManifest component{entry.key, entry.place, {}, {}, {}, {}};
+    ComponentManifest component{entry.key, entry.place, {}, {}, {}, {}, {}};
     check_name("a component", {entry.key, entry.place}, problems_);
     TableReader reader(entry.value, fmt::format("[component.{}]", entry.key), problems_);
+    read_build(reader, component);
     if (auto source = reader.text("source")) {
       component.source = *std::move(source);
+    } else if (component.compiled && entry.value.find("source") == nullptr) {
+      component.source = {fmt::format("build/{}.wasm", component.name), component.compiled->place};
     } else if (entry.value.find("source") == nullptr) {
       reader.missing("source", "source = \"FILE.wasm\"");
     }
-    component.build = reader.text("build");
     if (const TomlEntry* uses = reader.take_table("uses")) read_uses(*uses, component);
     if (const TomlEntry* limits = reader.take_table("limits")) {
       component.limits = LimitSettings::read(limits->value, reader.name_of("limits"), problems_);
     }
     reader.finish();
     manifest_.components.push_back(std::move(component));
+  }
+
+  // build = "COMMAND", or a table of what weft's own compiler needs to know.
+  void read_build(TableReader& reader, ComponentManifest& component) {
+    const TomlEntry* build = reader.take("build");
+    if (build != nullptr && build->value.kind == TomlValue::Kind::kTable) {
+      component.compiled = BuildSettings::read(build->value, reader.name_of("build"), problems_);
+    } else {
+      component.build = reader.text("build");
+    }
   }
 
   void read_uses(const TomlEntry& entry, ComponentManifest& component) {

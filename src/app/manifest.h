@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "app/build_settings.h"
 #include "app/limit_settings.h"
 #include "app/problems.h"
 #include "app/table_reader.h"
@@ -24,7 +25,9 @@ struct ComponentManifest {
   std::string name;
   Place place;
   Placed source;
+  // How it is built: by a command, or by weft itself; or it lies there built.
   std::optional<Placed> build;
+  std::optional<BuildSettings> compiled;
   std::map<std::string, UsesLine, std::less<>> uses;
   LimitSettings limits;
 };

@@ -96,6 +96,58 @@ files = "x"
       "weft.toml:13:2: unknown key \"triger\": did you mean trigger?\n");
 }
 
+TEST(Manifest, says_how_weft_compiles_a_component) {
+  Problems problems;
+  auto manifest = Manifest::parse(R"([app]
+name = "shop"
+[component.cart]
+build = { language = "c++", sources = ["a.cc", "b.c"], world = "http", flags = ["-DX"] }
+[component.own]
+source = "own.wasm"
+build = { language = "c", sources = ["own.c"], wit = "wit" }
+)",
+                                  "weft.toml", problems);
+  ASSERT_TRUE(manifest && !problems.failed()) << problems.text();
+  const ComponentManifest& cart = *manifest->find("cart");
+  ASSERT_TRUE(cart.compiled);
+  EXPECT_FALSE(cart.build);
+  EXPECT_EQ(cart.source.text, "build/cart.wasm");
+  EXPECT_EQ(cart.compiled->language, BuildSettings::Language::kCxx);
+  EXPECT_EQ(cart.compiled->sources[1].text, "b.c");
+  EXPECT_EQ(cart.compiled->world.text, "http");
+  EXPECT_EQ(cart.compiled->flags[0].text, "-DX");
+  const ComponentManifest& own = *manifest->find("own");
+  EXPECT_EQ(own.source.text, "own.wasm");
+  EXPECT_EQ(own.compiled->language, BuildSettings::Language::kC);
+  EXPECT_EQ(own.compiled->wit->text, "wit");
+}
+
+TEST(Manifest, what_is_wrong_with_a_build_is_told) {
+  Problems problems;
+  Manifest::parse(R"([app]
+name = "shop"
+[component.a]
+build = { language = "go", sources = [], wrld = "http" }
+[component.b]
+build = { language = "c", sources = ["b.c"], world = "htpp" }
+[component.c]
+source = "c.wasm"
+build = 1
+)",
+                  "f", problems);
+  EXPECT_EQ(
+      problems.text(),
+      "f:4:9: component.a.build has no world: write world = \"http\" (WASI 0.3), \"http-p2\" "
+      "or \"command\"; or wit = \"wit\"\n"
+      "f:4:22: weft does not compile \"go\": write \"c\" or \"c++\", or give a command: build "
+      "= \"make cart.wasm\"\n"
+      "f:4:28: component.a.build has 0 sources: name 1 to 1000 files\n"
+      "f:4:42: unknown key \"wrld\" in component.a.build: did you mean world?\n"
+      "f:6:54: the SDK has no world \"htpp\": did you mean http? A world of your own: wit = "
+      "\"wit\" names its folder\n"
+      "f:9:9: component.c.build is 1: write a string in quotes\n");
+}
+
 TEST(Manifest, an_empty_file_is_told_what_it_needs) {
   Problems problems;
   ASSERT_TRUE(Manifest::parse("", "weft.toml", problems).has_value());

@@ -8,6 +8,7 @@
 #include <set>
 
 #include "app/wasi_versions.h"
+#include "observe/call_layer.h"
 
 namespace weft {
 namespace {
@@ -34,6 +35,18 @@ std::string describe(const std::string& file, const std::vector<Lack>& lacks) {
   if (imports.empty()) return rest;
   return fmt::format("{}: these imports cannot be served:{}{}{}", file, imports,
                      rest.empty() ? "" : "\n", rest);
+}
+
+// What serves the names of a capability: which of several it is for one call, only the provider
+// knows.
+std::string drivers_of(const Use& use) {
+  std::set<std::string> drivers;
+  for (const std::string& name : use.names) {
+    auto choice = use.drivers.find(name);
+    drivers.insert(choice == use.drivers.end() ? "embedded" : choice->second.driver);
+  }
+  if (drivers.empty()) return "embedded";
+  return fmt::format("{}", fmt::join(drivers, "+"));
 }
 
 }  // namespace
@@ -181,17 +194,28 @@ void Plan::link(std::vector<Lack>& lacks) {
   }
 }
 
-std::unique_ptr<Deployment> Plan::deploy(EngineLoop& engine) const {
+std::unique_ptr<Deployment> Plan::deploy(EngineLoop& engine, LoopObserver* observer) const {
   auto deployment = std::make_unique<Deployment>(engine, *linked_, info().functions.size());
   deployment->app = component_.app;
   deployment->component = component_.name;
   deployment->limits = component_.limits;
+  if (observer != nullptr) {
+    deployment->observer = observer;
+    deployment->meter = &observer->metrics().component(component_.app, component_.name);
+  }
   for (const Served& served : served_) {
-    Site site{engine.loop(), *use_of(*served.match.capability)};
+    const Capability& capability = *served.match.capability;
+    Site site{engine.loop(), *use_of(capability)};
     Provider& provider = deployment->links.keep(served.match.provider(site));
+    std::vector<Layer*> layers;
+    if (observer != nullptr) {
+      CallMeter& meter = observer->metrics().calls(component_.app, component_.name,
+                                                   capability.name(), drivers_of(site.use));
+      layers.push_back(&deployment->links.keep(std::make_unique<CallLayer>(meter, *observer)));
+    }
     for (std::size_t i = 0; i < served.functions.size(); ++i) {
       deployment->links.set(served.functions[i],
-                            std::make_unique<Link>(served.match.functions[i], provider));
+                            std::make_unique<Link>(served.match.functions[i], provider, layers));
     }
   }
   return deployment;

@@ -67,8 +67,8 @@ class Plan {
   bool serves_http() const;
   bool is_command() const;
 
-  // On the loop's own thread.
-  std::unique_ptr<Deployment> deploy(EngineLoop& engine) const;
+  // On the loop's own thread. `observer`, where there is one, is that loop's and outlives it.
+  std::unique_ptr<Deployment> deploy(EngineLoop& engine, LoopObserver* observer = nullptr) const;
 
  private:
   // An imported interface, what serves it, and its functions' numbers in the program's info.

@@ -190,14 +190,19 @@ class Settler {
     return false;
   }
 
+  static std::string how_to_build(const ComponentManifest& component) {
+    if (component.compiled) return "build it with: weft build";
+    if (component.build) return fmt::format("build it with: {}", component.build->text);
+    return "write the path of a .wasm, from weft.toml's folder";
+  }
+
   bool check_source(const ComponentManifest& component, const std::string& file) {
     if (component.source.text.empty()) return false;
     std::error_code problem;
     if (fs::is_regular_file(file, problem)) return true;
     problems_.error(component.source.place,
                     fmt::format("there is no file {} for component {}", file, component.name),
-                    component.build ? fmt::format("build it with: {}", component.build->text)
-                                    : "write the path of a .wasm, from weft.toml's folder");
+                    how_to_build(component));
     return false;
   }
 

@@ -7,10 +7,15 @@
 #include "base/console.h"
 #include "base/fd.h"
 #include "cli/bindgen.h"
+#include "cli/build.h"
 #include "cli/call.h"
 #include "cli/check.h"
+#include "cli/dev.h"
 #include "cli/inspect.h"
+#include "cli/manual.h"
+#include "cli/new.h"
 #include "cli/run.h"
+#include "cli/top.h"
 
 int main(int argc, char** argv) {
   weft::open_missing_stdio();
@@ -36,17 +41,48 @@ int main(int argc, char** argv) {
   weft::BindgenWords bindgen_words;
   CLI::App* bindgen = app.add_subcommand("bindgen", "Make C++ bindings from WIT");
   weft::add_bindgen_options(*bindgen, bindgen_words);
+  weft::TopWords top_words;
+  CLI::App* top = app.add_subcommand("top", "Show what a running host does, each second");
+  weft::add_top_options(*top, top_words);
+  weft::BuildWords build_words;
+  CLI::App* build = app.add_subcommand("build", "Build the components of apps");
+  weft::add_build_options(*build, build_words);
+  weft::NewApp new_words;
+  CLI::App* fresh = app.add_subcommand("new", "Make a new app from a template");
+  weft::add_new_options(*fresh, new_words);
+  weft::RunWords dev_words;
+  CLI::App* dev = app.add_subcommand("dev", "Build an app, serve it, and follow its changes");
+  weft::add_dev_options(*dev, dev_words);
+  CLI::App* man = app.add_subcommand("man", "Print the manual page: weft man | man -l -");
+  std::string shell;
+  CLI::App* completions =
+      app.add_subcommand("completions", "Print completions: source <(weft completions bash)");
+  completions->add_option("SHELL", shell, "bash, zsh or fish")->required();
   try {
     app.parse(argc, argv);
     weft::Result<int> code = 0;
     if (bindgen->parsed()) {
       code = weft::run_bindgen(bindgen_words);
+    } else if (top->parsed()) {
+      code = weft::run_top(top_words);
     } else if (check->parsed()) {
       code = weft::run_check(check_words);
     } else if (inspect->parsed()) {
       code = weft::run_inspect(inspect_words);
     } else if (call->parsed()) {
       code = weft::run_call(call_words, signals);
+    } else if (build->parsed()) {
+      code = weft::run_build(build_words);
+    } else if (fresh->parsed()) {
+      code = weft::run_new(new_words);
+    } else if (dev->parsed()) {
+      code = weft::run_dev(std::move(dev_words), signals);
+    } else if (man->parsed()) {
+      fmt::print("{}", weft::man_page(app));
+    } else if (completions->parsed()) {
+      auto text = weft::completions(app, shell);
+      if (text) fmt::print("{}", *text);
+      if (!text) code = std::unexpected(std::move(text).error());
     } else {
       auto options = weft::check_run_words(words);
       code = options ? weft::run(*options, signals)

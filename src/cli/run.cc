@@ -46,16 +46,33 @@ void reload(Host& host, const RunOptions& options) {
   if (done && !options.quiet) log::info("weft", "reloaded");
 }
 
+// Until a signal that ends it.
+void attend(Host& host, const RunOptions& options, StopSignals& signals, Attendant* attendant) {
+  if (attendant != nullptr) attendant->begin(host);
+  for (;;) {
+    std::optional<int> signal = signals.wait();
+    if (!signal && attendant != nullptr) {
+      attendant->interrupted(host);
+    } else if (signal == SIGHUP) {
+      reload(host, options);
+    } else {
+      break;
+    }
+  }
+  if (attendant != nullptr) attendant->end();
+}
+
 Result<int> serve(Host& host, Runtime& runtime, const Problems& warnings, const RunOptions& options,
-                  StopSignals& signals) {
+                  StopSignals& signals, Attendant* attendant) {
   for (const std::string& url : host.urls()) say(url);
   if (!options.quiet) {
+    if (!host.admin_url().empty()) say(fmt::format("admin: {}", host.admin_url()));
     write_to_stderr(grants_text(host.edition()));
     print_problems(warnings);
   }
   std::string note = runtime.fallback_note();
   if (!options.quiet && !note.empty()) log::warn("engine", note);
-  while (signals.wait() == SIGHUP) reload(host, options);
+  attend(host, options, signals, attendant);
   if (!options.quiet) log::info("weft", "stopping: requests in flight are finished first");
   if (auto drained = drain(host, signals); !drained) {
     log::warn("weft", drained.error().message());
@@ -92,7 +109,7 @@ Result<std::shared_ptr<const Edition>> first_edition(Runtime& runtime,
 
 }  // namespace
 
-Result<int> run(const RunOptions& options, StopSignals& signals) {
+Result<int> run(const RunOptions& options, StopSignals& signals, Attendant* attendant) {
   if (auto raised = raise_open_files(); !raised && !options.quiet) {
     log::warn("weft", raised.error().message());
   }
@@ -133,8 +150,10 @@ Result<int> run(const RunOptions& options, StopSignals& signals) {
   auto host = Host::start(*runtime, capabilities, *loops, std::move(sources), std::move(edition),
                           {.listen = options.listen,
                            .access_log = options.access_log,
+                           .admin = options.admin,
+                           .otlp_endpoint = options.otlp_endpoint,
                            .http_client = options.http_client});
-  Result<int> code = host ? serve(**host, *runtime, problems, options, signals)
+  Result<int> code = host ? serve(**host, *runtime, problems, options, signals, attendant)
                           : Result<int>(std::unexpected(std::move(host).error()));
   if (host) host->reset();
   loops->stop();

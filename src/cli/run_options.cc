@@ -15,6 +15,7 @@
 #include "base/limits.h"
 #include "door/codec.h"
 #include "io/http_client/http_client.h"
+#include "observe/otlp.h"
 
 namespace weft {
 
@@ -119,8 +120,12 @@ std::string default_state_folder() {
   return home_folder("XDG_STATE_HOME", ".local/state");
 }
 
+std::string default_weft_cache() {
+  return home_folder("XDG_CACHE_HOME", ".cache");
+}
+
 std::string default_cache_folder() {
-  std::string folder = home_folder("XDG_CACHE_HOME", ".cache");
+  std::string folder = default_weft_cache();
   return folder.empty() ? folder : folder + "/compiled";
 }
 
@@ -184,6 +189,14 @@ void add_options(CLI::App& verb, RunWords& words) {
   verb.add_option("--instances", words.instances, "Instances at once on each loop")->type_name("N");
   verb.add_option("--access-log", words.access_log,
                   "A file for a JSON line a request; - is stderr");
+  verb.add_option(
+          "--admin", words.admin,
+          "Where metrics, health, and a page that shows what is served are; default: nowhere")
+      ->type_name("ADDR:PORT");
+  verb.add_option("--otlp", words.otlp,
+                  "Where spans of traces are sent to, as OTLP over HTTP: http://127.0.0.1:4318. "
+                  "Default: $OTEL_EXPORTER_OTLP_ENDPOINT, else nowhere")
+      ->type_name("URL");
   verb.add_option("--loops", words.loops, "Threads that serve; default: one per processor")
       ->type_name("N");
   verb.add_flag("--quiet", words.quiet, "Print nothing but the address line");
@@ -247,15 +260,38 @@ void sort_targets(RunWords& words, RunOptions& options, const Check& check) {
   }
 }
 
-void check_grants(const RunWords& words, RunOptions& options, const Check& check) {
-  if (!words.http.empty()) {
-    if (auto listen = ListenAddress::parse(words.http)) {
-      options.listen = *listen;
-    } else {
-      check(
-          std::unexpected(std::move(listen).error().within(fmt::format("--http {}", words.http))));
-    }
+// The flag, or what the standard's own variables say.
+void check_otlp(const RunWords& words, RunOptions& options, const Check& check) {
+  static constexpr const char* kTraces = "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT";
+  static constexpr const char* kAll = "OTEL_EXPORTER_OTLP_ENDPOINT";
+  std::string from = "--otlp";
+  std::string url = words.otlp;
+  for (const char* name : {kTraces, kAll}) {
+    const char* value = std::getenv(name);
+    if (!url.empty() || value == nullptr || *value == '\0') continue;
+    from = name;
+    url = value;
   }
+  if (url.empty()) return;
+  if (auto endpoint = otlp_endpoint(url)) {
+    options.otlp_endpoint = *std::move(endpoint);
+  } else {
+    check(std::unexpected(std::move(endpoint).error().within(from)));
+  }
+}
+
+void check_grants(const RunWords& words, RunOptions& options, const Check& check) {
+  auto address = [&](std::string_view flag, const std::string& text, auto& into) {
+    if (text.empty()) return;
+    if (auto listen = ListenAddress::parse(text)) {
+      into = *listen;
+    } else {
+      check(std::unexpected(std::move(listen).error().within(fmt::format("{} {}", flag, text))));
+    }
+  };
+  address("--http", words.http, options.listen);
+  address("--admin", words.admin, options.admin);
+  check_otlp(words, options, check);
   for (const std::string& text : words.folders) {
     if (auto folder = check_folder(text)) {
       options.grants.folders.push_back(*std::move(folder));

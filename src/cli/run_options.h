@@ -22,6 +22,8 @@ struct RunOptions {
   // Apps and what they are run on. Of a component too, what it is reloaded from.
   EditionSources sources;
   std::optional<ListenAddress> listen;  // Absent: as the environment says.
+  std::optional<ListenAddress> admin;   // Likewise.
+  std::string otlp_endpoint;            // Empty: spans are not exported.
   std::string state_folder;             // Empty: as the environment says, or the user's.
   std::string cache_folder;
   std::string access_log;  // Empty: as the environment says.
@@ -52,6 +54,8 @@ struct RunWords {
   std::string stream_idle;
   std::string stream_total;
   std::string access_log;
+  std::string admin;
+  std::string otlp;
   std::string instances;
   std::string loops;
   bool quiet = false;
@@ -70,6 +74,8 @@ Plan::Component component_of(const RunOptions& options);
 // Where a user's own data and compiled programs are kept.
 std::string default_state_folder();
 std::string default_cache_folder();
+// Where weft keeps what it can make again.
+std::string default_weft_cache();
 // "KEY=VALUE", cut.
 Result<std::pair<std::string, std::string>> check_variable(std::string_view text);
 

@@ -3,9 +3,11 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <string_view>
 
 #include "base/check.h"
+#include "base/trace_context.h"
 #include "door/pipe.h"
 #include "door/resources.h"
 
@@ -38,6 +40,10 @@ class Context {
   std::string_view component() const { return component_; }
   // Says which request or run the instance works for, in logs and to peers. 0: none yet.
   std::uint64_t request_id = 0;
+  // Where that request stands in its trace; not known: it is in none.
+  TraceContext trace;
+  // What other systems on the trace's way sent along, to be passed on as it is.
+  std::string trace_state;
 
   ResourceTable& resources() { return resources_; }
   PipeTable& pipes() { return pipes_; }

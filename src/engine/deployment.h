@@ -8,6 +8,7 @@
 #include "engine/engine_loop.h"
 #include "engine/guest_log.h"
 #include "engine/runtime.h"
+#include "observe/loop_observer.h"
 
 namespace weft {
 
@@ -43,6 +44,9 @@ struct Deployment {
   std::size_t contexts = 0;
   OnceASecond no_room_told;
   GuestLog printed;
+  // Both or neither: where somebody watches.
+  LoopObserver* observer = nullptr;
+  ComponentMeter* meter = nullptr;
 };
 
 // How a run of a guest ended.

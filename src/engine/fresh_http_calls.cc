@@ -6,6 +6,12 @@
 #include "engine/response_clock.h"
 
 namespace weft {
+namespace {
+
+// Of a `tracestate` header, what is passed on: the standard's own least bound. A longer one is not.
+constexpr std::size_t kTraceStateMax = 512;
+
+}  // namespace
 
 // One request in one fresh instance. Goes back to the free list when its guest has ended.
 class FreshHttpCalls::Running final : public Pollable,
@@ -23,6 +29,8 @@ class FreshHttpCalls::Running final : public Pollable,
     EngineLoop& engine = deployment.engine;
     instance_.emplace(deployment);
     instance_->context().request_id = exchange->id;
+    instance_->context().trace = exchange->watch.trace;
+    instance_->context().trace_state = trace_state_of(*exchange);
     instance_->deadline = clock_.on_request();
     exchange_.open(std::move(exchange));
     slot_ = engine.add(*this);
@@ -48,17 +56,19 @@ class FreshHttpCalls::Running final : public Pollable,
  private:
   void end() {
     RunOutcome outcome = from_bridge((*task_)->outcome());
-    exchange_.fail(
-        report(calls_.deployment_, outcome, {"request", id_text(instance_->context().request_id)}));
+    if (!outcome.well() || !exchange_.finished()) {
+      std::string request = id_text(instance_->context().request_id);
+      exchange_.fail(report(calls_.deployment_, outcome, {"request", request}, request));
+    }
     exchange_.close();
     retire();
   }
 
   void out_of_time(std::string_view what, std::chrono::milliseconds limit) override {
+    std::string request = id_text(instance_->context().request_id);
     log::warn(calls_.deployment_.component, what,
-              {{"app", calls_.deployment_.app},
-               {"request", id_text(instance_->context().request_id)},
-               {"limit_ms", limit.count()}});
+              {{"app", calls_.deployment_.app}, {"request", request}, {"limit_ms", limit.count()}});
+    note_out_of_time(calls_.deployment_, what, exchange_.begun(), request);
     exchange_.fail(504);
     exchange_.close();
     retire();
@@ -76,10 +86,18 @@ class FreshHttpCalls::Running final : public Pollable,
   friend class FreshHttpCalls;
   void stop() {
     if (task_ && slot_.generation != 0) calls_.deployment_.engine.remove(slot_);
+    if (task_ && calls_.deployment_.meter != nullptr) count_spent(*calls_.deployment_.meter);
     slot_ = {};
     task_.reset();
     exchange_.close();
     instance_.reset();
+  }
+
+  void count_spent(ComponentMeter& meter) {
+    bridge::Spent spent = (*task_)->spent();
+    meter.instances.add();
+    meter.cpu_ns.add(spent.cpu_ns);
+    meter.memory_peak.raise(spent.memory_bytes);
   }
 
   FreshHttpCalls& calls_;
@@ -101,6 +119,7 @@ FreshHttpCalls::~FreshHttpCalls() {
 void FreshHttpCalls::start(HttpExchange::Ptr exchange) {
   exchange->id = deployment_.request_ids.next();
   if (running_.size() + ended_.size() >= deployment_.limits.instances_max) {
+    note_busy(deployment_);
     refuse_busy(std::move(exchange));
     return;
   }
@@ -129,7 +148,9 @@ void FreshHttpCalls::recycle() {
   if (free_.size() > kFreeMax) free_.resize(kFreeMax);
 }
 
-std::uint16_t report(Deployment& deployment, const RunOutcome& outcome, const LogField& which) {
+std::uint16_t report(Deployment& deployment, const RunOutcome& outcome, const LogField& which,
+                     std::string_view request) {
+  note_ended(deployment, outcome, request);
   if (outcome.ending == RunOutcome::Ending::kNoRoom) {
     if (deployment.no_room_told.passes(deployment.engine.loop().now())) {
       log::warn(deployment.component, outcome.message, {{"app", deployment.app}, which});
@@ -140,6 +161,13 @@ std::uint16_t report(Deployment& deployment, const RunOutcome& outcome, const Lo
     log::error(deployment.component, outcome.message, {{"app", deployment.app}, which});
   }
   return outcome.ending == RunOutcome::Ending::kLimited ? 503 : 500;
+}
+
+// Without a caller's trace it says nothing.
+std::string trace_state_of(const HttpExchange& exchange) {
+  if (exchange.watch.trace.parent == 0) return {};
+  auto state = exchange.request().header("tracestate");
+  return state && state->size() <= kTraceStateMax ? std::string(*state) : std::string();
 }
 
 void refuse_busy(HttpExchange::Ptr exchange) {

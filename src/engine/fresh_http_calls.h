@@ -4,9 +4,11 @@
 
 #include <list>
 #include <memory>
+#include <string>
 
 #include "base/log.h"
 #include "engine/http_calls.h"
+#include "engine/notes.h"
 
 namespace weft {
 
@@ -40,9 +42,13 @@ class FreshHttpCalls final : public HttpCalls {
 };
 
 std::unique_ptr<HttpCalls> make_reused_http_calls(Deployment& deployment);
-// Logs what ended the guest of a request, unless it ended well; `which` says of which request.
-// Gives the status to answer with: 503 for what another try may get through.
-std::uint16_t report(Deployment& deployment, const RunOutcome& outcome, const LogField& which);
+// Logs what ended the guest of a request, unless it ended well, and notes it; `which` says of which
+// request in the log, `request` among the last traps. Gives the status to answer with: 503 for what
+// another try may get through.
+std::uint16_t report(Deployment& deployment, const RunOutcome& outcome, const LogField& which,
+                     std::string_view request);
 void refuse_busy(HttpExchange::Ptr exchange);
+// What is passed on with the request's trace.
+std::string trace_state_of(const HttpExchange& exchange);
 
 }  // namespace weft

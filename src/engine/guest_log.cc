@@ -1,5 +1,6 @@
 #include "engine/guest_log.h"
 
+#include "base/id.h"
 #include "base/log.h"
 #include "engine/deployment.h"
 #include "io/loop.h"
@@ -11,9 +12,15 @@ GuestLog::GuestLog(const Deployment& deployment)
       gate_(deployment.engine.loop().now()),
       dropped_(deployment.engine.loop(), [this] { tell_dropped(); }) {}
 
-void GuestLog::write(std::string_view line) {
+void GuestLog::write(std::string_view line, std::uint64_t request) {
+  if (deployment_.meter != nullptr) deployment_.meter->lines.add();
   if (gate_.pass(deployment_.engine.loop().now())) {
-    log::info(deployment_.component, line, {{"app", deployment_.app}});
+    if (request != 0) {
+      log::info(deployment_.component, line,
+                {{"app", deployment_.app}, {"request", id_text(request)}});
+    } else {
+      log::info(deployment_.component, line, {{"app", deployment_.app}});
+    }
   } else if (!dropped_.armed()) {
     dropped_.arm(Deadline::after(std::chrono::seconds(1)));
   }

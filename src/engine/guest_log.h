@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <string_view>
 
 #include "base/record_gate.h"
@@ -18,7 +19,8 @@ class GuestLog {
   explicit GuestLog(const Deployment& deployment);
   ~GuestLog() { tell_dropped(); }
 
-  void write(std::string_view line);
+  // `request` is the number of the one that it is printed for; 0: it is not known.
+  void write(std::string_view line, std::uint64_t request);
 
  private:
   void tell_dropped();

@@ -33,7 +33,11 @@ void Instance::output_wait(std::uint8_t stream, rust::Box<bridge::CallWaker> wak
 void Instance::send(const bridge::OutgoingRequest& request,
                     rust::Box<bridge::OutgoingTransfer> transfer) {
   Outgoing::of(deployment_.engine)
-      .send(request, std::move(transfer), deployment_.program.impl().gate);
+      .send(request, std::move(transfer), deployment_.program.impl().gate,
+            {.observer = deployment_.observer,
+             .meter = deployment_.meter,
+             .trace = context_->trace,
+             .trace_state = context_->trace_state});
 }
 
 RunOutcome from_bridge(const bridge::Outcome& outcome) {

@@ -56,7 +56,7 @@ class Instance final : public bridge::Host {
   bool prints_to_process() const {
     return deployment_.program.impl().stdio == WasiGrants::Stdio::kInherit;
   }
-  void log(std::string_view line) { deployment_.printed.write(line); }
+  void log(std::string_view line) { deployment_.printed.write(line, context_->request_id); }
 
   Deployment& deployment_;
   Pumps pumps_;

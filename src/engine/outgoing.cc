@@ -89,17 +89,29 @@ std::string grant(const std::string& origin) {
 class Outgoing::Sending final : public Pollable, public HttpTransferListener {
  public:
   Sending(Outgoing& owner, HttpTarget target, rust::Box<bridge::OutgoingTransfer> guest,
-          std::shared_ptr<NetGate> gate)
+          std::shared_ptr<NetGate> gate, const Sender& sender)
       : owner_(owner),
         target_(std::move(target)),
         guest_(std::move(guest)),
         gate_(std::move(gate)),
+        sender_(sender),
         slot_(owner.engine_.add(*this)) {
     guest_->attach({owner.engine_.wakes(), slot_.index, slot_.generation});
   }
   ~Sending() override { owner_.engine_.remove(slot_); }
 
   void begin(const HttpClientRequest& request) {
+    if (sender_.meter != nullptr) sender_.meter->sent.add();
+    if (traced()) {
+      span_ = {.context = sender_.trace,
+               .kind = Span::Kind::kClient,
+               .name = request.method,
+               .began = Deadline::Clock::now(),
+               .attributes = {{"http.request.method", request.method},
+                              {"server.address", target_.origin()},
+                              {"weft.app", sender_.meter->app},
+                              {"weft.component", sender_.meter->component}}};
+    }
     auto started = owner_.client_.start(request, *this);
     if (started) {
       transfer_ = *std::move(started);
@@ -134,6 +146,10 @@ class Outgoing::Sending final : public Pollable, public HttpTransferListener {
     return guest_->read({room.data(), room.size()});
   }
   void head(unsigned status, const HttpHeaders& headers) override {
+    if (traced()) {
+      span_.attributes.emplace_back("http.response.status_code", fmt::format("{}", status));
+      if (status >= 400) span_.error = fmt::format("status {}", status);
+    }
     Bytes flat = flatten(headers);
     guest_->head(static_cast<std::uint16_t>(status), {flat.data(), flat.size()});
   }
@@ -146,16 +162,33 @@ class Outgoing::Sending final : public Pollable, public HttpTransferListener {
   }
   void failed(HttpProblem problem, const std::string& detail) override {
     guest_->fail(to_bridge(problem), {detail.data(), detail.size()});
+    if (sender_.meter != nullptr) {
+      bool denied = problem == HttpProblem::kDenied;
+      (denied ? sender_.meter->send_refusals : sender_.meter->send_failures).add();
+    }
+    span_.error = to_string(problem);
     end();
   }
 
  private:
-  void end() { owner_.sendings_.erase(this); }
+  bool traced() const {
+    return sender_.observer != nullptr && sender_.observer->spans() != nullptr &&
+           sender_.trace.sampled();
+  }
+  void end() {
+    if (traced()) {
+      span_.ended = Deadline::Clock::now();
+      sender_.observer->spans()->add(std::move(span_));
+    }
+    owner_.sendings_.erase(this);
+  }
 
   Outgoing& owner_;
   const HttpTarget target_;
   rust::Box<bridge::OutgoingTransfer> guest_;
   const std::shared_ptr<NetGate> gate_;  // Shared with the component's other instances.
+  const Sender sender_;
+  Span span_;  // Where it is traced.
   const EngineLoop::Slot slot_;
   std::unique_ptr<HttpTransfer> transfer_;
 };
@@ -171,8 +204,8 @@ Outgoing::Outgoing(EngineLoop& engine)
 Outgoing::~Outgoing() = default;
 
 void Outgoing::send(const bridge::OutgoingRequest& request,
-                    rust::Box<bridge::OutgoingTransfer> guest,
-                    const std::shared_ptr<NetGate>& gate) {
+                    rust::Box<bridge::OutgoingTransfer> guest, const std::shared_ptr<NetGate>& gate,
+                    Sender sender) {
   CHECK(engine_.loop().on_this_loop());
   auto target =
       HttpTarget::parse(view(request.scheme), view(request.authority), view(request.path));
@@ -183,6 +216,7 @@ void Outgoing::send(const bridge::OutgoingRequest& request,
   }
   if (!gate->rules().allows(*target)) {
     gate->refused(fmt::format("reach {}", target->origin()), grant(target->origin()));
+    if (sender.meter != nullptr) sender.meter->send_refusals.add();
     guest->fail(bridge::OutgoingProblem::Denied, "");
     return;
   }
@@ -199,10 +233,28 @@ void Outgoing::send(const bridge::OutgoingRequest& request,
       .first_byte_timeout = millis(request.first_byte_ms),
       .between_bytes_timeout = millis(request.between_bytes_ms),
   };
-  auto sending = std::make_unique<Sending>(*this, *std::move(target), std::move(guest), gate);
+  carry_on(out.headers, sender);
+  sender.trace_state = {};
+  auto sending =
+      std::make_unique<Sending>(*this, *std::move(target), std::move(guest), gate, sender);
   Sending& self = *sending;
   sendings_.emplace(&self, std::move(sending));
   self.begin(out);
+}
+
+// What is sent stands under the request that the guest serves: with a span of its own where spans
+// are exported, and otherwise directly.
+void Outgoing::carry_on(HttpHeaders& headers, Sender& sender) {
+  if (!sender.trace.known()) return;
+  if (sender.observer != nullptr && sender.observer->spans() != nullptr) {
+    sender.trace.parent = sender.trace.span;
+    sender.trace.span = ids_.next();
+  }
+  bool set = std::ranges::any_of(headers,
+                                 [](const auto& header) { return header.first == "traceparent"; });
+  if (set) return;
+  headers.emplace_back("traceparent", traceparent_text(sender.trace));
+  if (!sender.trace_state.empty()) headers.emplace_back("tracestate", sender.trace_state);
 }
 
 }  // namespace weft

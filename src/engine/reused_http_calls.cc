@@ -1,3 +1,5 @@
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <list>
 #include <random>
@@ -50,11 +52,15 @@ class Worker final : public Pollable {
     ResponseClock clock;
     std::uint64_t call = 0;
     std::uint64_t id = 0;
+    TraceContext trace;
+    std::string trace_state;
   };
 
   Loop& loop();
   const Limits& limits() const;
   void sweep();
+  void set_request();
+  void count_spent(ComponentMeter& meter);
   void stay_empty();
   void leave(Request& request);
   void out_of_time(Request& request, std::string_view what, std::chrono::milliseconds limit);
@@ -68,6 +74,7 @@ class Worker final : public Pollable {
   std::list<Request> requests_;
   Timer empty_;  // Armed while no request is in it, and not anew at its polls.
   Deadline::Clock::time_point empty_since_;
+  std::uint64_t cpu_counted_ns_ = 0;
   std::uint32_t served_ = 0;
   std::uint32_t served_max_;
   bool retired_ = false;
@@ -84,7 +91,10 @@ class ReusedHttpCalls final : public HttpCalls {
   void start(HttpExchange::Ptr exchange) override {
     exchange->id = deployment_.request_ids.next();
     Worker* worker = find();
-    if (worker == nullptr) return refuse_busy(std::move(exchange));
+    if (worker == nullptr) {
+      note_busy(deployment_);
+      return refuse_busy(std::move(exchange));
+    }
     worker->start(std::move(exchange));
   }
 
@@ -165,7 +175,9 @@ Worker::Worker(ReusedHttpCalls& calls)
       worker_(bridge::worker_new(*calls.deployment().program.impl().linked, &instance_,
                                  wake_key(calls.deployment().engine, slot_))),
       empty_(calls.deployment().engine.loop(), [this] { stay_empty(); }),
-      served_max_(randomised(calls)) {}
+      served_max_(randomised(calls)) {
+  if (ComponentMeter* meter = calls_.deployment().meter) meter->instances.add();
+}
 
 Worker::~Worker() {
   for (Request& request : requests_) request.exchange.close();
@@ -185,6 +197,9 @@ void Worker::start(HttpExchange::Ptr exchange) {
   served_++;
   Request& request = requests_.emplace_back(*this);
   request.id = exchange->id;
+  request.trace = exchange->watch.trace;
+  request.trace_state = trace_state_of(*exchange);
+  set_request();
   request.clock.on_request();
   request.exchange.open(std::move(exchange));
   request.call = worker_->push(&request.exchange);
@@ -205,11 +220,29 @@ void Worker::poll() {
   }
   sweep();
   polling_ = false;
+  if (ComponentMeter* meter = calls_.deployment().meter) count_spent(*meter);
   if (ended) return end();
   if (requests_.empty() && !empty_.armed()) {
     empty_since_ = loop().now();
     empty_.arm(Deadline::at(empty_since_ + limits().reuse_idle));
   }
+}
+
+// What the guest does is known to be for a request only while no other is in the instance. After
+// the last one it is still for that one.
+void Worker::set_request() {
+  if (requests_.empty()) return;
+  Context& context = instance_.context();
+  const Request* alone = requests_.size() == 1 ? &requests_.front() : nullptr;
+  context.request_id = alone != nullptr ? alone->id : 0;
+  context.trace = alone != nullptr ? alone->trace : TraceContext();
+  context.trace_state = alone != nullptr ? alone->trace_state : std::string();
+}
+
+void Worker::count_spent(ComponentMeter& meter) {
+  bridge::Spent spent = worker_->spent();
+  meter.cpu_ns.add(spent.cpu_ns - std::exchange(cpu_counted_ns_, spent.cpu_ns));
+  meter.memory_peak.raise(spent.memory_bytes);
 }
 
 // No request came for a while: an idle instance goes; a guest that goes on after its responses has
@@ -228,6 +261,7 @@ void Worker::stay_empty() {
 
 // Lets go of the requests that have their whole response.
 void Worker::sweep() {
+  std::size_t before = requests_.size();
   for (auto at = requests_.begin(); at != requests_.end();) {
     if (!at->exchange.finished()) {
       ++at;
@@ -237,12 +271,14 @@ void Worker::sweep() {
     at->exchange.close();
     at = requests_.erase(at);
   }
+  if (requests_.size() != before) set_request();
 }
 
 void Worker::leave(Request& request) {
   worker_->detach(request.call);
   request.exchange.close();
   std::erase_if(requests_, [&](const Request& each) { return &each == &request; });
+  set_request();
   // The guest still works for a client that is gone, and one call cannot be stopped alone: the
   // instance takes no more, and ends with the calls that are left, or with its limits.
   retire();
@@ -253,6 +289,7 @@ void Worker::out_of_time(Request& request, std::string_view what, std::chrono::m
             {{"app", calls_.deployment().app},
              {"request", id_text(request.id)},
              {"limit_ms", limit.count()}});
+  note_out_of_time(calls_.deployment(), what, request.exchange.begun(), id_text(request.id));
   request.exchange.fail(504);
   leave(request);
 }
@@ -272,7 +309,10 @@ void Worker::retire() {
 void Worker::end() {
   over_ = true;
   RunOutcome outcome = from_bridge(worker_->outcome());
-  std::uint16_t status = report(calls_.deployment(), outcome, {"requests", requests_.size()});
+  std::string which = requests_.size() == 1 ? id_text(requests_.front().id)
+                                            : fmt::format("one of {}", requests_.size());
+  std::uint16_t status =
+      report(calls_.deployment(), outcome, {"requests", requests_.size()}, which);
   // Which request's call failed is not known: all in the instance are answered alike.
   if (requests_.size() > 1) status = 503;
   for (Request& request : requests_) {

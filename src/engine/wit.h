@@ -18,4 +18,24 @@ struct WitQuery {
 // The description that the bindings generator reads, as JSON.
 Result<std::string> describe_wit(const WitQuery& query);
 
+// The world that a component is written for.
+struct GuestWorld {
+  std::string path;                   // A .wit file, or a folder of one package.
+  std::vector<std::string> packages;  // Paths of packages that it uses and does not bring.
+  std::string name;                   // Empty: the package's only one.
+};
+
+// Writes guest.h, guest.c and guest_component_type.o, the C bindings of a world, into `folder`.
+// Files that would not change keep their times.
+Result<void> make_guest_bindings(const GuestWorld& world, const std::string& folder);
+
+// How WASI 0.1, which wasm libraries speak, becomes 0.2.
+enum class WasiAdapter : unsigned char { kNone, kCommand, kReactor };
+
+// Makes the component `out` of the core module in the file `module`.
+Result<void> make_component(const std::string& module, WasiAdapter adapter, const std::string& out);
+
+// Writes the packages of WASI below `folder`: wasi-0.2.12/http.wit and so on.
+Result<void> write_standard_wit(const std::string& folder);
+
 }  // namespace weft

@@ -68,7 +68,8 @@ def run(*words, folder=None, stdin=b"", env=None, seconds=SECONDS_MAX, **options
 class Host:
     """A serving `weft`. As a context manager it is ended with the block, and must end well."""
 
-    def __init__(self, target, *options, http="127.0.0.1:0", state=None, env=None, **popen):
+    def __init__(self, target, *options, http="127.0.0.1:0", state=None, env=None, verb="run",
+                 seconds=SECONDS_MAX, **popen):
         self.folder = tempfile.mkdtemp(prefix="weft-test-")
         self.state = state or os.path.join(self.folder, "state")
         settings = environment(self.folder)
@@ -77,14 +78,16 @@ class Host:
         self.log = ""
         self._news = threading.Condition()
         self.process = subprocess.Popen(
-            [WEFT, "run", "--http", http, "--state", self.state, *map(str, options), path],
+            [WEFT, verb, "--http", http, "--state", self.state, *map(str, options), path],
             cwd=self.folder, env=settings, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
             stderr=subprocess.PIPE, **popen)
         self.pid = self.process.pid
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
         try:
-            first = self.wait_log(r"\A.*\n")[0]
+            # `weft dev` says first how it builds.
+            begin = r"\A" if verb == "run" else r"(?:\A|\n)(?=http)"
+            first = self.wait_log(begin + r"[^\n]*\n", seconds)[0].lstrip("\n")
             found = re.fullmatch(r"https?://([0-9.]+|\[[0-9a-f:]+\]):(\d+)/\n", first)
             if not found:
                 raise AssertionError(f"the first line on stderr is not a URL: {first!r}")

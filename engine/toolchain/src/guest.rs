@@ -8,13 +8,15 @@ use wit_bindgen_core::Files;
 
 use crate::resolve::Wit;
 
-/// Writes C bindings for `world` into `folder`: a header, a source file and an object file that
-/// carries the component's type. Files that would not change are left alone, so that nothing which
+/// Writes C bindings for `world` into `folder`: guest.h, guest.c and an object file that carries the
+/// component's type. Files that would not change are left alone, so that nothing which
 /// depends on them is built again.
 pub fn guest_bindings(mut wit: Wit, world: Option<&str>, folder: &Path) -> Result<()> {
     let world = wit.world(world)?;
     let mut files = Files::default();
-    let mut generator = wit_bindgen_c::Opts::default().build();
+    // One name for every world, so that one set of headers serves them all.
+    let rename_world = Some("guest".to_string());
+    let mut generator = wit_bindgen_c::Opts { rename_world, ..Default::default() }.build();
     // The generator panics at types it does not know yet.
     let name = wit.resolve.worlds[world].name.clone();
     let generate = || generator.generate(&mut wit.resolve, world, &mut files);

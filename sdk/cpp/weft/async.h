@@ -3,16 +3,23 @@
 // Over the C bindings of a world `guest`. An exported async function starts a coroutine with
 // run_export; the coroutine waits with co_await on Io (a read or write of a stream or future) and
 // Subtask (an async import). One component instance may run many such calls at once, on one thread.
+// when_all runs several coroutines beside each other and waits for all of them.
 #pragma once
 
 #include <coroutine>
 #include <cstdint>
 #include <cstdlib>
-#include <map>
 #include <optional>
+#include <tuple>
 #include <utility>
+#include <variant>
+#include <vector>
 
 #include "guest.h"
+
+#ifndef GUEST_SUBTASK_STATE
+#error "the world has no async function: this header is for WASI 0.3"
+#endif
 
 namespace weft {
 
@@ -35,14 +42,19 @@ class Call {
   // `who` runs again when `waitable` has news, which is then in `code`.
   void wait(std::uint32_t waitable, std::coroutine_handle<> who, std::uint32_t* code) {
     guest_waitable_join(waitable, set_);
-    waiting_.emplace(waitable, Waiter{who, code});
+    waiting_.push_back({waitable, who, code});
   }
   void wake(std::uint32_t waitable, std::uint32_t code) {
-    auto node = waiting_.extract(waitable);
-    if (node.empty()) return;
-    guest_waitable_join(waitable, 0);
-    *node.mapped().code = code;
-    node.mapped().who.resume();
+    for (Waiter& each : waiting_) {
+      if (each.waitable != waitable) continue;
+      Waiter found = each;
+      each = waiting_.back();
+      waiting_.pop_back();
+      guest_waitable_join(waitable, 0);
+      *found.code = code;
+      found.who.resume();
+      return;
+    }
   }
 
   void started() { ++running_; }
@@ -52,19 +64,20 @@ class Call {
 
  private:
   struct Waiter {
+    std::uint32_t waitable;
     std::coroutine_handle<> who;
     std::uint32_t* code;
   };
   static inline Call* current_ = nullptr;
   guest_waitable_set_t set_;
-  std::map<std::uint32_t, Waiter> waiting_;
+  std::vector<Waiter> waiting_;  // A call waits for few things at once.
   unsigned running_ = 0;
 };
 
 template <class T>
 struct Outcome {
   std::optional<T> value;
-  void return_value(T result) { value = std::move(result); }
+  void return_value(T result) { value.emplace(std::move(result)); }
   T take() { return std::move(*value); }
 };
 
@@ -160,6 +173,81 @@ struct Subtask {
     if (auto handle = GUEST_SUBTASK_HANDLE(status)) guest_subtask_drop(handle);
   }
 };
+
+namespace detail {
+
+// How many coroutines when_all still waits for, and itself among them.
+class Join {
+ public:
+  explicit Join(std::size_t count) : left_(count + 1) {}
+  void arrive() {
+    if (--left_ == 0) waiter_.resume();
+  }
+
+  bool await_ready() { return left_ == 1; }
+  bool await_suspend(std::coroutine_handle<> waiter) {
+    waiter_ = waiter;
+    return --left_ != 0;
+  }
+  void await_resume() {}
+
+ private:
+  std::size_t left_;
+  std::coroutine_handle<> waiter_;
+};
+
+// `into` and `join` may be gone when the last of them has arrived.
+template <class T, class Slot>
+Task<> run_into(Task<T> task, Slot& into, Join& join) {
+  if constexpr (std::is_void_v<T>) {
+    co_await task;
+  } else {
+    into.emplace(co_await task);
+  }
+  join.arrive();
+}
+
+template <class T>
+using Value = std::conditional_t<std::is_void_v<T>, std::monostate, T>;
+
+template <class T>
+Value<T> take_slot(std::optional<Value<T>>& slot) {
+  if constexpr (std::is_void_v<T>) {
+    return {};
+  } else {
+    return std::move(*slot);
+  }
+}
+
+}  // namespace detail
+
+// Runs all of them beside each other, and gives their results when the last has ended:
+// `auto [page, price] = co_await when_all(load(a), load(b))`. A Task<> gives std::monostate.
+template <class... T>
+Task<std::tuple<detail::Value<T>...>> when_all(Task<T>... tasks) {
+  std::tuple<std::optional<detail::Value<T>>...> slots;
+  detail::Join join(sizeof...(T));
+  std::apply([&](auto&... slot) { (detail::run_into(std::move(tasks), slot, join).detach(), ...); },
+             slots);
+  co_await join;
+  co_return std::apply(
+      [](auto&... slot) { return std::tuple<detail::Value<T>...>(detail::take_slot<T>(slot)...); },
+      slots);
+}
+
+// The same for any number of one kind.
+template <class T>
+Task<std::vector<detail::Value<T>>> when_all(std::vector<Task<T>> tasks) {
+  std::vector<std::optional<detail::Value<T>>> slots(tasks.size());
+  detail::Join join(tasks.size());
+  for (std::size_t i = 0; i < tasks.size(); ++i) {
+    detail::run_into(std::move(tasks[i]), slots[i], join).detach();
+  }
+  co_await join;
+  std::vector<detail::Value<T>> results;
+  for (auto& slot : slots) results.push_back(detail::take_slot<T>(slot));
+  co_return results;
+}
 
 namespace detail {
 

@@ -342,7 +342,8 @@ void Http1Connection::report() {
        .bytes_in = body_bytes_,
        .bytes_out = written_,
        .time_to_head = status_ == 0 ? Deadline::Clock::duration(0) : head_at_ - started_,
-       .time = now - started_});
+       .time = now - started_,
+       .watch = &watch});
 }
 
 void Http1Connection::end_exchange() {

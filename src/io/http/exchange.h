@@ -10,13 +10,46 @@
 #include <string_view>
 
 #include "base/bytes.h"
+#include "base/deadline.h"
 #include "base/error.h"
+#include "base/trace_context.h"
 #include "io/http/message.h"
 
 namespace weft {
 
+class HttpExchange;
 class HttpHandler;
 class Loop;
+struct RouteMeter;
+
+// What whoever watches a server keeps with an exchange. The wire only carries it.
+//
+// A place in a ring of exchanges under way, which it leaves when it is destroyed.
+struct ExchangeWatch {
+  ExchangeWatch() = default;
+  ExchangeWatch(const ExchangeWatch&) = delete;
+  ~ExchangeWatch() { unlink(); }
+
+  void link_before(ExchangeWatch& head) {
+    unlink();
+    next = &head;
+    previous = head.previous;
+    previous->next = head.previous = this;
+  }
+  void unlink() {
+    if (next == nullptr) return;
+    previous->next = next;
+    next->previous = previous;
+    next = previous = nullptr;
+  }
+
+  TraceContext trace;
+  HttpExchange* exchange = nullptr;
+  RouteMeter* meter = nullptr;  // Of the route that took it; null before, and once it was counted.
+  Deadline::Clock::time_point began;
+  ExchangeWatch* next = nullptr;
+  ExchangeWatch* previous = nullptr;
+};
 
 // What the wire tells the side that serves an exchange. Called on the exchange's loop, never from
 // inside a call of the exchange.
@@ -100,6 +133,7 @@ class HttpExchange {
   // Who gets the summary; null for the handler that was given the exchange. Not owned; outlives the
   // exchange's completion.
   HttpHandler* completes_to = nullptr;
+  ExchangeWatch watch;
 
  protected:
   virtual ~HttpExchange() = default;
@@ -126,6 +160,7 @@ struct ExchangeSummary {
   std::uint64_t bytes_out;                // Body bytes written, without framing.
   std::chrono::nanoseconds time_to_head;  // From the head's last byte to the response's first.
   std::chrono::nanoseconds time;          // From the head's last byte to the release.
+  ExchangeWatch* watch = nullptr;         // The exchange's own.
 };
 
 // Serves the exchanges of one loop.

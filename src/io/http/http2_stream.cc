@@ -331,7 +331,8 @@ void Http2Stream::report() {
        .bytes_in = body_taken_,
        .bytes_out = written_,
        .time_to_head = status_ == 0 ? Deadline::Clock::duration(0) : head_at_ - started_,
-       .time = now - started_});
+       .time = now - started_,
+       .watch = &watch});
 }
 
 void Http2Stream::on_time(Time now) {

@@ -72,6 +72,13 @@ void append_access_line(std::string& out, std::string_view time, const ExchangeS
   append_quoted(out, label.route);
   out += R"(,"component":)";
   append_quoted(out, label.component);
+  // Of a trace that somebody else knows.
+  if (const ExchangeWatch* watch = summary.watch;
+      watch != nullptr && (watch->trace.parent != 0 || watch->trace.sampled())) {
+    out += R"(,"trace":")";
+    out += trace_id_text(watch->trace);
+    out += '"';
+  }
   fmt::format_to(std::back_inserter(out),
                  R"(,"status":{},"end":"{}","in":{},"out":{},"head_us":{},"time_us":{}}})"
                  "\n",

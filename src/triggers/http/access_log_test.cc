@@ -47,6 +47,21 @@ TEST(AccessLog, EscapesWhatAClientSends) {
   EXPECT_EQ(line.find('\n'), line.size() - 1);
 }
 
+// A trace is named where somebody else knows of it, and not where it was made here and stays here.
+TEST(AccessLog, NamesATraceThatSomebodyKnows) {
+  RequestHead request;
+  ExchangeWatch watch;
+  watch.trace = {.trace_high = 0xa, .trace_low = 0xb, .span = 1};
+  ExchangeSummary summary = summary_of(request);
+  summary.watch = &watch;
+  std::string line;
+  append_access_line(line, "t", summary);
+  EXPECT_EQ(line.find("trace"), std::string::npos);
+  watch.trace.parent = 7;
+  append_access_line(line, "t", summary);
+  EXPECT_THAT(line, testing::HasSubstr(R"("trace":"000000000000000a000000000000000b")"));
+}
+
 // A path that cannot be opened is told with its name.
 TEST(AccessLog, NamesAFileThatCannotBeOpened) {
   auto file = AccessLogFile::open("/dev/null/access.log");

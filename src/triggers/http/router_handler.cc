@@ -8,10 +8,16 @@
 namespace weft {
 
 RouterHandler::RouterHandler(std::shared_ptr<const RouteTable> table, std::vector<Target> targets,
-                             AccessLog* log)
-    : table_(std::move(table)), log_(log) {
+                             AccessLog* log, LoopObserver* observer)
+    : table_(std::move(table)), log_(log), observer_(observer) {
   for (Target& target : targets) {
     served_.push_back(std::make_unique<Served>(*this, std::move(target)));
+  }
+  if (observer_ == nullptr) return;
+  unrouted_ = &observer_->metrics().route("", "", "");
+  for (const auto& served : served_) {
+    const Target& target = served->target;
+    served->meter = &observer_->metrics().route(target.app, target.component, target.route);
   }
 }
 
@@ -23,10 +29,12 @@ void RouterHandler::handle(HttpExchange::Ptr exchange) {
     CHECK(found->index < served_.size());
     Served& served = *served_[found->index];
     exchange->completes_to = &served;
+    if (observer_ != nullptr) observer_->begin(*exchange, *served.meter);
     return served.target.handler->handle(std::move(exchange));
   }
   exchange->completes_to = this;
   exchange->id = ids_.next();
+  if (observer_ != nullptr) observer_->begin(*exchange, *unrouted_);
   if (auto* refused = std::get_if<RouteMethodNotAllowed>(&match)) {
     return answer(*exchange, 405, "Method Not Allowed\n", refused->allow);
   }
@@ -57,6 +65,7 @@ void RouterHandler::Served::on_complete(const ExchangeSummary& summary) {
 
 void RouterHandler::completed(const ExchangeSummary& summary, const AccessLabel& label) {
   if (log_ != nullptr) log_->add(summary, label);
+  if (observer_ != nullptr) observer_->end(summary);
   --in_flight_;
 }
 

@@ -7,6 +7,7 @@
 
 #include "base/id.h"
 #include "io/http/exchange.h"
+#include "observe/loop_observer.h"
 #include "triggers/http/access_log.h"
 #include "triggers/http/router.h"
 
@@ -24,11 +25,12 @@ class RouterHandler final : public HttpHandler {
     std::string route;      // As it was written: "/cart/...". For the log.
     std::string component;  // The same.
     HttpHandler* handler;
+    std::string app = {};  // For what is counted.
   };
 
-  // The table is shared by all loops. `log` may be null, and outlives it.
+  // The table is shared by all loops. `log` and `observer` may be null, and outlive it.
   RouterHandler(std::shared_ptr<const RouteTable> table, std::vector<Target> targets,
-                AccessLog* log);
+                AccessLog* log, LoopObserver* observer = nullptr);
 
   void handle(HttpExchange::Ptr exchange) override;
   void on_complete(const ExchangeSummary& summary) override;
@@ -46,6 +48,7 @@ class RouterHandler final : public HttpHandler {
 
     RouterHandler& router;
     Target target;
+    RouteMeter* meter = nullptr;  // Where there is an observer.
   };
 
   void answer(HttpExchange& exchange, int status, std::string_view reason, std::string_view allow);
@@ -54,6 +57,8 @@ class RouterHandler final : public HttpHandler {
   std::shared_ptr<const RouteTable> table_;  // Shared by the loops, which may swap it one by one.
   std::vector<std::unique_ptr<Served>> served_;
   AccessLog* log_;
+  LoopObserver* observer_;
+  RouteMeter* unrouted_ = nullptr;  // Of what no route takes.
   IdGenerator ids_;
   std::size_t in_flight_ = 0;
 };

@@ -19,7 +19,7 @@ Task<> pause(std::uint64_t nanoseconds) {
 }
 
 Task<> echo(Request request) {
-  BodyReader body(std::move(request));
+  Body body = std::move(request).body();
   Response response;
   std::vector<std::uint8_t> buffer(64 * 1024);
   while (auto count = co_await body.read(buffer.data(), buffer.size())) {

@@ -200,13 +200,13 @@ void handle(Request& request, Out out) {
     list(bucket, out);
   } else if (path == "/many") {
     get_many(bucket, request.query("keys"), out);
-  } else if (path.starts_with("/incr/") && method == WASI_HTTP_TYPES_METHOD_POST) {
+  } else if (path.starts_with("/incr/") && method == "POST") {
     increment(bucket, path.substr(6), out);
-  } else if (path.starts_with("/kv/") && method == WASI_HTTP_TYPES_METHOD_GET) {
+  } else if (path.starts_with("/kv/") && method == "GET") {
     get(bucket, path.substr(4), out);
-  } else if (path.starts_with("/kv/") && method == WASI_HTTP_TYPES_METHOD_PUT) {
-    put(bucket, path.substr(4), request.read_all(), out);
-  } else if (path.starts_with("/kv/") && method == WASI_HTTP_TYPES_METHOD_DELETE) {
+  } else if (path.starts_with("/kv/") && method == "PUT") {
+    put(bucket, path.substr(4), request.read_all().value_or(""), out);
+  } else if (path.starts_with("/kv/") && method == "DELETE") {
     remove(bucket, path.substr(4), out);
   } else {
     Response(out, 404).write("GET, PUT or DELETE /kv/KEY, POST /incr/KEY, GET /keys\n");

@@ -61,7 +61,7 @@ std::optional<Sent> send(Request& request, Out out) {
     fail(out, error);
     return std::nullopt;
   }
-  if (request.method() == WASI_HTTP_TYPES_METHOD_POST) {
+  if (request.method() == "POST") {
     wasi_http_types_method_t method{};
     method.tag = WASI_HTTP_TYPES_METHOD_POST;
     wasi_http_types_method_outgoing_request_set_method(self, &method);

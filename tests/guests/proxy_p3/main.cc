@@ -43,7 +43,7 @@ Task<> no_trailers(Trailers trailers) {
 }
 
 Task<> upload(Request request, wasi_http_types_stream_u8_writer_t to, Trailers trailers) {
-  BodyReader body(std::move(request));
+  Body body = std::move(request).body();
   std::vector<std::uint8_t> buffer(64 * 1024);
   bool open = true;
   while (auto count = open ? co_await body.read(buffer.data(), buffer.size()) : 0) {

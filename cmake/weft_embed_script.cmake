@@ -1,0 +1,16 @@
+# Writes what weft_embed (weft_embed.cmake) declares. PAIRS is NAME=file|NAME=file.
+
+set(header "#pragma once\n\n#include <string_view>\n\nnamespace weft {\n\n")
+set(source "#include \"${INCLUDE}\"\n\nnamespace weft {\n\n")
+string(REPLACE "|" ";" pairs "${PAIRS}")
+foreach(pair IN LISTS pairs)
+  string(REGEX MATCH "^([^=]+)=(.*)$" _ "${pair}")
+  set(name "${CMAKE_MATCH_1}")
+  file(READ "${CMAKE_MATCH_2}" text)
+  string(APPEND header "extern const std::string_view ${name};\n")
+  string(APPEND source "const std::string_view ${name} = R\"embedded(${text})embedded\";\n\n")
+endforeach()
+string(APPEND header "\n}  // namespace weft\n")
+string(APPEND source "}  // namespace weft\n")
+file(WRITE "${HEADER}" "${header}")
+file(WRITE "${SOURCE}" "${source}")

@@ -1,0 +1,241 @@
+#include "dev/guest_compiler.h"
+
+#include <fmt/format.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <filesystem>
+
+#include "dev/compile_jobs.h"
+#include "dev/process.h"
+#include "dev/tools.h"
+#include "engine/wit.h"
+
+namespace weft {
+namespace fs = std::filesystem;
+
+namespace {
+
+using Language = BuildSettings::Language;
+using Words = std::vector<std::string>;
+
+// Of the guest's stack, which lies below everything else: to run over it is a trap.
+constexpr std::size_t kStackBytes = 256 * 1024;
+
+// What a guest's sources have read before they begin: parsing the standard library is most of the
+// time that compiling takes.
+constexpr std::string_view kStandardHeaders =
+    "#include <algorithm>\n#include <array>\n#include <chrono>\n#include <cstdint>\n"
+    "#include <cstdio>\n#include <cstdlib>\n#include <cstring>\n#include <expected>\n"
+    "#include <functional>\n#include <map>\n#include <memory>\n#include <optional>\n"
+    "#include <span>\n#include <string>\n#include <string_view>\n#include <utility>\n"
+    "#include <vector>\n";
+constexpr std::string_view kStoreHeaders =
+    "#include \"weft/config.h\"\n#include \"weft/keyvalue.h\"\n#include \"weft/logging.h\"\n";
+constexpr std::string_view kHttpHeaders =
+    "#include \"weft/clock.h\"\n#include \"weft/http_client.h\"\n";
+
+void add(Words& words, std::initializer_list<std::string_view> more) {
+  words.insert(words.end(), more.begin(), more.end());
+}
+
+// One build of one guest.
+class Build {
+ public:
+  Build(const SdkFolder& sdk, Effort effort, const GuestBuild& guest)
+      : sdk_(sdk),
+        guest_(guest),
+        settings_(guest.settings),
+        optimize_(effort == Effort::kQuick ? "-O0" : "-O2"),
+        objects_(
+            fmt::format("{}/.weft/{}", fs::path(guest.output).parent_path().string(), guest.name)) {
+    if (!settings_.wit) {
+      bindings_ = sdk.compiled(settings_.world.text);
+    } else {
+      bindings_ = objects_ + "/bindings";
+    }
+  }
+
+  Result<GuestBuilt> run() {
+    TRY_VOID(check_compiler(settings_.language));
+    TRY(CompileResult first, prepare());
+    std::vector<CompileJob> jobs = source_jobs();
+    auto compiled = run_compile_jobs(jobs);
+    if (!compiled) {
+      return failure(Errc::kInvalid, fmt::format("component {} does not compile:\n{}", guest_.name,
+                                                 compiled.error().message()));
+    }
+    GuestBuilt built{false, first.output + compiled->output};
+    TRY(built.changed, link(jobs, first.ran || compiled->ran));
+    return built;
+  }
+
+ private:
+  std::string beside(const std::string& path) const {
+    return fs::path(path).is_absolute() ? path : (fs::path(guest_.folder) / path).string();
+  }
+
+  // What sources are compiled against: bindings, and headers that are parsed already.
+  Result<CompileResult> prepare() {
+    TRY(Fd lock, sdk_.lock());
+    TRY_VOID(make_bindings());
+    return run_compile_jobs(shared_jobs());
+  }
+
+  Result<void> make_bindings() {
+    std::error_code problem;
+    fs::create_directories(bindings_, problem);
+    fs::create_directories(objects_, problem);
+    if (problem) {
+      return failure(Errc::kIo,
+                     fmt::format("cannot make the folder {}: {}", objects_, problem.message()));
+    }
+    if (settings_.wit) {
+      std::string wit = beside(settings_.wit->text);
+      return make_guest_bindings({wit, sdk_.packages(wit), settings_.world.text}, bindings_);
+    }
+    // They belong to this version of weft: once they are there, nothing changes them.
+    std::string done = bindings_ + "/done";
+    if (fs::exists(done, problem)) return {};
+    const std::string& world = settings_.world.text;
+    TRY_VOID(make_guest_bindings({sdk_.world(world), sdk_.packages(""), world}, bindings_));
+    return write_file(done, "The bindings are whole.\n");
+  }
+
+  Words common() const {
+    return {"--target=wasm32-wasi", "-Wno-deprecated", "-ffunction-sections",
+            "-fdata-sections",      "-fno-ident",      "-I" + bindings_};
+  }
+  Words cxx() const {
+    Words words = common();
+    words.insert(words.begin(), compiler_of(Language::kCxx));
+    add(words, {"-std=c++23", "-fno-exceptions", "-fno-rtti", optimize_});
+    words.push_back("-I" + sdk_.headers());
+    return words;
+  }
+  Words c(std::string_view optimize) const {
+    Words words = common();
+    words.insert(words.begin(), compiler_of(Language::kC));
+    add(words, {"-std=gnu17", optimize});
+    return words;
+  }
+
+  // Flags of the app's own may mean other headers: it reads them itself then.
+  bool has_precompiled() const {
+    return settings_.language == Language::kCxx && settings_.flags.empty();
+  }
+  std::string precompiled() const { return fmt::format("{}/sdk{}.pch", bindings_, optimize_); }
+
+  // The bindings' own code, and the headers.
+  std::vector<CompileJob> shared_jobs() {
+    std::vector<CompileJob> jobs;
+    CompileJob code{c("-O2"), "the bindings", bindings_ + "/guest.o"};
+    finish(code, bindings_ + "/guest.c", "c");
+    jobs.push_back(std::move(code));
+    if (!has_precompiled()) return jobs;
+    std::string header = bindings_ + "/sdk.h";
+    std::string text(kStandardHeaders);
+    if (!settings_.wit) text += kStoreHeaders;
+    if (!settings_.wit && settings_.world.text != "command") text += kHttpHeaders;
+    text += "#include \"guest.h\"\n";
+    if (read_file(header).value_or("") != text) std::ignore = write_file(header, text);
+    CompileJob headers{cxx(), "the SDK", precompiled()};
+    headers.words.emplace_back("-fpch-instantiate-templates");
+    finish(headers, header, "c++-header");
+    jobs.push_back(std::move(headers));
+    return jobs;
+  }
+
+  std::vector<CompileJob> source_jobs() const {
+    std::vector<CompileJob> jobs;
+    for (std::size_t i = 0; i < settings_.sources.size(); ++i) {
+      const std::string& source = settings_.sources[i].text;
+      bool is_c = source.ends_with(".c");
+      CompileJob job{
+          is_c ? c(optimize_) : cxx(), source,
+          fmt::format("{}/{}-{}{}.o", objects_, i, fs::path(source).stem().string(), optimize_)};
+      add(job.words, {"-Wall", "-Wextra", "-Wno-unused-parameter",
+                      "-Wno-missing-field-initializers", "-fdiagnostics-color=never"});
+      if (!is_c && has_precompiled()) add(job.words, {"-include-pch", precompiled()});
+      for (const Placed& flag : settings_.flags) job.words.push_back(flag.text);
+      finish(job, beside(source), is_c ? "c" : "c++");
+      jobs.push_back(std::move(job));
+    }
+    return jobs;
+  }
+
+  static void finish(CompileJob& job, const std::string& source, std::string_view kind) {
+    add(job.words, {"-MD", "-MF", job.output + ".d", "-x", kind});
+    if (kind != "c++-header") job.words.emplace_back("-c");
+    add(job.words, {source, "-o", job.output});
+  }
+
+  // A world without exports is a command's: it has a main.
+  bool is_command() const {
+    if (!settings_.wit) return settings_.world.text == "command";
+    std::error_code problem;
+    std::string wit = beside(settings_.wit->text);
+    if (!fs::is_directory(wit, problem)) return !has_export(wit);
+    for (fs::directory_iterator each(wit, problem), end; !problem && each != end;
+         each.increment(problem)) {
+      if (has_export(each->path())) return false;
+    }
+    return true;
+  }
+  static bool has_export(const std::string& file) {
+    return file.ends_with(".wit") && read_file(file).value_or("").find("export ") != file.npos;
+  }
+
+  Result<bool> link(const std::vector<CompileJob>& jobs, bool anything_new) {
+    std::string core = objects_ + "/core.wasm";
+    bool command = is_command();
+    Words words{compiler_of(settings_.language),
+                "--target=wasm32-wasi",
+                "-Wno-deprecated",
+                "-Wl,--gc-sections",
+                "-Wl,--strip-debug",
+                "-Wl,--stack-first",
+                fmt::format("-Wl,-z,stack-size={}", kStackBytes)};
+    if (effort_is_full()) words.emplace_back("-Wl,-s");
+    if (!command) words.emplace_back("-mexec-model=reactor");
+    for (const CompileJob& job : jobs) words.push_back(job.output);
+    add(words, {bindings_ + "/guest.o", bindings_ + "/guest_component_type.o", "-o", core});
+    std::string made = fmt::format("{}\n", fmt::join(words, "\n"));
+    std::string stamp = objects_ + "/linked";
+    std::error_code problem;
+    if (!anything_new && fs::exists(guest_.output, problem) &&
+        read_file(stamp).value_or("") == made) {
+      return false;
+    }
+    // What is cut off in between is made again.
+    fs::remove(stamp, problem);
+    TRY(ProcessResult linked, run_process(words));
+    if (linked.exit_code != 0) {
+      return failure(Errc::kInvalid,
+                     fmt::format("component {} does not link:\n{}", guest_.name, linked.output));
+    }
+    std::string aside = guest_.output + ".new";
+    TRY_VOID(make_component(core, command ? WasiAdapter::kCommand : WasiAdapter::kReactor, aside));
+    if (std::rename(aside.c_str(), guest_.output.c_str()) != 0) {
+      return system_failure(fmt::format("writing {}", guest_.output), errno);
+    }
+    TRY_VOID(write_file(stamp, made));
+    return true;
+  }
+  bool effort_is_full() const { return optimize_ == "-O2"; }
+
+  const SdkFolder& sdk_;
+  const GuestBuild& guest_;
+  const BuildSettings& settings_;
+  std::string optimize_;
+  std::string objects_;
+  std::string bindings_;
+};
+
+}  // namespace
+
+Result<GuestBuilt> GuestCompiler::build(const GuestBuild& guest) const {
+  return Build(sdk_, effort_, guest).run();
+}
+
+}  // namespace weft

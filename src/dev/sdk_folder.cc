@@ -1,0 +1,170 @@
+#include "dev/sdk_folder.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstdint>
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <iterator>
+#include <thread>
+
+#include "base/deadline.h"
+#include "dev/embedded.h"
+
+namespace weft {
+namespace fs = std::filesystem;
+
+namespace {
+
+// FNV-1a over names and texts: tells versions of weft apart, and nothing more.
+std::uint64_t version_of_files() {
+  std::uint64_t hash = 0xcbf29ce484222325;
+  auto add = [&](std::string_view text) {
+    for (unsigned char c : text) hash = (hash ^ c) * 0x100000001b3;
+    hash = (hash ^ 0xff) * 0x100000001b3;
+  };
+  for (const EmbeddedFile& file : embedded_files()) {
+    add(file.path);
+    add(file.text);
+  }
+  return hash;
+}
+
+struct Package {
+  std::string_view prefix;   // How WIT names its interfaces.
+  std::string_view version;  // What follows the interface's name.
+  std::string_view file;
+};
+
+constexpr std::array<Package, 4> kPackages{{
+    {"wasi:keyvalue", "@0.2.0-draft", "wit/keyvalue-draft/keyvalue.wit"},
+    {"wasi:keyvalue", "@0.2.0-draft2", "wit/keyvalue-draft2/keyvalue.wit"},
+    {"wasi:config", "@0.2.0-rc.1", "wit/config/config.wit"},
+    {"wasi:logging", "@0.1.0-draft", "wit/logging/logging.wit"},
+}};
+
+// The texts of a .wit file, or of all in a folder.
+std::string wit_text(const std::string& path) {
+  std::string all;
+  std::error_code problem;
+  if (!fs::is_directory(path, problem)) return read_file(path).value_or("");
+  for (fs::recursive_directory_iterator each(path, problem), end; !problem && each != end;
+       each.increment(problem)) {
+    if (each->path().extension() != ".wit") continue;
+    all += read_file(each->path()).value_or("");
+    all += '\n';
+  }
+  return all;
+}
+
+// Whether the text names an interface of the package and does not declare the package.
+bool uses(std::string_view text, const Package& package) {
+  if (text.find(fmt::format("package {}", package.prefix)) != text.npos) return false;
+  std::string begin = fmt::format("{}/", package.prefix);
+  for (auto at = text.find(begin); at != text.npos; at = text.find(begin, at + 1)) {
+    std::string_view rest = text.substr(at + begin.size());
+    auto end = rest.find('@');
+    if (end == rest.npos) return false;
+    rest.remove_prefix(end);
+    if (!rest.starts_with(package.version)) continue;
+    rest.remove_prefix(package.version.size());
+    if (rest.empty() || rest[0] < '0' || rest[0] > '9') return true;
+  }
+  return false;
+}
+
+// What cannot be removed stays.
+void drop_old_versions(const std::string& folder) {
+  std::vector<std::pair<fs::file_time_type, fs::path>> versions;
+  std::error_code problem;
+  for (fs::directory_iterator each(folder, problem), end; !problem && each != end;
+       each.increment(problem)) {
+    versions.emplace_back(each->last_write_time(problem), each->path());
+  }
+  std::ranges::sort(versions, std::greater());
+  for (std::size_t i = SdkFolder::kVersionsMax; i < versions.size(); ++i) {
+    fs::remove_all(versions[i].second, problem);
+  }
+}
+
+}  // namespace
+
+Result<void> write_file(const std::string& path, std::string_view text) {
+  std::error_code problem;
+  fs::path folder = fs::path(path).parent_path();
+  if (!folder.empty()) fs::create_directories(folder, problem);
+  if (problem) {
+    return failure(Errc::kIo, fmt::format("cannot make the folder {}: {}", folder.string(),
+                                          problem.message()));
+  }
+  std::string aside = fmt::format("{}.new.{}", path, getpid());
+  std::ofstream out(aside, std::ios::binary | std::ios::trunc);
+  out.write(text.data(), static_cast<std::streamsize>(text.size()));
+  out.close();
+  if (!out) return system_failure(fmt::format("writing {}", aside), errno);
+  if (std::rename(aside.c_str(), path.c_str()) != 0) {
+    return system_failure(fmt::format("writing {}", path), errno);
+  }
+  return {};
+}
+
+Result<std::string> read_file(const std::string& path) {
+  std::ifstream in(path, std::ios::binary);
+  if (!in) return system_failure(fmt::format("reading {}", path), errno);
+  return std::string(std::istreambuf_iterator<char>(in), {});
+}
+
+Result<SdkFolder> SdkFolder::open(const std::string& cache) {
+  if (cache.empty()) {
+    return failure(Errc::kNotFound,
+                   "there is no cache folder for the SDK: set HOME or XDG_CACHE_HOME");
+  }
+  SdkFolder sdk(fmt::format("{}/sdk/{:016x}", cache, version_of_files()));
+  std::string whole = sdk.path_ + "/whole";
+  std::error_code problem;
+  if (fs::exists(whole, problem)) return sdk;
+  for (const EmbeddedFile& file : embedded_files()) {
+    TRY_VOID(write_file(fmt::format("{}/{}", sdk.path_, file.path), file.text));
+  }
+  TRY_VOID(write_file(whole, "Every file is here.\n"));
+  drop_old_versions(fmt::format("{}/sdk", cache));
+  return sdk;
+}
+
+Result<Fd> SdkFolder::lock() const {
+  std::string file = path_ + "/lock";
+  Fd fd(::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644));
+  if (!fd) return system_failure(fmt::format("opening {}", file), errno);
+  constexpr std::chrono::milliseconds kLook{20};
+  Deadline deadline = Deadline::after(kLockMax);
+  while (flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
+    if (errno != EINTR && errno != EWOULDBLOCK) {
+      return system_failure(fmt::format("locking {}", file), errno);
+    }
+    if (deadline.passed()) {
+      return failure(Errc::kTimeout, fmt::format("another build holds {}: try again", file));
+    }
+    std::this_thread::sleep_for(kLook);
+  }
+  return fd;
+}
+
+std::vector<std::string> SdkFolder::packages(const std::string& wit) const {
+  std::string text = wit.empty() ? "" : wit_text(wit);
+  std::vector<std::string> paths;
+  for (const Package& package : kPackages) {
+    bool wanted = wit.empty() ? package.version != "@0.2.0-draft2" : uses(text, package);
+    if (wanted) paths.push_back(fmt::format("{}/{}", path_, package.file));
+  }
+  return paths;
+}
+
+}  // namespace weft

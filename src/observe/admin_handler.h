@@ -1,0 +1,61 @@
+#pragma once
+
+// For src/observe's own sources.
+
+#include <functional>
+#include <list>
+#include <memory>
+#include <string_view>
+#include <vector>
+
+#include "io/loop.h"
+#include "io/timer.h"
+#include "observe/admin_server.h"
+#include "observe/history.h"
+
+namespace weft {
+
+// Answers the requests of the admin server. On its loop only.
+class AdminHandler final : public HttpHandler {
+ public:
+  // Whether names that are neither addresses nor localhost are answered to.
+  enum class Names : std::uint8_t { kAny, kLocal };
+
+  AdminHandler(Loop& loop, AdminServer::Watched watched, Names names);
+  ~AdminHandler() override;
+
+  void handle(HttpExchange::Ptr exchange) override;
+
+ private:
+  // A question to every loop, and who waits for the answers.
+  struct Question;
+
+  void answer(HttpExchange& exchange, int status, std::string_view type, std::string_view body);
+  bool answer_at_once(HttpExchange& exchange, std::string_view path);
+  void ask(HttpExchange::Ptr exchange,
+           std::function<void(AdminHandler&, HttpExchange&, const Question&)> then);
+  void answered(std::shared_ptr<Question> question);
+  void tell_ready(HttpExchange& exchange, const Question& question);
+  Totals totals() const;
+  void look();
+
+  Loop& loop_;
+  const AdminServer::Watched watched_;
+  const Names names_;
+  History history_;
+  Timer second_;
+  // Shared with what was posted to the loops.
+  std::list<std::shared_ptr<Question>> questions_;
+};
+
+// A part of the page, with its type. Empty for what is none.
+struct PageFile {
+  std::string_view type;
+  std::string_view body;
+};
+PageFile page_file(std::string_view path);
+
+// Whether a request's authority is an address, localhost, or nothing.
+bool is_local_name(std::string_view authority);
+
+}  // namespace weft

@@ -1,0 +1,210 @@
+// Shows the admin server as a client sees it: what it answers, what it refuses, and that a loop
+// which is stuck is told of while everything else still answers.
+
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <boost/json.hpp>
+#include <latch>
+
+#include "io/http/test_support.h"
+#include "observe/admin_handler.h"
+#include "observe/admin_server.h"
+#include "observe/observatory.h"
+
+namespace weft {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::Not;
+namespace json = boost::json;
+
+class View final : public HostView {
+ public:
+  HostFacts facts() override {
+    return {.state = state, .urls = {"http://127.0.0.1:1/"}, .started = {}};
+  }
+  std::shared_ptr<const std::string> apps() override {
+    return std::make_shared<const std::string>(R"([{"name":"shop"}])");
+  }
+  std::atomic<HostFacts::State> state = HostFacts::State::kServing;
+};
+
+// Answers what it is told to, later where it is held.
+class Served final : public HttpHandler {
+ public:
+  explicit Served(LoopObserver& observer)
+      : observer_(observer), meter_(observer.metrics().route("shop", "cart", "/cart/...")) {}
+  void handle(HttpExchange::Ptr exchange) override {
+    exchange->id = 0xabc;
+    observer_.begin(*exchange, meter_);
+    if (exchange->request().path.starts_with("/held")) {
+      held = std::move(exchange);
+      return;
+    }
+    answer(std::move(exchange));
+  }
+  void on_complete(const ExchangeSummary& summary) override { observer_.end(summary); }
+  static void answer(HttpExchange::Ptr exchange) {
+    if (!exchange->begin_response(200, {}, 2)) return;
+    exchange->write(as_bytes("ok"));
+    exchange->finish();
+  }
+
+  HttpExchange::Ptr held;
+
+ private:
+  LoopObserver& observer_;
+  RouteMeter& meter_;
+};
+
+class AdminTest : public ::testing::Test {
+ protected:
+  AdminTest() {
+    loops_.on_each(
+        [&](Loop&, std::size_t i) { handlers_[i] = std::make_unique<Served>(observatory_.of(i)); });
+    HttpHandler* const handlers[] = {handlers_[0].get(), handlers_[1].get()};
+    server_ = *HttpServer::listen(loops_, handlers, {});
+    auto url = observatory_.serve({});
+    EXPECT_TRUE(url);
+    std::string_view text = *url;
+    text.remove_suffix(1);
+    port_ = static_cast<std::uint16_t>(std::stoi(std::string(text.substr(text.rfind(':') + 1))));
+  }
+  ~AdminTest() override {
+    server_.reset();
+    loops_.on_each([&](Loop&, std::size_t i) { handlers_[i].reset(); });
+  }
+
+  http_test::Response ask(std::string_view path, std::string_view method = "GET",
+                          std::string_view host = "127.0.0.1") {
+    http_test::Client client(port_);
+    return client.request(fmt::format("{} {} HTTP/1.1\r\nhost: {}\r\n\r\n", method, path, host));
+  }
+
+  // A request is counted a moment after its client has the response: asks until the answer has
+  // `part`, and returns it.
+  std::string ask_until(std::string_view path, std::string_view part) {
+    std::string body;
+    auto end = Deadline::after(http_test::kPatience);
+    do {
+      body = ask(path).body;
+    } while (!body.contains(part) && !end.passed());
+    EXPECT_THAT(body, HasSubstr(std::string(part)));
+    return body;
+  }
+
+  View view_;
+  Loops loops_{{.count = 2}};
+  Observatory observatory_{loops_, view_, std::nullopt};
+  std::unique_ptr<Served> handlers_[2];
+  std::unique_ptr<HttpServer> server_;
+  std::uint16_t port_ = 0;
+};
+
+TEST_F(AdminTest, CountsRequestsOfEveryLoop) {
+  http_test::Client client(*server_);
+  EXPECT_EQ(client.request("GET /cart/1 HTTP/1.1\r\nhost: x\r\n\r\n").status, 200);
+  EXPECT_EQ(client.request("GET /cart/2 HTTP/1.1\r\nhost: x\r\n\r\n").status, 200);
+  std::string metrics =
+      ask_until("/metrics",
+                "weft_http_requests_total{app=\"shop\",component=\"cart\",route=\"/cart/...\","
+                "status=\"2xx\"} 2\n");
+  EXPECT_THAT(metrics, HasSubstr("weft_loops 2\n"));
+}
+
+TEST_F(AdminTest, AnswersJson) {
+  http_test::Client client(*server_);
+  client.request("GET /cart/1 HTTP/1.1\r\nhost: x\r\n\r\n");
+  json::object overview = json::parse(ask_until("/api/overview", R"("requests":1)")).as_object();
+  EXPECT_EQ(overview["state"].as_string(), "serving");
+  EXPECT_EQ(overview["totals"].as_object()["requests"].as_int64(), 1);
+  EXPECT_EQ(overview["routes"].as_array().size(), 1U);
+  EXPECT_EQ(ask("/api/apps").body, R"([{"name":"shop"}])");
+  EXPECT_TRUE(json::parse(ask("/api/traps").body).is_array());
+  EXPECT_TRUE(json::parse(ask("/api/history").body).is_object());
+}
+
+TEST_F(AdminTest, ShowsWhatIsUnderWayWithoutItsQuery) {
+  http_test::Client client(*server_);
+  client.send("GET /held/it?token=sesame HTTP/1.1\r\nhost: x\r\n\r\n");
+  json::object requests;
+  auto end = Deadline::after(http_test::kPatience);
+  do {
+    http_test::Response answer = ask("/api/requests");
+    ASSERT_EQ(answer.status, 200);
+    EXPECT_THAT(answer.body, Not(HasSubstr("sesame")));
+    requests = json::parse(answer.body).as_object();
+  } while (requests["count"].as_int64() == 0 && !end.passed());
+  ASSERT_EQ(requests["count"].as_int64(), 1);
+  json::object shown = requests["shown"].as_array()[0].as_object();
+  EXPECT_EQ(shown["path"].as_string(), "/held/it");
+  EXPECT_EQ(shown["request"].as_string(), "0000000000000abc");
+  EXPECT_EQ(shown["component"].as_string(), "cart");
+  loops_.on_each([&](Loop&, std::size_t i) {
+    if (handlers_[i]->held != nullptr) Served::answer(std::move(handlers_[i]->held));
+  });
+  EXPECT_EQ(client.read_response().status, 200);
+  ask_until("/api/requests", R"("count":0)");
+}
+
+TEST_F(AdminTest, IsReadyWhileEveryLoopAnswers) {
+  EXPECT_EQ(ask("/healthz").body, "ok\n");
+  EXPECT_EQ(ask("/readyz").body, "ready\n");
+  view_.state = HostFacts::State::kStopping;
+  http_test::Response stopping = ask("/readyz");
+  EXPECT_EQ(stopping.status, 503);
+  EXPECT_EQ(stopping.body, "stopping\n");
+  EXPECT_EQ(ask("/healthz").status, 200);
+}
+
+TEST_F(AdminTest, TellsOfALoopThatIsStuck) {
+  std::latch begun(1);
+  std::latch over(1);
+  loops_[1].post([&] {
+    begun.count_down();
+    over.wait();
+  });
+  begun.wait();
+  EXPECT_EQ(ask("/healthz").status, 200);
+  EXPECT_EQ(ask("/metrics").status, 200);
+  http_test::Response ready = ask("/readyz");
+  EXPECT_EQ(ready.status, 503);
+  EXPECT_EQ(ready.body, "1 of 2 loops did not answer\n");
+  over.count_down();
+  EXPECT_EQ(ask("/readyz").status, 200);
+}
+
+TEST_F(AdminTest, ServesThePageWithAPolicy) {
+  http_test::Response page = ask("/");
+  EXPECT_EQ(page.status, 200);
+  EXPECT_THAT(page.body, HasSubstr("<title>weft</title>"));
+  EXPECT_THAT(page.header("content-security-policy"), HasSubstr("default-src 'none'"));
+  EXPECT_EQ(page.header("x-content-type-options"), "nosniff");
+  EXPECT_EQ(ask("/page.css").header("content-type"), "text/css; charset=utf-8");
+  EXPECT_EQ(ask("/page.js").header("content-type"), "text/javascript; charset=utf-8");
+  // Nothing is fetched from elsewhere.
+  for (std::string_view path : {"/", "/page.css", "/page.js"}) {
+    std::string body = ask(path).body;
+    EXPECT_THAT(body, Not(HasSubstr("https://"))) << path;
+    EXPECT_THAT(body, Not(HasSubstr("url("))) << path;
+  }
+}
+
+TEST_F(AdminTest, RefusesWhatItDoesNotServe) {
+  EXPECT_EQ(ask("/nothing").status, 404);
+  EXPECT_EQ(ask("/api/overview", "POST").status, 405);
+  EXPECT_EQ(ask("/api/overview", "POST").header("allow"), "GET, HEAD");
+}
+
+// A page from elsewhere whose name was made to lead here gets nothing.
+TEST_F(AdminTest, AnswersToNamesOfThisMachineAlone) {
+  EXPECT_EQ(ask("/api/overview", "GET", "localhost:9090").status, 200);
+  EXPECT_EQ(ask("/api/overview", "GET", "[::1]:9090").status, 200);
+  EXPECT_EQ(ask("/api/overview", "GET", "evil.example.com").status, 403);
+  EXPECT_EQ(ask("/metrics", "GET", "127.0.0.1.example.com").status, 403);
+}
+
+}  // namespace
+}  // namespace weft

@@ -1,0 +1,55 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "observe/loop_observer.h"
+
+namespace weft {
+
+// What there is to say of a host beside its meters, at one moment.
+struct HostFacts {
+  enum class State : std::uint8_t { kStarting, kServing, kStopping };
+
+  State state = State::kServing;
+  std::vector<std::string> urls = {};
+  std::size_t loops = 0;
+  std::size_t connections = 0;
+  std::uint64_t reloads = 0;
+  std::uint64_t reload_failures = 0;
+  std::uint64_t programs_cached = 0;  // Loaded with their compiled form from the cache.
+  std::uint64_t programs_compiled = 0;
+  std::uint64_t spans_exported = 0;
+  std::uint64_t spans_dropped = 0;
+  std::chrono::system_clock::time_point started = {};
+};
+
+std::string_view to_string(HostFacts::State state);
+
+// What the admin server shows of a host. Asked on the admin server's thread, while the host lives.
+class HostView {
+ public:
+  virtual ~HostView() = default;
+  virtual HostFacts facts() = 0;
+  // Apps, their components, routes and grants: a JSON array.
+  virtual std::shared_ptr<const std::string> apps() = 0;
+};
+
+// What the process uses, as the system says. 0 where it says nothing.
+struct ProcessUse {
+  double cpu_seconds = 0;
+  std::uint64_t resident_bytes = 0;
+  std::uint64_t open_files = 0;
+  std::uint64_t open_files_max = 0;
+
+  static ProcessUse now();
+};
+
+inline constexpr std::string_view kWeftVersion = "0.1.0";
+
+}  // namespace weft

@@ -1,0 +1,241 @@
+#include "observe/prometheus.h"
+
+#include <fmt/format.h>
+
+#include <initializer_list>
+#include <iterator>
+#include <utility>
+
+namespace weft {
+namespace {
+
+using Labels = std::initializer_list<std::pair<std::string_view, std::string_view>>;
+
+// Whether a bound is one of those that are told: 1, 2 and 5 of each decade.
+bool told(std::uint64_t bound) {
+  while (bound >= 10 && bound % 10 == 0) bound /= 10;
+  return bound == 1 || bound == 2 || bound == 5;
+}
+
+class Text {
+ public:
+  void family(std::string_view name, std::string_view type, std::string_view help) {
+    name_ = name;
+    fmt::format_to(out(), "# HELP {} {}\n# TYPE {} {}\n", name, help, name, type);
+  }
+
+  template <class Value>
+  void sample(Labels labels, Value value, std::string_view suffix = {}) {
+    text_ += name_;
+    text_ += suffix;
+    label_set(labels, {});
+    fmt::format_to(out(), " {}\n", value);
+  }
+
+  void histogram(Labels labels, const LatencyTotal& total) {
+    std::uint64_t count = 0;
+    for (std::size_t i = 0; i < kLatencyBounds.size(); ++i) {
+      count += total.buckets[i];
+      if (!told(kLatencyBounds[i])) continue;
+      bucket(labels, fmt::format("{}", static_cast<double>(kLatencyBounds[i]) / 1e9), count);
+    }
+    count += total.buckets.back();
+    bucket(labels, "+Inf", count);
+    sample(labels, static_cast<double>(total.sum_ns) / 1e9, "_sum");
+    sample(labels, count, "_count");
+  }
+
+  std::string take() { return std::move(text_); }
+
+ private:
+  std::back_insert_iterator<std::string> out() { return std::back_inserter(text_); }
+
+  void bucket(Labels labels, std::string_view bound, std::uint64_t count) {
+    text_ += name_;
+    text_ += "_bucket";
+    label_set(labels, bound);
+    fmt::format_to(out(), " {}\n", count);
+  }
+
+  void label_set(Labels labels, std::string_view bound) {
+    char before = '{';
+    auto label = [&](std::string_view key, std::string_view value) {
+      text_ += before;
+      before = ',';
+      text_ += key;
+      text_ += "=\"";
+      for (char c : value) {
+        if (c == '\n') {
+          text_ += "\\n";
+          continue;
+        }
+        if (c == '"' || c == '\\') text_ += '\\';
+        text_ += c;
+      }
+      text_ += '"';
+    };
+    for (const auto& [key, value] : labels) label(key, value);
+    if (!bound.empty()) label("le", bound);
+    if (before == ',') text_ += '}';
+  }
+
+  std::string text_;
+  std::string_view name_;
+};
+
+void routes(Text& text, const Totals& totals) {
+  auto each = [&](auto write) {
+    for (const auto& [key, total] : totals.routes) {
+      write(std::string_view(key[0]), std::string_view(key[1]), std::string_view(key[2]), total);
+    }
+  };
+  text.family("weft_http_requests_total", "counter",
+              "Requests that are complete, by the class of their status; none: no response began.");
+  each([&](auto app, auto component, auto route, const RouteTotal& total) {
+    static constexpr std::array<std::string_view, 6> kClasses = {"none", "1xx", "2xx",
+                                                                 "3xx",  "4xx", "5xx"};
+    for (std::size_t i = 0; i < kClasses.size(); ++i) {
+      // 1xx is never final: it is written when the impossible was counted.
+      if (i < 2 && total.answered[i] == 0) continue;
+      text.sample(
+          {{"app", app}, {"component", component}, {"route", route}, {"status", kClasses[i]}},
+          total.answered[i]);
+    }
+  });
+  text.family("weft_http_requests_in_flight", "gauge", "Requests under way.");
+  each([&](auto app, auto component, auto route, const RouteTotal& total) {
+    text.sample({{"app", app}, {"component", component}, {"route", route}}, total.in_flight());
+  });
+  text.family("weft_http_requests_cut_total", "counter",
+              "Responses that were not complete: broken off here, or left by the client.");
+  each([&](auto app, auto component, auto route, const RouteTotal& total) {
+    text.sample({{"app", app}, {"component", component}, {"route", route}, {"by", "host"}},
+                total.broken);
+    text.sample({{"app", app}, {"component", component}, {"route", route}, {"by", "client"}},
+                total.gone);
+  });
+  text.family("weft_http_request_body_bytes_total", "counter", "Bytes of bodies that came.");
+  each([&](auto app, auto component, auto route, const RouteTotal& total) {
+    text.sample({{"app", app}, {"component", component}, {"route", route}}, total.bytes_in);
+  });
+  text.family("weft_http_response_body_bytes_total", "counter", "Bytes of bodies that went out.");
+  each([&](auto app, auto component, auto route, const RouteTotal& total) {
+    text.sample({{"app", app}, {"component", component}, {"route", route}}, total.bytes_out);
+  });
+  text.family("weft_http_request_duration_seconds", "histogram",
+              "From a request's head to the end of its response.");
+  each([&](auto app, auto component, auto route, const RouteTotal& total) {
+    text.histogram({{"app", app}, {"component", component}, {"route", route}}, total.time);
+  });
+}
+
+void components(Text& text, const Totals& totals) {
+  auto counter = [&](std::string_view name, std::string_view type, std::string_view help,
+                     auto value) {
+    text.family(name, type, help);
+    for (const auto& [key, total] : totals.components) {
+      text.sample({{"app", key[0]}, {"component", key[1]}}, value(total));
+    }
+  };
+  using Total = ComponentTotal;
+  counter("weft_guest_instances_total", "counter", "Instances that were made.",
+          [](const Total& total) { return total.instances; });
+  counter("weft_guest_traps_total", "counter", "Guests that trapped.",
+          [](const Total& total) { return total.traps; });
+  counter("weft_guest_failures_total", "counter",
+          "Guests that could not be started, or ended without a response.",
+          [](const Total& total) { return total.failures; });
+  counter("weft_guest_cpu_seconds_total", "counter", "Processor time of guests.",
+          [](const Total& total) { return static_cast<double>(total.cpu_ns) / 1e9; });
+  counter("weft_guest_memory_peak_bytes", "gauge", "The most that one instance's memories held.",
+          [](const Total& total) { return total.memory_peak; });
+  counter("weft_guest_lines_total", "counter", "Lines that guests printed.",
+          [](const Total& total) { return total.lines; });
+  text.family("weft_guest_limits_total", "counter", "Guests and requests that met a limit.");
+  for (const auto& [key, total] : totals.components) {
+    for (std::size_t i = 0; i < kLimitKinds; ++i) {
+      text.sample(
+          {{"app", key[0]}, {"component", key[1]}, {"limit", to_string(static_cast<LimitKind>(i))}},
+          total.limits[i]);
+    }
+  }
+  text.family("weft_outgoing_requests_total", "counter",
+              "Requests that guests sent; refused: no grant allows them.");
+  for (const auto& [key, total] : totals.components) {
+    auto sample = [&](std::string_view outcome, std::uint64_t value) {
+      text.sample({{"app", key[0]}, {"component", key[1]}, {"outcome", outcome}}, value);
+    };
+    sample("sent", total.sent);
+    sample("failed", total.send_failures);
+    sample("refused", total.send_refusals);
+  }
+}
+
+void calls(Text& text, const Totals& totals) {
+  auto each = [&](auto write) {
+    for (const auto& [key, total] : totals.calls) {
+      write(std::string_view(key[0]), std::string_view(key[1]), std::string_view(key[2]),
+            std::string_view(key[3]), total);
+    }
+  };
+  text.family("weft_capability_calls_total", "counter", "Calls of guests to capabilities.");
+  each([&](auto app, auto component, auto capability, auto driver, const CallTotal& total) {
+    text.sample(
+        {{"app", app}, {"component", component}, {"capability", capability}, {"driver", driver}},
+        total.calls);
+  });
+  text.family("weft_capability_failures_total", "counter",
+              "Calls that failed outright. Errors of an interface's own are answers.");
+  each([&](auto app, auto component, auto capability, auto driver, const CallTotal& total) {
+    text.sample(
+        {{"app", app}, {"component", component}, {"capability", capability}, {"driver", driver}},
+        total.failures);
+  });
+  text.family("weft_capability_call_duration_seconds", "histogram",
+              "How long calls took: of every sixteenth, and of each that is traced.");
+  each([&](auto app, auto component, auto capability, auto driver, const CallTotal& total) {
+    text.histogram(
+        {{"app", app}, {"component", component}, {"capability", capability}, {"driver", driver}},
+        total.time);
+  });
+}
+
+void host(Text& text, const HostFacts& facts, const ProcessUse& use) {
+  auto one = [&](std::string_view name, std::string_view type, std::string_view help, auto value) {
+    text.family(name, type, help);
+    text.sample({}, value);
+  };
+  text.family("weft_info", "gauge", "The version that runs.");
+  text.sample({{"version", kWeftVersion}}, 1);
+  one("weft_loops", "gauge", "Threads that serve.", facts.loops);
+  one("weft_http_connections", "gauge", "Connections of clients.", facts.connections);
+  text.family("weft_reloads_total", "counter", "Reloads of files and components.");
+  text.sample({{"outcome", "served"}}, facts.reloads);
+  text.sample({{"outcome", "refused"}}, facts.reload_failures);
+  text.family("weft_programs_loaded_total", "counter",
+              "Components that were loaded, by whether the compile cache had them.");
+  text.sample({{"cache", "hit"}}, facts.programs_cached);
+  text.sample({{"cache", "miss"}}, facts.programs_compiled);
+  text.family("weft_spans_total", "counter", "Spans of traces, by what became of them.");
+  text.sample({{"outcome", "exported"}}, facts.spans_exported);
+  text.sample({{"outcome", "dropped"}}, facts.spans_dropped);
+  one("process_cpu_seconds_total", "counter", "Processor time.", use.cpu_seconds);
+  one("process_resident_memory_bytes", "gauge", "Memory that is resident.", use.resident_bytes);
+  one("process_open_fds", "gauge", "Open files.", use.open_files);
+  one("process_max_fds", "gauge", "Open files at most.", use.open_files_max);
+  std::chrono::duration<double> started = facts.started.time_since_epoch();
+  one("process_start_time_seconds", "gauge", "When it was started, since 1970.", started.count());
+}
+
+}  // namespace
+
+std::string prometheus_text(const Totals& totals, const HostFacts& facts, const ProcessUse& use) {
+  Text text;
+  host(text, facts, use);
+  routes(text, totals);
+  components(text, totals);
+  calls(text, totals);
+  return text.take();
+}
+
+}  // namespace weft

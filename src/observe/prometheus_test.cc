@@ -1,0 +1,89 @@
+// Shows the text that Prometheus reads: families, labels that are escaped, histograms that add up.
+
+#include "observe/prometheus.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace weft {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+std::string text_of(const LoopMetrics& loop, const HostFacts& facts = {}) {
+  Totals totals;
+  loop.add_to(totals);
+  return prometheus_text(totals, facts, {});
+}
+
+TEST(Prometheus, WritesRequestsByRouteAndStatus) {
+  LoopMetrics loop;
+  RouteMeter& meter = loop.route("shop", "cart", "/cart/...");
+  meter.begun.add(3);
+  meter.answered[2].add(2);
+  meter.time.observe(std::chrono::microseconds(30));
+  meter.time.observe(std::chrono::milliseconds(3));
+  std::string text = text_of(loop);
+  EXPECT_THAT(text, HasSubstr("# TYPE weft_http_requests_total counter\n"));
+  EXPECT_THAT(text, HasSubstr("weft_http_requests_total{app=\"shop\",component=\"cart\","
+                              "route=\"/cart/...\",status=\"2xx\"} 2\n"));
+  EXPECT_THAT(text, HasSubstr("weft_http_requests_in_flight{app=\"shop\",component=\"cart\","
+                              "route=\"/cart/...\"} 1\n"));
+  std::string series =
+      "weft_http_request_duration_seconds_bucket{app=\"shop\",component=\"cart\","
+      "route=\"/cart/...\",le=";
+  EXPECT_THAT(text, HasSubstr(series + "\"2e-05\"} 0\n"));
+  EXPECT_THAT(text, HasSubstr(series + "\"5e-05\"} 1\n"));
+  EXPECT_THAT(text, HasSubstr(series + "\"0.005\"} 2\n"));
+  EXPECT_THAT(text, HasSubstr(series + "\"+Inf\"} 2\n"));
+  EXPECT_THAT(text, Not(HasSubstr("\"1.5e-05\"")));
+  EXPECT_THAT(text,
+              HasSubstr("_sum{app=\"shop\",component=\"cart\",route=\"/cart/...\"} 0.00303\n"));
+}
+
+TEST(Prometheus, EscapesLabels) {
+  LoopMetrics loop;
+  loop.component("a\"b\\c\nd", "x").traps.add();
+  EXPECT_THAT(text_of(loop),
+              HasSubstr(R"(weft_guest_traps_total{app="a\"b\\c\nd",component="x"} 1)"));
+}
+
+TEST(Prometheus, WritesEachLimitAndCapability) {
+  LoopMetrics loop;
+  loop.component("a", "b").limits[static_cast<std::size_t>(LimitKind::kMemory)].add(4);
+  loop.calls("a", "b", "keyvalue", "embedded").calls.add(7);
+  std::string text = text_of(loop);
+  EXPECT_THAT(text,
+              HasSubstr("weft_guest_limits_total{app=\"a\",component=\"b\",limit=\"memory\"} 4\n"));
+  EXPECT_THAT(text,
+              HasSubstr("weft_guest_limits_total{app=\"a\",component=\"b\",limit=\"cpu\"} 0\n"));
+  EXPECT_THAT(text, HasSubstr("weft_capability_calls_total{app=\"a\",component=\"b\","
+                              "capability=\"keyvalue\",driver=\"embedded\"} 7\n"));
+}
+
+// Each family is announced once, and each line is a comment or a sample.
+TEST(Prometheus, IsWellFormed) {
+  LoopMetrics loop;
+  loop.route("a", "b", "/").begun.add();
+  loop.component("a", "b").traps.add();
+  loop.calls("a", "b", "c", "d").calls.add();
+  std::string text = text_of(loop, {.programs_cached = 2});
+  std::map<std::string, int> types;
+  std::size_t at = 0;
+  while (at < text.size()) {
+    std::size_t end = text.find('\n', at);
+    ASSERT_NE(end, std::string::npos);
+    std::string line = text.substr(at, end - at);
+    at = end + 1;
+    if (line.starts_with("# TYPE ")) ++types[line.substr(7, line.find(' ', 7) - 7)];
+    if (line.starts_with("#")) continue;
+    EXPECT_THAT(line, ::testing::MatchesRegex("[a-z_]+(\\{.*\\})? [0-9.e+-]+"));
+  }
+  EXPECT_GT(types.size(), 20U);
+  for (const auto& [name, count] : types) EXPECT_EQ(count, 1) << name;
+  EXPECT_THAT(text, HasSubstr("weft_programs_loaded_total{cache=\"hit\"} 2\n"));
+}
+
+}  // namespace
+}  // namespace weft

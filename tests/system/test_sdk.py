@@ -1,0 +1,93 @@
+#!/usr/bin/env python3
+"""The C++ SDK, from a guest that uses each thing it has (tests/guests/sdk_p3, sdk_p2)."""
+
+import unittest
+import urllib.parse
+
+from client import get, post
+from host import Host
+from upstream import Upstream
+
+INVALID, DENIED = 0, 2  # Of weft::Code.
+
+
+def url(path, **parameters):
+    return f"{path}?{urllib.parse.urlencode(parameters)}"
+
+
+class Both:
+    """What the SDK has in WASI 0.2 and 0.3 alike."""
+
+    guest = None
+
+    def test_bodies(self):
+        """A body goes through as it comes, and read_all stops at its limit."""
+        with Host(self.guest) as host:
+            body = b"0123456789abcdef" * 50_000
+            self.assertEqual(post(host, "/echo", body).body, body)
+            self.assertEqual(post(host, url("/all", most=1000), b"x" * 1000).text, "1000\n")
+            response = post(host, url("/all", most=999), b"x" * 1000)
+            self.assertEqual((response.status, response.text),
+                             (413, "the body has more than 999 bytes\n"))
+
+    def test_requests_of_its_own(self):
+        """Sent and answered, two at once, with a body written piece by piece."""
+        with Upstream() as upstream, \
+                Host(self.guest, "--allow-http", f"http://{upstream.authority}") as host:
+            hello = f"http://{upstream.authority}/hello"
+            self.assertEqual(get(host, url("/send", url=hello)).text, "200 hello from upstream\n")
+            self.assertEqual(get(host, url("/both", a=hello, b=hello + "?b")).text,
+                             "200 hello from upstream\n" * 2)
+            count = f"http://{upstream.authority}/count"
+            self.assertIn("18", get(host, url("/post", url=count)).text)
+
+    def test_requests_that_fail(self):
+        """A reason to branch on and the standard's word for it."""
+        with Upstream() as upstream, \
+                Host(self.guest, "--allow-http", f"http://{upstream.authority}") as host:
+            response = get(host, url("/send", url="http://127.0.0.1:9/"))
+            self.assertEqual((response.status, response.text),
+                             (502, f"{DENIED} HTTP-request-denied\n"))
+            response = get(host, url("/send", url="gopher://x/"))
+            self.assertEqual(response.text, f"{INVALID} no URL of http or https: gopher://x/\n")
+            response = get(host, url("/send", url=f"http://{upstream.authority}/partial"))
+            self.assertEqual(response.status, 502)
+
+
+class P3(Both, unittest.TestCase):
+    guest = "sdk_p3"
+
+    def test_what_a_request_says(self):
+        """Method, path, decoded parameters, headers in either case; headers of the answer."""
+        with Host(self.guest) as host:
+            response = get(host, "/m%20n?b=1&a=x%20y+z&c", "x-in: here", method="PUT")
+            self.assertEqual((response.status, response.text),
+                             (201, "PUT /m%20n x y z here listed\n"))
+            self.assertEqual(dict(response.headers).get("x-out"), "here")
+            self.assertEqual(get(host, "/").text, "GET / (none) (none)\n")
+
+    def test_the_store(self):
+        """Each call of a bucket, twice: the second time the counter of the first is there."""
+        with Host(self.guest) as host:
+            self.assertEqual(get(host, "/store").text, "2 - 3-2 3 - 5\n")
+            self.assertEqual(get(host, "/store").text, "2 - 3-2 4 - 10\n")
+
+    def test_side_by_side(self):
+        """when_all of three waits takes as long as one."""
+        with Host(self.guest) as host:
+            self.assertEqual(get(host, "/sleep").text, "at once\n")
+
+    def test_config_and_log(self):
+        """A value that nobody set has its fallback; a line of the guest's is in the host's log."""
+        with Host(self.guest) as host:
+            self.assertEqual(get(host, "/config").text, "none\n")
+            self.assertEqual(get(host, "/log").text, "logged\n")
+            host.wait_log("a line of the SDK")
+
+
+class P2(Both, unittest.TestCase):
+    guest = "sdk_p2"
+
+
+if __name__ == "__main__":
+    unittest.main()
