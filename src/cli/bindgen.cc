@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <cstdio>
 
+#include "cli/standard_output.h"
 #include "toolchain/bindgen/bindgen.h"
 
 namespace weft {
@@ -27,7 +28,7 @@ Result<int> run_bindgen(const BindgenWords& words) {
   if (!files) return std::unexpected(std::move(files).error().within(words.wit.path));
   TRY_VOID(bindgen::write_files(*files, words.out, {}));
   for (const bindgen::GeneratedFile& file : *files) fmt::print("{}/{}\n", words.out, file.path);
-  if (std::fflush(stdout) != 0) return system_failure("writing to standard output", errno);
+  TRY_VOID(finish_output());
   return 0;
 }
 

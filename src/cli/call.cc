@@ -11,6 +11,7 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "cli/one_run.h"
+#include "cli/standard_output.h"
 #include "values/call_text.h"
 #include "values/json.h"
 #include "values/wave.h"
@@ -90,8 +91,7 @@ Result<void> print_result(const Prepared& call, const CallWords& words, BytesVie
     return {};
   }
   fmt::print("{}\n", text);
-  if (std::fflush(stdout) != 0) return system_failure("writing to standard output", errno);
-  return {};
+  return finish_output();
 }
 
 }  // namespace

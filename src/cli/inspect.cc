@@ -12,6 +12,7 @@
 
 #include "app/inspection.h"
 #include "base/json_text.h"
+#include "cli/standard_output.h"
 
 namespace weft {
 namespace {
@@ -108,7 +109,7 @@ Result<int> run_inspect(const InspectWords& words) {
   std::error_code unknown;
   TRY(int code, fs::is_directory(words.target, unknown) ? print_folder(words, capabilities)
                                                         : print_file(words, capabilities));
-  if (std::fflush(stdout) != 0) return system_failure("writing to standard output", errno);
+  TRY_VOID(finish_output());
   return code;
 }
 

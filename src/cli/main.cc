@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <system_error>
 
 #include "base/console.h"
 #include "base/fd.h"
@@ -93,6 +94,11 @@ int main(int argc, char** argv) {
     return 1;
   } catch (const CLI::ParseError& problem) {
     return app.exit(problem);
+  } catch (const std::system_error& problem) {
+    // Nobody reads what is printed.
+    if (problem.code() == std::errc::broken_pipe) return 0;
+    weft::say(fmt::format("weft: {}", problem.what()));
+    return 1;
   } catch (const std::exception& problem) {
     weft::say(fmt::format("weft: {}", problem.what()));
     return 1;

@@ -143,6 +143,8 @@ Result<std::optional<std::string>> CompileCache::find(std::string_view engine,
   std::optional<std::string> found = checksum(file.get());
   if (!found) return std::nullopt;
   if (*found != *noted) {
+    // Whoever looks again finds nothing.
+    ::unlink(check_path(path).c_str());
     return failure(Errc::kCorrupt, fmt::format("{} is damaged: it is made again", path));
   }
   touch(path);

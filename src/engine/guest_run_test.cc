@@ -294,7 +294,8 @@ std::string logged(const std::string& file) {
 TEST(GuestRun, LogsWhatIsPrinted) {
   std::string said = logged(printing_guest(2));
   EXPECT_EQ(std::ranges::count(said, '\n'), 3) << said;
-  EXPECT_THAT(said, AllOf(HasSubstr("guest: a line app=app\n"), HasSubstr("guest: the rest ")));
+  EXPECT_THAT(said,
+              AllOf(HasSubstr("guest: a line app=app request="), HasSubstr("guest: the rest ")));
 }
 
 // A guest that prints without end is cut down to what a component may log, and told how much went.

@@ -10,10 +10,12 @@ TraceContext Tracer::begin(const RequestHead& request) {
   auto sent = header ? parse_traceparent(*header) : std::nullopt;
   if (sent) {
     context = *sent;
-  } else {
+  } else if (sampling_ == Sampling::kOn) {
     context.trace_high = ids_.next();
     context.trace_low = ids_.next();
-    if (sampling_ == Sampling::kOn) context.flags = TraceContext::kSampled;
+    context.flags = TraceContext::kSampled;
+  } else {
+    return context;
   }
   context.span = ids_.next();
   return context;

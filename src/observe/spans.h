@@ -40,7 +40,8 @@ struct Span {
 // own; otherwise a trace that begins here.
 class Tracer {
  public:
-  // Whether traces that begin here are exported.
+  // Whether requests begin a trace where none was sent, which is exported. Without it those have
+  // none, and nothing is added to what their guests send.
   enum class Sampling : std::uint8_t { kOff, kOn };
 
   explicit Tracer(Sampling sampling) : sampling_(sampling) {}

@@ -223,7 +223,7 @@ class Logs(unittest.TestCase):
 
 
 class Traces(unittest.TestCase):
-    def sent(self, name, *headers):
+    def sent(self, name, *headers, options=()):
         """What a proxy sends on for a request with these headers."""
         seen = []
 
@@ -241,7 +241,7 @@ class Traces(unittest.TestCase):
         threading.Thread(target=server.serve_forever, daemon=True).start()
         authority = f"127.0.0.1:{server.server_port}"
         try:
-            with Host(name, "--allow-http", f"http://{authority}") as host:
+            with Host(name, "--allow-http", f"http://{authority}", *options) as host:
                 with Connection(host) as connection:
                     connection.send_head("GET", f"/send?authority={authority}&path=/", *headers)
                     self.assertEqual(connection.head().status, 200)
@@ -262,11 +262,13 @@ class Traces(unittest.TestCase):
                 self.assertEqual(sent.get_all("tracestate"), ["other=1,more=2"])
 
     def test_made_where_there_is_none(self):
-        """A request without a trace, or with what is none, begins one, which is not sampled."""
+        """A request without a trace, or with what is none, begins one where spans are exported;
+        elsewhere nothing is added to what its guest sends."""
+        nobody = ("--otlp", "http://127.0.0.1:1")
         for headers in ((), ("traceparent: 00-nothing",)):
-            sent = self.sent("proxy_p2", *headers)
-            [parent] = sent.get_all("traceparent")
-            self.assertRegex(parent, r"^00-[0-9a-f]{32}-[0-9a-f]{16}-00$")
+            self.assertIsNone(self.sent("proxy_p2", *headers).get_all("traceparent"))
+            [parent] = self.sent("proxy_p2", *headers, options=nobody).get_all("traceparent")
+            self.assertRegex(parent, r"^00-[0-9a-f]{32}-[0-9a-f]{16}-01$")
             self.assertNotIn(TRACE, parent)
 
     def test_exported(self):
