@@ -6,6 +6,7 @@ use wit_component::WitPrinter;
 use wit_parser::decoding::{DecodedWasm, decode};
 use wit_parser::{Resolve, WorldItem, WorldKey};
 
+use crate::component::is_core_module;
 use crate::signature::signature;
 
 /// Makers that are told of one file; it may name any number.
@@ -27,6 +28,9 @@ pub struct Surface {
 }
 
 pub fn surface(component: &[u8]) -> Result<Surface> {
+    if is_core_module(component) {
+        bail!("it is a core module, and no component yet");
+    }
     Validator::new_with_features(WasmFeatures::all()).validate_all(component)?;
     let DecodedWasm::Component(resolve, world) = decode(component)? else {
         bail!("it is a WIT package in binary form: there is nothing to run in it");
