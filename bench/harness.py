@@ -32,9 +32,10 @@ class Unmeasured(Exception):
 class Setting:
     """What the command line asked for, and a scratch folder that goes with the run."""
 
-    def __init__(self, build, quick):
+    def __init__(self, build, quick, rounds):
         self.build = os.path.abspath(build)
         self.quick = quick
+        self.rounds = 2 if quick else rounds
         self.scratch = tempfile.mkdtemp(prefix="weft-bench-")
 
     def built(self, *names):

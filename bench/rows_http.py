@@ -84,7 +84,7 @@ def measure(setting, guest, best_flags, goals):
     body, heads = check_same(configs)
     rounds = []
     names = list(configs)
-    for number in range(2 if setting.quick else 6):
+    for number in range(setting.rounds):
         order = names if number % 2 == 0 else names[::-1]
         rounds.append(one_round(configs, order, setting, 1 if setting.quick else 5))
 

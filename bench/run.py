@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
 """Measures what weft promises and writes bench/RESULTS.md and build/bench.json.
 
-    run.py [--quick] [--only ROW]... [--build DIR]
+    run.py [--quick] [--rounds N] [--only ROW]... [--build DIR]
 
 Rows: http_p2, http_p3, observed, outgoing, codec, layers, keyvalue, start, memory, profile. What is
 measured is merged into build/bench.json, so that a row may be measured again by itself. --quick
 takes seconds instead of minutes, for working on the bench: it writes build/bench-quick.json and
-build/RESULTS-quick.md.
+build/RESULTS-quick.md. --rounds says how often the HTTP rows' sides take turns (6).
 Ends with 1 when a row could not be measured; a goal that is missed is a result.
 """
 
@@ -45,9 +45,10 @@ def main():
     parser = argparse.ArgumentParser(usage=__doc__)
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--only", action="append", choices=names, default=[])
+    parser.add_argument("--rounds", type=int, default=6)
     parser.add_argument("--build", default=f"{harness.ROOT}/build")
     arguments = parser.parse_args()
-    setting = harness.Setting(arguments.build, arguments.quick)
+    setting = harness.Setting(arguments.build, arguments.quick, arguments.rounds)
     results = report.Results(setting, ROWS)
     failed = 0
     try:

@@ -17,6 +17,57 @@
 #include "cli/new.h"
 #include "cli/run.h"
 #include "cli/top.h"
+#include "cli/verbs.h"
+
+namespace weft {
+namespace {
+
+struct ManWords {};
+struct CompletionWords {
+  std::string shell;
+};
+
+void add_man_options(CLI::App&, ManWords&) {}
+void add_completion_options(CLI::App& verb, CompletionWords& words) {
+  verb.add_option("SHELL", words.shell, "bash, zsh or fish")->required();
+}
+
+Result<int> print(const Result<std::string>& text) {
+  if (!text) return std::unexpected(text.error());
+  fmt::print("{}", *text);
+  return 0;
+}
+
+// In the order of `weft --help` and of the manual.
+void add_verbs(Verbs& verbs, const CLI::App& app, StopSignals& signals) {
+  verbs.add<RunWords>("run", "Run a command, serve an HTTP component, or serve apps",
+                      add_run_options, [&](RunWords& words) -> Result<int> {
+                        TRY(RunOptions options, check_run_words(words));
+                        return run(options, signals);
+                      });
+  verbs.add<CheckWords>("check", "Say everything that is wrong with an app", add_check_options,
+                        run_check);
+  verbs.add<InspectWords>("inspect", "Tell what a component or a folder holds", add_inspect_options,
+                          run_inspect);
+  verbs.add<CallWords>("call", "Call one function of a component", add_call_options,
+                       [&](CallWords& words) { return run_call(words, signals); });
+  verbs.add<NewApp>("new", "Make a new app from a template", add_new_options, run_new);
+  verbs.add<BuildWords>("build", "Build the components of apps", add_build_options, run_build);
+  verbs.add<RunWords>("dev", "Build an app, serve it, and follow its changes", add_dev_options,
+                      [&](RunWords& words) { return run_dev(words, signals); });
+  verbs.add<BindgenWords>("bindgen", "Make C++ bindings from WIT", add_bindgen_options,
+                          run_bindgen);
+  verbs.add<TopWords>("top", "Show what a running host does, each second", add_top_options,
+                      run_top);
+  verbs.add<ManWords>("man", "Print the manual page: weft man | man -l -", add_man_options,
+                      [&](ManWords&) { return print(man_page(app)); });
+  verbs.add<CompletionWords>(
+      "completions", "Print completions: source <(weft completions bash)", add_completion_options,
+      [&](CompletionWords& words) { return print(completions(app, words.shell)); });
+}
+
+}  // namespace
+}  // namespace weft
 
 int main(int argc, char** argv) {
   weft::open_missing_stdio();
@@ -24,71 +75,12 @@ int main(int argc, char** argv) {
   weft::explain_bus_errors();
   weft::Console console;
   CLI::App app("weft: a host for WebAssembly components", "weft");
-  app.require_subcommand(1);
   app.set_version_flag("--version", "weft 0.1.0");
-  weft::RunWords words;
-  CLI::App* run =
-      app.add_subcommand("run", "Run a command, serve an HTTP component, or serve apps");
-  weft::add_run_options(*run, words);
-  weft::CheckWords check_words;
-  CLI::App* check = app.add_subcommand("check", "Say everything that is wrong with an app");
-  weft::add_check_options(*check, check_words);
-  weft::InspectWords inspect_words;
-  CLI::App* inspect = app.add_subcommand("inspect", "Tell what a component or a folder holds");
-  weft::add_inspect_options(*inspect, inspect_words);
-  weft::CallWords call_words;
-  CLI::App* call = app.add_subcommand("call", "Call one function of a component");
-  weft::add_call_options(*call, call_words);
-  weft::BindgenWords bindgen_words;
-  CLI::App* bindgen = app.add_subcommand("bindgen", "Make C++ bindings from WIT");
-  weft::add_bindgen_options(*bindgen, bindgen_words);
-  weft::TopWords top_words;
-  CLI::App* top = app.add_subcommand("top", "Show what a running host does, each second");
-  weft::add_top_options(*top, top_words);
-  weft::BuildWords build_words;
-  CLI::App* build = app.add_subcommand("build", "Build the components of apps");
-  weft::add_build_options(*build, build_words);
-  weft::NewApp new_words;
-  CLI::App* fresh = app.add_subcommand("new", "Make a new app from a template");
-  weft::add_new_options(*fresh, new_words);
-  weft::RunWords dev_words;
-  CLI::App* dev = app.add_subcommand("dev", "Build an app, serve it, and follow its changes");
-  weft::add_dev_options(*dev, dev_words);
-  CLI::App* man = app.add_subcommand("man", "Print the manual page: weft man | man -l -");
-  std::string shell;
-  CLI::App* completions =
-      app.add_subcommand("completions", "Print completions: source <(weft completions bash)");
-  completions->add_option("SHELL", shell, "bash, zsh or fish")->required();
+  weft::Verbs verbs(app);
+  weft::add_verbs(verbs, app, signals);
   try {
     app.parse(argc, argv);
-    weft::Result<int> code = 0;
-    if (bindgen->parsed()) {
-      code = weft::run_bindgen(bindgen_words);
-    } else if (top->parsed()) {
-      code = weft::run_top(top_words);
-    } else if (check->parsed()) {
-      code = weft::run_check(check_words);
-    } else if (inspect->parsed()) {
-      code = weft::run_inspect(inspect_words);
-    } else if (call->parsed()) {
-      code = weft::run_call(call_words, signals);
-    } else if (build->parsed()) {
-      code = weft::run_build(build_words);
-    } else if (fresh->parsed()) {
-      code = weft::run_new(new_words);
-    } else if (dev->parsed()) {
-      code = weft::run_dev(std::move(dev_words), signals);
-    } else if (man->parsed()) {
-      fmt::print("{}", weft::man_page(app));
-    } else if (completions->parsed()) {
-      auto text = weft::completions(app, shell);
-      if (text) fmt::print("{}", *text);
-      if (!text) code = std::unexpected(std::move(text).error());
-    } else {
-      auto options = weft::check_run_words(words);
-      code = options ? weft::run(*options, signals)
-                     : weft::Result<int>(std::unexpected(std::move(options).error()));
-    }
+    weft::Result<int> code = verbs.run();
     if (code) return *code;
     weft::say(fmt::format("weft: {}", code.error().message()));
     return 1;
