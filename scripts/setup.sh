@@ -8,8 +8,8 @@ build="clang-22 lld-22 g++ cmake ninja-build ccache pkg-config \
   libboost1.81-dev libboost-json1.81-dev libfmt-dev libcli11-dev liblmdb-dev libmimalloc-dev \
   libssl-dev libnghttp2-dev libcurl4-openssl-dev ca-certificates libtomlplusplus-dev libxxhash-dev \
   wasi-libc libc++-22-dev-wasm32 libc++abi-22-dev-wasm32 libclang-rt-22-dev-wasm32"
-test="libgtest-dev libgmock-dev libclang-rt-22-dev llvm-22 python3 curl nghttp2-server openssl chromium \
-  python3-venv"
+test="libgtest-dev libgmock-dev libclang-rt-22-dev llvm-22 python3 python3-venv curl \
+  nghttp2-server openssl chromium"
 bench="libbenchmark-dev wrk"
 lint="clang-format-22 clang-tidy-22 python3"
 
@@ -26,7 +26,8 @@ python_tools() {
   venv="${XDG_CACHE_HOME:-$HOME/.cache}/weft/python"
   [ ! -x "$venv/bin/componentize-py" ] || return 0
   echo "weft: installing componentize-py 0.25.1 into $venv"
-  { python3 -m venv "$venv" && "$venv/bin/pip" install -q componentize-py==0.25.1; } >/dev/null 2>&1 ||
+  python3 -m venv "$venv" >/dev/null 2>&1 &&
+    "$venv/bin/pip" install -q componentize-py==0.25.1 >/dev/null 2>&1 ||
     echo "weft: that failed: guests in Python are not tested"
 }
 

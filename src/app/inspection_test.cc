@@ -60,7 +60,8 @@ TEST(FileReport, TellsProgramsByNamesThatStay) {
   found.imports.resize(2);
   EXPECT_EQ(
       report(std::move(found)).json(),
-      R"j({"file": "cart.wasm", "form": "component", "kind": "http", "wasi": "0.2", "size": 1234, )j"
+      R"j({"file": "cart.wasm", "form": "component", "kind": "http", "wasi": "0.2", )j"
+      R"j("size": 1234, )j"
       R"j("sha256": "ab", "producers": [{"field": "language", "name": "C", "version": "17"}, )j"
       R"j({"field": "processed-by", "name": "weave", "version": ""}], "imports": [)j"
       R"j({"interface": "wasi:cli/environment@0.2.3", "served": true, "by": "wasi", )j"

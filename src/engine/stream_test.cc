@@ -329,7 +329,8 @@ TEST(Refusals, ItemsWithHandlesAreRefusedAtLink) {
 
 TEST(Refusals, WasisOtherResourcesAreRefusedAtLink) {
   EXPECT_THAT(link_problem("pollable.wat", R"((component
-                (import "wasi:io/poll@0.2.0" (instance $poll (export "pollable" (type (sub resource)))))
+                (import "wasi:io/poll@0.2.0"
+                  (instance $poll (export "pollable" (type (sub resource)))))
                 (alias export $poll "pollable" (type $pollable))
                 (import "test:x/y" (instance (alias outer 1 $pollable (type $p))
                   (export "f" (func (param "p" (own $p))))))))"),

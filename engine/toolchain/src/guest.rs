@@ -8,9 +8,9 @@ use wit_bindgen_core::Files;
 
 use crate::resolve::Wit;
 
-/// Writes C bindings for `world` into `folder`: guest.h, guest.c and an object file that carries the
-/// component's type. Files that would not change are left alone, so that nothing which
-/// depends on them is built again.
+/// Writes C bindings for `world` into `folder`: guest.h, guest.c and an object file that carries
+/// the component's type. Files that would not change are left alone, so that nothing which depends
+/// on them is built again.
 pub fn guest_bindings(mut wit: Wit, world: Option<&str>, folder: &Path) -> Result<()> {
     let world = wit.world(world)?;
     let mut files = Files::default();
