@@ -14,7 +14,7 @@ import rows_http
 from harness import Unmeasured, median, pair_ratios
 
 CONNECTIONS = 32
-GOAL = 1.03
+GOAL = 1.1
 ADMIN = "127.0.0.1:19090"
 
 
