@@ -52,13 +52,13 @@ std::string ProcessOutput::take_error(Stream stream) {
 std::int64_t ProcessOutput::written() {
   std::lock_guard lock(mutex_);
   if (held_ > 0) return 0;
-  auto told = [](int reason) { return reason == 0 || reason == EPIPE; };
-  return std::ranges::all_of(failures_, told) ? 1 : kFailed;
+  auto fine = [](int reason) { return reason == 0 || reason == EPIPE; };
+  return std::ranges::all_of(lost_, fine) ? 1 : kFailed;
 }
 
 std::string ProcessOutput::take_error() {
   std::lock_guard lock(mutex_);
-  for (int& reason : failures_) {
+  for (int& reason : lost_) {
     if (reason != 0 && reason != EPIPE) return std::strerror(std::exchange(reason, 0));
   }
   return "no error";
@@ -116,7 +116,10 @@ void ProcessOutput::run() {
       int reason = write_out(static_cast<int>(part.stream), part.bytes);
       lock.lock();
       held_ -= part.bytes.size() + kPartCost;
-      if (reason != 0) failure(part.stream) = reason;
+      if (reason != 0) {
+        failure(part.stream) = reason;
+        lost_[static_cast<std::size_t>(part.stream) - 1] = reason;
+      }
       wake_all();
     }
   }

@@ -44,8 +44,8 @@ class ProcessOutput {
   std::int64_t room(Stream stream);
   std::string take_error(Stream stream);
   void write(Stream stream, BytesView bytes);
-  // The same for the end of a command: 0 while anything waits for the thread, kFailed for a failure
-  // that nobody was told of, unless nobody reads.
+  // The same for the end of a command: 0 while anything waits for the thread, kFailed when a write
+  // failed, unless nobody reads.
   std::int64_t written();
   std::string take_error();
   // Woken when there is something new to ask about, which may be at once.
@@ -70,6 +70,8 @@ class ProcessOutput {
   std::vector<Part> parts_;
   std::size_t held_ = 0;  // What the parts and the thread hold.
   std::array<int, 2> failures_{};
+  // The same, told or not, for the end of the run: a guest may have looked away.
+  std::array<int, 2> lost_{};
   std::vector<Waker> waiting_;
   bool started_ = false;
 };
