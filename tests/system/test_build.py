@@ -11,7 +11,7 @@ import time
 import unittest
 
 from client import get
-from host import ROOT, SECONDS_MAX, WEFT, Host, run, until
+from host import FAST, ROOT, SECONDS_MAX, WEFT, Host, run, until
 
 # Where scripts/setup.sh puts what a guest in Python is made with.
 CACHE = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
@@ -63,6 +63,7 @@ class Folder:
             return file.read()
 
 
+@unittest.skipIf(FAST, "builds for a minute")
 class Walk(unittest.TestCase):
     def follow(self, title):
         """Does what README says and compares with what it says comes of it."""
@@ -100,6 +101,7 @@ class Walk(unittest.TestCase):
         self.follow("In Python,")
 
 
+@unittest.skipIf(FAST, "builds for a minute")
 class Build(unittest.TestCase):
     def test_templates(self):
         """Each template of C and C++ builds, and does what it is for."""
