@@ -7,6 +7,7 @@
 
 #include "base/console.h"
 #include "base/fd.h"
+#include "base/version.h"
 #include "cli/bindgen.h"
 #include "cli/build.h"
 #include "cli/call.h"
@@ -75,7 +76,7 @@ int main(int argc, char** argv) {
   weft::explain_bus_errors();
   weft::Console console;
   CLI::App app("weft: a host for WebAssembly components", "weft");
-  app.set_version_flag("--version", "weft 0.1.0");
+  app.set_version_flag("--version", fmt::format("weft {}", weft::kWeftVersion));
   weft::Verbs verbs(app);
   weft::add_verbs(verbs, app, signals);
   try {

@@ -8,7 +8,6 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <cstdint>
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
@@ -17,6 +16,7 @@
 #include <thread>
 
 #include "base/deadline.h"
+#include "base/sha256.h"
 #include "dev/embedded.h"
 
 namespace weft {
@@ -24,18 +24,15 @@ namespace fs = std::filesystem;
 
 namespace {
 
-// FNV-1a over names and texts: tells versions of weft apart, and nothing more.
-std::uint64_t version_of_files() {
-  std::uint64_t hash = 0xcbf29ce484222325;
-  auto add = [&](std::string_view text) {
-    for (unsigned char c : text) hash = (hash ^ c) * 0x100000001b3;
-    hash = (hash ^ 0xff) * 0x100000001b3;
-  };
+// Tells versions of weft apart by their files.
+std::string version_of_files() {
+  constexpr std::size_t kDigits = 16;
+  std::string all;
   for (const EmbeddedFile& file : embedded_files()) {
-    add(file.path);
-    add(file.text);
+    for (std::string_view part : {file.path, file.text})
+      all += fmt::format("{} {}", part.size(), part);
   }
-  return hash;
+  return sha256_hex(as_bytes(all)).substr(0, kDigits);
 }
 
 struct Package {
@@ -127,7 +124,7 @@ Result<SdkFolder> SdkFolder::open(const std::string& cache) {
     return failure(Errc::kNotFound,
                    "there is no cache folder for the SDK: set HOME or XDG_CACHE_HOME");
   }
-  SdkFolder sdk(fmt::format("{}/sdk/{:016x}", cache, version_of_files()));
+  SdkFolder sdk(fmt::format("{}/sdk/{}", cache, version_of_files()));
   std::string whole = sdk.path_ + "/whole";
   std::error_code problem;
   if (fs::exists(whole, problem)) return sdk;

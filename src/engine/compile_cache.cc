@@ -86,12 +86,10 @@ std::optional<std::string> checksum(int file) {
   }
 }
 
-// Makes the folder and its parents, for this user alone.
+// The folder is for this user alone; its parents are as they usually are.
 Result<void> make_folder(const fs::path& path) {
-  std::error_code error;
-  if (path.has_parent_path() && !fs::exists(path.parent_path(), error)) {
-    TRY_VOID(make_folder(path.parent_path()));
-  }
+  std::error_code problem;
+  fs::create_directories(path.parent_path(), problem);
   if (::mkdir(path.c_str(), 0700) == 0 || errno == EEXIST) return {};
   return system_failure(fmt::format("making {}", path.string()), errno);
 }

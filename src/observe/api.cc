@@ -7,6 +7,8 @@
 #include <boost/json.hpp>
 #include <cmath>
 
+#include "base/version.h"
+
 namespace weft {
 namespace {
 

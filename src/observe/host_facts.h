@@ -50,6 +50,4 @@ struct ProcessUse {
   static ProcessUse now();
 };
 
-inline constexpr std::string_view kWeftVersion = "0.1.0";
-
 }  // namespace weft

@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include "base/log.h"
+#include "base/version.h"
 #include "io/loop.h"
 #include "observe/host_facts.h"
 

@@ -6,6 +6,8 @@
 #include <iterator>
 #include <utility>
 
+#include "base/version.h"
+
 namespace weft {
 namespace {
 
@@ -84,49 +86,52 @@ class Text {
 };
 
 void routes(Text& text, const Totals& totals) {
-  auto each = [&](auto write) {
-    for (const auto& [key, total] : totals.routes) {
-      write(std::string_view(key[0]), std::string_view(key[1]), std::string_view(key[2]), total);
-    }
+  auto family = [&](std::string_view name, std::string_view type, std::string_view help,
+                    auto write) {
+    text.family(name, type, help);
+    for (const auto& [key, total] : totals.routes) write(key, total);
   };
-  text.family("weft_http_requests_total", "counter",
-              "Requests that are complete, by the class of their status; none: no response began.");
-  each([&](auto app, auto component, auto route, const RouteTotal& total) {
-    static constexpr std::array<std::string_view, 6> kClasses = {"none", "1xx", "2xx",
-                                                                 "3xx",  "4xx", "5xx"};
-    for (std::size_t i = 0; i < kClasses.size(); ++i) {
-      // 1xx is never final: it is written when the impossible was counted.
-      if (i < 2 && total.answered[i] == 0) continue;
-      text.sample(
-          {{"app", app}, {"component", component}, {"route", route}, {"status", kClasses[i]}},
-          total.answered[i]);
-    }
-  });
-  text.family("weft_http_requests_in_flight", "gauge", "Requests under way.");
-  each([&](auto app, auto component, auto route, const RouteTotal& total) {
-    text.sample({{"app", app}, {"component", component}, {"route", route}}, total.in_flight());
-  });
-  text.family("weft_http_requests_cut_total", "counter",
-              "Responses that were not complete: broken off here, or left by the client.");
-  each([&](auto app, auto component, auto route, const RouteTotal& total) {
-    text.sample({{"app", app}, {"component", component}, {"route", route}, {"by", "host"}},
-                total.broken);
-    text.sample({{"app", app}, {"component", component}, {"route", route}, {"by", "client"}},
-                total.gone);
-  });
-  text.family("weft_http_request_body_bytes_total", "counter", "Bytes of bodies that came.");
-  each([&](auto app, auto component, auto route, const RouteTotal& total) {
-    text.sample({{"app", app}, {"component", component}, {"route", route}}, total.bytes_in);
-  });
-  text.family("weft_http_response_body_bytes_total", "counter", "Bytes of bodies that went out.");
-  each([&](auto app, auto component, auto route, const RouteTotal& total) {
-    text.sample({{"app", app}, {"component", component}, {"route", route}}, total.bytes_out);
-  });
-  text.family("weft_http_request_duration_seconds", "histogram",
-              "From a request's head to the end of its response.");
-  each([&](auto app, auto component, auto route, const RouteTotal& total) {
-    text.histogram({{"app", app}, {"component", component}, {"route", route}}, total.time);
-  });
+  auto plain = [&](std::string_view name, std::string_view type, std::string_view help,
+                   auto value) {
+    family(name, type, help, [&](const auto& key, const RouteTotal& total) {
+      text.sample({{"app", key[0]}, {"component", key[1]}, {"route", key[2]}}, value(total));
+    });
+  };
+  family(
+      "weft_http_requests_total", "counter",
+      "Requests that are complete, by the class of their status; none: no response began.",
+      [&](const auto& key, const RouteTotal& total) {
+        static constexpr std::array<std::string_view, 6> kClasses = {"none", "1xx", "2xx",
+                                                                     "3xx",  "4xx", "5xx"};
+        for (std::size_t i = 0; i < kClasses.size(); ++i) {
+          // 1xx is never final: it is written when the impossible was counted.
+          if (i < 2 && total.answered[i] == 0) continue;
+          text.sample(
+              {{"app", key[0]}, {"component", key[1]}, {"route", key[2]}, {"status", kClasses[i]}},
+              total.answered[i]);
+        }
+      });
+  plain("weft_http_requests_in_flight", "gauge", "Requests under way.",
+        [](const RouteTotal& total) { return total.in_flight(); });
+  family("weft_http_requests_cut_total", "counter",
+         "Responses that were not complete: broken off here, or left by the client.",
+         [&](const auto& key, const RouteTotal& total) {
+           auto sample = [&](std::string_view by, std::uint64_t value) {
+             text.sample({{"app", key[0]}, {"component", key[1]}, {"route", key[2]}, {"by", by}},
+                         value);
+           };
+           sample("host", total.broken);
+           sample("client", total.gone);
+         });
+  plain("weft_http_request_body_bytes_total", "counter", "Bytes of bodies that came.",
+        [](const RouteTotal& total) { return total.bytes_in; });
+  plain("weft_http_response_body_bytes_total", "counter", "Bytes of bodies that went out.",
+        [](const RouteTotal& total) { return total.bytes_out; });
+  family("weft_http_request_duration_seconds", "histogram",
+         "From a request's head to the end of its response.",
+         [&](const auto& key, const RouteTotal& total) {
+           text.histogram({{"app", key[0]}, {"component", key[1]}, {"route", key[2]}}, total.time);
+         });
 }
 
 void components(Text& text, const Totals& totals) {
@@ -172,32 +177,24 @@ void components(Text& text, const Totals& totals) {
 }
 
 void calls(Text& text, const Totals& totals) {
-  auto each = [&](auto write) {
+  auto family = [&](std::string_view name, std::string_view type, std::string_view help,
+                    auto write) {
+    text.family(name, type, help);
     for (const auto& [key, total] : totals.calls) {
-      write(std::string_view(key[0]), std::string_view(key[1]), std::string_view(key[2]),
-            std::string_view(key[3]), total);
+      write(
+          Labels{
+              {"app", key[0]}, {"component", key[1]}, {"capability", key[2]}, {"driver", key[3]}},
+          total);
     }
   };
-  text.family("weft_capability_calls_total", "counter", "Calls of guests to capabilities.");
-  each([&](auto app, auto component, auto capability, auto driver, const CallTotal& total) {
-    text.sample(
-        {{"app", app}, {"component", component}, {"capability", capability}, {"driver", driver}},
-        total.calls);
-  });
-  text.family("weft_capability_failures_total", "counter",
-              "Calls that failed outright. Errors of an interface's own are answers.");
-  each([&](auto app, auto component, auto capability, auto driver, const CallTotal& total) {
-    text.sample(
-        {{"app", app}, {"component", component}, {"capability", capability}, {"driver", driver}},
-        total.failures);
-  });
-  text.family("weft_capability_call_duration_seconds", "histogram",
-              "How long calls took: of every sixteenth, and of each that is traced.");
-  each([&](auto app, auto component, auto capability, auto driver, const CallTotal& total) {
-    text.histogram(
-        {{"app", app}, {"component", component}, {"capability", capability}, {"driver", driver}},
-        total.time);
-  });
+  family("weft_capability_calls_total", "counter", "Calls of guests to capabilities.",
+         [&](Labels labels, const CallTotal& total) { text.sample(labels, total.calls); });
+  family("weft_capability_failures_total", "counter",
+         "Calls that failed outright. Errors of an interface's own are answers.",
+         [&](Labels labels, const CallTotal& total) { text.sample(labels, total.failures); });
+  family("weft_capability_call_duration_seconds", "histogram",
+         "How long calls took: of every sixteenth, and of each that is traced.",
+         [&](Labels labels, const CallTotal& total) { text.histogram(labels, total.time); });
 }
 
 void host(Text& text, const HostFacts& facts, const ProcessUse& use) {
