@@ -6,6 +6,7 @@ with whatever else the machine does. The client shares the machine's cores.
 """
 
 import os
+import socket
 import threading
 import urllib.request
 
@@ -15,7 +16,14 @@ from harness import Unmeasured, median, pair_ratios
 
 CONNECTIONS = 32
 GOAL = 1.1
-ADMIN = "127.0.0.1:19090"
+
+
+def free_address():
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        return f"127.0.0.1:{taken.getsockname()[1]}"
+
+
+ADMIN = free_address()
 
 
 class Scraper(threading.Thread):

@@ -8,7 +8,6 @@
 
 #include "base/net_address.h"
 #include "observe/api.h"
-#include "observe/page_files.h"
 #include "observe/prometheus.h"
 
 namespace weft {
@@ -172,10 +171,13 @@ void AdminHandler::tell_ready(HttpExchange& exchange, const Question& question) 
 }
 
 PageFile page_file(std::string_view path) {
-  if (path == "/") return {"text/html; charset=utf-8", kPageHtml};
-  if (path == "/page.css") return {"text/css; charset=utf-8", kPageCss};
-  if (path == "/page.js") return {"text/javascript; charset=utf-8", kPageJs};
-  return {};
+  std::string file = fmt::format("src/observe/page{}", path == "/" ? "/index.html" : path);
+  auto found = std::ranges::find(page_files(), file, &EmbeddedFile::path);
+  if (found == page_files().end()) return {};
+  std::string_view kind = file.ends_with(".html")  ? "html"
+                          : file.ends_with(".css") ? "css"
+                                                   : "javascript";
+  return {fmt::format("text/{}; charset=utf-8", kind), found->text};
 }
 
 bool is_local_name(std::string_view authority) {

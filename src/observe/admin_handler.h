@@ -5,9 +5,12 @@
 #include <functional>
 #include <list>
 #include <memory>
+#include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
+#include "base/embedded_file.h"
 #include "io/loop.h"
 #include "io/timer.h"
 #include "observe/admin_server.h"
@@ -48,9 +51,12 @@ class AdminHandler final : public HttpHandler {
   std::list<std::shared_ptr<Question>> questions_;
 };
 
+// The files of page/.
+std::span<const EmbeddedFile> page_files();
+
 // A part of the page, with its type. Empty for what is none.
 struct PageFile {
-  std::string_view type;
+  std::string type;
   std::string_view body;
 };
 PageFile page_file(std::string_view path);
