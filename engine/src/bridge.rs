@@ -234,8 +234,18 @@ pub mod ffi {
         Failed,
     }
 
+    /// Which limit it was that ended a guest.
+    #[derive(Debug)]
+    enum ReachedLimit {
+        None,
+        Cpu,
+        Memory,
+        Table,
+    }
+
     struct Outcome {
         ending: Ending,
+        limit: ReachedLimit,
         exit_code: i32,
         message: String,
     }

@@ -4,7 +4,6 @@ use crate::bridge::ffi::{self, Host, WakeKey};
 use crate::exchange::{ExchangeRef, ResponsePump};
 use crate::loop_bound::LoopBound;
 use crate::program::{Entry, Linked, Shared};
-use crate::report::LimitReached;
 use crate::state::{self, Meter};
 use crate::task::{Finish, Task, TaskFuture};
 use std::future::{Future, poll_fn};
@@ -67,9 +66,9 @@ async fn serve(
         poll_fn(|cx| running.poll(guest.as_mut(), &answer, &exchange, cx)).await?;
     }
     if !exchange.is_closed() {
-        let refusal = store.data().refusal().map(|text| text.to_string());
+        let refusal = store.data().refusal();
         return Err(match refusal {
-            Some(text) => wasmtime::Error::new(LimitReached(text)),
+            Some(reached) => wasmtime::Error::new(reached),
             None => wasmtime::format_err!("it returned without setting a response"),
         });
     }

@@ -1,7 +1,7 @@
 //! How the end of a run is told: which kind it was, and for a trap the component, the function and
 //! the wasm frames.
 
-use crate::bridge::ffi::{Ending, Outcome};
+use crate::bridge::ffi::{Ending, Outcome, ReachedLimit};
 use crate::state::CpuExhausted;
 use crate::task::Finish;
 use std::any::Any;
@@ -13,10 +13,13 @@ const FRAMES_MAX: usize = 32;
 
 /// A limit that ended an instance, told in its own words.
 #[derive(Debug)]
-pub struct LimitReached(pub String);
+pub struct LimitReached {
+    pub limit: ReachedLimit,
+    pub text: String,
+}
 impl std::fmt::Display for LimitReached {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        out.write_str(&self.0)
+        out.write_str(&self.text)
     }
 }
 impl std::error::Error for LimitReached {}
@@ -34,10 +37,14 @@ fn from_error(error: &Error, component: &str) -> Outcome {
     if let Some(exit) = error.downcast_ref::<wasmtime_wasi::I32Exit>() {
         return Outcome::new(Ending::Exited, exit.0, String::new());
     }
-    let limited = error.is::<CpuExhausted>() || error.is::<LimitReached>();
+    let limit = match error.downcast_ref::<LimitReached>() {
+        Some(reached) => reached.limit,
+        None if error.is::<CpuExhausted>() => ReachedLimit::Cpu,
+        None => ReachedLimit::None,
+    };
     let ending = if error.is::<PoolConcurrencyLimitError>() {
         Ending::NoRoom
-    } else if limited {
+    } else if limit != ReachedLimit::None {
         Ending::Limited
     } else if error.is::<Trap>() || error.is::<WasmBacktrace>() {
         Ending::Trapped
@@ -48,7 +55,7 @@ fn from_error(error: &Error, component: &str) -> Outcome {
     if let Some(backtrace) = error.downcast_ref::<WasmBacktrace>() {
         frames(backtrace, &mut message);
     }
-    Outcome::new(ending, 1, message)
+    Outcome { limit, ..Outcome::new(ending, 1, message) }
 }
 
 /// What happened, without the frames that Wasmtime puts in front.

@@ -1,7 +1,8 @@
 //! What a store carries: WASI's contexts, the limits, and the way to the C++ host.
 
-use crate::bridge::ffi::{self, Host, Limits, Stdio, WasiGrants};
+use crate::bridge::ffi::{self, Host, Limits, ReachedLimit, Stdio, WasiGrants};
 use crate::loop_bound::LoopBound;
+use crate::report::LimitReached;
 use crate::stdio::GuestOutput;
 use std::cell::Cell;
 use std::sync::Arc;
@@ -104,6 +105,7 @@ struct Bounds {
 }
 
 struct Bound {
+    limit: ReachedLimit,
     what: &'static str,
     held: usize,
     max: usize,
@@ -112,9 +114,9 @@ struct Bound {
 }
 
 impl Bound {
-    fn new(what: &'static str, max: u64) -> Self {
+    fn new(limit: ReachedLimit, what: &'static str, max: u64) -> Self {
         let max = if max == 0 { usize::MAX } else { max as usize };
-        Self { what, held: 0, max, refused: None }
+        Self { limit, what, held: 0, max, refused: None }
     }
     /// A growth that is allowed counts, also when it fails after all: a guest could otherwise fail
     /// on purpose to be given back what it holds.
@@ -183,8 +185,8 @@ pub fn new_store(
             host: host.clone(),
             meter: meter.clone(),
             bounds: Bounds {
-                memory: Bound::new("bytes of memory", limits.memory_bytes),
-                table: Bound::new("table elements", limits.table_elements),
+                memory: Bound::new(ReachedLimit::Memory, "bytes of memory", limits.memory_bytes),
+                table: Bound::new(ReachedLimit::Table, "table elements", limits.table_elements),
                 meter: meter.clone(),
             },
         },
@@ -209,8 +211,10 @@ pub fn new_store(
 
 impl State {
     /// What a refused growth was, when one was refused.
-    pub fn refusal(&self) -> Option<&str> {
-        self.bounds.memory.refused.as_deref().or(self.bounds.table.refused.as_deref())
+    pub fn refusal(&self) -> Option<LimitReached> {
+        [&self.bounds.memory, &self.bounds.table].into_iter().find_map(|bound| {
+            Some(LimitReached { limit: bound.limit, text: bound.refused.clone()? })
+        })
     }
 }
 

@@ -1,6 +1,6 @@
 //! One running call of a guest: a future of Wasmtime that C++ polls on the call's loop.
 
-use crate::bridge::ffi::{Ending, Outcome, Spent, WakeKey};
+use crate::bridge::ffi::{Ending, Outcome, ReachedLimit, Spent, WakeKey};
 use crate::exchange::ExchangeRef;
 use crate::report;
 use crate::state::Meter;
@@ -118,6 +118,6 @@ pub fn guarded<T>(body: impl FnOnce() -> Result<T>) -> Result<T> {
 
 impl Outcome {
     pub fn new(ending: Ending, exit_code: i32, message: String) -> Self {
-        Self { ending, exit_code, message }
+        Self { ending, limit: ReachedLimit::None, exit_code, message }
     }
 }

@@ -62,6 +62,7 @@ struct RunOutcome {
   Ending ending = Ending::kDone;
   int exit_code = 0;
   std::string message;
+  LimitKind limit = LimitKind::kCpu;  // Which one, where it is kLimited.
 
   bool well() const { return ending == Ending::kDone || ending == Ending::kExited; }
 };

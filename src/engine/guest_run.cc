@@ -86,7 +86,8 @@ class Run final : public GuestRun, public Pollable, public bridge::ReplySink {
   void out_of_time() {
     finish({RunOutcome::Ending::kLimited, 1,
             fmt::format("component {}: ran longer than its time limit of {} ms",
-                        deployment_.component, deployment_.limits.time.count())});
+                        deployment_.component, deployment_.limits.time.count()),
+            LimitKind::kTime});
   }
 
   Deployment& deployment_;

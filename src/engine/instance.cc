@@ -50,6 +50,8 @@ RunOutcome from_bridge(const bridge::Outcome& outcome) {
     case bridge::Ending::NoRoom: out.ending = RunOutcome::Ending::kNoRoom; break;
     default: out.ending = RunOutcome::Ending::kFailed; break;
   }
+  if (outcome.limit == bridge::ReachedLimit::Memory) out.limit = LimitKind::kMemory;
+  if (outcome.limit == bridge::ReachedLimit::Table) out.limit = LimitKind::kTable;
   out.exit_code = outcome.exit_code;
   out.message = to_string(outcome.message);
   return out;

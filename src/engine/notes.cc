@@ -3,15 +3,6 @@
 namespace weft {
 namespace {
 
-// The engine's report names the limit in words of its own (engine/src/state.rs).
-LimitKind limit_of(const RunOutcome& outcome) {
-  if (outcome.ending == RunOutcome::Ending::kNoRoom) return LimitKind::kInstances;
-  if (outcome.message.contains("bytes of memory")) return LimitKind::kMemory;
-  if (outcome.message.contains("table elements")) return LimitKind::kTable;
-  if (outcome.message.contains("time limit")) return LimitKind::kTime;
-  return LimitKind::kCpu;
-}
-
 void add(Deployment& deployment, std::string_view request, std::string_view kind,
          std::string_view report) {
   deployment.observer->traps().add({.at = std::chrono::system_clock::now(),
@@ -35,11 +26,9 @@ void note_ended(Deployment& deployment, const RunOutcome& outcome, std::string_v
     case Ending::kTrapped:
       deployment.meter->traps.add();
       return add(deployment, request, "trap", outcome.message);
-    case Ending::kLimited: {
-      LimitKind kind = limit_of(outcome);
-      count(deployment, kind);
-      return add(deployment, request, to_string(kind), outcome.message);
-    }
+    case Ending::kLimited:
+      count(deployment, outcome.limit);
+      return add(deployment, request, to_string(outcome.limit), outcome.message);
     // No record: a crowd that finds no room would push everything else out.
     case Ending::kNoRoom: return count(deployment, LimitKind::kInstances);
     default:

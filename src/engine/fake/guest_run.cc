@@ -19,7 +19,7 @@ class FakeRun final : public GuestRun, private FakeGuest::Owner {
     if (reply) return done({}, *reply);
     auto ending = reply.error().code() == Errc::kTimeout ? RunOutcome::Ending::kLimited
                                                          : RunOutcome::Ending::kTrapped;
-    done({ending, 1, reply.error().message()}, {});
+    done({ending, 1, reply.error().message(), LimitKind::kTime}, {});
   }
 
   FakeGuest guest_;
