@@ -12,7 +12,12 @@ namespace weft {
 Result<ProgramFile> ProgramFile::open(const std::string& path) {
   // A FIFO would wait for its writer in open.
   Fd file(::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
-  if (!file) return system_failure("opening it", errno);
+  if (!file) {
+    Error error = system_failure("opening it", errno).error();
+    return failure(error.code(), error.message() +
+                                     ": name a .wasm or .wat that is there and that "
+                                     "this user may read");
+  }
   struct stat info{};
   if (::fstat(file.get(), &info) != 0) return system_failure("reading it", errno);
   if (!S_ISREG(info.st_mode)) {
