@@ -1,8 +1,8 @@
 # Text files inside the binary.
 #
 # weft_embed(output FUNCTION name FILES path...): adds the command that makes `output`, a C++ source
-# with `std::span<const weft::EmbeddedFile> weft::name()` (src/base/embedded_file.h): each file under
-# its path from the top of the repository. The files are text without `)weft_file"` in it.
+# with `std::span<const weft::EmbeddedFile> weft::name()` (src/base/embedded_file.h): each file
+# under its path from the top of the repository. The files are text without `)weft_file"` in it.
 # As a script (cmake -P) this file does the writing.
 
 function(weft_embed output)

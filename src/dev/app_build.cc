@@ -26,18 +26,20 @@ std::string how_big(const std::string& file) {
                            : fmt::format("{:.1f} MB", kilobytes / kKilo);
 }
 
+// What the command prints is shown once: as it comes, or with what is wrong, which a browser shows.
 Result<void> run_command(const ComponentManifest& component, const std::string& folder,
-                         BuildReport& report) {
+                         Effort effort, BuildReport& report) {
   const std::string& command = component.build->text;
   report.line(fmt::format("weft: {}: {}", component.name, command));
   TRY(ProcessResult result,
-      run_process({"/bin/sh", "-c", command}, {.folder = folder, .echo = true}));
+      run_process({"/bin/sh", "-c", command}, {.folder = folder, .echo = effort == Effort::kFull}));
   if (result.exit_code == 0) return {};
   std::string advice = advice_for(command, result.exit_code, result.output);
   if (!advice.empty()) advice = fmt::format("\n{}", advice);
+  std::string output = effort == Effort::kFull ? "" : fmt::format("\n{}", result.output);
   return failure(Errc::kInvalid,
-                 fmt::format("component {}: `{}` ended with exit code {}{}\n{}", component.name,
-                             command, result.exit_code, advice, result.output));
+                 fmt::format("component {}: `{}` ended with exit code {}{}{}", component.name,
+                             command, result.exit_code, advice, output));
 }
 
 }  // namespace
@@ -53,7 +55,7 @@ Result<std::size_t> build_app(const Manifest& manifest, const std::string& cache
     auto start = Clock::now();
     std::string output = (folder / component.source.text).string();
     if (component.build) {
-      TRY_VOID(run_command(component, folder, report));
+      TRY_VOID(run_command(component, folder, effort, report));
       std::error_code problem;
       if (!fs::is_regular_file(output, problem)) {
         return failure(Errc::kNotFound, fmt::format("component {}: its build command made no {}",
