@@ -77,6 +77,54 @@ def codec(setting):
                   "imports."]}
 
 
+def composed(setting, guest, callee):
+    """Both components as one, joined as Wasmtime's own composition joins them."""
+    def part(path, name):
+        with open(path, encoding="utf-8") as file:
+            text = file.read()
+        return f"(component {name}" + text[text.index("(component") + len("(component"):].rstrip()
+
+    path = os.path.join(setting.scratch, "composed.wat")
+    with open(path, "w", encoding="utf-8") as file:
+        file.write("(component\n" + part(callee, "$callee") + "\n" + part(guest, "$caller") + """
+  (instance $a (instantiate $callee))
+  (instance $b (instantiate $caller (with "test:x/y" (instance $a "test:x/y"))))
+  (export "run" (func $b "run")))
+""")
+    return path
+
+
+def linked(setting):
+    """A call from one component to another, beside the same two composed into one."""
+    program = setting.need(setting.built("bench", "weft_echo_bench"))
+    guest = os.path.join(harness.ROOT, GUEST)
+    callee = os.path.join(harness.ROOT, "bench", "callee.wat")
+    ours = [program, guest, callee]
+    theirs = [program, composed(setting, guest, callee)]
+    rounds = []
+    for number in range(2 if setting.quick else 6):
+        sides = {"linked": ours, "composed": theirs}
+        names = list(sides) if number % 2 == 0 else list(reversed(sides))
+        rounds.append({name: json.loads(harness.run(sides[name])) for name in names})
+    table = [["ns per call", "linked by weft", "composed", "ratio"]]
+    for call in CALLS:
+        times = {side: [each[side][call] for each in rounds] for side in ("linked", "composed")}
+        ratio = median(pair_ratios(times["linked"], times["composed"]))
+        table.append([call, f"{median(times['linked']):,.0f}", f"{median(times['composed']):,.0f}",
+                      f"{ratio:.2f}"])
+    record = median([each["linked"]["record"] for each in rounds])
+    ratio = median(pair_ratios([each["linked"]["record"] for each in rounds],
+                               [each["composed"]["record"] for each in rounds]))
+    return {
+        "verdicts": [{"what": "component to component, small record", "asked": "≤ 1,500 ns",
+                      "measured": f"{record:,.0f} ns", "ratio": ratio, "met": record <= 1500}],
+        "table": table, "rounds": rounds,
+        "commands": [setting.shown(ours), setting.shown(theirs)],
+        "notes": ["The ratio is to Wasmtime's own composition of the same two in one component: one "
+                  "store, compiled together, nothing metered between them. Linked by weft each has "
+                  "a store, limits and grants of its own, and a meter runs at each call."]}
+
+
 def google_benchmark(setting, program, pattern, figure="median"):
     """{name: ns} of a Google Benchmark program."""
     command = [setting.need(setting.built("bench", program)), f"--benchmark_filter={pattern}",

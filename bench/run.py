@@ -3,7 +3,7 @@
 
     run.py [--quick] [--rounds N] [--only ROW]... [--build DIR]
 
-Rows: http_p2, http_p3, observed, outgoing, codec, layers, keyvalue, start, memory, profile. What is
+Rows: http_p2, http_p3, observed, outgoing, codec, linked, layers, keyvalue, start, memory, profile. What is
 measured is merged into build/bench.json, so that a row may be measured again by itself. --quick
 takes seconds instead of minutes, for working on the bench: it writes build/bench-quick.json and
 build/RESULTS-quick.md. --rounds says how often the HTTP rows' sides take turns (6).
@@ -32,6 +32,7 @@ ROWS = (
     ("observed", "HTTP with metrics on, beside the same without", rows_observe.observed),
     ("outgoing", "Outgoing HTTP from a guest of WASI 0.3", rows_outgoing.outgoing),
     ("codec", "Codec, and calls to inline C++", rows_calls.codec),
+    ("linked", "Calls from one component to another", rows_calls.linked),
     ("layers", "Layers", rows_calls.layers),
     ("keyvalue", "Key-value get from a guest on LMDB", rows_calls.keyvalue),
     ("start", "Process start to first 200", rows_start.start),
