@@ -86,7 +86,7 @@ class Walk(unittest.TestCase):
                     else:
                         subprocess.run(command, shell=True, cwd=folder.path, check=True)
                         # Its next request is the first that the new version sees.
-                        host.wait_log("weft: reloaded")
+                        host.wait_log(re.search("`(.*)`", comment)[1])
             finally:
                 if host:
                     host.stop()
@@ -233,6 +233,8 @@ class Dev(unittest.TestCase):
                 self.assertTrue(any("waiting for a change" in line for line in lines))
                 folder.write(good, "web", "main.cc")
                 self.assertTrue(any(line.startswith("http://") for line in lines))
+                # Its data is beside its builds, and not among what the user's own apps keep.
+                self.assertTrue(os.path.isdir(folder.file("web", "build", ".weft", "state")))
                 process.send_signal(signal.SIGINT)
                 process.wait(SECONDS_MAX)
             finally:
