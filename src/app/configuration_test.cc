@@ -17,6 +17,9 @@ name = "app"
 build = { language = "c", sources = ["a.c"], world = "http" }
 uses.env = []
 limits = { memory = "1MiB" }
+links."pkg:name/interface" = { to = "provider:name" }
+[provider.name]
+command = ["a"]
 [[trigger.http]]
 route = "/"
 component = "name"

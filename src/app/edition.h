@@ -28,12 +28,13 @@ class Edition {
     std::string app = {};
   };
 
-  // Checks and loads what the files say. Null when the problems, among which are those of reading,
-  // have failed: they are all told at once. `capabilities` and the runtime outlive it.
+  // Checks and loads what the files say; starts the providers that do not run for `before` already.
+  // Null when the problems, among which are those of reading, have failed: they are all told at
+  // once. `capabilities` and the runtime outlive it.
   static std::shared_ptr<const Edition> make(Runtime& runtime, const CapabilityTable& capabilities,
                                              const EditionSources& sources,
                                              EditionSettings settings, Plan::Opening opening,
-                                             Problems& problems);
+                                             Problems& problems, const Edition* before = nullptr);
 
   // Of one component by itself, which takes every request, or is a command.
   static std::shared_ptr<const Edition> of(std::unique_ptr<Plan> plan);
@@ -57,6 +58,7 @@ class Edition {
   Edition() = default;
 
   EditionSettings settings_;
+  std::vector<RunningProvider> providers_;
   std::vector<std::unique_ptr<Plan>> plans_;
   std::vector<Target> targets_;
   std::shared_ptr<const RouteTable> routes_;  // Shared with what reads it on each loop.

@@ -88,7 +88,7 @@ int main(int argc, char** argv) {
     app.parse(argc, argv);
     weft::Result<int> code = verbs.run();
     if (code) return *code;
-    weft::say(fmt::format("weft: {}", code.error().message()));
+    weft::say(fmt::format("weft: {}", weft::without_controls(code.error().message())));
     return 1;
   } catch (const CLI::ParseError& problem) {
     // Help and the version come this way too.
