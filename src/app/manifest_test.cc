@@ -141,6 +141,10 @@ build = { language = "c++", sources = ["a.cc", "b.c"], world = "http", flags = [
 [component.own]
 source = "own.wasm"
 build = { language = "c", sources = ["own.c"], wit = "wit" }
+[component.web]
+build = { language = "go", folder = "web", wit = "wit", world = "web" }
+[component.tool]
+build = { language = "rust", flags = ["--locked"] }
 )",
                                   "weft.toml", kCapabilities, problems);
   ASSERT_TRUE(manifest && !problems.failed()) << problems.text();
@@ -156,6 +160,14 @@ build = { language = "c", sources = ["own.c"], wit = "wit" }
   EXPECT_EQ(own.source.text, "own.wasm");
   EXPECT_EQ(own.compiled->language, BuildSettings::Language::kC);
   EXPECT_EQ(own.compiled->wit->text, "wit");
+  const ComponentManifest& web = *manifest->find("web");
+  EXPECT_EQ(web.compiled->language, BuildSettings::Language::kGo);
+  EXPECT_EQ(web.compiled->folder, "web");
+  EXPECT_EQ(web.compiled->world.text, "web");
+  const ComponentManifest& tool = *manifest->find("tool");
+  EXPECT_EQ(tool.source.text, "build/tool.wasm");
+  EXPECT_EQ(tool.compiled->language, BuildSettings::Language::kRust);
+  EXPECT_EQ(tool.compiled->flags[0].text, "--locked");
 }
 
 TEST(Manifest, what_is_wrong_with_a_build_is_told) {
@@ -163,25 +175,28 @@ TEST(Manifest, what_is_wrong_with_a_build_is_told) {
   Manifest::parse(R"([app]
 name = "shop"
 [component.a]
-build = { language = "go", sources = [], wrld = "http" }
+build = { language = "basic", sources = [], wrld = "http" }
 [component.b]
 build = { language = "c", sources = ["b.c"], world = "htpp" }
 [component.c]
 source = "c.wasm"
 build = 1
+[component.d]
+build = { language = "rust", sources = ["d.rs"] }
 )",
                   "f", kCapabilities, problems);
-  EXPECT_EQ(
-      problems.text(),
-      "f:4:9: component.a.build has no world: write world = \"http\" (WASI 0.3), \"http-p2\" "
-      "or \"command\"; or wit = \"wit\"\n"
-      "f:4:22: weft does not compile \"go\": write \"c\" or \"c++\", or give a command: build "
-      "= \"make cart.wasm\"\n"
-      "f:4:28: component.a.build has 0 sources: name 1 to 1000 files\n"
-      "f:4:42: unknown key \"wrld\" in component.a.build: did you mean world?\n"
-      "f:6:54: the SDK has no world \"htpp\": did you mean http? A world of your own: wit = "
-      "\"wit\" names its folder\n"
-      "f:9:9: component.c.build is 1: write a string in quotes\n");
+  EXPECT_EQ(problems.text(),
+            "f:4:9: component.a.build has no world: write world = \"http\" (WASI 0.3), \"http-p2\" "
+            "or \"command\"; or wit = \"wit\"\n"
+            "f:4:22: weft does not compile \"basic\": write \"c\", \"c++\", \"go\" or \"rust\", or "
+            "give a "
+            "command: build = \"make cart.wasm\"\n"
+            "f:4:31: component.a.build has 0 sources: name 1 to 1000 files\n"
+            "f:4:45: unknown key \"wrld\" in component.a.build: did you mean world?\n"
+            "f:6:54: the SDK has no world \"htpp\": did you mean http? A world of your own: wit = "
+            "\"wit\" names its folder\n"
+            "f:9:9: component.c.build is 1: write a string in quotes\n"
+            "f:11:30: unknown key \"sources\" in component.d.build\n");
 }
 
 TEST(Manifest, an_empty_file_is_told_what_it_needs) {
