@@ -10,6 +10,7 @@ It needs a build tree, for the headers that are generated there.
 
 import argparse
 import concurrent.futures
+import fnmatch
 import json
 import os
 import re
@@ -20,6 +21,18 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 BUILD = os.environ.get("WEFT_BUILD", os.path.join(ROOT, "build"))
 COLUMNS_MAX = 100
 LINES_MAX = 600
+FUNCTION_LINES_MAX = 70
+# Longer ones that stay, and why.
+LONG_FUNCTIONS = {
+    ("src/io/http_client/transfer.cc", "Result<void> HttpTransfer::prepare"):
+        "one option of curl after the other, each a line that may fail",
+    ("src/io/http/parser_test.cc", "TEST"): "a table of heads",
+}
+# Headers that no README names: those of tests, the parts of one driver, helpers of one folder.
+UNNAMED = re.compile(r"/(test\w*|\w+_test_support|everything_host|lmdb_\w+)\.h$"
+                     r"|^src/(engine/fake/guest|engine/inspect|engine/component_provider"
+                     r"|engine/linked_instance|door/deadline_layer|io/handler_memory"
+                     r"|io/http_client/options|toolchain/bindgen/text)\.h$")
 # Of one source; and how many are read at once.
 TIDY_SECONDS_MAX = 300
 TIDY_AT_ONCE = 2
@@ -68,6 +81,67 @@ def readmes(findings):
         if not any(os.path.exists(os.path.join(ROOT, up, "README.md"))
                    for up in (folder, os.path.dirname(folder)) if up != "src"):
             findings.append(f"{folder}:1: has no README.md")
+
+
+def headers(findings):
+    """Each header is named in its folder's README, or in the one above: by its file, by a pattern
+    like `*_calls.h`, by its name alone, or by its first type."""
+    for file in tracked("src/**/*.h"):
+        folder, name = os.path.split(file)
+        above = [f"{up}/README.md" for up in (folder, os.path.dirname(folder))]
+        readme = next((f for f in above if os.path.exists(os.path.join(ROOT, f))), None)
+        if UNNAMED.search(file) or readme is None:
+            continue
+        text = "\n".join(lines_of(readme))
+        found = re.search(r"^(?:template.*\n)?(?:class|struct) (\w+)(?: final)?[^;]*$",
+                          "\n".join(lines_of(file)), re.M)
+        words = [re.escape(name), rf"\b{name[:-2]}\b"] + ([rf"\b{found[1]}\b"] if found else [])
+        patterns = re.findall(r"`([\w.*]*\*[\w.*]*)`", text)
+        if not any(re.search(word, text) for word in words) and not any(
+                fnmatch.fnmatch(name, pattern) for pattern in patterns):
+            findings.append(f"{file}:1: is not named in {readme}")
+
+
+def without_text(source):
+    """The source without comments and without what stands in quotes, line by line as it was."""
+    def blank(found):
+        return "\n" * found[0].count("\n")
+    source = re.sub(r"^#(?:\\\n|.)*$", blank, source, flags=re.M)
+    return re.sub(r'R"(\w*)\(.*?\)\1"|//[^\n]*|/\*.*?\*/|"(?:\\.|[^"\\\n])*"'
+                  r"|(?<![0-9a-fA-F])'(?:\\.|[^'\\\n])+'", blank, source, flags=re.S)
+
+
+def functions(source):
+    """(first line, lines, first words) of each function in C++."""
+    not_functions = re.compile(
+        r"^(?:namespace|class|struct|enum|union|extern|if|for|while|switch|do|else|try|catch|return"
+        r"|template\s*<[^>]*>\s*(?:class|struct))\b")
+    text = without_text(source)
+    open_braces = []
+    begin = 0  # Of the statement that is read.
+    inside = 0  # Functions that are open: what is in one counts as its lines.
+    for at in (m.start() for m in re.finditer(r"[;{}]", text)):
+        if text[at] == "{":
+            head = text[begin:at].strip()
+            head = re.sub(r"^(?:public|private|protected):\s*", "", head)
+            own = "(" in head and not inside and not not_functions.match(head)
+            open_braces.append((own, at, head))
+            inside += own
+        elif text[at] == "}" and open_braces:
+            own, start, head = open_braces.pop()
+            inside -= own
+            if own:
+                first = text.count("\n", 0, start) - head.count("\n")
+                yield first + 1, text.count("\n", 0, at) - first + 1, head.split("(")[0]
+        begin = at + 1
+
+
+def long_functions(findings):
+    for file in tracked("src/*.cc", "src/*.h"):
+        for line, count, name in functions("\n".join(lines_of(file))):
+            if count > FUNCTION_LINES_MAX and (file, name) not in LONG_FUNCTIONS:
+                findings.append(f"{file}:{line}: {name} has {count} lines, "
+                                f"{FUNCTION_LINES_MAX} at most: make two functions of it")
 
 
 def formatted(findings):
@@ -139,7 +213,7 @@ def main():
     parser.add_argument("--all", action="store_true", help="clang-tidy reads every source")
     options = parser.parse_args()
     findings = []
-    for check in (lengths, ladder, readmes, formatted):
+    for check in (lengths, ladder, readmes, headers, long_functions, formatted):
         check(findings)
     tidy(findings, options.all)
     print("\n".join(findings) or "nothing found")

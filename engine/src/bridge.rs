@@ -314,9 +314,17 @@ pub mod ffi {
             interfaces: &Vec<String>,
             worlds: &Vec<String>,
         ) -> Result<String>;
-        /// C bindings of a world (empty: the only one) for a guest, into `folder`.
-        fn guest_bindings(path: &str, more: &Vec<String>, world: &str, folder: &str) -> Result<()>;
-        /// Makes the component `out` of the core module at `path`, with an adapter of WASI 0.1.
+        /// Bindings of a world (empty: the only one) for a guest, into `folder`: C, or Go for the
+        /// Go module of that name.
+        fn guest_bindings(
+            path: &str,
+            more: &Vec<String>,
+            world: &str,
+            module: &str,
+            folder: &str,
+        ) -> Result<()>;
+        /// Makes the component `out` of the core module at `path`, with an adapter of WASI 0.1
+        /// (empty: the one that fits).
         fn make_component(path: &str, adapter: &str, out: &str) -> Result<()>;
         /// The packages of WASI as files below `folder`.
         fn write_standard_wit(folder: &str) -> Result<()>;

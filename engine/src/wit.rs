@@ -3,7 +3,7 @@
 use crate::task::guarded;
 use std::path::{Path, PathBuf};
 use wasmtime::Result;
-use weft_toolchain::{Adapter, Wit, componentize, describe};
+use weft_toolchain::{Adapter, Wit, adapt_module, componentize, describe};
 
 /// The interfaces of the WIT at `path` as JSON: those named, what the worlds named export, or all
 /// of its main package. `more` are packages that it uses and does not bring.
@@ -21,23 +21,38 @@ pub fn describe_wit(
     })
 }
 
-/// C bindings for a guest: guest.h, guest.c and guest_component_type.o in `folder`.
-pub fn guest_bindings(path: &str, more: &Vec<String>, world: &str, folder: &str) -> Result<()> {
+/// Bindings for a guest in `folder`: for C, guest.h, guest.c and guest_component_type.o; for Go when
+/// `module` names the Go module that has `folder`.
+pub fn guest_bindings(
+    path: &str,
+    more: &Vec<String>,
+    world: &str,
+    module: &str,
+    folder: &str,
+) -> Result<()> {
     guarded(|| {
         let more: Vec<PathBuf> = more.iter().map(PathBuf::from).collect();
         let world = Some(world).filter(|name| !name.is_empty());
+        let folder = Path::new(folder);
         Wit::read(Path::new(path), &more)
-            .and_then(|wit| weft_toolchain::guest_bindings(wit, world, Path::new(folder)))
+            .and_then(|wit| match module {
+                "" => weft_toolchain::guest_bindings(wit, world, folder),
+                _ => weft_toolchain::go_bindings(wit, world, module, folder),
+            })
             .map_err(|error| wasmtime::format_err!("{error:#}"))
     })
 }
 
-/// Makes the component `out` of the core module at `path`.
+/// Makes the component `out` of the core module at `path`. Without an adapter's name, with the one
+/// that fits.
 pub fn make_component(path: &str, adapter: &str, out: &str) -> Result<()> {
     guarded(|| {
-        let adapter = Adapter::from_name(adapter).expect("C++ names adapters that there are");
-        let component = componentize(&std::fs::read(path)?, adapter)
-            .map_err(|error| wasmtime::format_err!("{error:#}"))?;
+        let module = std::fs::read(path)?;
+        let component = match Adapter::from_name(adapter) {
+            Some(adapter) => componentize(&module, adapter),
+            None => adapt_module(&module),
+        };
+        let component = component.map_err(|error| wasmtime::format_err!("{error:#}"))?;
         Ok(std::fs::write(out, component)?)
     })
 }

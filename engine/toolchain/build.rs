@@ -1,30 +1,39 @@
-//! Finds the standard WIT inside the Wasmtime crates and makes it part of this one, so that no copy
-//! of it lies in the repository and a binary needs no files beside it.
+//! Finds the standard WIT inside the Wasmtime crates, and what Go's bindings are written against, and
+//! makes them part of this one, so that no copy of them lies in the repository and a binary needs no
+//! files beside it.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Where the two generations of WASI lie, below the root of a crate.
-const SOURCES: [(&str, &str, &str); 2] = [
+const STANDARD: [(&str, &str, &str); 2] = [
     ("0.2.12", "wasmtime-wasi-http", "wit/deps"),
     ("0.3.0", "wasmtime-wasi-http", "src/p3/wit/deps"),
+];
+/// Where the packages lie that bindings for Go import.
+const GO: [(&str, &str, &str); 3] = [
+    ("async", "wit-bindgen-go", "src/pkg/wit/async"),
+    ("runtime", "wit-bindgen-go", "src/pkg/wit/runtime"),
+    ("types", "wit-bindgen-go", "src/pkg/wit/types"),
 ];
 
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");
     println!("cargo:rerun-if-changed=../Cargo.lock");
     let metadata = metadata();
-    let mut text = String::from("pub const STANDARD: &[(&str, &str, &str)] = &[\n");
-    for (version, package, folder) in SOURCES {
-        let folder = root_of(&metadata, package).join(folder);
-        for file in wit_files(&folder) {
-            println!("cargo:rerun-if-changed={}", file.display());
-            let name = file.file_name().unwrap().to_str().unwrap();
-            writeln!(text, "    ({version:?}, {name:?}, include_str!({file:?})),").unwrap();
+    let mut text = String::new();
+    for (constant, sources) in [("STANDARD", &STANDARD[..]), ("GO_PACKAGES", &GO)] {
+        writeln!(text, "pub const {constant}: &[(&str, &str, &str)] = &[").unwrap();
+        for (label, package, folder) in sources {
+            for file in files(&root_of(&metadata, package).join(folder)) {
+                println!("cargo:rerun-if-changed={}", file.display());
+                let name = file.file_name().unwrap().to_str().unwrap();
+                writeln!(text, "    ({label:?}, {name:?}, include_str!({file:?})),").unwrap();
+            }
         }
+        text.push_str("];\n");
     }
-    text.push_str("];\n");
     let out = PathBuf::from(std::env::var_os("OUT_DIR").unwrap());
     std::fs::write(out.join("standard.rs"), text).unwrap();
 }
@@ -50,12 +59,12 @@ fn root_of(metadata: &serde_json::Value, package: &str) -> PathBuf {
     Path::new(manifest).parent().unwrap().to_path_buf()
 }
 
-fn wit_files(folder: &Path) -> Vec<PathBuf> {
+fn files(folder: &Path) -> Vec<PathBuf> {
     let entries =
-        std::fs::read_dir(folder).unwrap_or_else(|e| panic!("no WIT in {}: {e}", folder.display()));
+        std::fs::read_dir(folder).unwrap_or_else(|e| panic!("no {}: {e}", folder.display()));
     let mut files: Vec<PathBuf> = entries.map(|e| e.unwrap().path()).collect();
-    files.retain(|f| f.extension().is_some_and(|e| e == "wit"));
+    files.retain(|f| f.extension().is_some_and(|e| e == "wit" || e == "go" || e == "s"));
     files.sort();
-    assert!(!files.is_empty(), "no WIT in {}", folder.display());
+    assert!(!files.is_empty(), "nothing in {}", folder.display());
     files
 }

@@ -3,12 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <filesystem>
 #include <map>
 
 #include "app/link_order.h"
-#include "base/check.h"
-#include "base/nearest.h"
 
 namespace weft {
 
@@ -23,27 +20,21 @@ class EditionMaker {
         problems_(problems),
         edition_(new Edition()) {}
 
-  std::shared_ptr<const Edition> make(const EditionSources& sources, const Edition* before) {
-    if (!sources.environment_file.empty()) {
-      auto environment =
-          Environment::read(sources.environment_file, capabilities_, sources.process, problems_);
-      if (environment) edition_->environment_ = *std::move(environment);
-    }
+  std::shared_ptr<const Edition> make(const EditionSources& sources, EditionSettings settings,
+                                      const Edition* before) {
+    edition_->settings_ = std::move(settings);
     load_tls();
     if (sources.alone) {
       load_alone(*sources.alone);
     } else {
-      for (const std::string& app : sources.apps) read_app(app, sources);
-      check_names();
       // What is behind the capabilities is opened only when all is well so far.
       if (problems_.failed()) opening_ = Plan::Opening::kLookOnly;
-      for (const AppSettings& app : edition_->apps_) start_providers(app, before);
-      for (const AppSettings& app : edition_->apps_) load(app, sources.arguments);
+      for (const AppSettings& app : edition_->apps()) start_providers(app, before);
+      for (const AppSettings& app : edition_->apps()) load(app, sources.arguments);
       check_arguments(sources.arguments);
       make_routes();
       warn_of_unused();
     }
-    warn_of_strangers();
     if (problems_.failed()) return nullptr;
     return std::move(edition_);
   }
@@ -51,32 +42,8 @@ class EditionMaker {
  private:
   using At = std::pair<std::string, std::string>;  // App and component.
 
-  void read_app(const std::string& word, const EditionSources& sources) {
-    auto file = Edition::manifest_of(word);
-    if (!file) {
-      problems_.error({word}, "it is no app",
-                      "name a folder that has a weft.toml, or a file that ends with .toml");
-      return;
-    }
-    auto manifest = Manifest::read(*file, problems_);
-    if (!manifest) return;
-    edition_->apps_.push_back(
-        settle(*manifest, edition_->environment_, sources.variables, problems_));
-    for (ComponentSettings& component : edition_->apps_.back().components) {
-      // They were checked with the command line.
-      NetRules& network = component.plan.grants.network;
-      for (const std::string& rule : sources.allow_http) {
-        CHECK(network.add_http(rule, RuleSource::kFlag));
-      }
-      for (const std::string& rule : sources.allow_net) {
-        CHECK(network.add_net(rule, RuleSource::kFlag));
-      }
-    }
-    names_.push_back(manifest->name);
-  }
-
   void load_tls() {
-    const HttpSettings& http = edition_->environment_.http;
+    const HttpSettings& http = edition_->environment().http;
     if (!http.tls) return;
     auto tls = TlsContext::load({http.tls->certificate.text, http.tls->key.text});
     if (tls) {
@@ -86,20 +53,8 @@ class EditionMaker {
     }
   }
 
-  void check_names() {
-    for (std::size_t i = 0; i < names_.size(); ++i) {
-      for (std::size_t j = 0; j < i; ++j) {
-        if (names_[i].text.empty() || names_[i].text != names_[j].text) continue;
-        problems_.error(names_[i].place,
-                        fmt::format("there are two apps of the name \"{}\", the other at {}",
-                                    names_[i].text, names_[j].place.text()),
-                        "give one of them another name");
-      }
-    }
-  }
-
   void load_alone(Plan::Component component) {
-    const Environment& environment = edition_->environment_;
+    const Environment& environment = edition_->environment();
     for (const DriverSettings& driver : environment.drivers) {
       Use& use = component.uses[driver.capability];
       use.any_name = true;
@@ -169,6 +124,10 @@ class EditionMaker {
     }
     auto plan = Plan::make(runtime_, capabilities_, std::move(wanted), opening_, lacks);
     for (const Lack& lack : lacks) {
+      if (lack.kind == Lack::Kind::kArguments) {
+        strays_ = true;
+        continue;
+      }
       const Place& place =
           lack.kind == Lack::Kind::kUses ? component.place : component.source_place;
       problems_.error(lack.place.value_or(place),
@@ -180,7 +139,7 @@ class EditionMaker {
   }
 
   void check_arguments(const std::vector<std::string>& arguments) {
-    if (arguments.empty() || problems_.failed() || is_command()) return;
+    if (arguments.empty() || (!strays_ && (problems_.failed() || is_command()))) return;
     problems_.error({arguments.front()}, "it is no app, and an app that serves takes no arguments",
                     "name a folder that has a weft.toml, or leave it out");
   }
@@ -188,7 +147,7 @@ class EditionMaker {
   void make_routes() {
     std::vector<Route> routes;
     std::vector<const HttpTrigger*> triggers;
-    for (const AppSettings& app : edition_->apps_) {
+    for (const AppSettings& app : edition_->apps()) {
       for (const HttpTrigger& trigger : app.triggers) {
         routes.push_back({trigger.host, trigger.route.text, trigger.methods});
         triggers.push_back(&trigger);
@@ -202,8 +161,8 @@ class EditionMaker {
       problems_.error(triggers[wrong.index]->route.place, wrong.message + other, "");
     }
     if (problems_.failed() || is_command()) return;
-    if (routes.empty() && !edition_->apps_.empty()) {
-      problems_.error({edition_->apps_.front().file}, "there is nothing to serve",
+    if (routes.empty() && !edition_->apps().empty()) {
+      problems_.error({edition_->apps().front().file}, "there is nothing to serve",
                       "write [[trigger.http]] and in it route = \"/...\" and component = \"NAME\"");
       return;
     }
@@ -211,7 +170,7 @@ class EditionMaker {
     if (table) {
       edition_->routes_ = std::make_shared<const RouteTable>(*std::move(table));
     } else {
-      problems_.error({edition_->apps_.front().file}, table.error().message(), "");
+      problems_.error({edition_->apps().front().file}, table.error().message(), "");
     }
   }
 
@@ -244,7 +203,7 @@ class EditionMaker {
 
   void warn_of_unused() {
     if (is_command()) return;
-    for (const AppSettings& app : edition_->apps_) {
+    for (const AppSettings& app : edition_->apps()) {
       for (const ComponentSettings& component : app.components) {
         if (reached_.contains({app.name, component.plan.name})) continue;
         problems_.warn(component.place,
@@ -253,8 +212,8 @@ class EditionMaker {
                                    component.plan.name));
       }
     }
-    for (const DriverSettings& driver : edition_->environment_.drivers) {
-      bool used = std::ranges::any_of(edition_->apps_, [&](const AppSettings& app) {
+    for (const DriverSettings& driver : edition_->environment().drivers) {
+      bool used = std::ranges::any_of(edition_->apps(), [&](const AppSettings& app) {
         return std::ranges::any_of(app.components, [&](const ComponentSettings& component) {
           auto use = component.plan.uses.find(driver.capability);
           return use != component.plan.uses.end() && use->second.allows(driver.name.text);
@@ -268,37 +227,23 @@ class EditionMaker {
     }
   }
 
-  // What the operator set for an app that does not run now is fine, unless its name is a slip.
-  void warn_of_strangers() {
-    std::vector<std::string_view> apps;
-    for (const Placed& name : names_) apps.push_back(name.text);
-    auto look = [&](std::string_view table, const Placed& app, const Placed& component) {
-      auto meant = nearest(app.text, apps);
-      if (meant && *meant != app.text) {
-        problems_.warn(app.place,
-                       fmt::format("[{}.{}.{}]: no app of the name \"{}\" runs here", table,
-                                   app.text, component.text, app.text),
-                       fmt::format("did you mean {}?", *meant));
-      }
-    };
-    for (const auto& each : edition_->environment_.limits) look("limits", each.app, each.component);
-    for (const auto& each : edition_->environment_.config) look("config", each.app, each.component);
-  }
-
   Runtime& runtime_;
   const CapabilityTable& capabilities_;
   Plan::Opening opening_;
   Problems& problems_;
   std::shared_ptr<Edition> edition_;  // Shared once it is made: by the loops' decks.
-  std::vector<Placed> names_;
+  // Whether words that name no app were given to a component that takes no arguments.
+  bool strays_ = false;
   std::map<At, std::size_t> loaded_;
   std::map<At, bool> reached_;
 };
 
 std::shared_ptr<const Edition> Edition::make(Runtime& runtime, const CapabilityTable& capabilities,
-                                             const EditionSources& sources, Plan::Opening opening,
+                                             const EditionSources& sources,
+                                             EditionSettings settings, Plan::Opening opening,
                                              Problems& problems, const Edition* before) {
-  return EditionMaker(runtime, capabilities, opening, problems).make(sources, before);
+  return EditionMaker(runtime, capabilities, opening, problems)
+      .make(sources, std::move(settings), before);
 }
 
 std::shared_ptr<const Edition> Edition::of(std::unique_ptr<Plan> plan) {
@@ -313,7 +258,7 @@ bool Edition::serves() const {
 
 const Plan* Edition::command() const {
   bool triggers =
-      std::ranges::any_of(apps_, [](const AppSettings& app) { return !app.triggers.empty(); });
+      std::ranges::any_of(apps(), [](const AppSettings& app) { return !app.triggers.empty(); });
   if (triggers) return nullptr;
   // What it is linked to may stand beside it.
   const Plan* found = nullptr;
@@ -322,15 +267,6 @@ const Plan* Edition::command() const {
     if (plan->serves_http()) return nullptr;
   }
   return found;
-}
-
-std::optional<std::string> Edition::manifest_of(const std::string& word) {
-  std::error_code problem;
-  if (word.ends_with(".toml")) return word;
-  if (std::filesystem::is_directory(word, problem)) {
-    return (std::filesystem::path(word) / "weft.toml").string();
-  }
-  return std::nullopt;
 }
 
 }  // namespace weft

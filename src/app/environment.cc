@@ -6,7 +6,7 @@
 #include <array>
 #include <filesystem>
 
-#include "base/limits.h"
+#include "base/check.h"
 
 namespace weft {
 namespace {
@@ -18,6 +18,14 @@ constexpr std::array<std::pair<std::string_view, LogLevel>, 5> kLevels{{
     {"error", LogLevel::kError},
     {"off", LogLevel::kOff},
 }};
+
+// [http.limits]: what a head or its trailers may have at most, and the shortest wait that lets a
+// client on a slow line be heard.
+constexpr std::uint64_t kHeadBytesMost = 1 << 20;
+constexpr std::uint64_t kHeadersMost = 10'000;
+// The empty line that ends a body in chunks is one of them.
+constexpr std::uint64_t kTrailerBytesLeast = 64;
+constexpr std::chrono::milliseconds kWireTimeLeast{100};
 
 class EnvironmentReader {
  public:
@@ -44,24 +52,10 @@ class EnvironmentReader {
       if (auto folder = table.text("folder")) environment_.state_folder = beside(folder->text);
       table.finish();
     }
-    for (const auto& capability : capabilities_.all()) {
-      if (capability->drivers().empty()) continue;
-      if (const TomlEntry* names = reader.take_table(capability->name())) {
-        read_drivers(*capability, names->value);
-      }
-    }
     if (const TomlEntry* env = reader.take_table("env")) {
       for (auto& [name, value] : read_values(env->value, "env")) {
         environment_.variables.insert_or_assign(name.text, std::move(value));
       }
-    }
-    if (const TomlEntry* config = reader.take_table("config")) {
-      each_component(*config, [&](const Placed& app, const TomlEntry& entry) {
-        environment_.config.push_back(
-            {app,
-             {entry.key, entry.place},
-             read_values(entry.value, fmt::format("config.{}.{}", app.text, entry.key))});
-      });
     }
     if (const TomlEntry* limits = reader.take_table("limits")) {
       each_component(*limits, [&](const Placed& app, const TomlEntry& entry) {
@@ -79,11 +73,31 @@ class EnvironmentReader {
           table.texts("allow-net", R"(["127.0.0.1:*"])").value_or(std::vector<Placed>());
       table.finish();
     }
+    for (const auto& capability : capabilities_.all()) read_capability(*capability, reader);
     reader.finish();
     return std::move(environment_);
   }
 
  private:
+  // The drivers of its names, or the values for its components; nothing of others.
+  void read_capability(const Capability& capability, TableReader& reader) {
+    std::string_view name = capability.name();
+    CHECK(!reader.knows(name));
+    auto form = capability.uses();
+    bool valued = form && form->shape == UsesForm::Shape::kValues;
+    if (!valued && capability.drivers().empty()) return;
+    const TomlEntry* table = reader.take_table(name);
+    if (table == nullptr) return;
+    if (!valued) return read_drivers(capability, table->value);
+    each_component(*table, [&](const Placed& app, const TomlEntry& entry) {
+      environment_.values.push_back(
+          {std::string(name),
+           app,
+           {entry.key, entry.place},
+           read_values(entry.value, fmt::format("{}.{}.{}", name, app.text, entry.key))});
+    });
+  }
+
   // A path of the file is relative to the file.
   std::string beside(const std::string& path) const {
     if (path.empty() || path == "-" || path.starts_with('/')) return path;
@@ -133,18 +147,22 @@ class EnvironmentReader {
   void read_http_limits(const TomlValue& table) {
     TableReader reader(table, "[http.limits]", problems_);
     HttpLimits& limits = environment_.http.limits;
+    // There is no way to wait without an end here: a client may stall for ever.
     auto milliseconds = [&](std::string_view key, std::chrono::milliseconds& into) {
-      if (auto time = reader.duration(key)) {
+      if (auto time = reader.duration(key, kWireTimeLeast)) {
         into = std::chrono::ceil<std::chrono::milliseconds>(*time);
       }
     };
-    constexpr std::uint64_t kHeadMost = 1 << 20;
     limits.head_bytes_max =
-        reader.size("head-bytes", 1024, kHeadMost).value_or(limits.head_bytes_max);
+        reader.size("head-bytes", 1024, kHeadBytesMost).value_or(limits.head_bytes_max);
+    limits.headers_max = reader.whole("headers", 1, kHeadersMost).value_or(limits.headers_max);
+    limits.trailer_bytes_max = reader.size("trailer-bytes", kTrailerBytesLeast, kHeadBytesMost)
+                                   .value_or(limits.trailer_bytes_max);
     limits.body_bytes_max =
         reader.size("body-bytes", 0, std::uint64_t{1} << 50).value_or(limits.body_bytes_max);
     limits.connections_max =
         reader.whole("connections", 1, 1'000'000).value_or(limits.connections_max);
+    milliseconds("tls-timeout", limits.tls_timeout);
     milliseconds("head-timeout", limits.head_timeout);
     milliseconds("idle-timeout", limits.idle_timeout);
     milliseconds("body-timeout", limits.body_timeout);
@@ -219,8 +237,9 @@ class EnvironmentReader {
     reader.finish();
   }
 
-  Environment::Values read_values(const TomlValue& table, std::string_view where) {
-    Environment::Values values;
+  std::vector<std::pair<Placed, Secret>> read_values(const TomlValue& table,
+                                                     std::string_view where) {
+    std::vector<std::pair<Placed, Secret>> values;
     for (const TomlEntry& each : table.entries) {
       if (each.value.kind != TomlValue::Kind::kText) {
         problems_.error(each.value.place, fmt::format("{}.{} is {}", where, each.key, show(each)),

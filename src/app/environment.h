@@ -17,12 +17,19 @@
 
 namespace weft {
 
-// What the operator wrote of one app's component: [limits.shop.cart].
-template <class T>
-struct ForComponent {
+// The limits that the operator wrote of one app's component: [limits.shop.cart].
+struct OperatorLimits {
   Placed app;
   Placed component;
-  T value;
+  LimitSettings limits;
+};
+
+// Values that the operator put in the place of the developer's: [config.shop.cart].
+struct OperatorValues {
+  std::string capability;  // One that `uses` gives values.
+  Placed app;
+  Placed component;
+  std::vector<std::pair<Placed, Secret>> values;
 };
 
 struct TlsSettings {
@@ -51,8 +58,6 @@ struct FolderSettings {
 // The operator's file (`--on prod.toml`), with its secrets and variables put in. Everything in it
 // is optional; without a file it is all defaults.
 struct Environment {
-  using Values = std::vector<std::pair<Placed, Secret>>;
-
   std::string file = {};
   HttpSettings http = {};
   std::optional<ListenAddress> admin = {};
@@ -62,13 +67,13 @@ struct Environment {
   std::vector<DriverSettings> drivers = {};
   Interpolation::Secrets secrets = {};
   std::map<std::string, Secret, std::less<>> variables = {};  // [env]
-  std::vector<ForComponent<Values>> config = {};
-  std::vector<ForComponent<LimitSettings>> limits = {};
+  std::vector<OperatorValues> values = {};
+  std::vector<OperatorLimits> limits = {};
   std::map<std::string, FolderSettings, std::less<>> folders = {};
   std::vector<Placed> allow_http = {};
   std::vector<Placed> allow_net = {};
 
-  // As Manifest::parse. `capabilities` knows the drivers.
+  // As Manifest::parse. `capabilities` knows the drivers, and what has values.
   static std::optional<Environment> parse(std::string_view text, const std::string& file,
                                           const CapabilityTable& capabilities,
                                           VariableLookup variables, Problems& problems);

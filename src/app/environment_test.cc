@@ -81,12 +81,13 @@ allow-http = ["http://127.0.0.1:*"]
   EXPECT_EQ(environment->driver("keyvalue", "others"), nullptr);
   EXPECT_EQ(environment->secrets.at("payment-key").reveal(), "hunter2");
   EXPECT_EQ(environment->variables.at("REGION").reveal(), "eu");
-  ASSERT_EQ(environment->config.size(), 1u);
-  const auto& config = environment->config[0];
+  ASSERT_EQ(environment->values.size(), 1u);
+  const OperatorValues& config = environment->values[0];
+  EXPECT_EQ(config.capability, "config");
   EXPECT_EQ(config.app.text, "shop");
-  EXPECT_EQ(config.value[1].second.reveal(), "hunter2");
-  EXPECT_EQ(config.value[2].second.reveal(), "https://user:hunter2@host/${x}");
-  EXPECT_EQ(environment->limits[0].value.memory_bytes, std::uint64_t{128} << 20);
+  EXPECT_EQ(config.values[1].second.reveal(), "hunter2");
+  EXPECT_EQ(config.values[2].second.reveal(), "https://user:hunter2@host/${x}");
+  EXPECT_EQ(environment->limits[0].limits.memory_bytes, std::uint64_t{128} << 20);
   EXPECT_EQ(environment->folders.at("assets").path.text, "/etc/weft/static");
   EXPECT_TRUE(environment->folders.at("assets").writable);
   EXPECT_EQ(environment->allow_http[0].text, "http://127.0.0.1:*");
@@ -148,6 +149,26 @@ sise = 5
       "memory\n"
       "prod.toml:13:1: unknown key \"sise\" in [keyvalue.prices]: did you mean size?\n"
       "prod.toml:14:1: [keyvalue.none] has no driver: write driver = \"lmdb\"\n");
+}
+
+// Shows that no time-out of the wire can be turned off: every client would be late, or none ever.
+TEST_F(EnvironmentTest, a_wait_on_the_wire_is_neither_nothing_nor_endless) {
+  auto environment = parse(R"([http.limits]
+head-timeout = "0s"
+idle-timeout = "99ms"
+body-timeout = "999999999999h"
+tls-timeout = "100ms"
+headers = 200
+trailer-bytes = 64
+)");
+  EXPECT_EQ(
+      problems_.text(),
+      "prod.toml:2:16: http.limits.head-timeout is \"0s\": write at least 100ms\n"
+      "prod.toml:3:16: http.limits.idle-timeout is \"99ms\": write at least 100ms\n"
+      "prod.toml:4:16: http.limits.body-timeout is \"999999999999h\": write at most a year\n");
+  EXPECT_EQ(environment->http.limits.tls_timeout, std::chrono::milliseconds(100));
+  EXPECT_EQ(environment->http.limits.headers_max, 200u);
+  EXPECT_EQ(environment->http.limits.trailer_bytes_max, 64u);
 }
 
 TEST_F(EnvironmentTest, a_secret_may_lie_in_a_file_beside_it) {

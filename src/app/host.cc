@@ -169,7 +169,12 @@ Result<void> Host::listen(const Options& options) {
   for (const ListenAddress& each : addresses) {
     server.addresses.push_back({each.address, each.port, edition_->tls()});
   }
-  TRY(server_, HttpServer::listen(loops_, handlers, std::move(server)));
+  auto listening = HttpServer::listen(loops_, handlers, std::move(server));
+  if (!listening && listening.error().code() == Errc::kConflict) {
+    return failure(Errc::kConflict,
+                   fmt::format("{}: --http 127.0.0.1:0", listening.error().message()));
+  }
+  TRY(server_, std::move(listening));
   std::lock_guard hold(facts_mutex_);
   counted_ = server_.get();
   facts_.urls = urls();
@@ -208,8 +213,9 @@ bool Host::reload(Problems& problems) {
 }
 
 bool Host::reload_now(Problems& problems) {
-  auto next = Edition::make(runtime_, capabilities_, sources_, Plan::Opening::kOpen, problems,
-                            edition_.get());
+  EditionSettings settings = EditionSettings::read(sources_, capabilities_, problems);
+  auto next = Edition::make(runtime_, capabilities_, sources_, std::move(settings),
+                            Plan::Opening::kOpen, problems, edition_.get());
   if (next == nullptr) return false;
   Place place{sources_.alone ? sources_.alone->file : sources_.apps.front()};
   if (!next->serves()) {
@@ -243,8 +249,10 @@ void Host::tell_what_stays(const Edition& next, Problems& problems) const {
     for (const auto& [address, place] : environment.http.listen) all.push_back(address);
     return all;
   };
+  bool apps_only = after.file.empty() && !next.apps().empty();
+  const std::string& file = apps_only ? next.apps().front().file : after.file;
   auto stays = [&](std::string_view what) {
-    problems.warn({after.file}, fmt::format("{} changed", what),
+    problems.warn({file}, fmt::format("{} changed", what),
                   "it holds from the next start of weft on");
   };
   if (addresses(before) != addresses(after)) stays("http.listen");
@@ -252,6 +260,10 @@ void Host::tell_what_stays(const Edition& next, Problems& problems) const {
   if (before.http.limits != after.http.limits) stays("http.limits");
   if (before.admin != after.admin) stays("admin.listen");
   if (before.state_folder != after.state_folder) stays("state.folder");
+  // The pool of instances does not grow.
+  if (next.settings().instances(sources_) > edition_->settings().instances(sources_)) {
+    stays("limits.instances of all components together");
+  }
   if (before.access_log != after.access_log) stays("log.access");
 }
 

@@ -11,6 +11,8 @@
 namespace weft {
 namespace {
 
+// What a line that is cut shows of a function, in bytes.
+constexpr std::size_t kLineMax = 100;
 // The widest column of names; what is longer stands out.
 constexpr std::size_t kColumnMax = 48;
 
@@ -42,6 +44,17 @@ std::string plain(std::string text) {
   std::ranges::replace_if(
       text, [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }, ' ');
   return text;
+}
+
+// At most a line of it; what is UTF-8 stays so.
+std::string cut(std::string line) {
+  static constexpr std::string_view kEllipsis = " ...";
+  if (line.size() <= kLineMax) return line;
+  std::size_t end = kLineMax - kEllipsis.size();
+  while (end > 0 && (static_cast<unsigned char>(line[end]) & 0xc0) == 0x80) --end;
+  line.resize(end);
+  line += kEllipsis;
+  return line;
 }
 
 std::string producers_text(const Inspection& found) {
@@ -162,7 +175,7 @@ std::vector<FileReport::Interface> FileReport::grouped(
   return groups;
 }
 
-std::string FileReport::text() const {
+std::string FileReport::text(Signatures signatures) const {
   std::string out = fmt::format("{}: {}\n", file_, problem_.empty() ? kind_text(found_) : problem_);
   if (found_.digest.empty()) return out;
   out += fmt::format("  {:<8} {} bytes\n", "size", found_.size);
@@ -187,7 +200,9 @@ std::string FileReport::text() const {
       }
       for (const InspectedFunction* function : each.functions) {
         if (function->name.empty()) continue;
-        out += fmt::format("      {}: {}\n", function->name, function->signature);
+        std::string line = fmt::format("      {}: {}", function->name, function->signature);
+        out += signatures == Signatures::kCut ? cut(std::move(line)) : std::move(line);
+        out += '\n';
       }
     }
   };

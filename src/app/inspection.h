@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -33,8 +34,9 @@ class FileReport {
   // What is wrong with the file itself; empty: nothing.
   const std::string& problem() const { return problem_; }
   const std::string& wit() const { return found_.wit; }
-  // Everything, for people.
-  std::string text() const;
+  // Everything, for people; signatures whole, or as much of them as a line shows.
+  enum class Signatures : std::uint8_t { kCut, kWhole };
+  std::string text(Signatures signatures = Signatures::kCut) const;
   // One object. Names of members are never changed, only added to.
   std::string json() const;
 

@@ -10,6 +10,10 @@
 
 namespace weft {
 
+// Of one instance: a page, and what 32 bits address.
+inline constexpr std::uint64_t kMemoryLeast = 64 << 10;
+inline constexpr std::uint64_t kMemoryMost = std::uint64_t{4} << 30;
+
 // Limits of a component as somebody wrote them, in weft.toml or in the operator's file: those that
 // are absent stay as they are.
 struct LimitSettings {

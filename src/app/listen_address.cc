@@ -1,6 +1,7 @@
 #include "app/listen_address.h"
 
 #include <arpa/inet.h>
+#include <fmt/format.h>
 
 #include <array>
 #include <charconv>
@@ -8,14 +9,17 @@
 namespace weft {
 
 Result<ListenAddress> ListenAddress::parse(std::string_view text) {
-  static constexpr std::string_view kWrite = "write ADDRESS:PORT, for example 127.0.0.1:8080";
   ListenAddress listen;
   std::size_t colon = text.rfind(':');
   std::string_view port = colon == std::string_view::npos ? text : text.substr(colon + 1);
   unsigned number = 0;
   auto [end, problem] = std::from_chars(port.data(), port.data() + port.size(), number);
   bool whole = problem == std::errc() && end == port.data() + port.size() && number <= 65'535;
-  if (!whole) return failure(Errc::kInvalid, std::string(kWrite));
+  if (!whole) {
+    return failure(
+        Errc::kInvalid,
+        fmt::format("\"{}\" is no port: write ADDRESS:PORT, for example 127.0.0.1:8080", port));
+  }
   listen.port = static_cast<std::uint16_t>(number);
   if (colon == std::string_view::npos) return listen;
   std::string address(text.substr(0, colon));
@@ -25,7 +29,12 @@ Result<ListenAddress> ListenAddress::parse(std::string_view text) {
   std::array<unsigned char, sizeof(in6_addr)> bytes{};
   bool v4 = !brackets && inet_pton(AF_INET, address.c_str(), bytes.data()) == 1;
   bool v6 = inet_pton(AF_INET6, address.c_str(), bytes.data()) == 1;
-  if (!v4 && !v6) return failure(Errc::kInvalid, std::string(kWrite));
+  if (!v4 && !v6) {
+    return failure(Errc::kInvalid,
+                   fmt::format("\"{}\" is no IP address: write one, or localhost, before the port, "
+                               "for example 127.0.0.1:8080",
+                               address));
+  }
   listen.address = std::move(address);
   return listen;
 }

@@ -5,19 +5,20 @@
 #include <algorithm>
 #include <array>
 
+#include "base/check.h"
+
 namespace weft {
 namespace {
 
-using Shape = UsesKind::Shape;
+using Shape = UsesForm::Shape;
 
-constexpr std::array<UsesKind, 7> kUses{{
-    {"keyvalue", Shape::kNames, R"(["carts"])"},
-    {"config", Shape::kValues, R"({ currency = "EUR" })"},
-    {"http", Shape::kNames, R"(["https://api.example.com"])"},
-    {"net", Shape::kNames, R"(["tcp://db.example.com:5432"])"},
-    {"secrets", Shape::kNames, R"(["payment-key"])"},
-    {"env", Shape::kNames, R"(["REGION"])"},
-    {"folders", Shape::kNames, R"(["assets"])"},
+// What WASI's own interfaces may reach; capabilities say themselves what stands in their lines.
+constexpr std::array<std::pair<std::string_view, std::string_view>, 5> kWasiUses{{
+    {"http", R"(["https://api.example.com"])"},
+    {"net", R"(["tcp://db.example.com:5432"])"},
+    {"secrets", R"(["payment-key"])"},
+    {"env", R"(["REGION"])"},
+    {"folders", R"(["assets"])"},
 }};
 
 bool is_name(std::string_view name) {
@@ -35,7 +36,8 @@ void check_name(std::string_view what, const Placed& name, Problems& problems) {
 
 class ManifestReader {
  public:
-  ManifestReader(const std::string& file, Problems& problems) : problems_(problems) {
+  ManifestReader(const std::string& file, const CapabilityTable& capabilities, Problems& problems)
+      : capabilities_(capabilities), problems_(problems) {
     manifest_.file = file;
   }
 
@@ -140,32 +142,46 @@ class ManifestReader {
 
   void read_uses(const TomlEntry& entry, ComponentManifest& component) {
     TableReader reader(entry.value, fmt::format("[component.{}.uses]", component.name), problems_);
-    for (const UsesKind& kind : kUses) {
-      const TomlEntry* line = reader.take(kind.name);
-      if (line == nullptr) continue;
-      UsesLine uses{line->value.place, {}, {}};
-      bool empty_list = line->value.kind == TomlValue::Kind::kList && line->value.list.empty();
-      if (kind.shape == Shape::kNames) {
-        uses.names =
-            read_texts(line->value, fmt::format("uses.{}", kind.name), kind.example, problems_);
-      } else if (!empty_list) {
-        uses.values = read_values(line->value, kind);
+    for (const auto& [name, example] : kWasiUses) {
+      read_line(reader, name, {Shape::kNames, example}, component);
+    }
+    for (const auto& capability : capabilities_.all()) {
+      std::string_view name = capability->name();
+      CHECK(!reader.knows(name));
+      if (auto form = capability->uses()) {
+        read_line(reader, name, *form, component);
+      } else {
+        reader.refuse(name, fmt::format("{} needs no line", name), "leave it out");
       }
-      component.uses.emplace(kind.name, std::move(uses));
     }
     reader.finish();
   }
 
-  std::vector<std::pair<Placed, Placed>> read_values(const TomlValue& table, const UsesKind& kind) {
+  void read_line(TableReader& reader, std::string_view name, const UsesForm& form,
+                 ComponentManifest& component) {
+    const TomlEntry* line = reader.take(name);
+    if (line == nullptr) return;
+    UsesLine uses{line->value.place, {}, {}};
+    bool empty_list = line->value.kind == TomlValue::Kind::kList && line->value.list.empty();
+    if (form.shape == Shape::kNames) {
+      uses.names = read_texts(line->value, fmt::format("uses.{}", name), form.example, problems_);
+    } else if (!empty_list) {
+      uses.values = read_values(line->value, name, form);
+    }
+    component.uses.emplace(name, std::move(uses));
+  }
+
+  std::vector<std::pair<Placed, Placed>> read_values(const TomlValue& table, std::string_view name,
+                                                     const UsesForm& form) {
     std::vector<std::pair<Placed, Placed>> values;
     if (table.kind != TomlValue::Kind::kTable) {
-      problems_.error(table.place, fmt::format("uses.{} is {}", kind.name, show(table)),
-                      fmt::format("write a table of strings, like {}", kind.example));
+      problems_.error(table.place, fmt::format("uses.{} is {}", name, show(table)),
+                      fmt::format("write a table of strings, like {}", form.example));
     }
     for (const TomlEntry& each : table.entries) {
       if (each.value.kind != TomlValue::Kind::kText) {
         problems_.error(each.value.place,
-                        fmt::format("uses.{}.{} is {}", kind.name, each.key, show(each.value)),
+                        fmt::format("uses.{}.{} is {}", name, each.key, show(each.value)),
                         "write a string in quotes");
         continue;
       }
@@ -221,27 +237,25 @@ class ManifestReader {
     if (!trigger.route.text.empty()) manifest_.triggers.push_back(std::move(trigger));
   }
 
+  const CapabilityTable& capabilities_;
   Problems& problems_;
   Manifest manifest_;
 };
 
 }  // namespace
 
-std::span<const UsesKind> uses_kinds() {
-  return kUses;
-}
-
 std::optional<Manifest> Manifest::parse(std::string_view text, const std::string& file,
-                                        Problems& problems) {
+                                        const CapabilityTable& capabilities, Problems& problems) {
   auto top = parse_toml(text, file, problems);
   if (!top) return std::nullopt;
-  return ManifestReader(file, problems).read(*top);
+  return ManifestReader(file, capabilities, problems).read(*top);
 }
 
-std::optional<Manifest> Manifest::read(const std::string& file, Problems& problems) {
+std::optional<Manifest> Manifest::read(const std::string& file, const CapabilityTable& capabilities,
+                                       Problems& problems) {
   auto top = read_toml(file, problems);
   if (!top) return std::nullopt;
-  return ManifestReader(file, problems).read(*top);
+  return ManifestReader(file, capabilities, problems).read(*top);
 }
 
 const ComponentManifest* Manifest::find(std::string_view component) const {

@@ -2,7 +2,6 @@
 
 #include <map>
 #include <optional>
-#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -13,6 +12,7 @@
 #include "app/problems.h"
 #include "app/provider_settings.h"
 #include "app/table_reader.h"
+#include "capabilities/table.h"
 
 namespace weft {
 
@@ -56,21 +56,15 @@ struct Manifest {
   static constexpr std::size_t kComponentsMax = 256;
   static constexpr std::size_t kTriggersMax = 4096;
 
-  // What can be read of it, with everything that is wrong told to `problems`: what it returns is
-  // whole only when they have not failed. Nothing when the text is no TOML.
+  // `capabilities` knows what stands in `uses`. What can be read of it, with everything that is
+  // wrong told to `problems`: what it returns is whole only when they have not failed. Nothing when
+  // the text is no TOML.
   static std::optional<Manifest> parse(std::string_view text, const std::string& file,
-                                       Problems& problems);
-  static std::optional<Manifest> read(const std::string& file, Problems& problems);
+                                       const CapabilityTable& capabilities, Problems& problems);
+  static std::optional<Manifest> read(const std::string& file, const CapabilityTable& capabilities,
+                                      Problems& problems);
 
   const ComponentManifest* find(std::string_view component) const;
 };
-
-// What `uses` knows: the capabilities, and what WASI's own interfaces may reach.
-struct UsesKind {
-  std::string_view name;
-  enum class Shape : unsigned char { kNames, kValues } shape;
-  std::string_view example;
-};
-std::span<const UsesKind> uses_kinds();
 
 }  // namespace weft

@@ -7,9 +7,11 @@
 #include "base/check.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  static const weft::CapabilityTable capabilities =
+      weft::embedded_capabilities({.state_folder = {}});
   weft::Problems problems;
-  auto manifest =
-      weft::Manifest::parse({reinterpret_cast<const char*>(data), size}, "weft.toml", problems);
+  auto manifest = weft::Manifest::parse({reinterpret_cast<const char*>(data), size}, "weft.toml",
+                                        capabilities, problems);
   CHECK(manifest || problems.failed());
   for (const weft::Problem& each : problems.sorted()) {
     CHECK(each.place.file == "weft.toml");

@@ -10,6 +10,9 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
+// Nothing of them is opened.
+const CapabilityTable kCapabilities = embedded_capabilities({.state_folder = {}});
+
 constexpr std::string_view kShop = R"([app]
 name = "shop"
 
@@ -38,7 +41,7 @@ files = "static"
 
 TEST(Manifest, says_what_is_in_the_file) {
   Problems problems;
-  auto manifest = Manifest::parse(kShop, "weft.toml", problems);
+  auto manifest = Manifest::parse(kShop, "weft.toml", kCapabilities, problems);
   ASSERT_TRUE(manifest && !problems.failed()) << problems.text();
   EXPECT_EQ(manifest->name.text, "shop");
   ASSERT_EQ(manifest->components.size(), 2u);
@@ -77,14 +80,14 @@ component = "cart"
 files = "x"
 [triger]
 )",
-                                  "weft.toml", problems);
+                                  "weft.toml", kCapabilities, problems);
   ASSERT_TRUE(manifest.has_value());
   EXPECT_EQ(
       problems.text(),
       "weft.toml:2:8: \"My Shop\" is no name of an app: write 1 to 63 of a-z, 0-9 and -\n"
       "weft.toml:3:1: [component.cart] has no source: write source = \"FILE.wasm\"\n"
       "weft.toml:4:1: unknown key \"sorce\" in [component.cart]: did you mean source?\n"
-      "weft.toml:5:17: uses.keyvalue is a string: write a list of strings, like [\"carts\"]\n"
+      "weft.toml:5:17: uses.keyvalue is a string: write a list of strings, like [\"NAME\"]\n"
       "weft.toml:6:6: unknown key \"keyvalu\" in [component.cart.uses]: did you mean keyvalue?\n"
       "weft.toml:7:21: component.cart.limits.memory is \"lots\": write a size, like \"64MiB\"\n"
       "weft.toml:7:29: unknown key \"cpus\" in component.cart.limits: did you mean cpu?\n"
@@ -96,6 +99,39 @@ files = "x"
       "weft.toml:13:2: unknown key \"triger\": did you mean trigger?\n");
 }
 
+// Shows that a line too many is told for what it is, and is suggested to nobody.
+TEST(Manifest, a_capability_that_needs_no_line_says_so) {
+  Problems problems;
+  Manifest::parse(
+      "[app]\nname = \"x\"\n[component.a]\nsource = \"a.wasm\"\nuses.logging = [\"a\"]\n"
+      "uses.loging = []\n",
+      "f", kCapabilities, problems);
+  EXPECT_EQ(problems.text(),
+            "f:5:6: logging needs no line: leave it out\n"
+            "f:6:6: unknown key \"loging\" in [component.a.uses]: what is known here: config, env, "
+            "folders, http, keyvalue, net, secrets\n");
+}
+
+TEST(Manifest, limits_have_bounds) {
+  Problems problems;
+  Manifest::parse(R"([app]
+name = "x"
+[component.a]
+source = "a.wasm"
+limits = { memory = 12, time = "99999999h", cpu = "400d", instances = 4097, stream-idle = "9000h" }
+)",
+                  "f", kCapabilities, problems);
+  EXPECT_EQ(
+      problems.text(),
+      "f:5:21: component.a.limits.memory is 12: write a size from 64KiB to 4GiB\n"
+      "f:5:32: component.a.limits.time is \"99999999h\": write at most a year; \"0s\" is no limit\n"
+      "f:5:51: component.a.limits.cpu is \"400d\": write a length of time with its unit, like "
+      "\"200ms\", \"5s\" or \"10min\"\n"
+      "f:5:71: component.a.limits.instances is 4097: write a number from 1 to 4096\n"
+      "f:5:91: component.a.limits.stream-idle is \"9000h\": write at most a year; \"0s\" is no "
+      "limit\n");
+}
+
 TEST(Manifest, says_how_weft_compiles_a_component) {
   Problems problems;
   auto manifest = Manifest::parse(R"([app]
@@ -105,8 +141,12 @@ build = { language = "c++", sources = ["a.cc", "b.c"], world = "http", flags = [
 [component.own]
 source = "own.wasm"
 build = { language = "c", sources = ["own.c"], wit = "wit" }
+[component.web]
+build = { language = "go", folder = "web", wit = "wit", world = "web" }
+[component.tool]
+build = { language = "rust", flags = ["--locked"] }
 )",
-                                  "weft.toml", problems);
+                                  "weft.toml", kCapabilities, problems);
   ASSERT_TRUE(manifest && !problems.failed()) << problems.text();
   const ComponentManifest& cart = *manifest->find("cart");
   ASSERT_TRUE(cart.compiled);
@@ -120,6 +160,14 @@ build = { language = "c", sources = ["own.c"], wit = "wit" }
   EXPECT_EQ(own.source.text, "own.wasm");
   EXPECT_EQ(own.compiled->language, BuildSettings::Language::kC);
   EXPECT_EQ(own.compiled->wit->text, "wit");
+  const ComponentManifest& web = *manifest->find("web");
+  EXPECT_EQ(web.compiled->language, BuildSettings::Language::kGo);
+  EXPECT_EQ(web.compiled->folder, "web");
+  EXPECT_EQ(web.compiled->world.text, "web");
+  const ComponentManifest& tool = *manifest->find("tool");
+  EXPECT_EQ(tool.source.text, "build/tool.wasm");
+  EXPECT_EQ(tool.compiled->language, BuildSettings::Language::kRust);
+  EXPECT_EQ(tool.compiled->flags[0].text, "--locked");
 }
 
 TEST(Manifest, what_is_wrong_with_a_build_is_told) {
@@ -127,37 +175,41 @@ TEST(Manifest, what_is_wrong_with_a_build_is_told) {
   Manifest::parse(R"([app]
 name = "shop"
 [component.a]
-build = { language = "go", sources = [], wrld = "http" }
+build = { language = "basic", sources = [], wrld = "http" }
 [component.b]
 build = { language = "c", sources = ["b.c"], world = "htpp" }
 [component.c]
 source = "c.wasm"
 build = 1
+[component.d]
+build = { language = "rust", sources = ["d.rs"] }
 )",
-                  "f", problems);
-  EXPECT_EQ(
-      problems.text(),
-      "f:4:9: component.a.build has no world: write world = \"http\" (WASI 0.3), \"http-p2\" "
-      "or \"command\"; or wit = \"wit\"\n"
-      "f:4:22: weft does not compile \"go\": write \"c\" or \"c++\", or give a command: build "
-      "= \"make cart.wasm\"\n"
-      "f:4:28: component.a.build has 0 sources: name 1 to 1000 files\n"
-      "f:4:42: unknown key \"wrld\" in component.a.build: did you mean world?\n"
-      "f:6:54: the SDK has no world \"htpp\": did you mean http? A world of your own: wit = "
-      "\"wit\" names its folder\n"
-      "f:9:9: component.c.build is 1: write a string in quotes\n");
+                  "f", kCapabilities, problems);
+  EXPECT_EQ(problems.text(),
+            "f:4:9: component.a.build has no world: write world = \"http\" (WASI 0.3), \"http-p2\" "
+            "or \"command\"; or wit = \"wit\"\n"
+            "f:4:22: weft does not compile \"basic\": write \"c\", \"c++\", \"go\" or \"rust\", or "
+            "give a "
+            "command: build = \"make cart.wasm\"\n"
+            "f:4:31: component.a.build has 0 sources: name 1 to 1000 files\n"
+            "f:4:45: unknown key \"wrld\" in component.a.build: did you mean world?\n"
+            "f:6:54: the SDK has no world \"htpp\": did you mean http? A world of your own: wit = "
+            "\"wit\" names its folder\n"
+            "f:9:9: component.c.build is 1: write a string in quotes\n"
+            "f:11:30: unknown key \"sources\" in component.d.build\n");
 }
 
 TEST(Manifest, an_empty_file_is_told_what_it_needs) {
   Problems problems;
-  ASSERT_TRUE(Manifest::parse("", "weft.toml", problems).has_value());
+  ASSERT_TRUE(Manifest::parse("", "weft.toml", kCapabilities, problems).has_value());
   EXPECT_THAT(problems.text(), HasSubstr("there is no [app]: write [app] and in it name"));
   EXPECT_THAT(problems.text(), HasSubstr("the app has no component: write [component.NAME]"));
 }
 
 TEST(Manifest, a_section_of_another_type_is_told) {
   Problems problems;
-  Manifest::parse("app = 1\ncomponent = []\n[trigger]\nhttp = { route = \"/\" }\n", "f", problems);
+  Manifest::parse("app = 1\ncomponent = []\n[trigger]\nhttp = { route = \"/\" }\n", "f",
+                  kCapabilities, problems);
   EXPECT_THAT(problems.text(), HasSubstr("app is 1: write a table: [app]"));
   EXPECT_THAT(problems.text(), HasSubstr("component is a list: write a table: [component]"));
   EXPECT_THAT(problems.text(), HasSubstr("write each with double brackets: [[trigger.http]]"));

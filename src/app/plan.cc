@@ -21,10 +21,6 @@ namespace {
 const Use kAnything{.any_name = true};
 const Use kNothing{};
 
-std::string_view example_of(std::string_view capability) {
-  return capability == "config" ? R"({ KEY = "VALUE" })" : R"(["NAME"])";
-}
-
 std::string describe(const std::string& file, const std::vector<Lack>& lacks) {
   std::string imports;
   std::string rest;
@@ -108,7 +104,7 @@ void Plan::check_arguments(std::vector<Lack>& lacks) const {
     write = fmt::format("put options before the file: weft run {} {}", words, component_.file);
   }
   lacks.push_back(
-      {Lack::Kind::kFile,
+      {Lack::Kind::kArguments,
        fmt::format("it serves HTTP and takes no arguments, but \"{}\" follows it", words),
        std::move(write)});
 }
@@ -123,7 +119,7 @@ const Use* Plan::use_of(const Capability& capability) const {
   auto found = component_.uses.find(capability.name());
   if (found != component_.uses.end()) return &found->second;
   if (component_.granting == Component::Granting::kAnything) return &kAnything;
-  return capability.needs_uses() ? nullptr : &kNothing;
+  return capability.uses() ? nullptr : &kNothing;
 }
 
 // Finds what serves each interface, and whether it was asked for.
@@ -170,7 +166,7 @@ void Plan::match_imports(const CapabilityTable& capabilities, std::vector<Lack>&
           {Lack::Kind::kUses,
            fmt::format("it imports {} and has no uses.{}", interface, capability.name()),
            fmt::format("write uses.{} = {}, or [] to refuse each call", capability.name(),
-                       example_of(capability.name()))});
+                       capability.uses()->example)});
     }
     served_.push_back({*std::move(match), std::move(numbers)});
   }

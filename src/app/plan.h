@@ -23,11 +23,12 @@ inline constexpr std::chrono::seconds kHttpTime{30};
 // One thing for which a component cannot run as it is.
 struct Lack {
   enum class Kind : std::uint8_t {
-    kFile,    // Its file cannot be loaded or linked.
-    kImport,  // Nothing here serves an import.
-    kUses,    // It imports a capability that it does not ask for.
-    kOpen,    // What is behind a capability does not open.
-    kLink,    // What it is linked to does not serve it.
+    kFile,       // Its file cannot be loaded or linked.
+    kArguments,  // It was given arguments, and takes none.
+    kImport,     // Nothing here serves an import.
+    kUses,       // It imports a capability that it does not ask for.
+    kOpen,       // What is behind a capability does not open.
+    kLink,       // What it is linked to does not serve it.
   };
   Kind kind;
   std::string found;

@@ -81,6 +81,15 @@ std::string Problems::text() const {
   return text;
 }
 
+void Problems::note_keys(const std::string& table, const Keys::mapped_type& keys) {
+  keys_[table].insert(keys.begin(), keys.end());
+}
+
+std::string Problems::summary() const {
+  return fmt::format("{} {}, {} {}", errors_, errors_ == 1 ? "error" : "errors", warnings_,
+                     warnings_ == 1 ? "warning" : "warnings");
+}
+
 std::string Problems::json() const {
   std::string out = "{\"problems\": [";
   const char* between = "";

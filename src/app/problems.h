@@ -1,6 +1,9 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
+#include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -44,6 +47,15 @@ class Problems {
   std::vector<Problem> sorted() const;
   // A line for each.
   std::string text() const;
+  // "2 errors, 1 warning"
+  std::string summary() const;
+
+  // The keys that each table of what was read may have, by the table's name in messages: for those
+  // who compare them with what is written about them.
+  using Keys = std::map<std::string, std::set<std::string, std::less<>>, std::less<>>;
+  void note_keys(const std::string& table, const Keys::mapped_type& keys);
+  const Keys& keys() const { return keys_; }
+
   // One object: {"problems": [{"severity", "file", "line", "column", "found", "write"}], "errors",
   // "warnings"}.
   std::string json() const;
@@ -52,6 +64,7 @@ class Problems {
   void add(Problem problem);
 
   std::vector<Problem> all_;
+  Keys keys_;
   std::size_t errors_ = 0;
   std::size_t warnings_ = 0;
 };

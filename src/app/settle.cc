@@ -26,14 +26,17 @@ class Settler {
       : manifest_(manifest), environment_(environment), given_(given), problems_(problems) {}
 
   AppSettings settle() {
-    AppSettings app{manifest_.name.text, manifest_.file, {}, manifest_.triggers};
+    AppSettings app{
+        manifest_.name.text, manifest_.name.place, manifest_.file, {}, manifest_.triggers, {}};
     for (const ProviderManifest& provider : manifest_.providers) {
       app.providers.push_back({provider.place, settle(provider)});
     }
     for (const ComponentManifest& component : manifest_.components) {
       app.components.push_back(settle(component));
     }
-    for (const auto& each : environment_.config) check_known("config", each.app, each.component);
+    for (const auto& each : environment_.values) {
+      check_known(each.capability, each.app, each.component);
+    }
     for (const auto& each : environment_.limits) check_known("limits", each.app, each.component);
     for (HttpTrigger& trigger : app.triggers) check_trigger(trigger);
     return app;
@@ -50,7 +53,7 @@ class Settler {
     plan.granting = Plan::Component::Granting::kAsWritten;
     plan.grants.args = {component.name};
     for (const auto& each : environment_.limits) {
-      if (is_of(each.app, each.component, component)) settings.limits.merge(each.value);
+      if (is_of(each.app, each.component, component)) settings.limits.merge(each.limits);
     }
     settings.limits.apply(plan.limits);
     plan.cpu = settings.limits.cpu;
@@ -63,8 +66,9 @@ class Settler {
     }
     add_rules(environment_.allow_http, &NetRules::add_http, RuleSource::kEnvironment, plan);
     add_rules(environment_.allow_net, &NetRules::add_net, RuleSource::kEnvironment, plan);
-    // Values that the operator sets are of those that the component asks for.
-    if (!component.uses.contains("config")) check_config(component, nullptr);
+    for (const OperatorValues& each : environment_.values) {
+      if (is_of(each.app, each.component, component)) take_values(each, plan);
+    }
     return settings;
   }
 
@@ -87,9 +91,11 @@ class Settler {
       }
     }
     std::vector<std::pair<Placed, Secret>> over;
-    for (const auto& each : environment_.config) {
-      if (each.app.text != manifest_.name.text || each.component.text != provider.name) continue;
-      over.insert(over.end(), each.value.begin(), each.value.end());
+    // Providers share the table of wasi:config.
+    for (const OperatorValues& each : environment_.values) {
+      if (each.capability != "config" || each.app.text != manifest_.name.text) continue;
+      if (each.component.text != provider.name) continue;
+      over.insert(over.end(), each.values.begin(), each.values.end());
     }
     settings.configuration_json = provider_configuration(provider, over, problems_);
     for (const Placed& name : provider.secrets) {
@@ -116,7 +122,7 @@ class Settler {
     } else if (kind == "folders") {
       for (const Placed& name : line.names) give_folder(name, settings.plan.grants);
     } else {
-      settings.plan.uses.emplace(kind, use_of(component, kind, line));
+      settings.plan.uses.emplace(kind, use_of(kind, line));
     }
   }
 
@@ -132,7 +138,7 @@ class Settler {
   }
 
   // What a capability is told.
-  Use use_of(const ComponentManifest& component, std::string_view kind, const UsesLine& line) {
+  Use use_of(std::string_view kind, const UsesLine& line) const {
     Use use;
     for (const Placed& name : line.names) {
       use.names.push_back(name.text);
@@ -141,7 +147,6 @@ class Settler {
       }
     }
     for (const auto& [key, value] : line.values) use.values.emplace_back(key.text, value.text);
-    if (kind == "config") check_config(component, &use);
     return use;
   }
 
@@ -149,28 +154,27 @@ class Settler {
     return app.text == manifest_.name.text && name.text == component.name;
   }
 
-  // Puts the operator's values in the place of the developer's.
-  void check_config(const ComponentManifest& component, Use* use) {
-    for (const auto& each : environment_.config) {
-      if (!is_of(each.app, each.component, component)) continue;
-      for (const auto& [key, value] : each.value) {
-        std::vector<std::string_view> known;
-        std::string* into = nullptr;
-        if (use != nullptr) {
-          for (auto& [name, text] : use->values) {
-            known.push_back(name);
-            if (name == key.text) into = &text;
-          }
+  // Puts the operator's values in the place of the developer's: they are of those that the
+  // component asks for.
+  void take_values(const OperatorValues& from, Plan::Component& plan) {
+    auto use = plan.uses.find(from.capability);
+    for (const auto& [key, value] : from.values) {
+      std::vector<std::string_view> known;
+      std::string* into = nullptr;
+      if (use != plan.uses.end()) {
+        for (auto& [name, text] : use->second.values) {
+          known.push_back(name);
+          if (name == key.text) into = &text;
         }
-        if (into != nullptr) {
-          *into = value.reveal();
-          continue;
-        }
-        problems_.error(key.place,
-                        fmt::format("component {} of {} asks for no config value \"{}\"",
-                                    component.name, manifest_.name.text, key.text),
-                        suggest(key.text, known));
       }
+      if (into != nullptr) {
+        *into = value.reveal();
+        continue;
+      }
+      problems_.error(key.place,
+                      fmt::format("component {} of {} asks for no {} value \"{}\"", plan.name,
+                                  manifest_.name.text, from.capability, key.text),
+                      suggest(key.text, known));
     }
   }
 

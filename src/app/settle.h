@@ -27,6 +27,7 @@ struct ComponentSettings {
 
 struct AppSettings {
   std::string name;
+  Place place;       // Of its name.
   std::string file;  // Its weft.toml.
   std::vector<ComponentSettings> components;
   std::vector<HttpTrigger> triggers;

@@ -16,6 +16,55 @@ std::string show(const TomlValue& value) {
   }
 }
 
+std::string size_text(std::uint64_t bytes) {
+  if (bytes == 0) return "0";
+  if (bytes % (1 << 30) == 0) return fmt::format("{}GiB", bytes >> 30);
+  if (bytes % (1 << 20) == 0) return fmt::format("{}MiB", bytes >> 20);
+  if (bytes % (1 << 10) == 0) return fmt::format("{}KiB", bytes >> 10);
+  return fmt::format("{}B", bytes);
+}
+
+std::string duration_text(std::chrono::nanoseconds time) {
+  std::int64_t ns = time.count();
+  if (ns == 0) return "none";
+  if (ns % 60'000'000'000 == 0) return fmt::format("{}min", ns / 60'000'000'000);
+  if (ns % 1'000'000'000 == 0) return fmt::format("{}s", ns / 1'000'000'000);
+  if (ns % 1'000'000 == 0) return fmt::format("{}ms", ns / 1'000'000);
+  return fmt::format("{}ns", ns);
+}
+
+Result<std::uint64_t> read_size(std::string_view text, std::uint64_t least, std::uint64_t most) {
+  auto bytes = parse_size(text);
+  if (!bytes && bytes.error().code() != Errc::kLimit) {
+    return failure(Errc::kInvalid, "write a size, like \"64MiB\"");
+  }
+  if (bytes && *bytes >= least && *bytes <= most) return bytes;
+  return failure(Errc::kInvalid,
+                 fmt::format("write a size from {} to {}", size_text(least), size_text(most)));
+}
+
+Result<std::chrono::nanoseconds> read_duration(std::string_view text,
+                                               std::chrono::nanoseconds least,
+                                               std::chrono::nanoseconds most) {
+  std::string unit(text);
+  // The unit that people write for minutes.
+  if (unit.ends_with("min")) unit.resize(unit.size() - 2);
+  auto ns = parse_duration_ns(unit);
+  if (!ns && ns.error().code() != Errc::kLimit) {
+    return failure(Errc::kInvalid,
+                   "write a length of time with its unit, like \"200ms\", \"5s\" or \"10min\"");
+  }
+  if (!ns || *ns > static_cast<std::uint64_t>(most.count())) {
+    std::string length = most == kDurationMax ? "a year" : duration_text(most);
+    return failure(Errc::kInvalid, fmt::format("write at most {}{}", length,
+                                               least.count() == 0 ? "; \"0s\" is no limit" : ""));
+  }
+  if (*ns < static_cast<std::uint64_t>(least.count())) {
+    return failure(Errc::kInvalid, fmt::format("write at least {}", duration_text(least)));
+  }
+  return std::chrono::nanoseconds(*ns);
+}
+
 std::string suggest(std::string_view word, const std::vector<std::string_view>& known) {
   constexpr std::size_t kListedMax = 8;
   if (auto near = nearest(word, known)) return fmt::format("did you mean {}?", *near);
@@ -113,41 +162,30 @@ std::optional<std::uint64_t> TableReader::size(std::string_view key, std::uint64
   const TomlEntry* entry = take(key);
   if (entry == nullptr) return std::nullopt;
   const TomlValue& value = entry->value;
-  std::optional<std::uint64_t> bytes;
-  if (value.kind == TomlValue::Kind::kText) {
-    if (auto parsed = parse_size(value.text)) bytes = *parsed;
-  } else if (value.kind == TomlValue::Kind::kInteger && value.integer >= 0) {
-    bytes = static_cast<std::uint64_t>(value.integer);
-  }
-  if (!bytes) {
-    wrong(value, key, "write a size, like \"64MiB\"");
-  } else if (*bytes < least || *bytes > most) {
-    wrong(value, key, fmt::format("write a size of {} to {} bytes", least, most));
-    return std::nullopt;
-  }
-  return bytes;
+  bool number = value.kind == TomlValue::Kind::kInteger && value.integer >= 0;
+  auto bytes = read_size(number ? fmt::format("{}", value.integer) : value.text, least, most);
+  if (bytes) return *bytes;
+  wrong(value, key, bytes.error().message());
+  return std::nullopt;
 }
 
-std::optional<std::chrono::nanoseconds> TableReader::duration(std::string_view key) {
+std::optional<std::chrono::nanoseconds> TableReader::duration(std::string_view key,
+                                                              std::chrono::nanoseconds least,
+                                                              std::chrono::nanoseconds most) {
   const TomlEntry* entry = take(key);
   if (entry == nullptr) return std::nullopt;
-  const TomlValue& value = entry->value;
-  if (value.kind == TomlValue::Kind::kText) {
-    std::string text = value.text;
-    // The unit that people write for minutes.
-    if (text.ends_with("min")) text.resize(text.size() - 2);
-    auto parsed = parse_duration_ns(text);
-    constexpr std::chrono::nanoseconds kMost = kDurationMax;
-    if (parsed && *parsed <= static_cast<std::uint64_t>(kMost.count())) {
-      return std::chrono::nanoseconds(*parsed);
-    }
-    if (parsed) {
-      wrong(value, key, "write at most a year; \"0s\" is no limit");
-      return std::nullopt;
-    }
-  }
-  wrong(value, key, "write a length of time with its unit, like \"200ms\", \"5s\" or \"10min\"");
+  // What is no text has an empty one, which is no length of time.
+  auto time = read_duration(entry->value.text, least, most);
+  if (time) return *time;
+  wrong(entry->value, key, time.error().message());
   return std::nullopt;
+}
+
+void TableReader::refuse(std::string_view key, std::string_view found, std::string_view write) {
+  const TomlEntry* entry = table_.find(key);
+  if (entry == nullptr) return;
+  refused_.emplace(key);
+  problems_.error(entry->place, std::string(found), std::string(write));
 }
 
 void TableReader::missing(std::string_view key, std::string_view write) {
@@ -158,9 +196,10 @@ void TableReader::missing(std::string_view key, std::string_view write) {
 }
 
 void TableReader::finish() {
+  problems_.note_keys(where_, known_);
   std::vector<std::string_view> known(known_.begin(), known_.end());
   for (const TomlEntry& entry : table_.entries) {
-    if (known_.contains(entry.key)) continue;
+    if (known_.contains(entry.key) || refused_.contains(entry.key)) continue;
     problems_.error(entry.place,
                     where_.empty() ? fmt::format("unknown key \"{}\"", entry.key)
                                    : fmt::format("unknown key \"{}\" in {}", entry.key, where_),

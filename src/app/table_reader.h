@@ -10,8 +10,22 @@
 
 #include "app/problems.h"
 #include "app/toml.h"
+#include "base/error.h"
 
 namespace weft {
+
+// Lengths of time are at most this, so that sums with the clock stay far from its end.
+inline constexpr std::chrono::hours kDurationMax{365 * 24};
+
+// "64MiB" and "200ms" within bounds, in a file or on the command line; the error says what to
+// write.
+Result<std::uint64_t> read_size(std::string_view text, std::uint64_t least, std::uint64_t most);
+Result<std::chrono::nanoseconds> read_duration(std::string_view text,
+                                               std::chrono::nanoseconds least = {},
+                                               std::chrono::nanoseconds most = kDurationMax);
+// As people write them: "64MiB", "200ms"; "none" is no time at all.
+std::string size_text(std::uint64_t bytes);
+std::string duration_text(std::chrono::nanoseconds time);
 
 // A piece of text and where it was written.
 struct Placed {
@@ -31,6 +45,8 @@ class TableReader {
 
   const TomlValue& table() const { return table_; }
   const std::string& where() const { return where_; }
+  // Whether somebody has asked for it.
+  bool knows(std::string_view key) const { return known_.contains(key); }
 
   // The entry, whatever its type. The key is known from now on.
   const TomlEntry* take(std::string_view key);
@@ -43,7 +59,11 @@ class TableReader {
   // "64MiB", or a number of bytes.
   std::optional<std::uint64_t> size(std::string_view key, std::uint64_t least, std::uint64_t most);
   // "200ms"; "0s" where nothing is a length too.
-  std::optional<std::chrono::nanoseconds> duration(std::string_view key);
+  std::optional<std::chrono::nanoseconds> duration(std::string_view key,
+                                                   std::chrono::nanoseconds least = {},
+                                                   std::chrono::nanoseconds most = kDurationMax);
+  // A key that may not be there, though it is no slip: told with what to do, and never suggested.
+  void refuse(std::string_view key, std::string_view found, std::string_view write);
   // A required key is missing: told at the table.
   void missing(std::string_view key, std::string_view write);
   // "component.cart.source" in messages.
@@ -58,6 +78,7 @@ class TableReader {
   std::string where_;
   Problems& problems_;
   std::set<std::string, std::less<>> known_;
+  std::set<std::string, std::less<>> refused_;
 };
 
 // A value for messages: in quotes, or what it is where it may not be shown.
@@ -67,8 +88,5 @@ std::string suggest(std::string_view word, const std::vector<std::string_view>& 
 // Checks a list of strings.
 std::vector<Placed> read_texts(const TomlValue& value, std::string_view what,
                                std::string_view example, Problems& problems);
-
-// Lengths of time are at most this, so that sums with the clock stay far from its end.
-inline constexpr std::chrono::hours kDurationMax{365 * 24};
 
 }  // namespace weft

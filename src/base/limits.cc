@@ -19,14 +19,14 @@ Result<std::uint64_t> parse_with_unit(std::string_view text, std::span<const Uni
   auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), number);
   std::string_view unit = text.substr(end - text.data());
   if (problem == std::errc::result_out_of_range) {
-    return failure(Errc::kInvalid, fmt::format("\"{}\" is too large for {}", text, what));
+    return failure(Errc::kLimit, fmt::format("\"{}\" is too large for {}", text, what));
   }
   if (problem == std::errc()) {
     for (const auto& [name, factor] : units) {
       if (name != unit) continue;
       std::uint64_t value = 0;
       if (__builtin_mul_overflow(number, factor, &value)) {
-        return failure(Errc::kInvalid, fmt::format("\"{}\" is too large for {}", text, what));
+        return failure(Errc::kLimit, fmt::format("\"{}\" is too large for {}", text, what));
       }
       return value;
     }

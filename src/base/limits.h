@@ -11,10 +11,10 @@ namespace weft {
 Result<std::uint64_t> raise_open_files();
 
 // A size as people write it: "64MiB", "512KB", "4096". Units: B, KB, MB, GB (powers of 1000), KiB,
-// MiB, GiB (powers of 1024); no sign, no fraction.
+// MiB, GiB (powers of 1024); no sign, no fraction. kLimit when it is too large for the type.
 Result<std::uint64_t> parse_size(std::string_view text);
 
-// A length of time in nanoseconds: "200ms", "5s", "10us", "2m", "1h".
+// A length of time in nanoseconds: "200ms", "5s", "10us", "2m", "1h". kLimit likewise.
 Result<std::uint64_t> parse_duration_ns(std::string_view text);
 
 }  // namespace weft

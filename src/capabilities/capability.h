@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -68,6 +69,16 @@ struct Use {
   bool allows(std::string_view name) const;
 };
 
+// How a component asks for a capability: what stands after `uses.NAME =`.
+struct UsesForm {
+  enum class Shape : std::uint8_t {
+    kNames,   // A list of names, each of which an operator may give a driver.
+    kValues,  // A table of strings, in the place of which an operator may put others.
+  };
+  Shape shape = Shape::kNames;
+  std::string_view example = R"(["NAME"])";  // What a message shows.
+};
+
 // Whom a provider is made for. `use` outlives it.
 struct Site {
   Loop& loop;
@@ -88,13 +99,14 @@ class Capability {
  public:
   virtual ~Capability() = default;
 
-  // What `uses` calls it.
+  // What `uses` calls it, and the operator's file the table of its names: none of the keys that
+  // either file has besides.
   virtual std::string_view name() const = 0;
   // Everything it serves. Of offers with one interface name the first that fits is taken.
   virtual std::span<const Offer> offers() const = 0;
-  // Whether a component may import it only with a `uses` line: not where nothing can be reached by
-  // it.
-  virtual bool needs_uses() const { return true; }
+  // The `uses` line without which no component may import it. Nothing where nothing can be reached
+  // by it, so that it needs no line.
+  virtual std::optional<UsesForm> uses() const { return UsesForm{}; }
   // What an operator may choose between for a name. Empty: nothing is to be chosen.
   virtual std::span<const DriverInfo> drivers() const { return {}; }
   // Called when a component that imports one of its interfaces is loaded and all its imports are

@@ -11,6 +11,8 @@
 #include <string>
 #include <utility>
 
+#include "base/check.h"
+
 namespace weft {
 namespace {
 
@@ -179,6 +181,11 @@ Result<fs::path> StateFolder::subfolder(std::string_view name) const {
   auto path = path_ / name;
   TRY_VOID(make_folder(path));
   return path;
+}
+
+void StateFolderOnDemand::move_to(fs::path path) {
+  CHECK(!folder_);
+  path_ = std::move(path);
 }
 
 Result<fs::path> StateFolderOnDemand::subfolder(std::string_view name) {

@@ -43,6 +43,9 @@ class StateFolderOnDemand {
  public:
   explicit StateFolderOnDemand(std::filesystem::path path) : path_(std::move(path)) {}
 
+  // Says where it is, before it was asked for: an operator's file that names it is read by those
+  // who know the capabilities.
+  void move_to(std::filesystem::path path);
   // The folder `name` in the state folder.
   Result<std::filesystem::path> subfolder(std::string_view name);
 

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <set>
 
+#include "base/check.h"
 #include "capabilities/config/config.h"
 #include "capabilities/keyvalue/keyvalue.h"
 #include "capabilities/logging/logging.h"
@@ -61,6 +62,11 @@ const Capability* CapabilityTable::find(std::string_view name) const {
     if (capability->name() == name) return capability.get();
   }
   return nullptr;
+}
+
+void CapabilityTable::keep_in(std::filesystem::path state_folder) {
+  CHECK(state_ != nullptr);
+  state_->move_to(std::move(state_folder));
 }
 
 std::vector<std::string_view> CapabilityTable::offered() const {

@@ -28,6 +28,10 @@ class CapabilityTable {
   const Capability* find(std::string_view name) const;
   std::span<const std::unique_ptr<Capability>> all() const { return capabilities_; }
 
+  // Where the capabilities keep their data, in the place of what they were made with. Before any of
+  // them was prepared.
+  void keep_in(std::filesystem::path state_folder);
+
   // Every interface that is served, each once, in order.
   std::vector<std::string_view> offered() const;
 

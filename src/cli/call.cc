@@ -40,7 +40,7 @@ Result<CallText> check_words(const CallWords& words) {
                                "use --json with an array of them",
                                words.arguments));
   }
-  if (Edition::manifest_of(words.run.target)) {
+  if (manifest_of(words.run.target)) {
     return failure(Errc::kInvalid, fmt::format("{}: name the file of a component: .wasm or .wat",
                                                words.run.target));
   }

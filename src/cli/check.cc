@@ -32,13 +32,14 @@ Result<int> run_check(const CheckWords& words) {
   // Nothing is opened, so nothing is kept anywhere.
   CapabilityTable capabilities = embedded_capabilities({.state_folder = {}});
   Problems problems;
-  auto edition = Edition::make(*runtime, capabilities, sources, Plan::Opening::kLookOnly, problems);
+  EditionSettings settings = EditionSettings::read(sources, capabilities, problems);
+  Edition::make(*runtime, capabilities, sources, std::move(settings), Plan::Opening::kLookOnly,
+                problems);
   if (words.json) {
     fmt::print("{}\n", problems.json());
   } else {
     fmt::print("{}", problems.text());
-    fmt::print("{} {}, {} {}\n", problems.errors(), problems.errors() == 1 ? "error" : "errors",
-               problems.warnings(), problems.warnings() == 1 ? "warning" : "warnings");
+    fmt::print("{}\n", problems.summary());
   }
   return problems.failed() ? 1 : 0;
 }

@@ -76,15 +76,17 @@ class Developer final : public Attendant {
     problem_.clear();
     built_ = Snapshot::of(folder_, outputs_);
     Problems problems;
-    auto manifest = Manifest::read(manifest_, problems);
+    auto manifest = Manifest::read(manifest_, capabilities_, problems);
     if (!manifest || problems.failed()) {
       problem_ = problems.text();
+      write_to_stderr(problem_);
+      say(fmt::format("weft: not built: {}", problems.summary()));
     } else {
       take_outputs(*manifest);
       auto done = build_app(*manifest, default_weft_cache(), Effort::kQuick, lines_);
       if (!done) problem_ = done.error().message();
+      if (!done) say(fmt::format("weft: {}", problem_));
     }
-    if (!problem_.empty()) say(fmt::format("weft: {}", problem_));
     return problem_.empty();
   }
   bool has_changed() const { return !Snapshot::of(folder_, outputs_).difference(built_).empty(); }
@@ -145,6 +147,8 @@ class Developer final : public Attendant {
   }
 
   std::string manifest_;
+  // They know what stands in a manifest; nothing of theirs is opened.
+  CapabilityTable capabilities_ = embedded_capabilities({.state_folder = {}});
   std::string folder_;
   StopSignals& signals_;
   Lines lines_;
@@ -158,6 +162,13 @@ class Developer final : public Attendant {
   std::unique_ptr<Watch> watch_;
 };
 
+// An app that is worked on keeps its data where its builds are, unless somebody says otherwise: two
+// of them run side by side, and neither touches what the user's own apps keep.
+void keep_beside_the_app(RunOptions& options, const std::string& manifest) {
+  options.default_state_folder =
+      std::filesystem::path(manifest).parent_path() / "build" / ".weft" / "state";
+}
+
 }  // namespace
 
 void add_dev_options(CLI::App& verb, RunWords& words) {
@@ -167,7 +178,7 @@ void add_dev_options(CLI::App& verb, RunWords& words) {
 }
 
 Result<int> run_dev(RunWords words, StopSignals& signals) {
-  auto manifest = Edition::manifest_of(words.target);
+  auto manifest = manifest_of(words.target);
   if (!manifest) {
     return failure(Errc::kInvalid, fmt::format("{}: it is no app: name a folder that has a "
                                                "weft.toml, or make one: weft new cpp NAME",
@@ -178,6 +189,9 @@ Result<int> run_dev(RunWords words, StopSignals& signals) {
     return failure(Errc::kNotFound,
                    fmt::format("there is no {}: make an app with: weft new cpp NAME", *manifest));
   }
+  // What is wrong with the words is told before anything is built.
+  TRY(auto options, check_run_words(std::move(words)));
+  keep_beside_the_app(options, *manifest);
   Developer developer(*manifest, signals);
   TRY_VOID(developer.watch());
   while (!developer.build()) {
@@ -185,7 +199,6 @@ Result<int> run_dev(RunWords words, StopSignals& signals) {
     do developer.wait();
     while (!developer.has_changed());
   }
-  TRY(auto options, check_run_words(std::move(words)));
   return run(options, signals, &developer);
 }
 

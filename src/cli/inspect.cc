@@ -23,7 +23,8 @@ namespace fs = std::filesystem;
 constexpr std::size_t kFilesMax = 10'000;
 constexpr std::size_t kColumnMax = 60;
 
-// Every .wasm below the folder, in order. Links to folders are not followed.
+// Every .wasm below the folder, in order. Links to folders are not followed, and what a name with a
+// dot hides is left out.
 Result<std::vector<std::string>> files_below(const std::string& folder) {
   std::vector<std::string> files;
   std::error_code problem;
@@ -31,6 +32,10 @@ Result<std::vector<std::string>> files_below(const std::string& folder) {
   for (auto at = fs::recursive_directory_iterator(folder, options, problem);
        !problem && at != fs::recursive_directory_iterator(); at.increment(problem)) {
     std::error_code unknown;
+    if (at->path().filename().native().starts_with('.')) {
+      at.disable_recursion_pending();
+      continue;
+    }
     if (at->path().extension() != ".wasm" || at->is_directory(unknown)) continue;
     files.push_back(at->path().string());
     if (files.size() > kFilesMax) {
@@ -79,12 +84,13 @@ Result<int> print_folder(const InspectWords& words, const CapabilityTable& capab
 Result<int> print_file(const InspectWords& words, const CapabilityTable& capabilities) {
   FileReport report = FileReport::make(words.target, inspect_file(words.target), capabilities);
   bool well = report.problem().empty();
+  auto widths = words.full ? FileReport::Signatures::kWhole : FileReport::Signatures::kCut;
   if (words.json) {
     fmt::print("{}\n", report.json());
   } else if (!well) {
     return failure(Errc::kInvalid, fmt::format("{}: {}", words.target, report.problem()));
   } else {
-    fmt::print("{}", words.wit ? report.wit() : report.text());
+    fmt::print("{}", words.wit ? report.wit() : report.text(widths));
   }
   return well ? 0 : 1;
 }
@@ -98,6 +104,7 @@ void add_inspect_options(CLI::App& verb, InspectWords& words) {
       ->required();
   auto* json = verb.add_flag("--json", words.json, "Print one JSON object");
   verb.add_flag("--wit", words.wit, "Print the world of the component as WIT")->excludes(json);
+  verb.add_flag("--full", words.full, "Print each signature whole, however long it is");
   verb.footer(
       "Nothing is compiled and nothing is opened. Beside each import stands what would serve it, "
       "with the drivers that an operator may choose between; after a '!', why nothing can.\n"
@@ -107,6 +114,10 @@ void add_inspect_options(CLI::App& verb, InspectWords& words) {
 Result<int> run_inspect(const InspectWords& words) {
   CapabilityTable capabilities = embedded_capabilities({.state_folder = {}});
   std::error_code unknown;
+  if (!fs::exists(words.target, unknown)) {
+    return failure(Errc::kNotFound,
+                   fmt::format("{}: there is no such file or folder", words.target));
+  }
   TRY(int code, fs::is_directory(words.target, unknown) ? print_folder(words, capabilities)
                                                         : print_file(words, capabilities));
   TRY_VOID(finish_output());

@@ -15,6 +15,7 @@ struct InspectWords {
   std::string target;
   bool json = false;
   bool wit = false;
+  bool full = false;
 };
 
 void add_inspect_options(CLI::App& verb, InspectWords& words);

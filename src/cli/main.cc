@@ -18,6 +18,7 @@
 #include "cli/new.h"
 #include "cli/run.h"
 #include "cli/top.h"
+#include "cli/usage.h"
 #include "cli/verbs.h"
 
 namespace weft {
@@ -79,6 +80,10 @@ int main(int argc, char** argv) {
   app.set_version_flag("--version", fmt::format("weft {}", weft::kWeftVersion));
   weft::Verbs verbs(app);
   weft::add_verbs(verbs, app, signals);
+  if (auto problem = weft::verb_problem(app, argc, argv)) {
+    weft::say(fmt::format("weft: {}", *problem));
+    return weft::kUsageExit;
+  }
   try {
     app.parse(argc, argv);
     weft::Result<int> code = verbs.run();
@@ -86,7 +91,10 @@ int main(int argc, char** argv) {
     weft::say(fmt::format("weft: {}", weft::without_controls(code.error().message())));
     return 1;
   } catch (const CLI::ParseError& problem) {
-    return app.exit(problem);
+    // Help and the version come this way too.
+    if (problem.get_exit_code() == 0) return app.exit(problem);
+    weft::say(fmt::format("weft: {}", weft::usage_problem(app, problem)));
+    return weft::kUsageExit;
   } catch (const std::system_error& problem) {
     // Nobody reads what is printed.
     if (problem.code() == std::errc::broken_pipe) return 0;

@@ -57,10 +57,11 @@ void describe(const CLI::Option& option, std::string& page) {
 constexpr std::string_view kExitCodes =
     ".SH EXIT STATUS\n"
     ".TP\n\\fB0\\fR\nAll went well; a host that served ended after a signal.\n"
-    ".TP\n\\fB1\\fR\nSomething is wrong with what was named: an app, a file, a build. What, and "
-    "what "
-    "to do, is said on standard error.\n"
-    ".TP\n\\fB100 to 127\\fR\nThe command line is wrong.\n"
+    ".TP\n\\fB1\\fR\nSomething is wrong with what was named: an app, a file, a build, the "
+    "value of an option. What, and what to do, is said on standard error.\n"
+    ".TP\n\\fB2\\fR\nThe command line is not understood: there is no such verb or option, or a "
+    "word "
+    "is missing.\n"
     ".TP\n\\fB128 + N\\fR\nSignal N ended it before it served.\n"
     ".PP\nThe exit code of a command that a component is passes through.\n";
 

@@ -22,11 +22,18 @@ void add_new_options(CLI::App& verb, NewApp& words) {
 Result<int> run_new(const NewApp& words) {
   TRY(auto files, make_app(words));
   for (const std::string& file : files) fmt::print("{}\n", file);
-  std::string next = words.kind == "http" ? fmt::format("weft dev {}", words.name)
-                     : words.kind == "command"
-                         ? fmt::format("weft build {0} && weft run {0}", words.name)
-                         : fmt::format("weft build {}", words.name);
-  say(fmt::format("weft: next: {}", next));
+  bool http = words.kind == "http";
+  say(fmt::format("weft: made {}: {}, in {}. Next:", words.name,
+                  http                      ? "an app that serves HTTP and counts its visitors"
+                  : words.kind == "command" ? "an app of one command"
+                                            : "a component that exports an interface of its own",
+                  words.language));
+  if (http)
+    say(fmt::format("  weft dev {:<12} builds it, serves it, follows each save", words.name));
+  say(fmt::format("  weft build {:<10} builds it as it is to run", words.name));
+  if (words.kind == "command") say(fmt::format("  weft run {:<12} runs it", words.name));
+  if (http) say(fmt::format("  weft run {:<12} serves what was built", words.name));
+  say(fmt::format("  weft check {:<10} says what is wrong with it", words.name));
   return 0;
 }
 

@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 #include <signal.h>
 
-#include <thread>
+#include <algorithm>
 
 #include "app/grants.h"
 #include "app/host.h"
@@ -80,31 +80,39 @@ Result<int> serve(Host& host, Runtime& runtime, const Problems& warnings, const 
   return 0;
 }
 
-// Where data is kept: as the command line says, or the operator's file, or the user's folder. What
-// is wrong with the file is told when it is read for the edition.
-std::string state_folder(const RunOptions& options) {
-  if (!options.state_folder.empty()) return options.state_folder;
-  const std::string& file = options.sources.environment_file;
-  if (!file.empty()) {
-    Problems problems;
-    CapabilityTable capabilities = embedded_capabilities({.state_folder = {}});
-    auto environment = Environment::read(file, capabilities, options.sources.process, problems);
-    if (environment && !environment->state_folder.empty()) return environment->state_folder;
-  }
-  return default_state_folder();
-}
+// What was read before anything was made, and how the reading went.
+struct Ready {
+  EditionSettings settings;
+  Problems problems;
+};
 
 // The edition as it is first; null when the problems say why there is none.
 Result<std::shared_ptr<const Edition>> first_edition(Runtime& runtime,
                                                      const CapabilityTable& capabilities,
-                                                     const EditionSources& sources,
-                                                     Problems& problems) {
+                                                     const EditionSources& sources, Ready& ready) {
   if (!sources.alone || !sources.environment_file.empty()) {
-    return Edition::make(runtime, capabilities, sources, Plan::Opening::kOpen, problems);
+    return Edition::make(runtime, capabilities, sources, std::move(ready.settings),
+                         Plan::Opening::kOpen, ready.problems);
   }
   // One file has nothing that could be wrong in many places.
   TRY(auto plan, Plan::make(runtime, capabilities, *sources.alone));
   return Edition::of(std::move(plan));
+}
+
+// The engine, with room for what the files allow, and for what the command line does.
+Result<std::unique_ptr<Runtime>> make_runtime(const RunOptions& options, const Ready& ready) {
+  std::uint64_t flags = std::uint64_t{options.limits.instances_max} * options.sources.loops;
+  std::uint64_t files = ready.settings.instances(options.sources);
+  auto most = std::min<std::uint64_t>(kInstancesMax, std::max(flags, files));
+  return Runtime::create(
+      {.instances_max = static_cast<std::uint32_t>(most), .cache_folder = options.cache_folder});
+}
+
+// Where data is kept: as the command line says, or the operator's file, or what the verb has.
+std::string state_folder(const RunOptions& options, const Environment& environment) {
+  if (!options.state_folder.empty()) return options.state_folder;
+  if (!environment.state_folder.empty()) return environment.state_folder;
+  return options.default_state_folder;
 }
 
 }  // namespace
@@ -113,22 +121,18 @@ Result<int> run(const RunOptions& options, StopSignals& signals, Attendant* atte
   if (auto raised = raise_open_files(); !raised && !options.quiet) {
     log::warn("weft", raised.error().message());
   }
-  std::size_t count =
-      options.loops != 0 ? options.loops : std::max(1U, std::thread::hardware_concurrency());
-  TRY(auto runtime,
-      Runtime::create({.instances_max = static_cast<std::uint32_t>(std::min<std::uint64_t>(
-                           kInstancesMax, std::uint64_t{options.limits.instances_max} * count)),
-                       .cache_folder = options.cache_folder}));
-  // Made last and destroyed last: what the capabilities still finish is posted to a loop.
+  std::unique_ptr<Runtime> runtime;
+  // Destroyed last but for the engine: what the capabilities still finish is posted to a loop.
   std::optional<Loops> loops;
-  CapabilityTable capabilities = embedded_capabilities({.state_folder = state_folder(options)});
-  EditionSources sources = options.sources;
-  if (!options.target.empty()) sources.alone = component_of(options);
-  Problems problems;
-  TRY(auto edition, first_edition(*runtime, capabilities, sources, problems));
+  CapabilityTable capabilities = embedded_capabilities({.state_folder = {}});
+  Ready ready;
+  ready.settings = EditionSettings::read(options.sources, capabilities, ready.problems);
+  capabilities.keep_in(state_folder(options, ready.settings.environment));
+  TRY(runtime, make_runtime(options, ready));
+  TRY(auto edition, first_edition(*runtime, capabilities, options.sources, ready));
   if (edition == nullptr) {
-    print_problems(problems);
-    return 1;
+    print_problems(ready.problems);
+    return failure(Errc::kInvalid, fmt::format("not started: {}", ready.problems.summary()));
   }
   if (const Plan* command = edition->command()) {
     loops.emplace(Loops::Options{.count = 1, .started = {}, .stopping = {}});
@@ -145,15 +149,15 @@ Result<int> run(const RunOptions& options, StopSignals& signals, Attendant* atte
                     "is nothing to run",
                     options.target));
   }
-  loops.emplace(Loops::Options{.count = count, .started = {}, .stopping = {}});
+  loops.emplace(Loops::Options{.count = options.sources.loops, .started = {}, .stopping = {}});
   signals.hold();
-  auto host = Host::start(*runtime, capabilities, *loops, std::move(sources), std::move(edition),
+  auto host = Host::start(*runtime, capabilities, *loops, options.sources, std::move(edition),
                           {.listen = options.listen,
                            .access_log = options.access_log,
                            .admin = options.admin,
                            .otlp_endpoint = options.otlp_endpoint,
                            .http_client = options.http_client});
-  Result<int> code = host ? serve(**host, *runtime, problems, options, signals, attendant)
+  Result<int> code = host ? serve(**host, *runtime, ready.problems, options, signals, attendant)
                           : Result<int>(std::unexpected(std::move(host).error()));
   if (host) host->reset();
   loops->stop();

@@ -5,6 +5,7 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <cstdlib>
 #include <filesystem>
@@ -12,7 +13,6 @@
 #include <iterator>
 #include <utility>
 
-#include "base/limits.h"
 #include "door/codec.h"
 #include "io/http_client/http_client.h"
 #include "observe/otlp.h"
@@ -20,9 +20,6 @@
 namespace weft {
 
 namespace {
-
-// Of a time on the command line: sums with it stay far from the clock's end.
-constexpr std::uint64_t kDurationMaxNs = std::uint64_t{365} * 24 * 3'600 * 1'000'000'000;
 
 // Of --instances, which is for one loop, and of --loops: more threads than that serve nobody.
 constexpr std::uint32_t kLoopsMax = 1024;
@@ -208,13 +205,17 @@ void take_app_words(RunWords& words) {
   add_options(rest, words);
   rest.add_option("APP", more, "An app: a folder with a weft.toml");
   // An option that is given again replaces its list: these come before and after.
-  std::vector<std::string> folders = std::exchange(words.folders, {});
-  std::vector<std::string> env = std::exchange(words.env, {});
+  static constexpr std::array kLists{&RunWords::folders, &RunWords::env, &RunWords::allow_http,
+                                     &RunWords::allow_net};
+  std::array<std::vector<std::string>, kLists.size()> before;
+  for (std::size_t i = 0; i < kLists.size(); ++i) before[i] = std::exchange(words.*kLists[i], {});
   std::vector<std::string> reversed(words.args.rbegin(), words.args.rend());
   rest.parse(std::move(reversed));
   words.args = std::move(more);
-  words.folders.insert(words.folders.begin(), folders.begin(), folders.end());
-  words.env.insert(words.env.begin(), env.begin(), env.end());
+  for (std::size_t i = 0; i < kLists.size(); ++i) {
+    std::vector<std::string>& after = words.*kLists[i];
+    after.insert(after.begin(), before[i].begin(), before[i].end());
+  }
 }
 
 using Check = std::function<void(Result<void>)>;
@@ -240,13 +241,13 @@ void check_app_words(const RunWords& words, const Check& check) {
 // Tells apps from a component by itself.
 void sort_targets(RunWords& words, RunOptions& options, const Check& check) {
   // A folder without a weft.toml is named as an app too: that it has none is then said of it.
-  bool apps = Edition::manifest_of(words.target).has_value();
+  bool apps = manifest_of(words.target).has_value();
   if (apps) {
     take_app_words(words);
     check_app_words(words, check);
     options.sources.apps.push_back(words.target);
     // A word that is no app is an argument of the one command.
-    auto app = [](const std::string& word) { return Edition::manifest_of(word).has_value(); };
+    auto app = [](const std::string& word) { return manifest_of(word).has_value(); };
     auto end = std::ranges::find_if_not(words.args, app);
     options.sources.apps.insert(options.sources.apps.end(), words.args.begin(), end);
     options.sources.arguments.assign(end, words.args.end());
@@ -365,14 +366,13 @@ Result<RunOptions> check_run_words(RunWords words) {
       check(std::unexpected(std::move(value).error().within(fmt::format("{} {}", flag, text))));
     }
   };
-  number("--memory", words.memory, parse_size,
+  auto memory = [](const std::string& text) { return read_size(text, kMemoryLeast, kMemoryMost); };
+  number("--memory", words.memory, memory,
          [&](std::uint64_t bytes) { options.limits.memory_bytes = bytes; });
   auto duration = [&](std::string_view flag, const std::string& text, auto set) {
-    number(flag, text == "0" ? "0s" : text, parse_duration_ns, [&](std::uint64_t ns) {
-      if (ns <= kDurationMaxNs) return set(std::chrono::nanoseconds(ns));
-      check(
-          failure(Errc::kInvalid, fmt::format("{} {}: at most a year; 0 is no limit", flag, text)));
-    });
+    number(
+        flag, text == "0" ? "0s" : text,
+        [](const std::string& word) { return read_duration(word); }, set);
   };
   duration("--cpu", words.cpu, [&](auto time) { options.cpu = time; });
   duration("--time", words.time, [&](auto time) { options.time = whole_ms(time); });
@@ -385,14 +385,17 @@ Result<RunOptions> check_run_words(RunWords words) {
   };
   count("--instances", words.instances, kInstancesMax,
         [&](std::uint32_t value) { options.limits.instances_max = value; });
-  count("--loops", words.loops, kLoopsMax, [&](std::uint32_t value) { options.loops = value; });
+  count("--loops", words.loops, kLoopsMax,
+        [&](std::uint32_t value) { options.sources.loops = value; });
   if (!problems.empty()) return failure(Errc::kInvalid, std::move(problems));
   options.access_log = words.access_log;
   options.quiet = words.quiet;
   options.state_folder = words.state;
+  options.default_state_folder = default_state_folder();
   options.cache_folder = default_cache_folder();
   options.grants.args.push_back(words.target);
   options.grants.args.insert(options.grants.args.end(), words.args.begin(), words.args.end());
+  if (!options.target.empty()) options.sources.alone = component_of(options);
   return options;
 }
 

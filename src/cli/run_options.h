@@ -24,10 +24,10 @@ struct RunOptions {
   std::optional<ListenAddress> listen;  // Absent: as the environment says.
   std::optional<ListenAddress> admin;   // Likewise.
   std::string otlp_endpoint;            // Empty: spans are not exported.
-  std::string state_folder;             // Empty: as the environment says, or the user's.
+  std::string state_folder;             // Empty: as the environment says, or the one below.
+  std::string default_state_folder;
   std::string cache_folder;
   std::string access_log;  // Empty: as the environment says.
-  std::size_t loops = 0;   // 0: one per processor.
   bool quiet = false;
   std::optional<std::chrono::nanoseconds> cpu;    // Absent: as Plan has it.
   std::optional<std::chrono::milliseconds> time;  // Likewise.

@@ -9,6 +9,7 @@
 #include <optional>
 
 #include "app/listen_address.h"
+#include "base/console.h"
 #include "io/http_client/http_client.h"
 #include "io/loop.h"
 #include "io/timer.h"
@@ -31,7 +32,11 @@ TerminalSize terminal_size() {
 class Top final : private HttpTransferListener {
  public:
   Top(const TopWords& words, std::string url)
-      : words_(words), url_(std::move(url)), client_(loop_, {}), again_(loop_, [this] { ask(); }) {}
+      : words_(words),
+        once_(words.once || (!words.json && ::isatty(STDOUT_FILENO) == 0)),
+        url_(std::move(url)),
+        client_(loop_, {}),
+        again_(loop_, [this] { ask(); }) {}
 
   Result<int> run() {
     loop_.post([this] { ask(); });
@@ -76,19 +81,20 @@ class Top final : private HttpTransferListener {
     transfer_.reset();
     if (!failed_ && status_ != 200) failed_ = fmt::format("it answers with status {}", status_);
     if (failed_) return no_answer();
+    answered_ = true;
     if (words_.json) {
       std::fputs((body_ + "\n").c_str(), stdout);
     } else {
-      auto screen = top_screen(body_, words_.once ? TerminalSize{1000, 0} : terminal_size());
+      auto screen = top_screen(body_, once_ ? TerminalSize{1000, 0} : terminal_size());
       if (!screen) return end(std::move(screen).error());
-      if (words_.once) {
+      if (once_) {
         std::fputs(screen->c_str(), stdout);
       } else {
         show(*screen);
       }
     }
     std::fflush(stdout);
-    if (words_.once) return loop_.stop();
+    if (once_) return loop_.stop();
     again_.arm(Deadline::after(kAgain));
   }
 
@@ -103,16 +109,21 @@ class Top final : private HttpTransferListener {
     std::fputs(out.c_str(), stdout);
   }
 
-  // Whoever watches goes on watching: the host may come back.
+  // Whoever watches goes on watching: a host that was there may come back.
   void no_answer() {
-    if (words_.once) {
+    if (once_ || !answered_) {
       return end(Error(Errc::kUnavailable,
                        fmt::format("{}: {}. Start the host with --admin {}, or name its admin "
                                    "address",
                                    url_, *failed_, words_.admin)));
     }
-    show(fmt::format("{}: {}\n", url_, *failed_));
-    std::fflush(stdout);
+    std::string line = fmt::format("{}: {}", url_, *failed_);
+    if (words_.json) {
+      say(line);
+    } else {
+      show(line + "\n");
+      std::fflush(stdout);
+    }
     again_.arm(Deadline::after(kAgain));
   }
 
@@ -122,6 +133,7 @@ class Top final : private HttpTransferListener {
   }
 
   const TopWords& words_;
+  const bool once_;  // So is a screen where there is no terminal.
   const std::string url_;
   Loop loop_;
   HttpClient client_;
@@ -129,6 +141,7 @@ class Top final : private HttpTransferListener {
   std::unique_ptr<HttpTransfer> transfer_;
   std::string body_;
   std::optional<std::string> failed_;
+  bool answered_ = false;  // Ever.
   unsigned status_ = 0;
   std::optional<Error> problem_;
 };
@@ -138,7 +151,8 @@ class Top final : private HttpTransferListener {
 void add_top_options(CLI::App& verb, TopWords& words) {
   verb.add_option("ADMIN", words.admin, "The host's admin address; default: 127.0.0.1:9090")
       ->type_name("ADDR:PORT");
-  verb.add_flag("--once", words.once, "Print once and end");
+  verb.add_flag("--once", words.once,
+                "Print once and end; so does what is printed to no terminal, unless it is JSON");
   verb.add_flag("--json", words.json, "Print what the host answers, an object a line");
 }
 

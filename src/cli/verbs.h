@@ -14,7 +14,10 @@ namespace weft {
 // The verbs of the command line: what may follow each, and what it does.
 class Verbs {
  public:
-  explicit Verbs(CLI::App& app) : app_(app) { app.require_subcommand(1); }
+  explicit Verbs(CLI::App& app) : app_(app) {
+    app.require_subcommand(1);
+    app.get_formatter()->label("SUBCOMMAND", "VERB");
+  }
 
   // `Words` is what stands after the verb; `options` says what that may be.
   template <class Words>
@@ -22,6 +25,7 @@ class Verbs {
            std::function<Result<int>(Words&)> run) {
     auto words = std::make_shared<Words>();
     CLI::App* verb = app_.add_subcommand(name, help);
+    verb->group("Verbs");
     options(*verb, *words);
     verbs_.emplace_back(verb, [words, run = std::move(run)] { return run(*words); });
   }

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <optional>
 
+#include "dev/component_file.h"
 #include "dev/process.h"
 #include "dev/tools.h"
 
@@ -60,6 +61,10 @@ Result<std::size_t> build_app(const Manifest& manifest, const std::string& cache
       if (!fs::is_regular_file(output, problem)) {
         return failure(Errc::kNotFound, fmt::format("component {}: its build command made no {}",
                                                     component.name, component.source.text));
+      }
+      if (auto made = write_component(output, output); !made) {
+        return failure(Errc::kInvalid,
+                       fmt::format("component {}: {}", component.name, made.error().message()));
       }
     } else {
       if (!compiler) {

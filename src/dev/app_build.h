@@ -15,9 +15,10 @@ class BuildReport {
   virtual void line(const std::string& text) = 0;
 };
 
-// Builds the components of an app that say how: by weft's own compiler, or by their command, in
-// weft.toml's folder. The number of components that changed. The error names the first that cannot
-// be built, with what its compiler said.
+// Builds the components of an app that say how: by weft, or by their command, in weft.toml's
+// folder; of a core module that the command makes weft makes the component. The number of
+// components that changed. The error names the first that cannot be built, with what its compiler
+// said.
 Result<std::size_t> build_app(const Manifest& manifest, const std::string& cache, Effort effort,
                               BuildReport& report);
 

@@ -3,12 +3,15 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cstdlib>
 #include <filesystem>
 
 #include "dev/compile_jobs.h"
+#include "dev/component_file.h"
 #include "dev/process.h"
 #include "dev/sdk_folder.h"
 #include "dev/templates.h"
+#include "dev/tools.h"
 #include "dev/watch.h"
 
 namespace weft {
@@ -147,6 +150,50 @@ TEST_F(DevTest, what_there_is_no_template_for_is_refused_before_anything_is_writ
   EXPECT_THAT(make_app({.language = "cpp", .name = "No", .parent = folder_}).error().message(),
               HasSubstr("is no name of an app"));
   EXPECT_TRUE(fs::is_empty(folder_));
+}
+
+// A PATH of its own for as long as the test.
+class DevPathTest : public DevTest {
+ protected:
+  DevPathTest() : before_(std::getenv("PATH")) { setenv("PATH", folder_.c_str(), 1); }
+  ~DevPathTest() override { setenv("PATH", before_.c_str(), 1); }
+  void add(const std::string& program, const std::string& script) {
+    ASSERT_TRUE(write_file(path(program), "#!/bin/sh\n" + script));
+    fs::permissions(path(program), fs::perms::owner_all);
+  }
+
+ private:
+  std::string before_;
+};
+
+TEST_F(DevPathTest, a_missing_or_old_tool_is_told_with_what_brings_it) {
+  EXPECT_THAT(check_go().error().message(), HasSubstr("go is not installed: install Go 1.25"));
+  add("go", "echo go1.19.8\n");
+  EXPECT_THAT(check_go().error().message(), HasSubstr("go1.19.8 is too old for WebAssembly"));
+  add("go", "echo go1.26.1\n");
+  EXPECT_TRUE(check_go());
+  EXPECT_THAT(check_rust().error().message(), HasSubstr("cargo is not installed"));
+  EXPECT_THAT(check_rust().error().message(), HasSubstr("rustup target add wasm32-wasip2"));
+  add("cargo", "");
+  EXPECT_THAT(check_rust().error().message(), HasSubstr("rustc is not installed"));
+  add("rustc", "");
+  EXPECT_TRUE(check_rust());
+}
+
+TEST_F(DevTest, what_is_a_component_already_is_taken_as_it_is) {
+  std::string component("\0asm\x0d\0\1\0", 8);
+  ASSERT_TRUE(write_file(path("made"), component));
+  EXPECT_TRUE(write_component(path("made"), path("out")).value());
+  EXPECT_EQ(*read_file(path("out")), component);
+  EXPECT_FALSE(write_component(path("made"), path("out")).value());
+}
+
+TEST_F(DevTest, a_core_module_that_says_no_world_and_is_no_command_is_refused) {
+  ASSERT_TRUE(write_file(path("made"), std::string("\0asm\1\0\0\0\7garbage", 16)));
+  auto made = write_component(path("made"), path("out"));
+  ASSERT_FALSE(made);
+  EXPECT_EQ(made.error().code(), Errc::kInvalid);
+  EXPECT_FALSE(fs::exists(path("out")));
 }
 
 }  // namespace

@@ -7,6 +7,8 @@
 #include <filesystem>
 
 #include "dev/compile_jobs.h"
+#include "dev/component_file.h"
+#include "dev/own_tools.h"
 #include "dev/process.h"
 #include "dev/tools.h"
 #include "engine/wit.h"
@@ -170,20 +172,9 @@ class Build {
     add(job.words, {source, "-o", job.output});
   }
 
-  // A world without exports is a command's: it has a main.
   bool is_command() const {
     if (!settings_.wit) return settings_.world.text == "command";
-    std::error_code problem;
-    std::string wit = beside(settings_.wit->text);
-    if (!fs::is_directory(wit, problem)) return !has_export(wit);
-    for (fs::directory_iterator each(wit, problem), end; !problem && each != end;
-         each.increment(problem)) {
-      if (has_export(each->path())) return false;
-    }
-    return true;
-  }
-  static bool has_export(const std::string& file) {
-    return file.ends_with(".wit") && read_file(file).value_or("").find("export ") != file.npos;
+    return !has_exports(beside(settings_.wit->text));
   }
 
   Result<bool> link(const std::vector<CompileJob>& jobs, bool anything_new) {
@@ -235,7 +226,11 @@ class Build {
 }  // namespace
 
 Result<GuestBuilt> GuestCompiler::build(const GuestBuild& guest) const {
-  return Build(sdk_, effort_, guest).run();
+  switch (guest.settings.language) {
+    case Language::kGo: return build_go(sdk_, guest, effort_);
+    case Language::kRust: return build_rust(guest, effort_);
+    default: return Build(sdk_, effort_, guest).run();
+  }
 }
 
 }  // namespace weft

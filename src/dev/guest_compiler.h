@@ -11,7 +11,7 @@ namespace weft {
 // How well a guest is compiled: for many runs, or for one look at a change.
 enum class Effort : unsigned char { kFull, kQuick };
 
-// A component in C or C++ to compile.
+// A component to compile.
 struct GuestBuild {
   std::string name;
   BuildSettings settings;
@@ -24,8 +24,9 @@ struct GuestBuilt {
   std::string output;    // What the compiler had to say: warnings.
 };
 
-// Compiles guests with the system's clang; bindings, the adapter and the component come from weft.
-// What did not change is not compiled again. Objects lie in .weft beside the output.
+// Compiles guests in C and C++ with the system's clang, others with their language's tools
+// (own_tools.h); bindings, the adapter and the component come from weft. What did not change is not
+// compiled again. Objects lie in .weft beside the output.
 class GuestCompiler {
  public:
   GuestCompiler(SdkFolder sdk, Effort effort) : sdk_(std::move(sdk)), effort_(effort) {}

@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include <array>
+#include <cstdlib>
 #include <filesystem>
 #include <vector>
 
@@ -28,17 +29,57 @@ struct Tool {
 };
 
 // What the templates' build commands run.
-constexpr std::array<Tool, 7> kTools{{
+constexpr std::array<Tool, 5> kTools{{
     {"componentize-py", "pip install componentize-py==0.25.1"},
     {"componentize-qjs", "npm install -g componentize-qjs@0.4.5"},
     {"npm", "apt install npm"},
     {"node", "apt install nodejs"},
-    {"cargo", "apt install cargo-web rustc-web rust-web-src"},
-    {"go", "apt install golang"},
     {"make", "apt install make"},
 }};
 
+// Exports to WebAssembly (go:wasmexport) came with it; the bindings ask for the one after.
+constexpr int kGoMinor = 25;
+constexpr std::string_view kGoAdvice =
+    "install Go 1.25 or newer from go.dev (Debian 12's is older)";
+constexpr std::string_view kRustAdvice =
+    "with rustup: rustup target add wasm32-wasip2; with Debian's Rust: apt install cargo-web "
+    "rustc-web rust-web-src lld-22 wasi-libc";
+
 }  // namespace
+
+Result<void> check_go() {
+  auto said = run_process({"go", "env", "GOVERSION"});
+  if (!said) {
+    return failure(Errc::kNotFound, fmt::format("go is not installed: {}", kGoAdvice));
+  }
+  constexpr std::string_view kBegin = "go1.";
+  std::string_view version = said->output;
+  if (!version.starts_with(kBegin) || std::atoi(version.data() + kBegin.size()) >= kGoMinor) {
+    return {};
+  }
+  return failure(Errc::kNotFound, fmt::format("{} is too old for WebAssembly: {}",
+                                              version.substr(0, version.find('\n')), kGoAdvice));
+}
+
+Result<void> check_rust() {
+  for (std::string_view program : {"cargo", "rustc"}) {
+    if (is_in_path(program)) continue;
+    return failure(Errc::kNotFound, fmt::format("{} is not installed: {}", program, kRustAdvice));
+  }
+  return {};
+}
+
+Result<void> check_linker() {
+  if (is_in_path("wasm-ld-22") && is_file(kLibraries, "libc.a")) return {};
+  return failure(Errc::kNotFound,
+                 "Rust links with lld and wasi-libc: apt install lld-22 wasi-libc");
+}
+
+std::unexpected<Error> no_rust_target() {
+  return failure(
+      Errc::kNotFound,
+      fmt::format("Rust is here without its standard library for WebAssembly: {}", kRustAdvice));
+}
 
 std::string compiler_of(BuildSettings::Language language) {
   return language == BuildSettings::Language::kC ? "clang-22" : "clang++-22";

@@ -19,6 +19,7 @@ std::string_view name_of(WasiAdapter adapter) {
     case WasiAdapter::kNone: return "none";
     case WasiAdapter::kCommand: return "command";
     case WasiAdapter::kReactor: return "reactor";
+    case WasiAdapter::kFitting: return "";
   }
   return "none";
 }
@@ -35,8 +36,13 @@ Result<std::string> describe_wit(const WitQuery& query) {
 }
 
 Result<void> make_guest_bindings(const GuestWorld& world, const std::string& folder) {
+  return make_go_bindings(world, "", folder);
+}
+
+Result<void> make_go_bindings(const GuestWorld& world, const std::string& module,
+                              const std::string& folder) {
   try {
-    bridge::guest_bindings(world.path, list(world.packages), world.name, folder);
+    bridge::guest_bindings(world.path, list(world.packages), world.name, module, folder);
     return {};
   } catch (const rust::Error& error) {
     return failure(Errc::kInvalid, fmt::format("{}: {}", world.path, error.what()));

@@ -28,11 +28,17 @@ struct GuestWorld {
 // Writes guest.h, guest.c and guest_component_type.o, the C bindings of a world, into `folder`.
 // Files that would not change keep their times.
 Result<void> make_guest_bindings(const GuestWorld& world, const std::string& folder);
+// Writes the Go bindings of a world into `folder`, which is `gen` in the Go module `module`. They
+// call the module's packages export_NAME for what the world exports, and import nothing from
+// elsewhere. A core module built with them ends with component_type.section, which says the world.
+Result<void> make_go_bindings(const GuestWorld& world, const std::string& module,
+                              const std::string& folder);
 
-// How WASI 0.1, which wasm libraries speak, becomes 0.2.
-enum class WasiAdapter : unsigned char { kNone, kCommand, kReactor };
+// How WASI 0.1, which wasm libraries speak, becomes 0.2. kFitting: as for a command when the module
+// exports _start, and otherwise as for a reactor.
+enum class WasiAdapter : unsigned char { kNone, kCommand, kReactor, kFitting };
 
-// Makes the component `out` of the core module in the file `module`.
+// Makes the component `out` of the core module in the file `module`; they may be one file.
 Result<void> make_component(const std::string& module, WasiAdapter adapter, const std::string& out);
 
 // Writes the packages of WASI below `folder`: wasi-0.2.12/http.wit and so on.

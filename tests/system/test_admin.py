@@ -5,6 +5,7 @@ import http.client
 import http.server
 import json
 import os
+import pty
 import re
 import shutil
 import signal
@@ -332,12 +333,14 @@ class Top(unittest.TestCase):
         with Host("hello_p2", "--admin", "127.0.0.1:0") as host, \
                 tempfile.TemporaryDirectory() as home:
             address = "%s:%d" % Admin(host).address
+            terminal, its_end = pty.openpty()
             top = subprocess.Popen([WEFT, "top", address], env=environment(home),
-                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+                                   stdout=its_end, stderr=subprocess.PIPE)
+            os.close(its_end)
             try:
                 seen = b""
                 while seen.count(b"\x1b[Hweft") < 2:
-                    piece = os.read(top.stdout.fileno(), 65536)
+                    piece = os.read(terminal, 65536)
                     self.assertTrue(piece, seen)
                     seen += piece
                 top.send_signal(signal.SIGINT)
@@ -345,6 +348,15 @@ class Top(unittest.TestCase):
             finally:
                 top.kill()
                 top.communicate()
+                os.close(terminal)
+
+    def test_into_a_file(self):
+        """What is no terminal gets one screen, without what moves a cursor."""
+        with Host("hello_p2", "--admin", "127.0.0.1:0") as host:
+            outcome = run("top", "%s:%d" % Admin(host).address)
+            self.assertEqual(outcome.code, 0, outcome)
+            self.assertIn("weft", outcome.out)
+            self.assertNotIn("\x1b", outcome.out)
 
     def test_nobody_there(self):
         """Where nothing answers, it says how a host is started so that something does."""

@@ -16,8 +16,47 @@ from host import FAST, ROOT, SECONDS_MAX, WEFT, Host, run, until
 # Where scripts/setup.sh puts what a guest in Python is made with.
 CACHE = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
 os.environ["PATH"] += os.pathsep + os.path.join(CACHE, "weft", "python", "bin")
-# Of a first build, which reads the whole standard library.
-BUILD_SECONDS_MAX = 240
+# Of a first build, which reads the whole standard library, or makes it (Rust).
+BUILD_SECONDS_MAX = 600
+
+
+def go_tools():
+    """The environment in which Go builds guests, or None."""
+    try:
+        said = subprocess.run(["go", "env", "GOVERSION"], capture_output=True, text=True,
+                              timeout=SECONDS_MAX, check=True).stdout
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    version = re.match(r"go1\.(\d+)", said)
+    if not version or int(version[1]) < 25:
+        return None
+    return {"GOCACHE": os.path.join(CACHE, "weft", "go"), "GOFLAGS": "-mod=mod", "GOPROXY": "off"}
+
+
+def rust_tools():
+    """The environment in which Rust builds guests, or None: PATH's Rust, or Debian's."""
+    cargo_home = os.environ.get("CARGO_HOME") or os.path.expanduser("~/.cargo")
+    rustup_home = os.environ.get("RUSTUP_HOME") or os.path.expanduser("~/.rustup")
+    shared = {"CARGO_HOME": cargo_home, "RUSTUP_HOME": rustup_home,
+              "CARGO_TARGET_DIR": os.path.join(CACHE, "weft", "rust-guests")}
+    for path in (os.environ["PATH"], "/usr/bin" + os.pathsep + os.environ["PATH"]):
+        if not shutil.which("cargo", path=path) or not shutil.which("rustc", path=path):
+            continue
+        settings = {**shared, "PATH": path}
+
+        def ask(*words, settings=settings):
+            return subprocess.run(["rustc", "--print", *words], env={**os.environ, **settings},
+                                  capture_output=True, text=True, timeout=SECONDS_MAX,
+                                  check=False).stdout.strip()
+
+        if os.path.isdir(ask("target-libdir", "--target", "wasm32-wasip2")) or os.path.isdir(
+                os.path.join(ask("sysroot"), "lib/rustlib/src/rust/library/std")):
+            return settings
+    return None
+
+
+GO = go_tools()
+RUST = rust_tools()
 
 
 def walk(title):
@@ -42,8 +81,8 @@ class Folder:
     def __exit__(self, *_):
         shutil.rmtree(self.path, ignore_errors=True)
 
-    def weft(self, *words, code=0):
-        done = run(*words, folder=self.path, seconds=BUILD_SECONDS_MAX)
+    def weft(self, *words, code=0, env=None):
+        done = run(*words, folder=self.path, seconds=BUILD_SECONDS_MAX, env=env)
         if done.code != code:
             raise AssertionError(f"weft {' '.join(words)}: {done}")
         return done
@@ -86,7 +125,7 @@ class Walk(unittest.TestCase):
                     else:
                         subprocess.run(command, shell=True, cwd=folder.path, check=True)
                         # Its next request is the first that the new version sees.
-                        host.wait_log("weft: reloaded")
+                        host.wait_log(re.search("`(.*)`", comment)[1])
             finally:
                 if host:
                     host.stop()
@@ -139,6 +178,75 @@ class Build(unittest.TestCase):
             called = folder.weft("call", "own/build/greeter.wasm",
                                  'example:greeter/greetings#greet("you")')
             self.assertEqual(called.out, '"Hello, you!"\n')
+
+    def do_all_kinds(self, language, env):
+        """Builds the three templates, and has them do what they are for."""
+        with Folder() as folder:
+            folder.weft("new", language, "web")
+            folder.weft("build", "web", env=env)
+            self.assertIn("web: nothing to do", folder.weft("build", "web", env=env).err)
+            with folder.serve("run", "web") as host:
+                self.assertEqual(get(host, "/").text, "Hello, visitor 1!\n")
+                self.assertEqual(get(host, "/").text, "Hello, visitor 2!\n")
+            folder.weft("new", language, "tool", "--kind", "command")
+            folder.weft("build", "tool", env=env)
+            done = folder.weft("run", "tool", "you")
+            self.assertEqual(done.out, "Hello, you! This is run 1.\n")
+            folder.weft("new", language, "own", "--kind", "empty")
+            folder.weft("build", "own", env=env)
+            called = folder.weft("call", "own/build/greeter.wasm",
+                                 'example:greeter/greetings#greet("you")')
+            self.assertEqual(called.out, '"Hello, you!"\n')
+
+    @unittest.skipUnless(GO, "Go 1.25 is not installed")
+    def test_go(self):
+        """The templates of Go build with nothing fetched, and do what they are for."""
+        self.do_all_kinds("go", GO)
+
+    @unittest.skipUnless(GO, "Go 1.25 is not installed")
+    def test_go_program(self):
+        """A program of Go without WIT is a command; what does not compile is told with its line."""
+        with Folder() as folder:
+            os.mkdir(folder.file("tool"))
+            folder.write("[app]\nname = \"tool\"\n[component.tool]\n"
+                         "build = { language = \"go\" }\n", "tool", "weft.toml")
+            folder.write("module example/tool\n\ngo 1.25\n", "tool", "go.mod")
+            folder.write("package main\n\nimport \"os\"\n\nfunc main() {\n"
+                         "\tprintln(len(os.Args))\n\tos.Exit(3)\n}\n", "tool", "main.go")
+            folder.weft("build", "tool", env=GO)
+            self.assertEqual(folder.weft("run", "tool", "a", "b", code=3).err, "3\n")
+            folder.write("package main\n\nfunc main() {\n\tnothing()\n}\n", "tool", "main.go")
+            done = folder.weft("build", "tool", code=1, env=GO)
+            self.assertIn("main.go:4:2: undefined: nothing", done.err)
+            self.assertIn("component tool does not compile", done.err)
+
+    @unittest.skipUnless(RUST, "Rust for WebAssembly is not installed")
+    def test_rust(self):
+        """The templates of Rust build, and do what they are for."""
+        self.do_all_kinds("rust", RUST)
+
+    def test_missing_tools(self):
+        """Where Go or Rust is not installed, `weft build` says so and what brings it."""
+        with Folder() as folder:
+            for language, words in (("go", "go is not installed: install Go 1.25 or newer"),
+                                    ("rust", "rustup target add wasm32-wasip2")):
+                folder.weft("new", language, language)
+                done = folder.weft("build", language, code=1, env={"PATH": folder.path})
+                self.assertIn(words, done.err)
+
+    def test_core_modules(self):
+        """Of a core module that a build command makes, weft makes the component, in its place."""
+        with Folder() as folder:
+            os.mkdir(folder.file("tool"))
+            folder.write("[app]\nname = \"tool\"\n[component.tool]\nsource = \"tool.wasm\"\n"
+                         "build = \"clang-22 --target=wasm32-wasi -Wno-deprecated tool.c -o "
+                         "tool.wasm\"\n", "tool", "weft.toml")
+            folder.write("#include <stdio.h>\nint main() { puts(\"from C\"); }\n",
+                         "tool", "tool.c")
+            folder.weft("build", "tool")
+            with open(folder.file("tool", "tool.wasm"), "rb") as file:
+                self.assertEqual(file.read(8), b"\0asm\x0d\0\1\0")
+            self.assertEqual(folder.weft("run", "tool").out, "from C\n")
 
     def test_only_what_changed(self):
         """A second build does nothing, and a header that changed has its sources built again."""
@@ -233,6 +341,8 @@ class Dev(unittest.TestCase):
                 self.assertTrue(any("waiting for a change" in line for line in lines))
                 folder.write(good, "web", "main.cc")
                 self.assertTrue(any(line.startswith("http://") for line in lines))
+                # Its data is beside its builds, and not among what the user's own apps keep.
+                self.assertTrue(os.path.isdir(folder.file("web", "build", ".weft", "state")))
                 process.send_signal(signal.SIGINT)
                 process.wait(SECONDS_MAX)
             finally:

@@ -86,9 +86,9 @@ class Memory(unittest.TestCase):
     def test_less_than_it_starts_with(self):
         """A limit below what the component begins with is told, with the limit."""
         for name in ("hello_command", "hello_p2"):
-            outcome = run("run", "--memory", "4KiB", guest(name))
+            outcome = run("run", "--memory", "64KiB", guest(name))
             self.assertEqual(outcome.code, 1, outcome)
-            self.assertRegex(outcome.err, rf"\Aweft: .*{name}.wasm: .*memory.*4096.*--memory")
+            self.assertRegex(outcome.err, rf"\Aweft: .*{name}.wasm: .*memory.*65536.*--memory")
 
     def test_tables(self):
         """A table grows up to its limit of elements only."""
@@ -309,6 +309,23 @@ class Counts(unittest.TestCase):
                 connection.send(b"x")
                 self.assertEqual(connection.exactly(6), b"1\r\nx\r\n")
                 connection.close()
+
+    def test_more_than_unless_told_otherwise(self):
+        """An app has the instances that its file says, also where those are more than the 256 that
+        nobody has to ask for."""
+        with tempfile.TemporaryDirectory() as folder:
+            with open(os.path.join(folder, "weft.toml"), "w") as file:
+                file.write(f'[app]\nname = "many"\n[component.a]\nsource = "{guest("hello_p2")}"\n'
+                           'limits.instances = 300\n'
+                           '[[trigger.http]]\nroute = "/..."\ncomponent = "a"\n')
+            with Host(folder, "--loops", 1) as host:
+                waiting = [Connection(host) for _ in range(300)]
+                for connection in waiting:
+                    connection.send_head("POST", "/echo", "content-length: 1")
+                    self.assertEqual(connection.head().status, 200)
+                self.assertEqual(get(host, "/").status, 503)
+                for connection in waiting:
+                    connection.close()
 
     def test_handles(self):
         """A guest that hoards handles is ended when it has too many, and told of."""

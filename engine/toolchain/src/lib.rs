@@ -11,7 +11,7 @@ mod surface;
 
 pub use component::{Adapter, adapt_module, componentize, is_core_module};
 pub use describe::describe;
-pub use guest::guest_bindings;
+pub use guest::{go_bindings, guest_bindings};
 pub use resolve::Wit;
 pub use standard::write_standard;
 pub use surface::{Function, Surface, producers, surface};

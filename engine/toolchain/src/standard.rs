@@ -1,4 +1,5 @@
-//! The WASI packages that ship inside the Wasmtime crates, as `build.rs` found them.
+//! The WASI packages that ship inside the Wasmtime crates, and what bindings for Go import, as
+//! `build.rs` found them.
 
 use std::path::Path;
 

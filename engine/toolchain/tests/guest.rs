@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use weft_toolchain::{Wit, guest_bindings, write_standard};
+use weft_toolchain::{Wit, go_bindings, guest_bindings, write_standard};
 
 /// A folder that is gone at the end of the test.
 struct Folder(PathBuf);
@@ -37,6 +37,19 @@ fn bindings_are_written_once() {
     let before = std::fs::metadata(&header).unwrap().modified().unwrap();
     make();
     assert_eq!(std::fs::metadata(&header).unwrap().modified().unwrap(), before);
+}
+
+/// Shows that Go's bindings import nothing from elsewhere and find what the app exports beside them.
+#[test]
+fn go_imports_only_its_own_module() {
+    let folder = Folder::new("go");
+    let wit = Wit::read(Path::new("tests/everything.wit"), &[]).unwrap();
+    go_bindings(wit, Some("guest"), "shop", &folder.0).unwrap();
+    let exports = std::fs::read_to_string(folder.0.join("exports/wit_exports/wit_exports.go"));
+    assert!(exports.unwrap().contains("\"shop/gen/wit/runtime\""));
+    assert!(std::fs::read(folder.0.join("component_type.section")).unwrap().starts_with(&[0]));
+    let runtime = std::fs::read_to_string(folder.0.join("wit/async/async.go")).unwrap();
+    assert!(runtime.contains("\"shop/gen/wit/runtime\"") && !runtime.contains("go.bytecode"));
 }
 
 /// Shows that a world the C generator cannot do is an error and not a panic.

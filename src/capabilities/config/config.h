@@ -11,6 +11,9 @@ namespace weft::config {
 class ConfigCapability final : public Capability {
  public:
   std::string_view name() const override { return "config"; }
+  std::optional<UsesForm> uses() const override {
+    return UsesForm{UsesForm::Shape::kValues, R"({ KEY = "VALUE" })"};
+  }
   std::span<const Offer> offers() const override;
   std::unique_ptr<Provider> provider(const Offer& offer, Site site) override;
 };

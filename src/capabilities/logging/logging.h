@@ -21,7 +21,7 @@ class LoggingCapability final : public Capability {
   std::string_view name() const override { return "logging"; }
   std::span<const Offer> offers() const override;
   // Its records go to the operator and nowhere else.
-  bool needs_uses() const override { return false; }
+  std::optional<UsesForm> uses() const override { return std::nullopt; }
   std::unique_ptr<Provider> provider(const Offer& offer, Site site) override;
 
  private:

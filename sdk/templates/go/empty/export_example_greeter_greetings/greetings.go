@@ -1,0 +1,6 @@
+// What the interface greetings offers.
+package export_example_greeter_greetings
+
+func Greet(name string) string {
+	return "Hello, " + name + "!"
+}

@@ -1,0 +1,3 @@
+module example/@NAME@
+
+go 1.25
