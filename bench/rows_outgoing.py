@@ -1,16 +1,17 @@
-"""Outgoing HTTP: a guest that sends each request on to a server, beside plain libcurl, which asks
-that server itself with as many connections and threads.
+"""Outgoing HTTP: a guest that sends many requests to a server, a number of them at once, beside plain
+libcurl that sends them with as many connections, and beside the same guest on `wasmtime serve`.
+weft and libcurl have one thread.
 
-The guest's side does more: it also serves the request, in a fresh instance. All three share the
-machine's cores with the server that is asked (the bare loop).
+Each request of wrk makes the guest send COUNT of its own, so that what is compared is a request that
+goes out: from the guest's coroutine to the wire, and its response back.
 """
 
-import os
-
 import harness
+import rows_http
 from harness import Unmeasured, median, pair_ratios
 
-CONNECTIONS = (1, 32)
+LANES = (1, 32)
+COUNT = {1: 500, 32: 4_000}
 GOAL = 0.8
 
 
@@ -21,66 +22,76 @@ def start_upstream(setting):
 
 def curl_command(setting, upstream, connections, seconds):
     program = setting.need(setting.built("bench", "weft_curl_bench"))
-    return [program, f"http://127.0.0.1:{upstream.port}/", str(connections), str(os.cpu_count()),
-            str(seconds)]
+    return [program, f"http://127.0.0.1:{upstream.port}/", str(connections), "1", str(seconds)]
 
 
-def one_round(setting, weft, upstream, target, seconds, weft_first):
-    """{side: {connections: requests/s and, of weft, its processor time}}."""
-    out = {"weft": {}, "curl": {}}
-    for connections in CONNECTIONS:
-        def ours(connections=connections):
-            harness.load(weft, connections, 1, target)
-            out["weft"][connections] = harness.load(weft, connections, seconds, target)
+def fan(upstream, lanes, count):
+    return f"/?url=http://127.0.0.1:{upstream.port}/&lanes={lanes}&count={count}"
 
-        def theirs(connections=connections):
-            command = curl_command(setting, upstream, connections, seconds)
-            text = harness.run(command, env=harness.wasmtime_environment())
-            out["curl"][connections] = {"rps": float(text)}
-        for side in (ours, theirs) if weft_first else (theirs, ours):
-            side()
+
+def one_round(setting, hosts, upstream, seconds, forwards):
+    """{side: {requests at once: requests/s and, of hosts, their processor time}}."""
+    sides = [*hosts, "curl"]
+    out = {side: {} for side in sides}
+    for lanes in LANES:
+        for side in sides if forwards else reversed(sides):
+            if side == "curl":
+                command = curl_command(setting, upstream, lanes, seconds)
+                text = harness.run(command, env=harness.wasmtime_environment())
+                out[side][lanes] = {"rps": float(text)}
+            else:
+                run = harness.load(hosts[side], 1, seconds, fan(upstream, lanes, COUNT[lanes]))
+                out[side][lanes] = {"rps": run["rps"] * COUNT[lanes],
+                                    "cpu_us": run["cpu_us"] / COUNT[lanes]}
     return out
 
 
 def outgoing(setting):
-    seconds = 1 if setting.quick else 5
+    seconds = 2 if setting.quick else 5
     rounds = []
-    rule = "http://127.0.0.1:*"
-    command = harness.weft_command(setting, setting.guest("proxy_p2"), "--allow-http", rule)
-    with start_upstream(setting) as upstream:
-        target = f"/send?authority=127.0.0.1:{upstream.port}&path=/"
-        with harness.Server(command, harness.environment(
-                XDG_CACHE_HOME=setting.folder("cache"))) as weft:
-            status, _, body = weft.get(target)
-            if status != 200 or body != upstream.get("/")[2]:
-                raise Unmeasured(f"the proxy answers {status}: {body[:80]!r}")
-            for number in range(2 if setting.quick else 6):
-                rounds.append(one_round(setting, weft, upstream, target, seconds, number % 2 == 0))
-        shown = curl_command(setting, upstream, CONNECTIONS[-1], seconds)
+    guest = setting.guest("fan_p3")
+    command = harness.weft_command(setting, guest, "--loops", "1", "--cpu", "60s", "--allow-http",
+                                   "http://127.0.0.1:*")
+    peer = harness.wasmtime_command(guest, *rows_http.BEST_FLAGS)
+    cache = setting.folder("cache")
+    with start_upstream(setting) as upstream, \
+            harness.Server(command, harness.environment(XDG_CACHE_HOME=cache)) as weft, \
+            harness.Server(peer, harness.wasmtime_environment(XDG_CACHE_HOME=cache)) as wasmtime:
+        hosts = {"weft": weft, "wasmtime": wasmtime}
+        for name, host in hosts.items():
+            for lanes in LANES:
+                status, _, body = host.get(fan(upstream, lanes, COUNT[lanes]))
+                if status != 200 or int(body) != COUNT[lanes]:
+                    raise Unmeasured(f"the guest on {name} answers {status}: {body[:80]!r}")
+        for number in range(2 if setting.quick else 6):
+            rounds.append(one_round(setting, hosts, upstream, seconds, number % 2 == 0))
+        shown = curl_command(setting, upstream, LANES[-1], seconds)
 
-    def series(side, connections, figure="rps"):
-        return [each[side][connections][figure] for each in rounds]
+    def series(side, lanes, figure="rps"):
+        return [each[side][lanes][figure] for each in rounds]
 
     verdicts = []
-    table = [["connections", "weft, requests/s", "libcurl, requests/s", "weft CPU µs per request"]]
-    for connections in CONNECTIONS:
-        ratio = median(pair_ratios(series("weft", connections), series("curl", connections)))
+    table = [["requests at once", "weft, requests/s", "libcurl, requests/s",
+              "wasmtime serve, requests/s", "weft CPU µs per request", "wasmtime CPU µs"]]
+    for lanes in LANES:
+        ratio = median(pair_ratios(series("weft", lanes), series("curl", lanes)))
         verdicts.append({
-            "what": f"requests/s at {connections} against plain libcurl",
+            "what": f"requests/s, {lanes} at once, against plain libcurl",
             "asked": f"≥ {GOAL:g} ×",
-            "measured": f"{median(series('weft', connections)):,.0f} to "
-                        f"{median(series('curl', connections)):,.0f}",
+            "measured": f"{median(series('weft', lanes)):,.0f} to "
+                        f"{median(series('curl', lanes)):,.0f}",
             "ratio": ratio,
             "met": ratio >= GOAL,
         })
-        table.append([str(connections),
-                      *(f"{median(series(side, connections)):,.0f}" for side in ("weft", "curl")),
-                      f"{median(series('weft', connections, 'cpu_us')):.1f}"])
+        table.append([str(lanes),
+                      *(f"{median(series(side, lanes)):,.0f}"
+                        for side in ("weft", "curl", "wasmtime")),
+                      *(f"{median(series(side, lanes, 'cpu_us')):.1f}" for side in hosts)])
     return {
         "verdicts": verdicts,
         "table": table,
-        "commands": [setting.shown(command), setting.shown(shown)],
-        "notes": ["weft also serves each request, and runs a fresh instance of the guest for it; "
-                  "wrk, which asks weft, takes processor time that libcurl has for itself."],
+        "commands": [setting.shown(command), setting.shown(peer), setting.shown(shown)],
+        "notes": ["weft and libcurl have one thread; the server that is asked (the bare loop) has "
+                  "the other core."],
         "rounds": rounds,
     }

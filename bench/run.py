@@ -30,7 +30,7 @@ ROWS = (
     ("http_p2", "HTTP, WASI 0.2, a fresh instance for each request", rows_http.p2),
     ("http_p3", "HTTP, WASI 0.3, reused instances", rows_http.p3),
     ("observed", "HTTP with metrics on, beside the same without", rows_observe.observed),
-    ("outgoing", "Outgoing HTTP from a guest of WASI 0.2", rows_outgoing.outgoing),
+    ("outgoing", "Outgoing HTTP from a guest of WASI 0.3", rows_outgoing.outgoing),
     ("codec", "Codec, and calls to inline C++", rows_calls.codec),
     ("layers", "Layers", rows_calls.layers),
     ("keyvalue", "Key-value get from a guest on LMDB", rows_calls.keyvalue),

@@ -492,6 +492,8 @@ pub mod ffi {
         unsafe fn exchange_method<'a>(exchange: *const Exchange) -> &'a [u8];
         unsafe fn exchange_target<'a>(exchange: *const Exchange) -> &'a [u8];
         unsafe fn exchange_authority<'a>(exchange: *const Exchange) -> &'a [u8];
+        /// Whether it came over TLS.
+        unsafe fn exchange_secure(exchange: *const Exchange) -> bool;
         /// Name and value of each header, each with its length before it (u32, little endian).
         unsafe fn exchange_headers<'a>(exchange: *const Exchange) -> &'a [u8];
         /// False: the request has no body.
@@ -500,6 +502,8 @@ pub mod ffi {
         /// -2: the client broke off.
         unsafe fn exchange_read(exchange: *mut Exchange, room: &mut [u8]) -> i64;
         unsafe fn exchange_wait_body(exchange: *mut Exchange, waker: Box<CallWaker>);
+        /// What followed the body, once its end was read: as exchange_headers gives them.
+        unsafe fn exchange_trailers<'a>(exchange: *mut Exchange) -> &'a [u8];
         /// Begins the response. `length` is the body's length, or -1.
         unsafe fn exchange_head(exchange: *mut Exchange, status: u16, headers: &[u8], length: i64);
         /// Sends a part of the body. False: wait before the next (`exchange_wait_room`).

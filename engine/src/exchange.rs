@@ -4,6 +4,7 @@ use crate::bridge::ffi;
 use crate::loop_bound::LoopBound;
 use crate::waker::CallWaker;
 use bytes::{BufMut, Bytes, BytesMut};
+use http::uri::Scheme;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, Uri, header};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::{BodyExt, Empty};
@@ -47,11 +48,12 @@ impl ExchangeRef {
 
     fn read_request(self: &Arc<Self>, exchange: *mut ffi::Exchange) -> Result<Request<WasiBody>> {
         // SAFETY: the exchange is open, and the slices are copied before this returns.
-        let (method, target, authority, headers, has_body) = unsafe {
+        let (method, target, authority, secure, headers, has_body) = unsafe {
             (
                 Method::from_bytes(ffi::exchange_method(exchange))?,
                 ffi::exchange_target(exchange),
                 ffi::exchange_authority(exchange),
+                ffi::exchange_secure(exchange),
                 read_headers(ffi::exchange_headers(exchange))?,
                 ffi::exchange_has_body(exchange),
             )
@@ -63,7 +65,7 @@ impl ExchangeRef {
         };
         let mut request = Request::new(body);
         *request.method_mut() = method;
-        *request.uri_mut() = target_uri(target, authority)?;
+        *request.uri_mut() = target_uri(secure, target, authority)?;
         *request.headers_mut() = headers;
         Ok(request)
     }
@@ -124,9 +126,9 @@ impl ExchangeRef {
 
 thread_local!(static SCRATCH: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) });
 
-fn target_uri(target: &[u8], authority: &[u8]) -> Result<Uri> {
+fn target_uri(secure: bool, target: &[u8], authority: &[u8]) -> Result<Uri> {
     let mut parts = http::uri::Parts::default();
-    parts.scheme = Some(http::uri::Scheme::HTTP);
+    parts.scheme = Some(if secure { Scheme::HTTPS } else { Scheme::HTTP });
     parts.authority = Some(authority.try_into()?);
     parts.path_and_query = Some(target.try_into()?);
     Ok(Uri::from_parts(parts)?)
@@ -194,7 +196,10 @@ impl Body for RequestBody {
             }
             0 => {
                 self.done = true;
-                Poll::Ready(None)
+                // SAFETY: the exchange is open, and the slice is copied before this returns.
+                let trailers = read_headers(unsafe { ffi::exchange_trailers(exchange) });
+                let trailers = trailers.ok().filter(|trailers| !trailers.is_empty());
+                Poll::Ready(trailers.map(|trailers| Ok(Frame::trailers(trailers))))
             }
             count if count > 0 => {
                 room.truncate(count as usize);

@@ -54,7 +54,9 @@ async fn serve(
     let answer: Arc<Mutex<Option<Answer>>> = Arc::default();
     let slot = answer.clone();
     let mut http = store.data_mut().http();
-    let request = http.new_incoming_request(Scheme::Http, request)?;
+    let secure = request.uri().scheme() == Some(&http::uri::Scheme::HTTPS);
+    let scheme = if secure { Scheme::Https } else { Scheme::Http };
+    let request = http.new_incoming_request(scheme, request)?;
     let outparam = http.new_response_outparam_from_callback(move |value| {
         *slot.lock().unwrap() = Some(value);
     })?;

@@ -7,6 +7,7 @@
 #include <map>
 
 #include "base/check.h"
+#include "base/nearest.h"
 
 namespace weft {
 
@@ -27,10 +28,10 @@ class EditionMaker {
           Environment::read(sources.environment_file, capabilities_, sources.process, problems_);
       if (environment) edition_->environment_ = *std::move(environment);
     }
+    load_tls();
     if (sources.alone) {
       load_alone(*sources.alone);
     } else {
-      load_tls();
       for (const std::string& app : sources.apps) read_app(app, sources);
       check_names();
       // What is behind the capabilities is opened only when all is well so far.
@@ -40,6 +41,7 @@ class EditionMaker {
       make_routes();
       warn_of_unused();
     }
+    warn_of_strangers();
     if (problems_.failed()) return nullptr;
     return std::move(edition_);
   }
@@ -94,11 +96,28 @@ class EditionMaker {
     }
   }
 
-  void load_alone(const Plan::Component& component) {
+  void load_alone(Plan::Component component) {
+    const Environment& environment = edition_->environment_;
+    for (const DriverSettings& driver : environment.drivers) {
+      Use& use = component.uses[driver.capability];
+      use.any_name = true;
+      use.drivers.emplace(driver.name.text, driver.choice);
+    }
+    allow(environment.allow_http, &NetRules::add_http, component.grants.network);
+    allow(environment.allow_net, &NetRules::add_net, component.grants.network);
+    if (problems_.failed()) opening_ = Plan::Opening::kLookOnly;
     std::vector<Lack> lacks;
     auto plan = Plan::make(runtime_, capabilities_, component, opening_, lacks);
     for (const Lack& lack : lacks) problems_.error({component.file}, lack.found, lack.write);
     if (plan != nullptr) edition_->plans_.push_back(std::move(plan));
+  }
+
+  void allow(const std::vector<Placed>& rules,
+             Result<void> (NetRules::*add)(std::string_view, RuleSource), NetRules& network) {
+    for (const Placed& rule : rules) {
+      auto added = (network.*add)(rule.text, RuleSource::kEnvironment);
+      if (!added) problems_.error(rule.place, added.error().message(), "");
+    }
   }
 
   void load(const AppSettings& app, const std::vector<std::string>& arguments) {
@@ -208,6 +227,23 @@ class EditionMaker {
           fmt::format("no component uses {} \"{}\"", driver.capability, driver.name.text),
           "take it out, or write the name into a uses line");
     }
+  }
+
+  // What the operator set for an app that does not run now is fine, unless its name is a slip.
+  void warn_of_strangers() {
+    std::vector<std::string_view> apps;
+    for (const Placed& name : names_) apps.push_back(name.text);
+    auto look = [&](std::string_view table, const Placed& app, const Placed& component) {
+      auto meant = nearest(app.text, apps);
+      if (meant && *meant != app.text) {
+        problems_.warn(app.place,
+                       fmt::format("[{}.{}.{}]: no app of the name \"{}\" runs here", table,
+                                   app.text, component.text, app.text),
+                       fmt::format("did you mean {}?", *meant));
+      }
+    };
+    for (const auto& each : edition_->environment_.limits) look("limits", each.app, each.component);
+    for (const auto& each : edition_->environment_.config) look("config", each.app, each.component);
   }
 
   Runtime& runtime_;

@@ -45,6 +45,10 @@ std::string drivers_of(const Use& use) {
     auto choice = use.drivers.find(name);
     drivers.insert(choice == use.drivers.end() ? "embedded" : choice->second.driver);
   }
+  if (use.any_name && !use.drivers.empty()) {
+    drivers.insert("embedded");
+    for (const auto& [name, choice] : use.drivers) drivers.insert(choice.driver);
+  }
   if (drivers.empty()) return "embedded";
   return fmt::format("{}", fmt::join(drivers, "+"));
 }
@@ -112,9 +116,9 @@ void Plan::settle_limits() {
 }
 
 const Use* Plan::use_of(const Capability& capability) const {
-  if (component_.granting == Component::Granting::kAnything) return &kAnything;
   auto found = component_.uses.find(capability.name());
   if (found != component_.uses.end()) return &found->second;
+  if (component_.granting == Component::Granting::kAnything) return &kAnything;
   return capability.needs_uses() ? nullptr : &kNothing;
 }
 

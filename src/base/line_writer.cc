@@ -14,6 +14,8 @@
 #include <system_error>
 #include <utility>
 
+#include "base/thread_name.h"
+
 namespace weft {
 namespace {
 
@@ -175,6 +177,7 @@ bool LineWriter::start_thread() {
 }
 
 void LineWriter::run() {
+  name_thread("weft-log");
   std::unique_lock lock(mutex_);
   for (;;) {
     queued_.wait(lock, [&] { return stopping_ || !queue_.empty(); });

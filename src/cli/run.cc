@@ -99,7 +99,7 @@ Result<std::shared_ptr<const Edition>> first_edition(Runtime& runtime,
                                                      const CapabilityTable& capabilities,
                                                      const EditionSources& sources,
                                                      Problems& problems) {
-  if (!sources.alone) {
+  if (!sources.alone || !sources.environment_file.empty()) {
     return Edition::make(runtime, capabilities, sources, Plan::Opening::kOpen, problems);
   }
   // One file has nothing that could be wrong in many places.

@@ -174,8 +174,7 @@ namespace {
 
 // Everything but the positional words.
 void add_options(CLI::App& verb, RunWords& words) {
-  verb.add_option("--on", words.on, "The operator's file that apps are run on: prod.toml")
-      ->type_name("FILE");
+  verb.add_option("--on", words.on, "The operator's file: prod.toml")->type_name("FILE");
   verb.add_option("--http", words.http,
                   "Where HTTP is served, by default 127.0.0.1:8080; port 0 is any free one")
       ->type_name("ADDR:PORT");
@@ -251,13 +250,10 @@ void sort_targets(RunWords& words, RunOptions& options, const Check& check) {
     auto end = std::ranges::find_if_not(words.args, app);
     options.sources.apps.insert(options.sources.apps.end(), words.args.begin(), end);
     options.sources.arguments.assign(end, words.args.end());
-    options.sources.environment_file = words.on;
   } else {
     options.target = words.target;
-    if (!words.on.empty()) {
-      check(failure(Errc::kInvalid, "--on is for apps: name a folder with a weft.toml"));
-    }
   }
+  options.sources.environment_file = words.on;
 }
 
 // The flag, or what the standard's own variables say.

@@ -11,6 +11,7 @@
 #include <cstring>
 #include <filesystem>
 
+#include "base/thread_name.h"
 #include "dev/sdk_folder.h"
 
 namespace weft {
@@ -92,7 +93,10 @@ Result<std::unique_ptr<Watch>> Watch::start(const std::string& folder,
   if (watch->folders_.empty()) {
     return system_failure(fmt::format("watching {} for changes", folder), errno);
   }
-  watch->thread_ = std::jthread([self = watch.get()](std::stop_token stop) { self->run(stop); });
+  watch->thread_ = std::jthread([self = watch.get()](std::stop_token stop) {
+    name_thread("weft-watch");
+    self->run(stop);
+  });
   return watch;
 }
 

@@ -92,6 +92,9 @@ rust::Slice<const std::uint8_t> exchange_target(const Exchange* exchange) {
 rust::Slice<const std::uint8_t> exchange_authority(const Exchange* exchange) {
   return exchange->authority();
 }
+bool exchange_secure(const Exchange* exchange) {
+  return exchange->secure();
+}
 rust::Slice<const std::uint8_t> exchange_headers(const Exchange* exchange) {
   return exchange->headers();
 }
@@ -103,6 +106,9 @@ std::int64_t exchange_read(Exchange* exchange, rust::Slice<std::uint8_t> room) {
 }
 void exchange_wait_body(Exchange* exchange, rust::Box<CallWaker> waker) {
   exchange->wait_body(std::move(waker));
+}
+rust::Slice<const std::uint8_t> exchange_trailers(Exchange* exchange) {
+  return exchange->trailers();
 }
 void exchange_head(Exchange* exchange, std::uint16_t status,
                    rust::Slice<const std::uint8_t> headers, std::int64_t length) {

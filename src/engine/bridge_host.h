@@ -57,10 +57,12 @@ class Exchange {
   virtual Bytes method() const = 0;
   virtual Bytes target() const = 0;
   virtual Bytes authority() const = 0;
+  virtual bool secure() const = 0;
   virtual Bytes headers() const = 0;
   virtual bool has_body() const = 0;
   virtual std::int64_t read(rust::Slice<std::uint8_t> room) = 0;
   virtual void wait_body(rust::Box<CallWaker> waker) = 0;
+  virtual Bytes trailers() = 0;
   virtual void head(std::uint16_t status, Bytes headers, std::int64_t length) = 0;
   virtual bool write(Bytes data) = 0;
   virtual bool has_room() const = 0;
@@ -121,10 +123,12 @@ void host_start_pump(Host* host, std::uint32_t slot, rust::Box<Task> task);
 rust::Slice<const std::uint8_t> exchange_method(const Exchange* exchange);
 rust::Slice<const std::uint8_t> exchange_target(const Exchange* exchange);
 rust::Slice<const std::uint8_t> exchange_authority(const Exchange* exchange);
+bool exchange_secure(const Exchange* exchange);
 rust::Slice<const std::uint8_t> exchange_headers(const Exchange* exchange);
 bool exchange_has_body(const Exchange* exchange);
 std::int64_t exchange_read(Exchange* exchange, rust::Slice<std::uint8_t> room);
 void exchange_wait_body(Exchange* exchange, rust::Box<CallWaker> waker);
+rust::Slice<const std::uint8_t> exchange_trailers(Exchange* exchange);
 void exchange_head(Exchange* exchange, std::uint16_t status,
                    rust::Slice<const std::uint8_t> headers, std::int64_t length);
 bool exchange_write(Exchange* exchange, rust::Slice<const std::uint8_t> data);

@@ -25,6 +25,14 @@ void put_part(Buffer& out, std::string_view part) {
   out.append(part);
 }
 
+void put_flat(Buffer& out, std::span<const Header> headers) {
+  out.clear();
+  for (const Header& header : headers) {
+    put_part(out, header.name);
+    put_part(out, header.value);
+  }
+}
+
 // The headers of a flat list, borrowed from it. The list comes from our own bridge.
 std::vector<Header>& read_flat(rust::Slice<const std::uint8_t> flat) {
   thread_local std::vector<Header> headers;
@@ -55,12 +63,8 @@ void GuestExchange::open(HttpExchange::Ptr exchange) {
   exchange_ = std::move(exchange);
   exchange_->listen(this);
   begun_ = finished_ = false;
-  headers_.clear();
   local_ = exchange_->request().authority.empty() ? exchange_->local() : std::string();
-  for (const Header& header : exchange_->request().headers) {
-    put_part(headers_, header.name);
-    put_part(headers_, header.value);
-  }
+  put_flat(headers_, exchange_->request().headers);
 }
 
 void GuestExchange::fail(std::uint16_t status) {
@@ -116,6 +120,12 @@ std::int64_t GuestExchange::read(rust::Slice<std::uint8_t> room) {
     case BodyState::kFailed: return -2;
   }
   return -2;
+}
+
+GuestExchange::Bytes GuestExchange::trailers() {
+  put_flat(headers_,
+           exchange_ == nullptr ? std::span<const Header>() : exchange_->request_trailers());
+  return headers();
 }
 
 void GuestExchange::wait_body(rust::Box<bridge::CallWaker> waker) {

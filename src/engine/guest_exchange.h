@@ -45,10 +45,12 @@ class GuestExchange final : public bridge::Exchange, public ExchangeEvents {
   Bytes method() const override;
   Bytes target() const override;
   Bytes authority() const override;
+  bool secure() const override { return exchange_->secure(); }
   Bytes headers() const override { return {headers_.data(), headers_.size()}; }
   bool has_body() const override;
   std::int64_t read(rust::Slice<std::uint8_t> room) override;
   void wait_body(rust::Box<bridge::CallWaker> waker) override;
+  Bytes trailers() override;
   void head(std::uint16_t status, Bytes headers, std::int64_t length) override;
   bool write(Bytes data) override;
   bool has_room() const override;
@@ -67,7 +69,7 @@ class GuestExchange final : public bridge::Exchange, public ExchangeEvents {
 
   Owner& owner_;
   HttpExchange::Ptr exchange_;
-  Buffer headers_;
+  Buffer headers_;     // Then the trailers.
   std::string local_;  // In the place of an authority that the client did not send.
   std::optional<rust::Box<bridge::CallWaker>> body_waker_;
   std::optional<rust::Box<bridge::CallWaker>> room_waker_;

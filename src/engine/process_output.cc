@@ -9,6 +9,7 @@
 #include <thread>
 #include <utility>
 
+#include "base/thread_name.h"
 #include "weft-engine/src/bridge.rs.h"
 
 namespace weft {
@@ -107,7 +108,7 @@ void ProcessOutput::start_thread() {
 }
 
 void ProcessOutput::run() {
-  ::pthread_setname_np(::pthread_self(), "weft-output");
+  name_thread("weft-output");
   std::unique_lock lock(mutex_);
   while (true) {
     news_.wait(lock, [this] { return !parts_.empty(); });

@@ -1,5 +1,7 @@
 #include "io/loop.h"
 
+#include <fmt/format.h>
+
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
@@ -10,6 +12,7 @@
 
 #include "base/check.h"
 #include "base/log.h"
+#include "base/thread_name.h"
 #include "io/timer.h"
 
 namespace weft {
@@ -201,8 +204,10 @@ void Loop::spawn(Task<void> task) {
 Loops::Loops(Options options) : options_(std::move(options)) {
   CHECK(options_.count > 0);
   for (std::size_t i = 0; i < options_.count; ++i) loops_.push_back(std::make_unique<Loop>());
-  for (auto& loop : loops_) {
-    threads_.emplace_back([this, &loop = *loop] {
+  for (std::size_t i = 0; i < loops_.size(); ++i) {
+    threads_.emplace_back([this, i] {
+      Loop& loop = *loops_[i];
+      name_thread(fmt::format("weft-loop-{}", i));
       if (options_.started) options_.started(loop);
       loop.run();
       if (options_.stopping) options_.stopping(loop);

@@ -7,6 +7,7 @@
 
 #include "base/check.h"
 #include "base/log.h"
+#include "base/thread_name.h"
 #include "io/loop.h"
 
 namespace weft {
@@ -53,6 +54,7 @@ void Pool::stop() {
 }
 
 void Pool::work() {
+  name_thread("weft-pool");
   std::unique_lock lock(mutex_);
   for (;;) {
     changed_.wait(lock, [this] { return stopping_ || !waiting_.empty(); });

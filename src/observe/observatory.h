@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "base/thread_name.h"
 #include "io/loop.h"
 #include "observe/admin_server.h"
 #include "observe/host_facts.h"
@@ -44,7 +45,7 @@ class Observatory final : private HostView {
   Loops& loops_;
   HostView& view_;
   TrapLog traps_;
-  Loops own_{{.count = 1}};
+  Loops own_{{.count = 1, .started = [](Loop&) { name_thread("weft-admin"); }}};
   std::unique_ptr<OtlpExporter> exporter_;  // Null where no spans are exported.
   std::vector<std::unique_ptr<LoopObserver>> observers_;
   std::unique_ptr<AdminServer> admin_;

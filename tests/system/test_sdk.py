@@ -1,12 +1,15 @@
 #!/usr/bin/env python3
 """The C++ SDK, from a guest that uses each thing it has (tests/guests/sdk_p3, sdk_p2)."""
 
+import os
+import tempfile
 import unittest
 import urllib.parse
 
-from client import get, post
+from client import Connection, get, post
 from host import Host
-from upstream import Upstream
+from test_app_wire import curl
+from upstream import Certificate, Upstream
 
 INVALID, DENIED = 0, 2  # Of weft::Code.
 
@@ -29,6 +32,23 @@ class Both:
             response = post(host, url("/all", most=999), b"x" * 1000)
             self.assertEqual((response.status, response.text),
                              (413, "the body has more than 999 bytes\n"))
+
+    def test_what_it_came_over(self):
+        """A request over TLS has the scheme https, in either version of HTTP; the operator's file
+        serves a component by itself too."""
+        with tempfile.TemporaryDirectory() as folder:
+            certificate = Certificate(folder)
+            environment = os.path.join(folder, "prod.toml")
+            with open(environment, "w", encoding="utf-8") as file:
+                file.write(f'[http]\ntls = {{ certificate = "{certificate.certificate}", '
+                           f'key = "{certificate.key}" }}\n')
+            with Host(self.guest, "--on", environment) as host:
+                for version in ("--http2", "--http1.1"):
+                    answer = curl(f"https://localhost:{host.address[1]}/secure", "--cacert",
+                                  certificate.certificate, version)
+                    self.assertTrue(answer.endswith("secure\n"), answer)
+        with Host(self.guest) as host:
+            self.assertEqual(get(host, "/secure").text, "plain\n")
 
     def test_requests_of_its_own(self):
         """Sent and answered, two at once, with a body written piece by piece."""
@@ -66,6 +86,15 @@ class P3(Both, unittest.TestCase):
             self.assertEqual(dict(response.headers).get("x-out"), "here")
             self.assertEqual(get(host, "/").text, "GET / (none) (none)\n")
 
+    def test_trailers(self):
+        """What follows the body of a request reaches the guest."""
+        with Host(self.guest) as host, Connection(host) as connection:
+            connection.send_head("POST", "/all", "transfer-encoding: chunked",
+                                 "trailer: x-sum, x-more")
+            connection.send_chunk(b"12345")
+            connection.send(b"0\r\nX-Sum: 15\r\nX-More: a b\r\n\r\n")
+            self.assertEqual(connection.response().text, "5 x-sum=15 x-more=a b\n")
+
     def test_the_store(self):
         """Each call of a bucket, twice: the second time the counter of the first is there."""
         with Host(self.guest) as host:
@@ -83,6 +112,17 @@ class P3(Both, unittest.TestCase):
             self.assertEqual(get(host, "/config").text, "none\n")
             self.assertEqual(get(host, "/log").text, "logged\n")
             host.wait_log("a line of the SDK")
+
+
+class Fan(unittest.TestCase):
+    def test_many_requests(self):
+        """A guest's coroutines share the loop's connections: a hundred requests, ten at once."""
+        with Upstream() as upstream, \
+                Host("fan_p3", "--loops", 1, "--allow-http",
+                     f"http://{upstream.authority}") as host:
+            hello = f"http://{upstream.authority}/hello"
+            self.assertEqual(get(host, url("/", url=hello, count=100, lanes=10)).text, "100\n")
+            self.assertLessEqual(upstream.connections, 10)
 
 
 class P2(Both, unittest.TestCase):

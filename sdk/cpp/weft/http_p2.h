@@ -100,6 +100,14 @@ class Request {
     wasi_http_types_method_incoming_request_method(borrow(), &method);
     return detail::take_method(method);
   }
+  // Whether it came over TLS.
+  bool secure() const {
+    wasi_http_types_scheme_t scheme;
+    if (!wasi_http_types_method_incoming_request_scheme(borrow(), &scheme)) return false;
+    bool secure = scheme.tag == WASI_HTTP_TYPES_SCHEME_HTTPS;
+    wasi_http_types_scheme_free(&scheme);
+    return secure;
+  }
   std::string_view path_with_query() const { return path_; }
   // As it stands, without the query: decode() makes text of it.
   std::string_view path() const { return std::string_view(path_).substr(0, path_.find('?')); }

@@ -49,6 +49,7 @@ class Body {
       : stream_(other.stream_),
         trailers_(other.trailers_),
         outcome_(other.outcome_),
+        fields_(std::move(other.fields_)),
         ended_(other.ended_),
         open_(std::exchange(other.open_, false)) {}
   Body& operator=(Body&&) = delete;
@@ -101,18 +102,21 @@ class Body {
       if (end.is_err) {
         whole = detail::taken(end.val.err);
       } else if (end.val.ok.is_some) {
-        wasi_http_types_fields_drop_own(end.val.ok.val);
+        fields_ = detail::take_fields(end.val.ok.val);
       }
     }
     wasi_http_types_future_result_option_own_trailers_error_code_drop_readable(trailers_);
     co_await detail::tell_fine(outcome_);
     co_return whole;
   }
+  // What followed it: known after finish or read_all.
+  const Headers& trailers() const { return fields_; }
 
  private:
   wasi_http_types_stream_u8_t stream_;
   detail::Trailers trailers_;
   detail::OutcomeWriter outcome_;
+  Headers fields_;
   bool ended_ = false;
   bool open_ = true;
 };
@@ -132,6 +136,14 @@ class Request {
     wasi_http_types_method_t method;
     wasi_http_types_method_request_get_method(borrow(), &method);
     return detail::take_method(method);
+  }
+  // Whether it came over TLS.
+  bool secure() const {
+    wasi_http_types_scheme_t scheme;
+    if (!wasi_http_types_method_request_get_scheme(borrow(), &scheme)) return false;
+    bool secure = scheme.tag == WASI_HTTP_TYPES_SCHEME_HTTPS;
+    wasi_http_types_scheme_free(&scheme);
+    return secure;
   }
   std::string path_with_query() const {
     guest_string_t text;

@@ -40,6 +40,7 @@ class Http1Connection final : public HttpExchange, public HttpConnection {
   const RequestHead& request() const override { return parser_.head(); }
   std::string_view peer() override;
   std::string local() override;
+  bool secure() const override { return tls_ != nullptr; }
 
   BytesView body() override;
   void consume_body(std::size_t count) override;

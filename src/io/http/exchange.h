@@ -93,6 +93,8 @@ class HttpExchange {
   virtual std::string_view peer() = 0;
   // Address and port that the client reached: what a request without a Host is for.
   virtual std::string local() { return "localhost"; }
+  // Whether it came over TLS.
+  virtual bool secure() const { return false; }
 
   // Who is told; null for nobody. Not owned; outlives the exchange or is taken out first.
   void listen(ExchangeEvents* events) { events_ = events; }

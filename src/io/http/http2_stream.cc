@@ -65,6 +65,10 @@ Loop& Http2Stream::loop() {
   return listener_->loop();
 }
 
+bool Http2Stream::secure() const {
+  return listener_->secure();
+}
+
 void Http2Stream::touch() {
   if (session_ != nullptr) session_->touch(*this);
 }

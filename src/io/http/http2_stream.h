@@ -47,6 +47,7 @@ class Http2Stream final : public HttpExchange {
   Loop& loop() override;
   const RequestHead& request() const override { return head_; }
   std::string_view peer() override { return *peer_; }
+  bool secure() const override;
   BytesView body() override;
   void consume_body(std::size_t count) override;
   BodyState body_state() override;

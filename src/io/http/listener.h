@@ -53,6 +53,7 @@ class HttpListener : public std::enable_shared_from_this<HttpListener> {
   HttpHandler* handler() { return handler_; }
   const HttpLimits& limits() const { return shared_->limits; }
   bool draining() const { return draining_; }
+  bool secure() const { return tls_ != nullptr; }
 
   // The value of a Date header, made once a second.
   std::string_view date();

@@ -1,4 +1,4 @@
-// The SDK of WASI 0.2: /echo, /all, /send, /both and /post as sdk_p3 has them.
+// The SDK of WASI 0.2: /echo, /all, /secure, /send, /both and /post as sdk_p3 has them.
 
 #include <string>
 
@@ -54,6 +54,7 @@ void handle(Request& request, Out out) {
   auto path = request.path();
   if (path == "/both") return both(request, out);
   if (path == "/post") return post(request, out);
+  if (path == "/secure") return reply(out, 200, request.secure() ? "secure\n" : "plain\n");
   if (path == "/send") {
     return show(out, text_of(send({.url = request.parameter("url").value_or("")})));
   }

@@ -1,8 +1,10 @@
 // The SDK of WASI 0.3, a path for each thing it has. /echo sends the body back, /all reads it whole
-// (?most=N at most), /meta says method, path, the parameter "a" and the header x-in, and gives x-in
-// back as x-out; /store goes through a bucket's calls (?name=NAME), /config reads "currency", /log
-// writes a line; /send?url=U sends a request, /both?a=U&b=U two side by side, /post?url=U one whose
-// body is written piece by piece, /sleep waits for three times 500 ms at once.
+// (?most=N at most) and says its length and trailers, /meta says method, path, the parameter "a"
+// and the header x-in, and gives x-in back as x-out, /secure says whether it came over TLS; /store
+// goes through a bucket's calls (?name=NAME), /config reads "currency", /log writes a line;
+// /send?url=U sends a request, /both?a=U&b=U two side by side, /post?url=U one whose body is
+// written piece by piece, /fan?url=U&count=N&lanes=K sends N, K at once, and says how many were
+// answered with 200; /sleep waits for three times 500 ms at once.
 
 #include <string>
 
@@ -30,7 +32,9 @@ Task<> all(Request request) {
   Body body = std::move(request).body();
   auto text = co_await body.read_all(most ? std::strtoul(most->c_str(), nullptr, 10) : 1'000'000);
   if (!text) co_return co_await reply(413, text.error().message + "\n");
-  co_await reply(200, std::to_string(text->size()) + "\n");
+  std::string answer = std::to_string(text->size());
+  for (const Header& trailer : body.trailers()) answer += " " + trailer.name + "=" + trailer.value;
+  co_await reply(200, answer + "\n");
 }
 
 Task<> meta(Request request) {
@@ -123,6 +127,7 @@ Task<> handle(Request request) {
   if (path == "/send") {
     co_return co_await show(co_await fetch(request.parameter("url").value_or("")));
   }
+  if (path == "/secure") co_return co_await reply(200, request.secure() ? "secure\n" : "plain\n");
   if (path == "/store") {
     co_return co_await show(go_through(request.parameter("name").value_or("")));
   }

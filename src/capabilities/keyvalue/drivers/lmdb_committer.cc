@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <utility>
 
+#include "base/thread_name.h"
 #include "io/loop.h"
 
 namespace weft::keyvalue::lmdb {
@@ -64,6 +65,7 @@ CommitterStats Committer::stats() const {
 }
 
 void Committer::run() {
+  name_thread("weft-commit");
   for (;;) {
     Group group = take_group();
     if (group.empty()) return;
