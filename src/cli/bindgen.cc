@@ -1,10 +1,13 @@
 #include "cli/bindgen.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdio>
 #include <filesystem>
+#include <utility>
 
 #include "cli/run_options.h"
 #include "cli/standard_output.h"
@@ -15,6 +18,8 @@
 namespace weft {
 
 namespace {
+
+constexpr std::string_view kKinds[] = {"host", "provider", "guest-cpp", "guest-c"};
 
 void print_files(const BindgenWords& words, const std::vector<bindgen::GeneratedFile>& files) {
   for (const bindgen::GeneratedFile& file : files) fmt::print("{}/{}\n", words.out, file.path);
@@ -86,9 +91,9 @@ void add_bindgen_options(CLI::App& verb, BindgenWords& words) {
   verb.add_option("KIND", words.kind,
                   "host (serves an interface inside weft), provider (a program that serves one), "
                   "guest-cpp or guest-c (what a component is written against)")
-      ->required()
-      ->check(CLI::IsMember({"host", "provider", "guest-cpp", "guest-c"}));
-  verb.add_option("WIT", words.wit.path, "A .wit file, or the folder of a package")->required();
+      ->required();
+  verb.add_option("WIT", words.wit.path,
+                  "A .wit file, or the folder of a package; without a KIND before it: for a host");
   verb.add_option("--interface", words.wit.interfaces, "An interface: pkg:name/iface@version")
       ->allow_extra_args(false);
   verb.add_option("--world", words.wit.worlds,
@@ -99,7 +104,16 @@ void add_bindgen_options(CLI::App& verb, BindgenWords& words) {
   verb.add_option("--out", words.out, "The folder that is written to")->capture_default_str();
 }
 
-Result<int> run_bindgen(const BindgenWords& words) {
+Result<int> run_bindgen(const BindgenWords& given) {
+  BindgenWords words = given;
+  bool known = std::ranges::find(kKinds, words.kind) != std::end(kKinds);
+  if (!known && words.wit.path.empty()) {
+    words.wit.path = std::exchange(words.kind, "host");
+  } else if (!known || words.wit.path.empty()) {
+    return failure(Errc::kInvalid,
+                   fmt::format("bindgen {} {}: write bindgen KIND WIT, where KIND is {}",
+                               words.kind, words.wit.path, fmt::join(kKinds, ", ")));
+  }
   Result<void> done = words.kind == "host"       ? bind_host(words)
                       : words.kind == "provider" ? bind_provider(words)
                                                  : bind_guest(words);

@@ -76,22 +76,26 @@ std::string main_source(const std::vector<const Interface*>& served) {
   Text out;
   out.line("// The provider: its interfaces, and what answers for them.");
   out.line();
+  out.line("#include <memory>");
+  out.line();
   for (const Interface* each : served) {
     out.line("#include \"{}_host.h\"", snake_case(each->interface));
   }
   out.line("#include \"weft/provider.h\"");
   out.line();
   out.line("int main(int argc, char** argv) {{");
-  std::string list;
+  out.line("  using weft::provider::Interfaces;");
+  out.line("  return weft::provider::serve(");
+  out.line("      argc, argv, [](weft::provider::Setup&) -> weft::Result<Interfaces> {{");
+  out.line("        Interfaces served;");
   for (const Interface* each : served) {
-    std::string name = snake_case(each->interface);
     std::string space = namespace_of(*each);
-    out.line("  {}Host {};", class_of(*each), name);
-    out.line("  {}::Binding {}_binding({});", space, name, name);
-    list += fmt::format("      {{{0}::kName, {0}::kFunctions, {1}_binding}},\n", space, name);
+    out.line("        served.add<{0}::Binding>(", space);
+    out.line("            {0}::kName, {0}::kFunctions, std::make_unique<{1}Host>());", space,
+             class_of(*each));
   }
-  out.line("  return weft::provider::serve(argc, argv, {{");
-  out.line("{}  }});", list);
+  out.line("        return served;");
+  out.line("      }});");
   out.line("}}");
   return out.take();
 }
