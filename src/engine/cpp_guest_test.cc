@@ -249,7 +249,7 @@ TEST_F(CppGuestTest, ValuesOfEveryKindComeBackAsTheyWere) {
   echoes<std::uint8_t, std::uint8_t>("static");
   echoes<>("nothing");
   echoes<shapes::Nested>("later");
-  echoes<std::string, shapes::Scalars, Bytes, std::optional<std::uint64_t>>("many");
+  echoes<std::string, shapes::Scalars, Bytes, std::optional<std::uint64_t>>("many-params");
 }
 
 TEST_F(CppGuestTest, ListsComeBackAsTheyWere) {

@@ -24,7 +24,7 @@ world keeper { export stock; }
 """
 
 # What the C bindings do not know; a store of weft's beside it.
-OWN = """package acme:own;
+OWN = """package acme:mine;
 
 interface lists {
   record visit { name: string, count: u64 }
@@ -32,7 +32,7 @@ interface lists {
   note: func(name: string) -> visit;
 }
 
-world own {
+world visits {
   import wasi:keyvalue/store@0.2.0-draft;
   import wasi:keyvalue/atomics@0.2.0-draft;
   import wasi:keyvalue/batch@0.2.0-draft;
@@ -43,7 +43,7 @@ world own {
 OWN_MAIN = """#include "guest.hpp"
 #include "weft/keyvalue.h"
 
-namespace lists = weft::wit::acme::own::lists;
+namespace lists = weft::wit::acme::mine::lists;
 
 lists::Visit lists::exports::note(std::string_view name) {
   auto bucket = weft::keyvalue::open();
@@ -151,7 +151,7 @@ class Bindgen(unittest.TestCase):
             for count in (1, 2):
                 called = folder.weft("call", "--state", folder.file("state"),
                                      folder.file("own", "build", "own.wasm"),
-                                     'acme:own/lists#note("ann")')
+                                     'acme:mine/lists#note("ann")')
                 self.assertEqual(called.out, '{name: "ann", count: %d}\n' % count)
             self.assertIn("nothing to do", folder.weft("build", "own").err)
             # Without C bindings guest.h says why; guest.hpp is there all the same.
@@ -159,7 +159,7 @@ class Bindgen(unittest.TestCase):
             done = folder.weft("build", "own", code=1)
             self.assertIn("the C bindings cannot express", done.err)
             folder.write(
-                '#include "guest.hpp"\nnamespace lists = weft::wit::acme::own::lists;\n'
+                '#include "guest.hpp"\nnamespace lists = weft::wit::acme::mine::lists;\n'
                 "lists::Visit lists::exports::note(std::string_view) { return {}; }\n"
                 "std::array<std::uint16_t, 3> lists::exports::fixed(\n"
                 "    std::array<std::uint16_t, 3> v) { return {v[2], v[1], v[0]}; }\n",

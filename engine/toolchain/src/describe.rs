@@ -6,8 +6,8 @@ use anyhow::{Result, bail};
 use serde_json::{Value, json};
 use wit_component::{StringEncoding, metadata};
 use wit_parser::{
-    Function, FunctionKind, Handle, InterfaceId, PackageId, Resolve, Type, TypeDefKind, TypeId, TypeOwner,
-    WorldId, WorldItem, WorldKey,
+    Function, FunctionKind, Handle, InterfaceId, PackageId, Resolve, Type, TypeDefKind, TypeId,
+    TypeOwner, WorldId, WorldItem, WorldKey,
 };
 
 use crate::resolve::Wit;

@@ -129,6 +129,10 @@ extern "C" __attribute__((weak)) void __abort_message(const char*, ...) {
 }
 #endif
 
+// Bindings in C that are linked beside these ask for the object that holds the component's type,
+// which here is this one.
+extern "C" void __component_type_object_force_link_guest() {}
+
 // The host allocates what it hands over.
 extern "C" __attribute__((export_name("cabi_realloc"))) void* cabi_realloc(
     void* old, ::std::size_t, ::std::size_t align, ::std::size_t size) {

@@ -100,10 +100,10 @@ std::vector<std::tuple<std::string, std::vector<std::uint8_t>>> echo_pairs(
 std::vector<std::string> echo_names(std::vector<std::string_view> v) {
   return everything::echo_names(v);
 }
-std::tuple<std::string, Scalars, std::vector<std::uint8_t>, std::optional<std::uint64_t>> many(
-    std::string_view a, Scalars b, std::span<const std::uint8_t> c,
-    std::optional<std::uint64_t> d) {
-  return everything::many(a, b, c, d);
+std::tuple<std::string, Scalars, std::vector<std::uint8_t>, std::optional<std::uint64_t>>
+many_params(std::string_view a, Scalars b, std::span<const std::uint8_t> c,
+            std::optional<std::uint64_t> d) {
+  return everything::many_params(a, b, c, d);
 }
 std::tuple<std::uint8_t, std::uint8_t> static_(std::uint8_t call_, std::uint8_t deadline_) {
   return everything::static_(call_, deadline_);
