@@ -26,8 +26,8 @@ TIDY_AT_ONCE = 2
 # GoogleTest's macros are not written as we write, nor is what a sanitizer calls by name.
 TIDY_LEAVES = re.compile(r"(_(test|bench|fuzz)|/testing)\.cc$")
 # From the ladder in the top CMakeLists.txt: who may include whom.
-LADDER = ["base", "io", "door", "values", "observe", "toolchain", "capabilities", "engine",
-          "triggers", "app", "dev", "cli"]
+LADDER = ["base", "io", "door", "values", "provider", "observe", "toolchain", "capabilities",
+          "engine", "triggers", "app", "dev", "cli"]
 
 
 def tracked(*patterns):

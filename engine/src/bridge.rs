@@ -3,8 +3,8 @@
 //! C++ includes the header that `cxx` makes of this file; the functions under `extern "C++"` are
 //! declared in src/engine/bridge_host.h and written in src/engine. Nothing else crosses.
 
+use crate::callee::{Callee, callee_new, start_export};
 use crate::command::start_command;
-use crate::export_call::start_export;
 use crate::http_fresh::start_http;
 use crate::http_worker::{Worker, worker_new};
 use crate::inspect::inspect_program;
@@ -323,18 +323,18 @@ pub mod ffi {
 
         type Task;
         /// Runs `wasi:cli/run` in a fresh instance.
-        unsafe fn start_command(linked: &Linked, host: *mut Host, wake: WakeKey) -> Box<Task>;
+        unsafe fn start_command(linked: &Linked, host: *mut GuestHost, wake: WakeKey) -> Box<Task>;
         /// Calls `wasi:http/incoming-handler` in a fresh instance, for the request in `exchange`.
         unsafe fn start_http(
             linked: &Linked,
-            host: *mut Host,
+            host: *mut GuestHost,
             exchange: *mut Exchange,
             wake: WakeKey,
         ) -> Box<Task>;
         /// Calls an exported function in a fresh instance. The reply goes to `sink`.
         unsafe fn start_export(
             linked: &Linked,
-            host: *mut Host,
+            host: *mut GuestHost,
             function: u32,
             arguments: &[u8],
             sink: *mut ReplySink,
@@ -344,12 +344,27 @@ pub mod ffi {
         fn poll(self: &mut Task) -> bool;
         fn outcome(self: &Task) -> Outcome;
         fn spent(self: &Task) -> Spent;
-        /// The exchange or sink is gone; what the guest still writes goes nowhere.
-        fn detach(self: &mut Task);
+
+        type Callee;
+        /// One instance whose exports are called, on one loop. It is made at the first poll.
+        unsafe fn callee_new(linked: &Linked, host: *mut GuestHost, wake: WakeKey) -> Box<Callee>;
+        /// Hands it one more call, to be polled next. The reply goes to `sink`, which lives until
+        /// then, or until `give_up`.
+        unsafe fn call(self: &mut Callee, function: u32, arguments: &[u8], sink: *mut ReplySink);
+        /// Whose reply nobody waits for any more. The guest goes on.
+        unsafe fn give_up(self: &mut Callee, sink: *const ReplySink);
+        /// Drops one of the resources that its replies gave, to be polled next.
+        fn drop_resource(self: &mut Callee, number: u32);
+        /// Takes no further call, and ends when those in it have; to be polled next.
+        fn retire(self: &mut Callee);
+        /// True: it has ended; `outcome` tells how, and calls still in it have no reply.
+        fn poll(self: &mut Callee) -> bool;
+        fn outcome(self: &Callee) -> Outcome;
+        fn spent(self: &Callee) -> Spent;
 
         type Worker;
         /// One reused instance of a 0.3 program, on one loop. Its instance is made at first use.
-        unsafe fn worker_new(linked: &Linked, host: *mut Host, wake: WakeKey) -> Box<Worker>;
+        unsafe fn worker_new(linked: &Linked, host: *mut GuestHost, wake: WakeKey) -> Box<Worker>;
         /// Hands it one more request, to be polled next. Returns the number under which `detach`
         /// knows it.
         unsafe fn push(self: &mut Worker, exchange: *mut Exchange) -> u64;
@@ -400,12 +415,12 @@ pub mod ffi {
         fn wake_task(target: &WakeTarget, slot: u32, generation: u32);
 
         /// One instance's side of the door.
-        type Host;
+        type GuestHost;
         /// A call in flight.
         #[namespace = "weft"]
         type Call;
         /// Begins a call of function `function` of `ProgramInfo`; it may be finished on return.
-        unsafe fn call_begin(host: *mut Host, function: u32, arguments: &[u8]) -> *mut Call;
+        unsafe fn call_begin(host: *mut GuestHost, function: u32, arguments: &[u8]) -> *mut Call;
         /// 0: running, 1: done, 2: failed.
         unsafe fn call_state(call: *const Call) -> u8;
         unsafe fn call_reply<'a>(call: *const Call) -> &'a [u8];
@@ -414,16 +429,16 @@ pub mod ffi {
         unsafe fn call_wait(call: *mut Call, waker: Box<CallWaker>);
         /// Gives the caller's side up: a running call is cancelled.
         unsafe fn call_release(call: *mut Call);
-        unsafe fn host_drop_resource(host: *mut Host, slot: u32);
+        unsafe fn host_drop_resource(host: *mut GuestHost, slot: u32);
         /// How much of standard output (1) or error (2) is taken; 0: not yet; -1: nobody reads;
         /// -2: a write failed. Of 0, at a command's end: 0 until all is out, then 1 or -2.
-        unsafe fn host_output_room(host: *mut Host, stream: u8) -> i64;
-        unsafe fn host_output_error(host: *mut Host, stream: u8) -> String;
-        unsafe fn host_output_write(host: *mut Host, stream: u8, bytes: &[u8]);
-        unsafe fn host_output_wait(host: *mut Host, stream: u8, waker: Box<CallWaker>);
+        unsafe fn host_output_room(host: *mut GuestHost, stream: u8) -> i64;
+        unsafe fn host_output_error(host: *mut GuestHost, stream: u8) -> String;
+        unsafe fn host_output_write(host: *mut GuestHost, stream: u8, bytes: &[u8]);
+        unsafe fn host_output_wait(host: *mut GuestHost, stream: u8, waker: Box<CallWaker>);
         /// Sends a guest's request. On the loop; what comes of it arrives after this call.
         unsafe fn host_send(
-            host: *mut Host,
+            host: *mut GuestHost,
             request: &OutgoingRequest,
             transfer: Box<OutgoingTransfer>,
         );
@@ -451,7 +466,7 @@ pub mod ffi {
         type PipeEnd;
         /// A new pipe, whose other end waits under `number`. Null: `problem` says why.
         unsafe fn pipe_open(
-            host: *mut Host,
+            host: *mut GuestHost,
             kind: PipeKind,
             side: PipeSide,
             number: &mut u32,
@@ -459,14 +474,14 @@ pub mod ffi {
         ) -> *mut PipeEnd;
         /// The end that waits under `number`. Null: `problem` says why.
         unsafe fn pipe_take_up(
-            host: *mut Host,
+            host: *mut GuestHost,
             number: u32,
             kind: PipeKind,
             side: PipeSide,
             problem: &mut String,
         ) -> *mut PipeEnd;
         /// Drops the end that waits under `number`, if it still does.
-        unsafe fn pipe_forget(host: *mut Host, number: u32);
+        unsafe fn pipe_forget(host: *mut GuestHost, number: u32);
         /// 0: nothing to read yet, 1: data, 2: the end, 3: failed.
         unsafe fn pipe_state(end: *const PipeEnd) -> u8;
         /// All the bytes there are, or one item.
@@ -482,10 +497,10 @@ pub mod ffi {
         /// Lets go of the end: what it wrote is whole, unless the guest is ending.
         unsafe fn pipe_close(end: *mut PipeEnd);
         /// The guest is ending: what it leaves open was cut off.
-        unsafe fn host_end_pipes(host: *mut Host);
+        unsafe fn host_end_pipes(host: *mut GuestHost);
         /// Makes a place for a task of the instance's own, and starts it there.
-        unsafe fn host_add_pump(host: *mut Host) -> WakeKey;
-        unsafe fn host_start_pump(host: *mut Host, slot: u32, task: Box<Task>);
+        unsafe fn host_add_pump(host: *mut GuestHost) -> WakeKey;
+        unsafe fn host_start_pump(host: *mut GuestHost, slot: u32, task: Box<Task>);
 
         /// One HTTP request and its response.
         type Exchange;

@@ -1,6 +1,6 @@
 //! Running a command: `wasi:cli/run` of either generation, in a fresh instance.
 
-use crate::bridge::ffi::{Host, WakeKey};
+use crate::bridge::ffi::{GuestHost, WakeKey};
 use crate::loop_bound::LoopBound;
 use crate::program::{Entry, Linked};
 use crate::state::{self, State};
@@ -10,7 +10,7 @@ use wasmtime::{Result, Store};
 
 /// # Safety
 /// `host` outlives the task.
-pub unsafe fn start_command(linked: &Linked, host: *mut Host, wake: WakeKey) -> Box<Task> {
+pub unsafe fn start_command(linked: &Linked, host: *mut GuestHost, wake: WakeKey) -> Box<Task> {
     let meter = state::new_meter(linked.shared.limits.cpu_ns);
     let shared = linked.shared.clone();
     let host = LoopBound::new(host);

@@ -139,7 +139,7 @@ struct Cargo {
 struct CarryingReply {
     call: Option<DoorCall>,
     cargo: Arc<Cargo>,
-    host: LoopBound<*mut ffi::Host>,
+    host: LoopBound<*mut ffi::GuestHost>,
 }
 
 impl CarryingReply {

@@ -26,7 +26,7 @@ impl ExchangeRef {
         Arc::new(Self(LoopBound::new(Cell::new(exchange))))
     }
 
-    /// C++ calls this (through `detach`) before the exchange is freed.
+    /// Before C++ frees the exchange: as the task is dropped, or through `Worker::detach`.
     pub fn close(&self) {
         self.0.get().set(std::ptr::null_mut());
     }
@@ -117,6 +117,11 @@ impl ExchangeRef {
             unsafe { ffi::exchange_fail(exchange, status.as_u16()) }
             self.close();
         }
+    }
+
+    fn is_head(&self) -> bool {
+        // SAFETY: the exchange is open, and the slice is not kept.
+        self.open().is_some_and(|exchange| unsafe { ffi::exchange_method(exchange) == b"HEAD" })
     }
 
     pub fn is_closed(&self) -> bool {
@@ -248,6 +253,11 @@ impl ResponsePump {
                         Ok(data) => _ = self.exchange.write(&data),
                         Err(frame) => self.trailers = frame.into_trailers().ok(),
                     }
+                }
+                // A body that is shorter than its length says is right where there is none.
+                Poll::Ready(Some(Err(_))) if self.exchange.is_head() => {
+                    self.exchange.finish(None);
+                    return Poll::Ready(());
                 }
                 Poll::Ready(Some(Err(_))) => {
                     self.exchange.fail(StatusCode::BAD_GATEWAY);

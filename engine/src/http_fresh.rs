@@ -1,6 +1,6 @@
 //! One HTTP request in a fresh instance of a `wasi:http/incoming-handler@0.2` program.
 
-use crate::bridge::ffi::{self, Host, WakeKey};
+use crate::bridge::ffi::{self, GuestHost, WakeKey};
 use crate::exchange::{ExchangeRef, ResponsePump};
 use crate::loop_bound::LoopBound;
 use crate::program::{Entry, Linked, Shared};
@@ -21,10 +21,10 @@ const TURNS_MAX: u32 = 16;
 type Answer = core::result::Result<http::Response<HyperOutgoingBody>, ErrorCode>;
 
 /// # Safety
-/// `host` outlives the task, `exchange` lives until `detach`.
+/// `host` outlives the task, so does `exchange`.
 pub unsafe fn start_http(
     linked: &Linked,
-    host: *mut Host,
+    host: *mut GuestHost,
     exchange: *mut ffi::Exchange,
     wake: WakeKey,
 ) -> Box<Task> {
@@ -41,7 +41,7 @@ pub unsafe fn start_http(
 
 async fn serve(
     shared: Arc<Shared>,
-    host: LoopBound<*mut Host>,
+    host: LoopBound<*mut GuestHost>,
     exchange: Arc<ExchangeRef>,
     meter: Arc<Meter>,
 ) -> Result<Finish> {
@@ -61,14 +61,20 @@ async fn serve(
         *slot.lock().unwrap() = Some(value);
     })?;
     let proxy = pre.instantiate_async(&mut store).await?;
+    let mut running = Running { guest_done: false, pump: Pump::Waiting };
     {
         let guest = proxy.wasi_http_incoming_handler().call_handle(&mut store, request, outparam);
         let mut guest = pin!(guest);
-        let mut running = Running { guest_done: false, pump: Pump::Waiting };
         poll_fn(|cx| running.poll(guest.as_mut(), &answer, &exchange, cx)).await?;
     }
+    let refusal = store.data().refusal();
+    if let Pump::Sending(mut pump) = running.pump {
+        // The instance goes before the rest of its response: a body that it left open is broken
+        // off, and nobody waits for who could write it.
+        drop(store);
+        poll_fn(|cx| pump.poll(cx, &mut false)).await;
+    }
     if !exchange.is_closed() {
-        let refusal = store.data().refusal();
         return Err(match refusal {
             Some(reached) => wasmtime::Error::new(reached),
             None => wasmtime::format_err!("it returned without setting a response"),
@@ -126,10 +132,10 @@ impl Running {
             {
                 self.pump = Pump::Sent;
             }
-            if self.guest_done && matches!(self.pump, Pump::Sent) {
+            if self.guest_done {
                 return Poll::Ready(Ok(()));
             }
-            if !progress || self.guest_done {
+            if !progress {
                 return Poll::Pending;
             }
         }

@@ -1,6 +1,6 @@
 //! One reused instance of a `wasi:http/handler@0.3` program, and the calls it serves.
 
-use crate::bridge::ffi::{self, Host, Outcome, WakeKey};
+use crate::bridge::ffi::{self, GuestHost, Outcome, WakeKey};
 use crate::exchange::{ExchangeRef, ResponsePump};
 use crate::loop_bound::LoopBound;
 use crate::program::{Entry, Linked, Shared};
@@ -43,7 +43,7 @@ pub struct Worker {
 
 /// # Safety
 /// `host` outlives the worker.
-pub unsafe fn worker_new(linked: &Linked, host: *mut Host, wake: WakeKey) -> Box<Worker> {
+pub unsafe fn worker_new(linked: &Linked, host: *mut GuestHost, wake: WakeKey) -> Box<Worker> {
     let shared = linked.shared.clone();
     let queue = Arc::new(Queue {
         waiting: Mutex::default(),
@@ -128,7 +128,7 @@ impl Drop for Worker {
 async fn serve(
     shared: Arc<Shared>,
     queue: Arc<Queue>,
-    host: LoopBound<*mut Host>,
+    host: LoopBound<*mut GuestHost>,
     meter: Arc<Meter>,
 ) -> Result<Finish> {
     let Entry::Http03(pre) = &shared.entry else {

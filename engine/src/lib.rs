@@ -6,10 +6,10 @@
 //! door.rs: a function's number and bytes, to C++ and back.
 
 mod bridge;
+mod callee;
 mod command;
 mod door;
 mod exchange;
-mod export_call;
 mod http_fresh;
 mod http_worker;
 mod inspect;

@@ -9,8 +9,8 @@ pub struct LoopBound<T> {
     thread: ThreadId,
 }
 
-// SAFETY: every access asserts that it happens on the thread that made the value; a drop elsewhere
-// is a bug of ours and is caught by the debug assertion in `Drop` of the holders.
+// SAFETY: every access asserts that it happens on the thread that made the value. Drops do so too:
+// what holds one goes with its store, which C++ drops on its loop.
 unsafe impl<T> Send for LoopBound<T> {}
 unsafe impl<T> Sync for LoopBound<T> {}
 

@@ -2,7 +2,7 @@
 //! goes through a [`Channel`], because Wasmtime may poll the guest's side on a tokio thread. The
 //! C++ side stays on its loop; wakes are all that crosses.
 
-use crate::bridge::ffi::{self, Host, OutgoingProblem, OutgoingRequest, WakeKey};
+use crate::bridge::ffi::{self, GuestHost, OutgoingProblem, OutgoingRequest, WakeKey};
 use crate::exchange::{read_headers, write_headers};
 use crate::loop_bound::LoopBound;
 use crate::waker::TaskWaker;
@@ -20,15 +20,27 @@ use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
 
 /// Bytes of a response that wait for the guest; beyond them the peer waits.
 const QUEUED_MAX: usize = 256 << 10;
+/// Of a body that a guest writes, what waits for whoever reads it: a guest may begin thousands.
+const BODY_CHUNKS: usize = 1;
+const BODY_CHUNK: usize = 64 << 10;
 const NOTHING_YET: i64 = -1;
 const BROKEN: i64 = -2;
 
 type Sent = Result<(http::Response<WasiBody>, Transfer), Error>;
 type Transfer = Box<dyn Future<Output = Result<(), Error>> + Send>;
 
-pub struct Hooks(pub LoopBound<*mut Host>);
+pub struct Hooks(pub LoopBound<*mut GuestHost>);
 
 impl WasiHttpHooks for Hooks {
+    fn p2_outgoing_body_buffer_chunks(&mut self) -> usize {
+        BODY_CHUNKS
+    }
+    fn p2_outgoing_body_chunk_size(&mut self) -> usize {
+        BODY_CHUNK
+    }
+    fn p3_outgoing_body_chunk_size(&mut self) -> usize {
+        BODY_CHUNK
+    }
     fn send_request(
         &mut self,
         request: http::Request<WasiBody>,

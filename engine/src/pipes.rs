@@ -4,7 +4,7 @@
 //! A guest's end is dropped with the guest's handle, or with its store. What it wrote is whole
 //! in the first case and cut off in the second: `PipesGuard` tells C++ which, and first.
 
-use crate::bridge::ffi::{self, Host, PipeKind, PipeSide};
+use crate::bridge::ffi::{self, GuestHost, PipeKind, PipeSide};
 use crate::loop_bound::LoopBound;
 use crate::program::Resource;
 use crate::state::State;
@@ -18,7 +18,7 @@ use wasmtime::component::{
     Destination, FutureConsumer, FutureProducer, FutureReader, Lift, Lower, Source, StreamConsumer,
     StreamProducer, StreamReader, StreamResult, VecBuffer,
 };
-use wasmtime::{AsContextMut, Result, StoreContextMut, bail, format_err};
+use wasmtime::{AsContextMut, Result, StoreContextMut, bail, error::Context as _, format_err};
 use weft_codec::{
     DynItem, Frame, FuncInfo, Handle, HandleKind, HandleRef, Payload, Plan, Slot, padded_u32,
     read_items,
@@ -32,6 +32,8 @@ const ITEMS_AT_ONCE: usize = 256;
 pub struct Route {
     inputs: Vec<u32>,
     outputs: Vec<u32>,
+    /// The component's own: of an export.
+    defined: Vec<u32>,
 }
 
 /// How a function's handles cross; none where its bytes say it all. Refuses what cannot cross.
@@ -53,7 +55,9 @@ pub fn route(info: &FuncInfo, resources: &[Resource]) -> Result<Option<Arc<Route
         let ty = info.resources.iter().find(|(known, _)| *known == table).map(|(_, ty)| ty);
         // The first to import a resource is the interface that defines it.
         let Some(resource) = resources.iter().find(|each| Some(&each.ty) == ty) else {
-            bail!("it passes a resource that the component itself defines, which nobody can hold");
+            route.defined.push(table);
+            carries = true;
+            continue;
         };
         if !resource.wasi {
             continue;
@@ -87,7 +91,7 @@ pub struct Pipe {
 impl Pipe {
     /// A new pipe, and the number under which C++ finds its other end.
     pub fn open(
-        host: &LoopBound<*mut Host>,
+        host: &LoopBound<*mut GuestHost>,
         kind: PipeKind,
         side: PipeSide,
         given: Option<&Arc<Giving>>,
@@ -100,7 +104,7 @@ impl Pipe {
 
     /// The end that C++ sent on its way as `number`.
     fn take_up(
-        host: &LoopBound<*mut Host>,
+        host: &LoopBound<*mut GuestHost>,
         number: u32,
         kind: PipeKind,
         side: PipeSide,
@@ -180,7 +184,7 @@ impl Drop for Pipe {
 }
 
 /// Tells C++, before anything of the store goes, that what is written from here on is not whole.
-pub struct PipesGuard(LoopBound<*mut Host>);
+pub struct PipesGuard(LoopBound<*mut GuestHost>);
 
 impl PipesGuard {
     fn set(state: &mut State) {
@@ -221,7 +225,7 @@ impl Drop for Given {
 /// Numbers given to pipes for one call. C++ has taken them by the time this is dropped, or nobody
 /// ever will.
 pub struct Adopted {
-    host: LoopBound<*mut Host>,
+    host: LoopBound<*mut GuestHost>,
     numbers: Vec<u32>,
 }
 
@@ -259,7 +263,14 @@ pub fn adopt(
             Handle::Future(end) => piped!(One, end, DynItem),
             Handle::FutureUnit(end) => piped!(One, end, ()),
             Handle::Resource(resource) => {
-                wasi_streams::adopt(store.as_context_mut(), resource, given)?
+                match wasi_streams::adopt(store.as_context_mut(), resource, given)? {
+                    Some(number) => number,
+                    None => {
+                        let number = store.data_mut().held.push(resource);
+                        frame.bytes_mut()[at..at + 5].copy_from_slice(&padded_u32(number));
+                        continue;
+                    }
+                }
             }
         };
         adopted.numbers.push(number);
@@ -313,6 +324,14 @@ pub fn give(
                 let pipe = take_up(PipeKind::Bytes, PipeSide::Writes)?;
                 wasi_streams::give_output(store.as_context_mut(), pipe)?
             }
+            HandleKind::Own(table) if route.defined.contains(&table) => {
+                let taken = store.data_mut().held.take(number);
+                Handle::Resource(taken.context("the resource is gone")?)
+            }
+            HandleKind::Borrow(table) if route.defined.contains(&table) => {
+                let lent = store.data().held.get(number);
+                Handle::Resource(lent.context("the resource is gone")?)
+            }
             HandleKind::Own(_) | HandleKind::Borrow(_) => continue,
         });
     }
@@ -320,7 +339,7 @@ pub fn give(
 }
 
 /// Drops the ends that are named in bytes which the guest will not see.
-pub fn forget(host: &LoopBound<*mut Host>, route: &Route, plan: &Plan, bytes: &[u8]) {
+pub fn forget(host: &LoopBound<*mut GuestHost>, route: &Route, plan: &Plan, bytes: &[u8]) {
     for HandleRef { kind, number, .. } in handles_in(plan, bytes).unwrap_or_default() {
         let of_a_pipe = match kind {
             HandleKind::Own(table) => {

@@ -81,9 +81,9 @@ fn frames(backtrace: &WasmBacktrace, out: &mut String) {
             Some(name) => demangled(name),
             None => format!("function {}", frame.func_index()),
         };
-        let _ = write!(out, "\n  {index}: {name}");
+        let _ = write!(out, "\n  {index}: {}", one_line(&name));
         if let Some(module) = frame.module().name() {
-            let _ = write!(out, " in {module}");
+            let _ = write!(out, " in {}", one_line(module));
         }
         for symbol in frame.symbols() {
             if let (Some(file), Some(line)) = (symbol.file(), symbol.line()) {
@@ -94,6 +94,11 @@ fn frames(backtrace: &WasmBacktrace, out: &mut String) {
     if frames.len() > FRAMES_MAX {
         let _ = write!(out, "\n  ... {} more", frames.len() - FRAMES_MAX);
     }
+}
+
+/// A name out of a file that anybody made: it stays on its line.
+fn one_line(name: &str) -> String {
+    name.replace(char::is_control, "\u{fffd}")
 }
 
 fn demangled(name: &str) -> String {

@@ -1,13 +1,13 @@
 //! What a store carries: WASI's contexts, the limits, and the way to the C++ host.
 
-use crate::bridge::ffi::{self, Host, Limits, ReachedLimit, Stdio, WasiGrants};
+use crate::bridge::ffi::{self, GuestHost, Limits, ReachedLimit, Stdio, WasiGrants};
 use crate::loop_bound::LoopBound;
 use crate::report::LimitReached;
 use crate::stdio::GuestOutput;
 use std::cell::Cell;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use wasmtime::component::ResourceTable;
+use wasmtime::component::{ResourceAny, ResourceTable};
 use wasmtime::{ResourceLimiter, Result, Store, UpdateDeadline, error::Context as _};
 use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
@@ -28,9 +28,41 @@ pub struct State {
     wasi: WasiCtx,
     http: WasiHttpCtx,
     hooks: crate::outgoing::Hooks,
-    pub host: LoopBound<*mut Host>,
+    pub host: LoopBound<*mut GuestHost>,
     pub meter: Arc<Meter>,
+    /// Resources of the instance's own that its replies gave away, by number.
+    pub held: Held,
     bounds: Bounds,
+}
+
+/// Numbers for what somebody outside holds. Freed ones are used again.
+#[derive(Default)]
+pub struct Held {
+    all: Vec<Option<ResourceAny>>,
+    free: Vec<u32>,
+}
+
+impl Held {
+    pub fn push(&mut self, resource: ResourceAny) -> u32 {
+        match self.free.pop() {
+            Some(number) => {
+                self.all[number as usize] = Some(resource);
+                number
+            }
+            None => {
+                self.all.push(Some(resource));
+                (self.all.len() - 1) as u32
+            }
+        }
+    }
+    pub fn get(&self, number: u32) -> Option<ResourceAny> {
+        *self.all.get(number as usize)?
+    }
+    pub fn take(&mut self, number: u32) -> Option<ResourceAny> {
+        let resource = self.all.get_mut(number as usize)?.take()?;
+        self.free.push(number);
+        Some(resource)
+    }
 }
 
 /// Counts the processor time of one store's polls. The store is borrowed by its future while it is
@@ -40,17 +72,25 @@ pub struct State {
 /// Asking for a thread's processor time is a system call, so a poll is timed with the monotonic
 /// clock, which may count a wait for the processor as well. A poll in which a tick comes, or that
 /// is long, asks the thread's own clock: it is charged no more than the thread used since that
-/// clock was last asked.
+/// clock was last asked. What another store's poll took inside this one, that of a component it
+/// called, is that store's.
 #[derive(Default)]
 pub struct Meter {
     spent_ns: AtomicU64,
     poll_began_ns: AtomicU64,
     /// The thread's clock when the poll began; 0 while no tick has come in this poll.
     thread_began_ns: AtomicU64,
+    /// Of polls inside the poll around this one, up to where this one began.
+    inner_before_ns: AtomicU64,
     /// 0: no limit.
     limit_ns: AtomicU64,
     /// The most that the store's memories held together.
     memory_bytes: AtomicU64,
+}
+
+thread_local! {
+    /// What the polls inside the present one took.
+    static INNER_NS: Cell<u64> = const { Cell::new(0) };
 }
 
 impl Meter {
@@ -61,6 +101,7 @@ impl Meter {
     pub fn begin(&self) {
         self.poll_began_ns.store(clock_ns(libc::CLOCK_MONOTONIC), Relaxed);
         self.thread_began_ns.store(0, Relaxed);
+        self.inner_before_ns.store(INNER_NS.replace(0), Relaxed);
     }
     pub fn end(&self) {
         let wall = clock_ns(libc::CLOCK_MONOTONIC) - self.poll_began_ns.load(Relaxed);
@@ -69,7 +110,8 @@ impl Meter {
             0 => thread_clock().1.min(wall),
             began => thread_clock().0 - began,
         };
-        self.spent_ns.fetch_add(poll, Relaxed);
+        let inner = INNER_NS.replace(self.inner_before_ns.load(Relaxed) + poll);
+        self.spent_ns.fetch_add(poll.saturating_sub(inner), Relaxed);
     }
     /// One more call in a reused instance brings `each_ns`. The `calls` in flight, this one among
     /// them, share what they bring; what ended calls have left is gone.
@@ -93,7 +135,8 @@ impl Meter {
             let wall = clock_ns(libc::CLOCK_MONOTONIC) - self.poll_began_ns.load(Relaxed);
             self.thread_began_ns.store(now.saturating_sub(wall.min(since)).max(1), Relaxed);
         }
-        self.spent_ns.load(Relaxed) + now - self.thread_began_ns.load(Relaxed) > limit
+        let poll = (now - self.thread_began_ns.load(Relaxed)).saturating_sub(INNER_NS.get());
+        self.spent_ns.load(Relaxed) + poll > limit
     }
 }
 
@@ -168,7 +211,7 @@ pub fn new_store(
     engine: &wasmtime::Engine,
     limits: &Limits,
     grants: &WasiGrants,
-    host: &LoopBound<*mut Host>,
+    host: &LoopBound<*mut GuestHost>,
     meter: &Arc<Meter>,
 ) -> Result<Store<State>> {
     let handles = if limits.handles_max == 0 { HANDLES_MAX } else { limits.handles_max as usize };
@@ -184,6 +227,7 @@ pub fn new_store(
             hooks: crate::outgoing::Hooks(host.clone()),
             host: host.clone(),
             meter: meter.clone(),
+            held: Held::default(),
             bounds: Bounds {
                 memory: Bound::new(ReachedLimit::Memory, "bytes of memory", limits.memory_bytes),
                 table: Bound::new(ReachedLimit::Table, "table elements", limits.table_elements),
@@ -253,7 +297,7 @@ impl ResourceLimiter for Bounds {
     }
 }
 
-fn wasi_context(grants: &WasiGrants, host: &LoopBound<*mut Host>) -> Result<WasiCtx> {
+fn wasi_context(grants: &WasiGrants, host: &LoopBound<*mut GuestHost>) -> Result<WasiCtx> {
     let mut wasi = WasiCtxBuilder::new();
     if !grants.args.is_empty() {
         wasi.args(&grants.args);

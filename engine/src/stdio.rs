@@ -1,6 +1,6 @@
 //! A guest's standard output and error: C++ takes what it prints, and says when there is room.
 
-use crate::bridge::ffi::{self, Host};
+use crate::bridge::ffi::{self, GuestHost};
 use crate::loop_bound::LoopBound;
 use crate::waker::CallWaker;
 use bytes::Bytes;
@@ -17,14 +17,14 @@ use wasmtime_wasi_io::streams::{OutputStream, StreamError, StreamResult};
 /// 1 is standard output, 2 is standard error; 0 asks about both, for the end of a command.
 #[derive(Clone)]
 pub struct GuestOutput {
-    host: LoopBound<*mut Host>,
+    host: LoopBound<*mut GuestHost>,
     stream: u8,
     terminal: bool,
 }
 
 /// Ready when all that a command wrote is out. An error that no guest was told of is one of the
 /// run, unless nobody reads.
-pub async fn written(host: &LoopBound<*mut Host>) -> Result<()> {
+pub async fn written(host: &LoopBound<*mut GuestHost>) -> Result<()> {
     let both = GuestOutput { host: host.clone(), stream: 0, terminal: false };
     match poll_fn(|cx| both.poll_room(cx)).await {
         Err(Some(error)) => Err(wasmtime::format_err!("its output: {error}")),
@@ -34,7 +34,7 @@ pub async fn written(host: &LoopBound<*mut Host>) -> Result<()> {
 
 impl GuestOutput {
     /// `host` outlives the store that this stream belongs to.
-    pub fn new(host: &LoopBound<*mut Host>, stream: u8, of_process: bool) -> Self {
+    pub fn new(host: &LoopBound<*mut GuestHost>, stream: u8, of_process: bool) -> Self {
         // SAFETY: isatty has no preconditions.
         let terminal = of_process && unsafe { libc::isatty(stream.into()) == 1 };
         Self { host: host.clone(), stream, terminal }

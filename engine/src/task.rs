@@ -87,12 +87,6 @@ impl Task {
         self.meter.spent()
     }
 
-    pub fn detach(&mut self) {
-        if let Some(exchange) = self.exchange.take() {
-            exchange.close();
-        }
-    }
-
     /// Drops the store. Wasmtime's own drop code may panic only on a bug; that must not cross.
     fn end(&mut self) {
         if let Some(future) = self.future.take() {
@@ -103,7 +97,9 @@ impl Task {
 
 impl Drop for Task {
     fn drop(&mut self) {
-        self.detach();
+        if let Some(exchange) = self.exchange.take() {
+            exchange.close();
+        }
         self.end();
     }
 }

@@ -13,7 +13,7 @@ pub struct TaskWaker {
     queued: AtomicBool,
 }
 
-// `WakeTarget` is thread-safe by contract (src/io/wake_target.h): any thread may wake, and the
+// `WakeTarget` is thread-safe by contract (src/io/wake.h): any thread may wake, and the
 // shared pointer's count is atomic.
 unsafe impl Send for TaskWaker {}
 unsafe impl Sync for TaskWaker {}

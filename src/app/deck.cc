@@ -7,13 +7,14 @@ namespace weft {
 
 Deck::Deck(std::shared_ptr<const Edition> edition, EngineLoop& engine, Pool& pool, AccessLog* log,
            LoopObserver* observer)
-    : edition_(std::move(edition)), observer_(observer) {
-  for (const auto& plan : edition_->plans()) {
-    deployments_.push_back(plan->deploy(engine, observer));
+    : edition_(std::move(edition)),
+      deployments_(edition_->plans(), engine, observer),
+      observer_(observer) {
+  for (std::size_t i = 0; i < edition_->plans().size(); ++i) {
+    const Plan& plan = *edition_->plans()[i];
     // A component that no route leads to has nobody to make requests of it.
-    handlers_.push_back(plan->serves_http() ? std::make_unique<GuestHandler>(
-                                                  *deployments_.back(), plan->info().kind, nullptr)
-                                            : nullptr);
+    handlers_.push_back(plan.serves_http() ? HttpCalls::make(deployments_[i], plan.info().kind)
+                                           : nullptr);
   }
   if (edition_->routes() == nullptr) {
     const Plan::Component& component = edition_->plans()[0]->component();
@@ -24,11 +25,12 @@ Deck::Deck(std::shared_ptr<const Edition> edition, EngineLoop& engine, Pool& poo
   }
   std::vector<RouterHandler::Target> targets;
   for (const Edition::Target& target : edition_->targets()) {
-    HttpHandler* handler = handlers_.empty() ? nullptr : handlers_[target.component].get();
+    HttpHandler* handler = target.files != nullptr ? nullptr : handlers_[target.component].get();
     if (target.files != nullptr) {
       files_.push_back(std::make_unique<StaticHandler>(pool, target.files, target.route));
       handler = files_.back().get();
     }
+    CHECK(handler != nullptr);
     targets.push_back({target.route, target.name, handler, target.app});
   }
   router_ = std::make_unique<RouterHandler>(edition_->routes(), std::move(targets), log, observer);
@@ -54,8 +56,7 @@ bool Deck::wind_down() {
   if (busy) return false;
   // Instances that are kept for use again go with their handler.
   handlers_.clear();
-  return std::ranges::all_of(deployments_,
-                             [](const auto& deployment) { return deployment->contexts == 0; });
+  return deployments_.idle();
 }
 
 }  // namespace weft

@@ -3,8 +3,9 @@
 #include <memory>
 #include <vector>
 
+#include "app/deployments.h"
 #include "app/edition.h"
-#include "triggers/http/guest_handler.h"
+#include "engine/http_calls.h"
 #include "triggers/http/router_handler.h"
 
 namespace weft {
@@ -29,8 +30,8 @@ class Deck {
 
  private:
   std::shared_ptr<const Edition> edition_;  // Shared with the other loops' decks.
-  std::vector<std::unique_ptr<Deployment>> deployments_;
-  std::vector<std::unique_ptr<GuestHandler>> handlers_;
+  Deployments deployments_;
+  std::vector<std::unique_ptr<HttpCalls>> handlers_;
   std::vector<std::unique_ptr<StaticHandler>> files_;
   std::unique_ptr<RouterHandler> router_;  // Null where everything goes to the one component.
   LoopObserver* observer_;

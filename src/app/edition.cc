@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <map>
 
+#include "app/link_order.h"
 #include "base/check.h"
 #include "base/nearest.h"
 
@@ -22,7 +23,7 @@ class EditionMaker {
         problems_(problems),
         edition_(new Edition()) {}
 
-  std::shared_ptr<const Edition> make(const EditionSources& sources) {
+  std::shared_ptr<const Edition> make(const EditionSources& sources, const Edition* before) {
     if (!sources.environment_file.empty()) {
       auto environment =
           Environment::read(sources.environment_file, capabilities_, sources.process, problems_);
@@ -36,6 +37,7 @@ class EditionMaker {
       check_names();
       // What is behind the capabilities is opened only when all is well so far.
       if (problems_.failed()) opening_ = Plan::Opening::kLookOnly;
+      for (const AppSettings& app : edition_->apps_) start_providers(app, before);
       for (const AppSettings& app : edition_->apps_) load(app, sources.arguments);
       check_arguments(sources.arguments);
       make_routes();
@@ -120,24 +122,61 @@ class EditionMaker {
     }
   }
 
-  void load(const AppSettings& app, const std::vector<std::string>& arguments) {
-    for (const ComponentSettings& component : app.components) {
-      if (!component.has_file) continue;
-      std::vector<Lack> lacks;
-      Plan::Component wanted = component.plan;
-      std::vector<std::string>& args = wanted.grants.args;
-      args.insert(args.end(), arguments.begin(), arguments.end());
-      auto plan = Plan::make(runtime_, capabilities_, std::move(wanted), opening_, lacks);
-      for (const Lack& lack : lacks) {
-        const Place& place =
-            lack.kind == Lack::Kind::kUses ? component.place : component.source_place;
-        problems_.error(place, fmt::format("component {}: {}", component.plan.name, lack.found),
-                        lack.write);
+  // Only to look at an app no process is started.
+  void start_providers(const AppSettings& app, const Edition* before) {
+    if (opening_ == Plan::Opening::kLookOnly) return;
+    static const std::vector<RunningProvider> kNone;
+    for (const AppSettings::Provider& provider : app.providers) {
+      auto running =
+          run_provider(provider.settings, before != nullptr ? before->providers_ : kNone);
+      if (running) {
+        edition_->providers_.push_back(*std::move(running));
+      } else {
+        problems_.error(provider.place, running.error().message(), "");
       }
-      if (plan == nullptr) continue;
-      loaded_[{app.name, component.plan.name}] = edition_->plans_.size();
-      edition_->plans_.push_back(std::move(plan));
     }
+  }
+
+  std::shared_ptr<ProviderProcess> process_of(const AppSettings& app, std::string_view name) const {
+    for (const RunningProvider& each : edition_->providers_) {
+      if (each.app == app.name && each.name == name) return each.process;
+    }
+    return nullptr;
+  }
+
+  // Each after those that it is linked to.
+  void load(const AppSettings& app, const std::vector<std::string>& arguments) {
+    for (const ComponentSettings* component : link_order(app.components, problems_)) {
+      if (component->has_file) load(app, *component, arguments);
+    }
+  }
+
+  void load(const AppSettings& app, const ComponentSettings& component,
+            const std::vector<std::string>& arguments) {
+    std::vector<Lack> lacks;
+    Plan::Component wanted = component.plan;
+    std::vector<std::string>& args = wanted.grants.args;
+    args.insert(args.end(), arguments.begin(), arguments.end());
+    for (const LinkSettings& link : component.links) {
+      if (link.to == LinkSettings::To::kProvider) {
+        wanted.links.push_back({link, nullptr, process_of(app, link.name.text)});
+        continue;
+      }
+      reached_.emplace(At(app.name, link.name.text), true);
+      auto callee = loaded_.find({app.name, link.name.text});
+      bool there = callee != loaded_.end();
+      wanted.links.push_back({link, there ? edition_->plans_[callee->second].get() : nullptr});
+    }
+    auto plan = Plan::make(runtime_, capabilities_, std::move(wanted), opening_, lacks);
+    for (const Lack& lack : lacks) {
+      const Place& place =
+          lack.kind == Lack::Kind::kUses ? component.place : component.source_place;
+      problems_.error(lack.place.value_or(place),
+                      fmt::format("component {}: {}", component.plan.name, lack.found), lack.write);
+    }
+    if (plan == nullptr) return;
+    loaded_[{app.name, component.plan.name}] = edition_->plans_.size();
+    edition_->plans_.push_back(std::move(plan));
   }
 
   void check_arguments(const std::vector<std::string>& arguments) {
@@ -258,8 +297,8 @@ class EditionMaker {
 
 std::shared_ptr<const Edition> Edition::make(Runtime& runtime, const CapabilityTable& capabilities,
                                              const EditionSources& sources, Plan::Opening opening,
-                                             Problems& problems) {
-  return EditionMaker(runtime, capabilities, opening, problems).make(sources);
+                                             Problems& problems, const Edition* before) {
+  return EditionMaker(runtime, capabilities, opening, problems).make(sources, before);
 }
 
 std::shared_ptr<const Edition> Edition::of(std::unique_ptr<Plan> plan) {
@@ -275,8 +314,14 @@ bool Edition::serves() const {
 const Plan* Edition::command() const {
   bool triggers =
       std::ranges::any_of(apps_, [](const AppSettings& app) { return !app.triggers.empty(); });
-  if (triggers || plans_.size() != 1 || !plans_[0]->is_command()) return nullptr;
-  return plans_[0].get();
+  if (triggers) return nullptr;
+  // What it is linked to may stand beside it.
+  const Plan* found = nullptr;
+  for (const auto& plan : plans_) {
+    if (plan->is_command() && std::exchange(found, plan.get()) != nullptr) return nullptr;
+    if (plan->serves_http()) return nullptr;
+  }
+  return found;
 }
 
 std::optional<std::string> Edition::manifest_of(const std::string& word) {

@@ -43,11 +43,11 @@ class Edition {
     std::string app = {};
   };
 
-  // Reads, checks, loads. Null when the problems have failed: they are all told at once.
-  // `capabilities` and the runtime outlive it.
+  // Reads, checks, loads; starts the providers that do not run for `before` already. Null when the
+  // problems have failed: they are all told at once. `capabilities` and the runtime outlive it.
   static std::shared_ptr<const Edition> make(Runtime& runtime, const CapabilityTable& capabilities,
                                              const EditionSources& sources, Plan::Opening opening,
-                                             Problems& problems);
+                                             Problems& problems, const Edition* before = nullptr);
 
   // Of one component by itself, which takes every request, or is a command.
   static std::shared_ptr<const Edition> of(std::unique_ptr<Plan> plan);
@@ -74,6 +74,7 @@ class Edition {
 
   Environment environment_;
   std::vector<AppSettings> apps_;
+  std::vector<RunningProvider> providers_;
   std::vector<std::unique_ptr<Plan>> plans_;
   std::vector<Target> targets_;
   std::shared_ptr<const RouteTable> routes_;  // Shared with what reads it on each loop.

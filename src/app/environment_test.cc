@@ -158,7 +158,7 @@ TEST_F(EnvironmentTest, a_secret_may_lie_in_a_file_beside_it) {
   ASSERT_TRUE(environment.has_value());
   EXPECT_EQ(environment->secrets.at("a").reveal(), "hunter2");
   EXPECT_EQ(problems_.errors(), 1u);
-  EXPECT_THAT(problems_.text(), HasSubstr("none cannot be read: No such file"));
+  EXPECT_THAT(problems_.text(), HasSubstr("none: it cannot be read: No such file"));
 }
 
 }  // namespace

@@ -10,8 +10,9 @@
 #include "app/plan.h"
 #include "capabilities/keyvalue/keyvalue.h"
 #include "capabilities/test_folder.h"
+#include "engine/http_calls.h"
 #include "io/http/test_support.h"
-#include "triggers/http/guest_handler.h"
+#include "triggers/http/access_log.h"
 
 namespace weft {
 namespace {
@@ -53,17 +54,22 @@ std::string counting_program() {
   return text;
 }
 
-struct ServingLoop {
+struct ServingLoop final : HttpHandler {
   ServingLoop(Runtime& runtime, Loop& loop, const Plan& plan, AccessLogFile& file)
       : engine(runtime, loop),
-        deployment(plan.deploy(engine)),
+        others({}, engine),
+        deployment(plan.deploy(engine, others, nullptr)),
         log(loop, file),
-        handler(*deployment, plan.info().kind, &log) {}
+        calls(HttpCalls::make(*deployment, plan.info().kind)) {}
+
+  void handle(HttpExchange::Ptr exchange) override { calls->handle(std::move(exchange)); }
+  void on_complete(const ExchangeSummary& summary) override { log.add(summary); }
 
   EngineLoop engine;
+  Deployments others;
   std::unique_ptr<Deployment> deployment;
   AccessLog log;
-  GuestHandler handler;
+  std::unique_ptr<HttpCalls> calls;
 };
 
 // Two loops that serve one program.
@@ -87,7 +93,7 @@ class Host {
       serving_[i] = std::make_unique<ServingLoop>(*runtime_, loop, *plan_, *log_);
     });
     std::vector<HttpHandler*> handlers;
-    for (const auto& each : serving_) handlers.push_back(&each->handler);
+    for (const auto& each : serving_) handlers.push_back(each.get());
     auto made = HttpServer::listen(loops_, handlers, {});
     EXPECT_TRUE(made) << (made ? "" : made.error().message());
     server = *std::move(made);

@@ -35,6 +35,9 @@ void add_component(std::string& out, const ComponentSettings& component) {
     if (words.empty()) words.emplace_back("none, each call is refused");
     line(out, capability, words);
   }
+  for (const LinkSettings& link : component.links) {
+    line(out, "link", {fmt::format("{} -> {}", link.interface.text, link.end_text())});
+  }
   line(out, "http", texts(component.allow_http));
   line(out, "net", texts(component.allow_net));
   std::vector<std::string> words;
@@ -63,6 +66,10 @@ std::string grants_text(const Edition& edition) {
           trigger.component ? trigger.component->text : trigger.files.value_or(Placed{}).text);
     }
     for (const ComponentSettings& component : app.components) add_component(out, component);
+    for (const AppSettings::Provider& provider : app.providers) {
+      out += fmt::format("  {}: {}\n", provider.settings.name,
+                         fmt::join(provider.settings.command, " "));
+    }
   }
   return out;
 }

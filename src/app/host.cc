@@ -208,7 +208,8 @@ bool Host::reload(Problems& problems) {
 }
 
 bool Host::reload_now(Problems& problems) {
-  auto next = Edition::make(runtime_, capabilities_, sources_, Plan::Opening::kOpen, problems);
+  auto next = Edition::make(runtime_, capabilities_, sources_, Plan::Opening::kOpen, problems,
+                            edition_.get());
   if (next == nullptr) return false;
   Place place{sources_.alone ? sources_.alone->file : sources_.apps.front()};
   if (!next->serves()) {
@@ -263,7 +264,17 @@ Result<void> Host::drain(Deadline deadline) {
     std::lock_guard hold(facts_mutex_);
     facts_.state = HostFacts::State::kStopping;
   }
-  return server_->drain(deadline);
+  TRY_VOID(server_->drain(deadline));
+  // Guests that go on after their response have a little longer. Nobody asks the decks any more.
+  if (!afterwards_) {
+    afterwards_ = Deadline::after(kAfterwards);
+    loops_.on_each([&](Loop&, std::size_t index) { sides_[index]->switch_to(nullptr); });
+  }
+  std::unique_lock hold(retiring_.mutex);
+  bool ended = retiring_.fewer.wait_until(hold, earlier(deadline, *afterwards_).when(),
+                                          [&] { return retiring_.count == 0; });
+  if (ended || afterwards_->passed()) return {};
+  return failure(Errc::kTimeout, "guests go on after their responses");
 }
 
 }  // namespace weft

@@ -31,6 +31,9 @@ inline constexpr std::size_t kFileThreads = 2;
 // How often a loop looks whether one has ended.
 inline constexpr std::chrono::milliseconds kRetiringLook{20};
 
+// How long guests that go on after their last response have for that when the host stops.
+inline constexpr std::chrono::seconds kAfterwards{5};
+
 // How many decks of earlier editions there are, and the wait for fewer.
 struct RetiringDecks {
   std::mutex mutex;
@@ -75,7 +78,8 @@ class Host final : private HostView {
   // served. Empty: no page. By who may call reload.
   void show_instead(const std::string& page);
 
-  // Stops accepting and lets requests in flight finish. kTimeout when some are left.
+  // Stops accepting, lets requests in flight finish, and then for kAfterwards guests that go on
+  // after their response. kTimeout when some are left at the deadline.
   Result<void> drain(Deadline deadline);
 
  private:
@@ -96,6 +100,7 @@ class Host final : private HostView {
   EditionSources sources_;
   std::shared_ptr<const Edition> edition_;  // Shared with the decks.
   RetiringDecks retiring_;
+  std::optional<Deadline> afterwards_;        // Once no request is left of a host that stops.
   std::unique_ptr<Observatory> observatory_;  // Null where nobody watches.
   std::string admin_url_;
   std::mutex facts_mutex_;

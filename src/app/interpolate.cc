@@ -3,14 +3,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <cstdlib>
-#include <cstring>
 #include <filesystem>
-#include <fstream>
 #include <vector>
 
 #include "app/table_reader.h"
+#include "base/read_file.h"
 
 namespace weft {
 namespace {
@@ -123,26 +121,18 @@ void Interpolation::read_file(TomlValue& value, const std::string& path) {
   if (file.is_relative()) {
     file = std::filesystem::path(value.place.file).parent_path() / file;
   }
-  std::ifstream in(file, std::ios::binary);
-  std::string text(kSecretBytesMax + 1, '\0');
-  if (in) in.read(text.data(), static_cast<std::streamsize>(text.size()));
-  if (!in && in.gcount() == 0 && !in.eof()) {
-    problems_.error(
-        value.place,
-        fmt::format("the file {} cannot be read: {}", file.string(), std::strerror(errno)),
-        "name a file that is there and that this user may read");
-    return;
-  }
-  text.resize(static_cast<std::size_t>(in.gcount()));
-  if (text.size() > kSecretBytesMax) {
+  auto text = weft::read_file(file.string(), kSecretBytesMax);
+  if (!text) {
     problems_.error(value.place,
-                    fmt::format("the file {} is too large for a secret", file.string()),
-                    fmt::format("a secret has at most {} bytes", kSecretBytesMax));
+                    fmt::format("the file {}: {}", file.string(), text.error().message()),
+                    text.error().code() == Errc::kLimit
+                        ? "that is too much for a secret"
+                        : "name a file that is there and that this user may read");
     return;
   }
   // What editors put at the end of a file.
-  if (text.ends_with('\n')) text.pop_back();
-  put(value, std::move(text), fmt::format("{{ file = {} }}", path));
+  if (text->ends_with('\n')) text->pop_back();
+  put(value, *std::move(text), fmt::format("{{ file = {} }}", path));
 }
 
 void Interpolation::take_secrets(TomlValue& top) {

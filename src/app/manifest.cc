@@ -49,6 +49,9 @@ class ManifestReader {
     if (const TomlEntry* components = reader.take_table("component")) {
       for (const TomlEntry& each : components->value.entries) read_component(each);
     }
+    if (const TomlEntry* providers = reader.take_table("provider")) {
+      for (const TomlEntry& each : providers->value.entries) read_provider(each);
+    }
     if (const TomlEntry* triggers = reader.take_table("trigger")) read_triggers(triggers->value);
     reader.finish();
     if (manifest_.components.empty() && manifest_.triggers.empty()) {
@@ -87,6 +90,7 @@ class ManifestReader {
     read_build(reader, component);
     if (auto source = reader.text("source")) {
       component.source = *std::move(source);
+      check_path("source", component.source);
     } else if (component.compiled && entry.value.find("source") == nullptr) {
       component.source = {fmt::format("build/{}.wasm", component.name), component.compiled->place};
     } else if (entry.value.find("source") == nullptr) {
@@ -96,8 +100,32 @@ class ManifestReader {
     if (const TomlEntry* limits = reader.take_table("limits")) {
       component.limits = LimitSettings::read(limits->value, reader.name_of("limits"), problems_);
     }
+    if (const TomlEntry* links = reader.take_table("links")) {
+      component.links = LinkSettings::read(links->value, reader.name_of("links"), problems_);
+    }
     reader.finish();
     manifest_.components.push_back(std::move(component));
+  }
+
+  void read_provider(const TomlEntry& entry) {
+    if (entry.value.kind != TomlValue::Kind::kTable) {
+      problems_.error(entry.place, fmt::format("provider.{} is {}", entry.key, show(entry.value)),
+                      fmt::format("write a table: [provider.{}]", entry.key));
+      return;
+    }
+    if (manifest_.providers.size() == ProviderManifest::kProvidersMax) {
+      problems_.error(entry.place, "one provider too many",
+                      fmt::format("an app has at most {}", ProviderManifest::kProvidersMax));
+      return;
+    }
+    check_name("a provider", {entry.key, entry.place}, problems_);
+    manifest_.providers.push_back(ProviderManifest::read(entry, problems_));
+  }
+
+  void check_path(std::string_view key, const Placed& path) {
+    if (!path.text.empty()) return;
+    problems_.error(path.place, fmt::format("{} is empty", key),
+                    "write a path, from weft.toml's folder");
   }
 
   // build = "COMMAND", or a table of what weft's own compiler needs to know.
@@ -181,6 +209,7 @@ class ManifestReader {
     }
     trigger.component = reader.text("component");
     trigger.files = reader.text("files");
+    if (trigger.files) check_path("files", *trigger.files);
     if (table.find("component") != nullptr && table.find("files") != nullptr) {
       problems_.error(table.place, "[[trigger.http]] has both component and files",
                       "leave one of them out");

@@ -9,7 +9,9 @@
 
 #include "app/build_settings.h"
 #include "app/limit_settings.h"
+#include "app/link_settings.h"
 #include "app/problems.h"
+#include "app/provider_settings.h"
 #include "app/table_reader.h"
 
 namespace weft {
@@ -30,6 +32,7 @@ struct ComponentManifest {
   std::optional<BuildSettings> compiled;
   std::map<std::string, UsesLine, std::less<>> uses;
   LimitSettings limits;
+  std::vector<LinkSettings> links = {};
 };
 
 struct HttpTrigger {
@@ -46,6 +49,7 @@ struct Manifest {
   std::string file;
   Placed name;
   std::vector<ComponentManifest> components;
+  std::vector<ProviderManifest> providers;
   std::vector<HttpTrigger> triggers;
 
   static constexpr std::size_t kNameBytesMax = 63;

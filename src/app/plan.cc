@@ -7,7 +7,11 @@
 #include <map>
 #include <set>
 
+#include "app/interface_name.h"
 #include "app/wasi_versions.h"
+#include "base/check.h"
+#include "door/deadline_layer.h"
+#include "engine/component_provider.h"
 #include "observe/call_layer.h"
 
 namespace weft {
@@ -139,6 +143,10 @@ void Plan::match_imports(const CapabilityTable& capabilities, std::vector<Lack>&
   }
   std::set<std::string_view> asked;
   for (auto& [interface, numbers] : interfaces) {
+    if (const Component::LinkTo* link = link_of(interface, lacks)) {
+      match_link(*link, interface, std::move(numbers), lacks);
+      continue;
+    }
     std::vector<DeclaredFunction> declared;
     for (std::uint32_t number : numbers) {
       declared.push_back({functions[number].name, functions[number].signature});
@@ -168,6 +176,60 @@ void Plan::match_imports(const CapabilityTable& capabilities, std::vector<Lack>&
   }
 }
 
+// The link that is meant for an interface; null: there is none. Two that could be are told.
+const Plan::Component::LinkTo* Plan::link_of(std::string_view interface,
+                                             std::vector<Lack>& lacks) const {
+  const Component::LinkTo* found = nullptr;
+  for (const Component::LinkTo& link : component_.links) {
+    const Placed& written = link.settings.interface;
+    if (!means(InterfaceName::of(written.text), InterfaceName::of(interface))) continue;
+    if (written.text == interface) return &link;
+    if (found != nullptr) {
+      lacks.push_back({Lack::Kind::kLink,
+                       fmt::format("two links serve {}: \"{}\" and \"{}\"", interface,
+                                   found->settings.interface.text, written.text),
+                       "take one of them out, or write each with its version", written.place});
+    }
+    found = &link;
+  }
+  return found;
+}
+
+void Plan::match_link(const Component::LinkTo& link, std::string_view interface,
+                      std::vector<std::uint32_t> numbers, std::vector<Lack>& lacks) {
+  LinkedImport import{link.settings, link.callee, link.process};
+  if (link.callee == nullptr && link.process == nullptr) {
+    linked_imports_.push_back({std::move(import), std::move(numbers)});
+    return;
+  }
+  std::vector<const ImportedFunction*> functions;
+  for (std::uint32_t number : numbers) functions.push_back(&info().functions[number]);
+  std::vector<ExportedFunction> exports =
+      link.callee != nullptr ? link.callee->info().exports : exports_of(link.process->offers());
+  auto found = match_exports(interface, functions, exports, link.settings.end_text());
+  if (!found) {
+    lacks.push_back(
+        {Lack::Kind::kLink, found.error().message(), "", link.settings.interface.place});
+    return;
+  }
+  for (std::size_t i = 0; i < functions.size(); ++i) {
+    const ExportedFunction& exported = exports[(*found)[i]];
+    if (link.process != nullptr) {
+      auto function = link.process->function(exported.interface, exported.name);
+      CHECK(function);  // The offer has it.
+      import.functions.push_back(*std::move(function));
+    } else {
+      import.functions.push_back({.interface = functions[i]->interface,
+                                  .name = functions[i]->name,
+                                  .signature = functions[i]->signature,
+                                  .ordinal = static_cast<std::uint32_t>(i),
+                                  .plain = functions[i]->plain});
+    }
+  }
+  import.exports = *std::move(found);
+  linked_imports_.push_back({std::move(import), std::move(numbers)});
+}
+
 // Opens what is behind the capabilities, now that the component can run: a refused one leaves no
 // state folder behind.
 void Plan::prepare_capabilities(std::vector<Lack>& lacks) {
@@ -187,6 +249,9 @@ void Plan::link(std::vector<Lack>& lacks) {
   for (const Served& served : served_) {
     for (std::uint32_t function : served.functions) serve[function] = true;
   }
+  for (const ServedByLink& served : linked_imports_) {
+    for (std::uint32_t function : served.functions) serve[function] = true;
+  }
   // What a command prints is its own; what a server's guest prints is a log.
   WasiGrants grants = component_.grants;
   grants.stdio = is_command() ? WasiGrants::Stdio::kInherit : WasiGrants::Stdio::kLog;
@@ -198,7 +263,8 @@ void Plan::link(std::vector<Lack>& lacks) {
   }
 }
 
-std::unique_ptr<Deployment> Plan::deploy(EngineLoop& engine, LoopObserver* observer) const {
+std::unique_ptr<Deployment> Plan::deploy(EngineLoop& engine, const Deployments& others,
+                                         LoopObserver* observer) const {
   auto deployment = std::make_unique<Deployment>(engine, *linked_, info().functions.size());
   deployment->app = component_.app;
   deployment->component = component_.name;
@@ -222,7 +288,46 @@ std::unique_ptr<Deployment> Plan::deploy(EngineLoop& engine, LoopObserver* obser
                             std::make_unique<Link>(served.match.functions[i], provider, layers));
     }
   }
+  deploy_links(*deployment, others, observer);
   return deployment;
+}
+
+Provider& Plan::provider_of(const LinkedImport& import, Deployment& deployment,
+                            const Deployments& others) {
+  if (import.process != nullptr) {
+    return deployment.links.keep(
+        import.process->provider_for(deployment.engine.loop(), import.functions.front().interface));
+  }
+  std::vector<ComponentProvider::Export> exports;
+  for (std::uint32_t number : import.exports) {
+    auto found = ComponentProvider::find(import.callee->info(), number);
+    CHECK(found);  // Its signature was read when the types were compared.
+    exports.push_back(*std::move(found));
+  }
+  return deployment.links.keep(
+      std::make_unique<ComponentProvider>(others.of(*import.callee), std::move(exports)));
+}
+
+void Plan::deploy_links(Deployment& deployment, const Deployments& others,
+                        LoopObserver* observer) const {
+  for (const ServedByLink& served : linked_imports_) {
+    const LinkedImport& import = served.import;
+    Provider& provider = provider_of(import, deployment, others);
+    for (std::size_t i = 0; i < served.functions.size(); ++i) {
+      const Function& function = import.functions[i];
+      std::vector<Layer*> layers;
+      if (observer != nullptr) {
+        CallMeter& meter = observer->metrics().calls(component_.app, component_.name,
+                                                     InterfaceName::of(function.interface).path,
+                                                     import.settings.end_text());
+        layers.push_back(&deployment.links.keep(std::make_unique<CallLayer>(meter, *observer)));
+      }
+      if (auto deadline = import.settings.deadline_of(function.name)) {
+        layers.push_back(&deployment.links.keep(std::make_unique<DeadlineLayer>(*deadline)));
+      }
+      deployment.links.set(served.functions[i], std::make_unique<Link>(function, provider, layers));
+    }
+  }
 }
 
 }  // namespace weft

@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "app/deployments.h"
+#include "app/linked_import.h"
 #include "capabilities/table.h"
 #include "engine/deployment.h"
 #include "engine/runtime.h"
@@ -25,10 +27,12 @@ struct Lack {
     kImport,  // Nothing here serves an import.
     kUses,    // It imports a capability that it does not ask for.
     kOpen,    // What is behind a capability does not open.
+    kLink,    // What it is linked to does not serve it.
   };
   Kind kind;
   std::string found;
-  std::string write;  // What to write instead; may be empty.
+  std::string write;                // What to write instead; may be empty.
+  std::optional<Place> place = {};  // Where that is; absent: with the component.
 };
 
 // One component as it is to run: its program, linked, and what serves its imports.
@@ -49,6 +53,14 @@ class Plan {
     // by capability.
     enum class Granting : std::uint8_t { kAnything, kAsWritten } granting = Granting::kAnything;
     std::map<std::string, Use, std::less<>> uses = {};
+    // What serves interfaces before the capabilities do. Plans of callees outlive this one.
+    struct LinkTo {
+      LinkSettings settings;
+      // One of the two; neither: it is not looked at, or what is wrong with it was told elsewhere.
+      const Plan* callee = nullptr;
+      std::shared_ptr<ProviderProcess> process = nullptr;
+    };
+    std::vector<LinkTo> links = {};
   };
 
   // Whether what is behind the capabilities is opened: not to look only.
@@ -67,8 +79,10 @@ class Plan {
   bool serves_http() const;
   bool is_command() const;
 
-  // On the loop's own thread. `observer`, where there is one, is that loop's and outlives it.
-  std::unique_ptr<Deployment> deploy(EngineLoop& engine, LoopObserver* observer = nullptr) const;
+  // On the loop's own thread. `others` has what it is linked to, on that loop; `observer`, where
+  // there is one, is that loop's. All outlive it.
+  std::unique_ptr<Deployment> deploy(EngineLoop& engine, const Deployments& others,
+                                     LoopObserver* observer) const;
 
  private:
   // An imported interface, what serves it, and its functions' numbers in the program's info.
@@ -77,9 +91,21 @@ class Plan {
     std::vector<std::uint32_t> functions;
   };
 
+  struct ServedByLink {
+    LinkedImport import;
+    std::vector<std::uint32_t> functions;
+  };
+
   explicit Plan(Component component) : component_(std::move(component)) {}
 
   const Use* use_of(const Capability& capability) const;
+  const Component::LinkTo* link_of(std::string_view interface, std::vector<Lack>& lacks) const;
+  void match_link(const Component::LinkTo& link, std::string_view interface,
+                  std::vector<std::uint32_t> numbers, std::vector<Lack>& lacks);
+  void deploy_links(Deployment& deployment, const Deployments& others,
+                    LoopObserver* observer) const;
+  static Provider& provider_of(const LinkedImport& import, Deployment& deployment,
+                               const Deployments& others);
   void check_arguments(std::vector<Lack>& lacks) const;
   void settle_limits();
   void match_imports(const CapabilityTable& capabilities, std::vector<Lack>& lacks);
@@ -89,6 +115,7 @@ class Plan {
   Component component_;
   std::unique_ptr<Program> program_;
   std::vector<Served> served_;
+  std::vector<ServedByLink> linked_imports_;
   std::unique_ptr<LinkedProgram> linked_;
 };
 

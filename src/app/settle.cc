@@ -27,6 +27,9 @@ class Settler {
 
   AppSettings settle() {
     AppSettings app{manifest_.name.text, manifest_.file, {}, manifest_.triggers};
+    for (const ProviderManifest& provider : manifest_.providers) {
+      app.providers.push_back({provider.place, settle(provider)});
+    }
     for (const ComponentManifest& component : manifest_.components) {
       app.components.push_back(settle(component));
     }
@@ -39,7 +42,7 @@ class Settler {
  private:
   ComponentSettings settle(const ComponentManifest& component) {
     ComponentSettings settings{
-        component.place, component.source.place, component.limits, {}, {}, false, {}};
+        component.place, component.source.place, component.limits, {}, {}, {}, false, {}};
     Plan::Component& plan = settings.plan;
     plan.app = manifest_.name.text;
     plan.name = component.name;
@@ -54,10 +57,47 @@ class Settler {
     plan.time = settings.limits.time;
     settings.has_file = check_source(component, plan.file);
     for (const auto& [kind, line] : component.uses) use(component, kind, line, settings);
+    for (const LinkSettings& link : component.links) {
+      settings.links.push_back(link);
+      if (!check_link(component, link)) settings.links.back().name.text.clear();
+    }
     add_rules(environment_.allow_http, &NetRules::add_http, RuleSource::kEnvironment, plan);
     add_rules(environment_.allow_net, &NetRules::add_net, RuleSource::kEnvironment, plan);
     // Values that the operator sets are of those that the component asks for.
     if (!component.uses.contains("config")) check_config(component, nullptr);
+    return settings;
+  }
+
+  ProviderSettings settle(const ProviderManifest& provider) {
+    ProviderSettings settings{.app = manifest_.name.text,
+                              .name = provider.name,
+                              .command = {},
+                              .folder = folder(),
+                              .configuration_json = {},
+                              .secrets = {}};
+    for (const Placed& word : provider.command) settings.command.push_back(word.text);
+    if (!provider.command.empty()) {
+      const Placed& program = provider.command.front();
+      if (auto found = find_program(program.text, settings.folder); !found) {
+        problems_.error(program.place,
+                        fmt::format("provider {}: {}", provider.name, found.error().message()),
+                        found.error().code() == Errc::kDenied
+                            ? "change its mode: chmod +x"
+                            : "build it, or write its path from weft.toml's folder");
+      }
+    }
+    std::vector<std::pair<Placed, Secret>> over;
+    for (const auto& each : environment_.config) {
+      if (each.app.text != manifest_.name.text || each.component.text != provider.name) continue;
+      over.insert(over.end(), each.value.begin(), each.value.end());
+    }
+    settings.configuration_json = provider_configuration(provider, over, problems_);
+    for (const Placed& name : provider.secrets) {
+      check_secret(name);
+      if (auto found = environment_.secrets.find(name.text); found != environment_.secrets.end()) {
+        settings.secrets.emplace_back(name.text, found->second);
+      }
+    }
     return settings;
   }
 
@@ -209,10 +249,39 @@ class Settler {
   // [limits.shop.crat] is told; what is for an app that does not run now is not.
   void check_known(std::string_view table, const Placed& app, const Placed& component) {
     if (app.text != manifest_.name.text || manifest_.find(component.text) != nullptr) return;
+    bool provider = std::ranges::find(manifest_.providers, component.text,
+                                      &ProviderManifest::name) != manifest_.providers.end();
+    if (table == "config" && provider) return;
     problems_.error(
         component.place,
         fmt::format("[{}.{}.{}]: the app has no such component", table, app.text, component.text),
         suggest(component.text, component_names()));
+  }
+
+  bool check_link(const ComponentManifest& component, const LinkSettings& link) {
+    const Placed& name = link.name;
+    if (link.to == LinkSettings::To::kProvider) {
+      std::vector<std::string_view> known;
+      for (const ProviderManifest& each : manifest_.providers) known.push_back(each.name);
+      if (std::ranges::find(known, name.text) != known.end()) return true;
+      problems_.error(name.place, fmt::format("there is no provider \"{}\"", name.text),
+                      known.empty()
+                          ? fmt::format("write [provider.{}] and in it command = [...]", name.text)
+                          : suggest(name.text, known));
+      return false;
+    }
+    if (name.text == component.name) {
+      problems_.error(name.place,
+                      fmt::format("component {} is linked to itself: what it imports cannot be "
+                                  "served by its own exports",
+                                  name.text),
+                      "name another component");
+      return false;
+    }
+    if (manifest_.find(name.text) != nullptr) return true;
+    problems_.error(name.place, fmt::format("there is no component \"{}\"", name.text),
+                    suggest(name.text, component_names()));
+    return false;
   }
 
   void check_trigger(HttpTrigger& trigger) {
@@ -231,6 +300,11 @@ class Settler {
     std::vector<std::string_view> names;
     for (const ComponentManifest& each : manifest_.components) names.push_back(each.name);
     return names;
+  }
+
+  std::string folder() const {
+    std::string folder = fs::path(manifest_.file).parent_path();
+    return folder.empty() ? "." : folder;
   }
 
   // A path of the manifest is relative to it.

@@ -7,6 +7,7 @@
 #include "app/environment.h"
 #include "app/manifest.h"
 #include "app/plan.h"
+#include "app/providers.h"
 
 namespace weft {
 
@@ -17,6 +18,8 @@ struct ComponentSettings {
   LimitSettings limits;
   std::vector<Placed> allow_http;
   std::vector<Placed> allow_net;
+  std::vector<LinkSettings>
+      links;  // One whose other end is not there, which was told, has no name.
   // Whether there is a file to load.
   bool has_file = false;
   Plan::Component plan;
@@ -27,6 +30,12 @@ struct AppSettings {
   std::string file;  // Its weft.toml.
   std::vector<ComponentSettings> components;
   std::vector<HttpTrigger> triggers;
+  // A provider's process, as it is to be started.
+  struct Provider {
+    Place place;
+    ProviderSettings settings;
+  };
+  std::vector<Provider> providers = {};
 };
 
 // Values of environment variables that were given on the command line: they win.

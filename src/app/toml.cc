@@ -17,10 +17,8 @@
 #include <toml++/toml.h>
 
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
-#include <filesystem>
-#include <fstream>
+
+#include "base/read_file.h"
 
 namespace weft {
 namespace {
@@ -178,21 +176,18 @@ std::optional<TomlValue> parse_toml(std::string_view text, const std::string& fi
 }
 
 std::optional<TomlValue> read_toml(const std::string& file, Problems& problems) {
-  std::error_code ignored;
-  if (std::filesystem::is_directory(file, ignored)) {
-    problems.error({file}, "it is a folder", "name a file");
-    return std::nullopt;
-  }
-  std::ifstream in(file, std::ios::binary);
-  if (!in) {
-    problems.error({file}, fmt::format("it cannot be read: {}", std::strerror(errno)),
+  auto text = read_file(file, kTomlBytesMax);
+  if (!text) {
+    problems.error({file}, text.error().message(),
                    "name a file that is there and that this user may read");
     return std::nullopt;
   }
-  std::string text(kTomlBytesMax + 1, '\0');
-  in.read(text.data(), static_cast<std::streamsize>(text.size()));
-  text.resize(static_cast<std::size_t>(in.gcount()));
-  return parse_toml(text, file, problems);
+  // Cut off in the middle of a save, or a pipe that was read before: not what anybody means.
+  if (text->empty()) {
+    problems.error({file}, "it is empty", "write what it is to say; a comment is enough");
+    return std::nullopt;
+  }
+  return parse_toml(*text, file, problems);
 }
 
 }  // namespace weft

@@ -50,6 +50,19 @@ void write_to_stderr(std::string_view lines) noexcept {
   }
 }
 
+std::string without_controls(std::string_view text) {
+  std::string out;
+  for (char c : text) {
+    bool control = (static_cast<unsigned char>(c) < 0x20 && c != '\n' && c != '\t') || c == 0x7f;
+    if (control) {
+      out += fmt::format("\\x{:02x}", static_cast<unsigned char>(c));
+    } else {
+      out += c;
+    }
+  }
+  return out;
+}
+
 void say(std::string_view line) noexcept {
   try {
     write_to_stderr(fmt::format("{}\n", line));

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <string>
 #include <string_view>
 
 #include "base/line_writer.h"
@@ -23,7 +24,11 @@ class Console {
 // nobody is. What is said is in its order with the log.
 void say(std::string_view line) noexcept;
 
-// The same for whole lines with their ends.
+// Text for a terminal, which may have come from anybody: control characters other than newlines and
+// tabs as \xNN.
+std::string without_controls(std::string_view text);
+
+// The same as say for whole lines with their ends.
 void write_to_stderr(std::string_view lines) noexcept;
 
 }  // namespace weft

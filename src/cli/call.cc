@@ -129,9 +129,10 @@ Result<int> run_call(const CallWords& words, StopSignals& signals) {
   std::optional<Loops> loops;
   std::string state = options.state_folder.empty() ? default_state_folder() : options.state_folder;
   CapabilityTable capabilities = embedded_capabilities({.state_folder = state});
-  TRY(auto plan, Plan::make(*runtime, capabilities, component_of(options)));
+  std::vector<std::unique_ptr<Plan>> plans(1);
+  TRY(plans[0], Plan::make(*runtime, capabilities, component_of(options)));
   loops.emplace(Loops::Options{.count = 1, .started = {}, .stopping = {}});
-  OneRun run = run_once(*runtime, *plan, options.http_client, *loops, signals,
+  OneRun run = run_once(*runtime, plans, *plans[0], options.http_client, *loops, signals,
                         [&](Deployment& deployment, GuestRun::Done done) {
                           return GuestRun::call(deployment, prepared.number, prepared.arguments,
                                                 std::move(done));

@@ -83,7 +83,7 @@ int main(int argc, char** argv) {
     app.parse(argc, argv);
     weft::Result<int> code = verbs.run();
     if (code) return *code;
-    weft::say(fmt::format("weft: {}", code.error().message()));
+    weft::say(fmt::format("weft: {}", weft::without_controls(code.error().message())));
     return 1;
   } catch (const CLI::ParseError& problem) {
     return app.exit(problem);

@@ -11,19 +11,20 @@ Result<int> OneRun::exit_code() const {
   return failure(Errc::kTrap, outcome->message);
 }
 
-OneRun run_once(Runtime& runtime, const Plan& plan, const HttpClientOptions& http_client,
-                Loops& loops, StopSignals& signals, const StartRun& start) {
+OneRun run_once(Runtime& runtime, const std::vector<std::unique_ptr<Plan>>& plans,
+                const Plan& which, const HttpClientOptions& http_client, Loops& loops,
+                StopSignals& signals, const StartRun& start) {
   std::mutex mutex;
   OneRun run;
   std::unique_ptr<EngineLoop> engine;
-  std::unique_ptr<Deployment> deployment;
+  std::unique_ptr<Deployments> deployments;
   std::unique_ptr<GuestRun> guest;
   signals.hold();
   loops.on_each([&](Loop& loop, std::size_t index) {
     if (index != 0) return;
     engine = std::make_unique<EngineLoop>(runtime, loop, http_client);
-    deployment = plan.deploy(*engine);
-    guest = start(*deployment, [&](RunOutcome ended, BytesView reply) {
+    deployments = std::make_unique<Deployments>(plans, *engine);
+    guest = start(deployments->of(which), [&](RunOutcome ended, BytesView reply) {
       std::lock_guard lock(mutex);
       run.outcome = std::move(ended);
       run.reply.assign(reply.begin(), reply.end());
@@ -34,7 +35,7 @@ OneRun run_once(Runtime& runtime, const Plan& plan, const HttpClientOptions& htt
   loops.on_each([&](Loop&, std::size_t index) {
     if (index != 0) return;
     guest.reset();
-    deployment.reset();
+    deployments.reset();
     engine.reset();
   });
   loops.stop();

@@ -23,10 +23,11 @@ struct OneRun {
 };
 
 // Runs a guest on the first of the loops until it ends or a signal comes, and stops the loops.
-// `start` begins the run, on the loop's thread.
+// `start` begins the run, on the loop's thread, with the deployment of `which`, one of the plans.
 using StartRun =
     std::function<std::unique_ptr<GuestRun>(Deployment& deployment, GuestRun::Done done)>;
-OneRun run_once(Runtime& runtime, const Plan& plan, const HttpClientOptions& http_client,
-                Loops& loops, StopSignals& signals, const StartRun& start);
+OneRun run_once(Runtime& runtime, const std::vector<std::unique_ptr<Plan>>& plans,
+                const Plan& which, const HttpClientOptions& http_client, Loops& loops,
+                StopSignals& signals, const StartRun& start);
 
 }  // namespace weft

@@ -132,7 +132,7 @@ Result<int> run(const RunOptions& options, StopSignals& signals, Attendant* atte
   }
   if (const Plan* command = edition->command()) {
     loops.emplace(Loops::Options{.count = 1, .started = {}, .stopping = {}});
-    return run_once(*runtime, *command, options.http_client, *loops, signals,
+    return run_once(*runtime, edition->plans(), *command, options.http_client, *loops, signals,
                     [](Deployment& deployment, GuestRun::Done done) {
                       return GuestRun::command(deployment, std::move(done));
                     })

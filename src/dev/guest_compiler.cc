@@ -261,7 +261,6 @@ class Build {
     if (!command) words.emplace_back("-mexec-model=reactor");
     for (const CompileJob& job : jobs) words.push_back(job.output);
     // C++ bindings have it inside.
-    if (!settings_.wit) words.push_back(bindings_ + "/guest.o");
     if (uses_cpp(jobs) == Bound::kC) words.push_back(bindings_ + "/guest_component_type.o");
     add(words, {"-o", core});
     std::string made = fmt::format("{}\n", fmt::join(words, "\n"));

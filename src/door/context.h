@@ -5,6 +5,8 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "base/check.h"
 #include "base/trace_context.h"
@@ -45,6 +47,28 @@ class Context {
   // What other systems on the trace's way sent along, to be passed on as it is.
   std::string trace_state;
 
+  // What a provider keeps for this instance alone, by the provider: one each, gone with the context.
+  class Attachment {
+   public:
+    virtual ~Attachment() = default;
+  };
+  Attachment* attachment(const void* provider) const {
+    for (const auto& [owner, attachment] : attachments_) {
+      if (owner == provider) return attachment.get();
+    }
+    return nullptr;
+  }
+  // In the place of the one that is there.
+  void attach(const void* provider, std::unique_ptr<Attachment> attachment) {
+    for (auto& [owner, there] : attachments_) {
+      if (owner == provider) {
+        there = std::move(attachment);
+        return;
+      }
+    }
+    attachments_.emplace_back(provider, std::move(attachment));
+  }
+
   ResourceTable& resources() { return resources_; }
   PipeTable& pipes() { return pipes_; }
 
@@ -72,6 +96,7 @@ class Context {
   std::size_t* alive_;
   PipeTable pipes_;
   ResourceTable resources_;
+  std::vector<std::pair<const void*, std::unique_ptr<Attachment>>> attachments_;
   std::uint32_t calls_ = 0;
   bool retired_ = false;
 };

@@ -33,7 +33,8 @@ void wake_task(const WakeTarget& target, std::uint32_t slot, std::uint32_t gener
   const_cast<WakeTarget&>(target).wake(slot, generation);
 }
 
-Call* call_begin(Host* host, std::uint32_t function, rust::Slice<const std::uint8_t> arguments) {
+Call* call_begin(GuestHost* host, std::uint32_t function,
+                 rust::Slice<const std::uint8_t> arguments) {
   return host->begin(function, arguments);
 }
 
@@ -64,22 +65,24 @@ void call_release(Call* call) {
   delete caller;
 }
 
-void host_drop_resource(Host* host, std::uint32_t slot) {
+void host_drop_resource(GuestHost* host, std::uint32_t slot) {
   host->drop_resource(slot);
 }
-std::int64_t host_output_room(Host* host, std::uint8_t stream) {
+std::int64_t host_output_room(GuestHost* host, std::uint8_t stream) {
   return host->output_room(stream);
 }
-rust::String host_output_error(Host* host, std::uint8_t stream) {
+rust::String host_output_error(GuestHost* host, std::uint8_t stream) {
   return host->output_error(stream);
 }
-void host_output_write(Host* host, std::uint8_t stream, rust::Slice<const std::uint8_t> bytes) {
+void host_output_write(GuestHost* host, std::uint8_t stream,
+                       rust::Slice<const std::uint8_t> bytes) {
   host->output_write(stream, bytes);
 }
-void host_output_wait(Host* host, std::uint8_t stream, rust::Box<CallWaker> waker) {
+void host_output_wait(GuestHost* host, std::uint8_t stream, rust::Box<CallWaker> waker) {
   host->output_wait(stream, std::move(waker));
 }
-void host_send(Host* host, const OutgoingRequest& request, rust::Box<OutgoingTransfer> transfer) {
+void host_send(GuestHost* host, const OutgoingRequest& request,
+               rust::Box<OutgoingTransfer> transfer) {
   host->send(request, std::move(transfer));
 }
 

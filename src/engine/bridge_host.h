@@ -30,9 +30,9 @@ enum class PipeKind : std::uint8_t;
 enum class PipeSide : std::uint8_t;
 
 // One instance's side of the door. The engine face's Instance implements it.
-class Host {
+class GuestHost {
  public:
-  virtual ~Host() = default;
+  virtual ~GuestHost() = default;
   virtual Call* begin(std::uint32_t function, rust::Slice<const std::uint8_t> arguments) = 0;
   virtual void drop_resource(std::uint32_t slot) = 0;
   // Standard output (1) and error (2), as bridge.rs says.
@@ -80,18 +80,20 @@ class ReplySink {
 
 void wake_task(const WakeTarget& target, std::uint32_t slot, std::uint32_t generation);
 
-Call* call_begin(Host* host, std::uint32_t function, rust::Slice<const std::uint8_t> arguments);
+Call* call_begin(GuestHost* host, std::uint32_t function,
+                 rust::Slice<const std::uint8_t> arguments);
 std::uint8_t call_state(const Call* call);
 rust::Slice<const std::uint8_t> call_reply(const Call* call);
 rust::String call_error(const Call* call);
 void call_wait(Call* call, rust::Box<CallWaker> waker);
 void call_release(Call* call);
-void host_drop_resource(Host* host, std::uint32_t slot);
-std::int64_t host_output_room(Host* host, std::uint8_t stream);
-rust::String host_output_error(Host* host, std::uint8_t stream);
-void host_output_write(Host* host, std::uint8_t stream, rust::Slice<const std::uint8_t> bytes);
-void host_output_wait(Host* host, std::uint8_t stream, rust::Box<CallWaker> waker);
-void host_send(Host* host, const OutgoingRequest& request, rust::Box<OutgoingTransfer> transfer);
+void host_drop_resource(GuestHost* host, std::uint32_t slot);
+std::int64_t host_output_room(GuestHost* host, std::uint8_t stream);
+rust::String host_output_error(GuestHost* host, std::uint8_t stream);
+void host_output_write(GuestHost* host, std::uint8_t stream, rust::Slice<const std::uint8_t> bytes);
+void host_output_wait(GuestHost* host, std::uint8_t stream, rust::Box<CallWaker> waker);
+void host_send(GuestHost* host, const OutgoingRequest& request,
+               rust::Box<OutgoingTransfer> transfer);
 
 SocketUses gate_uses(const std::shared_ptr<NetGate>& gate);
 bool gate_check(const std::shared_ptr<NetGate>& gate, const SocketQuery& query,
@@ -102,11 +104,11 @@ void gate_refuse(const std::shared_ptr<NetGate>& gate, const SocketQuery& query)
 void gate_refuse_sockets(const std::shared_ptr<NetGate>& gate, rust::Str scheme);
 bool gate_lookup(const std::shared_ptr<NetGate>& gate, rust::Str name);
 
-PipeEnd* pipe_open(Host* host, PipeKind kind, PipeSide side, std::uint32_t& number,
+PipeEnd* pipe_open(GuestHost* host, PipeKind kind, PipeSide side, std::uint32_t& number,
                    rust::String& problem);
-PipeEnd* pipe_take_up(Host* host, std::uint32_t number, PipeKind kind, PipeSide side,
+PipeEnd* pipe_take_up(GuestHost* host, std::uint32_t number, PipeKind kind, PipeSide side,
                       rust::String& problem);
-void pipe_forget(Host* host, std::uint32_t number);
+void pipe_forget(GuestHost* host, std::uint32_t number);
 std::uint8_t pipe_state(const PipeEnd* end);
 rust::Slice<const std::uint8_t> pipe_view(const PipeEnd* end);
 rust::String pipe_error(const PipeEnd* end);
@@ -116,9 +118,9 @@ std::size_t pipe_write(PipeEnd* end, rust::Slice<const std::uint8_t> data);
 void pipe_fail(PipeEnd* end, rust::Str message);
 void pipe_wait(PipeEnd* end, rust::Box<CallWaker> waker);
 void pipe_close(PipeEnd* end);
-void host_end_pipes(Host* host);
-WakeKey host_add_pump(Host* host);
-void host_start_pump(Host* host, std::uint32_t slot, rust::Box<Task> task);
+void host_end_pipes(GuestHost* host);
+WakeKey host_add_pump(GuestHost* host);
+void host_start_pump(GuestHost* host, std::uint32_t slot, rust::Box<Task> task);
 
 rust::Slice<const std::uint8_t> exchange_method(const Exchange* exchange);
 rust::Slice<const std::uint8_t> exchange_target(const Exchange* exchange);

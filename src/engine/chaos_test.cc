@@ -295,7 +295,7 @@ class Chaos {
     std::string body(path == "/echo" ? 1 + below(20'000) : 0, 'e');
     Client& client = clients_.emplace_back(ground_.loop(), std::string(path), std::move(body));
     client.room_max = 1 + below(20'000);
-    served.calls->start(client.exchange());
+    served.calls->handle(client.exchange());
   }
 
   void drop_run() {

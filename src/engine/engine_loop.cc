@@ -33,7 +33,7 @@ EngineLoop::Slot EngineLoop::add(Pollable& pollable) {
   }
   Entry& entry = entries_[index];
   entry.pollable = &pollable;
-  entry.generation++;
+  if (++entry.generation == 0) ++entry.generation;  // 0 is nobody's.
   live_++;
   return {index, entry.generation};
 }

@@ -116,7 +116,7 @@ FreshHttpCalls::~FreshHttpCalls() {
   sweep_->calls = nullptr;
 }
 
-void FreshHttpCalls::start(HttpExchange::Ptr exchange) {
+void FreshHttpCalls::handle(HttpExchange::Ptr exchange) {
   exchange->id = deployment_.request_ids.next();
   if (running_.size() + ended_.size() >= deployment_.limits.instances_max) {
     note_busy(deployment_);

@@ -21,7 +21,7 @@ class FreshHttpCalls final : public HttpCalls {
   explicit FreshHttpCalls(Deployment& deployment);
   ~FreshHttpCalls() override;
 
-  void start(HttpExchange::Ptr exchange) override;
+  void handle(HttpExchange::Ptr exchange) override;
   std::size_t in_flight() const override { return running_.size(); }
 
  private:

@@ -3,11 +3,11 @@
 #include <fmt/format.h>
 
 #include <array>
-#include <bit>
 #include <vector>
 
 #include "base/id.h"
 #include "base/log.h"
+#include "engine/flat_headers.h"
 #include "io/http/response_head.h"
 #include "io/loop.h"
 
@@ -17,38 +17,18 @@ namespace {
 
 constexpr std::string_view kErrorType = "text/plain; charset=utf-8";
 
-void put_part(Buffer& out, std::string_view part) {
-  static_assert(std::endian::native == std::endian::little);
-  auto length = static_cast<std::uint32_t>(part.size());
-  std::memcpy(out.reserve(sizeof length), &length, sizeof length);
-  out.advance(sizeof length);
-  out.append(part);
-}
-
-void put_flat(Buffer& out, std::span<const Header> headers) {
+void put_all(Buffer& out, std::span<const Header> headers) {
   out.clear();
-  for (const Header& header : headers) {
-    put_part(out, header.name);
-    put_part(out, header.value);
-  }
+  for (const Header& header : headers) put_flat(out, header.name, header.value);
 }
 
-// The headers of a flat list, borrowed from it. The list comes from our own bridge.
+// The headers of a flat list, borrowed from it.
 std::vector<Header>& read_flat(rust::Slice<const std::uint8_t> flat) {
   thread_local std::vector<Header> headers;
   headers.clear();
-  const char* at = reinterpret_cast<const char*>(flat.data());
-  const char* end = at + flat.size();
-  auto part = [&] {
-    std::uint32_t length = 0;
-    std::memcpy(&length, at, sizeof length);
-    std::string_view text(at + sizeof length, length);
-    at += sizeof length + length;
-    return text;
-  };
-  while (at < end) {
-    std::string_view name = part();
-    headers.push_back({name, part()});
+  for (FlatHeaders all({flat.data(), flat.size()}); !all.done();) {
+    std::string_view name = all.part();
+    headers.push_back({name, all.part()});
   }
   return headers;
 }
@@ -64,12 +44,16 @@ void GuestExchange::open(HttpExchange::Ptr exchange) {
   exchange_->listen(this);
   begun_ = finished_ = false;
   local_ = exchange_->request().authority.empty() ? exchange_->local() : std::string();
-  put_flat(headers_, exchange_->request().headers);
+  put_all(headers_, exchange_->request().headers);
 }
 
 void GuestExchange::fail(std::uint16_t status) {
   if (exchange_ == nullptr || finished_) return;
   if (begun_) {
+    if (status == 502) {
+      log::warn("http", "a guest's response broke off: its body did not end, or not at its length",
+                {{"request", id_text(exchange_->id)}});
+    }
     exchange_->abort();
   } else {
     std::string id = id_text(exchange_->id);
@@ -123,8 +107,8 @@ std::int64_t GuestExchange::read(rust::Slice<std::uint8_t> room) {
 }
 
 GuestExchange::Bytes GuestExchange::trailers() {
-  put_flat(headers_,
-           exchange_ == nullptr ? std::span<const Header>() : exchange_->request_trailers());
+  put_all(headers_,
+          exchange_ == nullptr ? std::span<const Header>() : exchange_->request_trailers());
   return headers();
 }
 

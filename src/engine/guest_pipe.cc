@@ -92,7 +92,7 @@ bool well(const Result<T>& result, rust::String& problem) {
 
 }  // namespace
 
-PipeEnd* pipe_open(Host* host, PipeKind kind, PipeSide side, std::uint32_t& number,
+PipeEnd* pipe_open(GuestHost* host, PipeKind kind, PipeSide side, std::uint32_t& number,
                    rust::String& problem) {
   PipeTable& table = host->pipes();
   if (!well(table.enter_guest(), problem)) return nullptr;
@@ -107,7 +107,7 @@ PipeEnd* pipe_open(Host* host, PipeKind kind, PipeSide side, std::uint32_t& numb
   return end.release();
 }
 
-PipeEnd* pipe_take_up(Host* host, std::uint32_t number, PipeKind kind, PipeSide side,
+PipeEnd* pipe_take_up(GuestHost* host, std::uint32_t number, PipeKind kind, PipeSide side,
                       rust::String& problem) {
   PipeTable& table = host->pipes();
   PipeTable::End end;
@@ -124,7 +124,7 @@ PipeEnd* pipe_take_up(Host* host, std::uint32_t number, PipeKind kind, PipeSide 
   return new PipeEnd(table, std::move(end));
 }
 
-void pipe_forget(Host* host, std::uint32_t number) {
+void pipe_forget(GuestHost* host, std::uint32_t number) {
   host->pipes().forget(number);
 }
 
@@ -162,13 +162,13 @@ void pipe_close(PipeEnd* end) {
   delete end;
 }
 
-void host_end_pipes(Host* host) {
+void host_end_pipes(GuestHost* host) {
   host->pipes().end_guest();
 }
-WakeKey host_add_pump(Host* host) {
+WakeKey host_add_pump(GuestHost* host) {
   return host->pumps().add();
 }
-void host_start_pump(Host* host, std::uint32_t slot, rust::Box<Task> task) {
+void host_start_pump(GuestHost* host, std::uint32_t slot, rust::Box<Task> task) {
   host->pumps().start(slot, std::move(task));
 }
 

@@ -35,7 +35,7 @@ class Served {
     return client;
   }
   void start(Client& client) {
-    ground_.loop().post([&] { calls_->start(client.exchange()); });
+    ground_.loop().post([&] { calls_->handle(client.exchange()); });
   }
   // Sends all, takes all, and waits for the end.
   Client& ask(std::string path, std::string body = {}) {

@@ -26,7 +26,7 @@
 namespace weft {
 namespace {
 
-class NoHost final : public bridge::Host {
+class NoHost final : public bridge::GuestHost {
  public:
   Call* begin(std::uint32_t, rust::Slice<const std::uint8_t>) override { std::abort(); }
   void drop_resource(std::uint32_t) override {}
@@ -55,10 +55,12 @@ class NoClient final : public bridge::Exchange {
   Bytes method() const override { return slice("GET"); }
   Bytes target() const override { return slice("/"); }
   Bytes authority() const override { return slice("127.0.0.1:8080"); }
+  bool secure() const override { return false; }
   Bytes headers() const override { return slice(headers_); }
   bool has_body() const override { return false; }
   std::int64_t read(rust::Slice<std::uint8_t>) override { return 0; }
   void wait_body(rust::Box<bridge::CallWaker>) override { std::abort(); }
+  Bytes trailers() override { return {}; }
   void head(std::uint16_t status, Bytes, std::int64_t) override { CHECK(status == 200); }
   bool write(Bytes data) override {
     body += data.size();

@@ -19,7 +19,7 @@ namespace weft {
 //
 // Owned by the run, which drops the Rust side first. Calls that the instance cancelled on its way
 // out may still unwind: they keep its context.
-class Instance final : public bridge::Host {
+class Instance final : public bridge::GuestHost {
  public:
   explicit Instance(Deployment& deployment)
       : deployment_(deployment),

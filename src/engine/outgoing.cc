@@ -3,10 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cstring>
 #include <utility>
 
 #include "base/check.h"
+#include "engine/flat_headers.h"
 
 namespace weft {
 namespace {
@@ -15,42 +15,18 @@ std::string_view view(const rust::String& text) {
   return {text.data(), text.size()};
 }
 
-std::uint32_t take_length(BytesView& flat) {
-  std::uint32_t length = 0;
-  CHECK(flat.size() >= sizeof(length));
-  std::memcpy(&length, flat.data(), sizeof(length));
-  flat = flat.subspan(sizeof(length));
-  CHECK(flat.size() >= length);
-  return length;
-}
-
 HttpHeaders unflatten(BytesView flat) {
   HttpHeaders headers;
-  auto part = [&] {
-    std::uint32_t length = take_length(flat);
-    std::string text(as_text(flat.first(length)));
-    flat = flat.subspan(length);
-    return text;
-  };
-  while (!flat.empty()) {
-    std::string name = part();
-    headers.emplace_back(std::move(name), part());
+  for (FlatHeaders all(flat); !all.done();) {
+    std::string name(all.part());
+    headers.emplace_back(std::move(name), all.part());
   }
   return headers;
 }
 
-Bytes flatten(const HttpHeaders& headers) {
-  Bytes flat;
-  auto part = [&](std::string_view text) {
-    auto length = static_cast<std::uint32_t>(text.size());
-    auto* bytes = reinterpret_cast<const std::uint8_t*>(&length);
-    flat.insert(flat.end(), bytes, bytes + sizeof(length));
-    flat.insert(flat.end(), text.begin(), text.end());
-  };
-  for (const auto& [name, value] : headers) {
-    part(name);
-    part(value);
-  }
+Buffer flatten(const HttpHeaders& headers) {
+  Buffer flat;
+  for (const auto& [name, value] : headers) put_flat(flat, name, value);
   return flat;
 }
 
@@ -150,13 +126,13 @@ class Outgoing::Sending final : public Pollable, public HttpTransferListener {
       span_.attributes.emplace_back("http.response.status_code", fmt::format("{}", status));
       if (status >= 400) span_.error = fmt::format("status {}", status);
     }
-    Bytes flat = flatten(headers);
+    Buffer flat = flatten(headers);
     guest_->head(static_cast<std::uint16_t>(status), {flat.data(), flat.size()});
   }
   bool has_room() override { return guest_->has_room(); }
   void data(BytesView bytes) override { guest_->data({bytes.data(), bytes.size()}); }
   void finished(const HttpHeaders& trailers) override {
-    Bytes flat = flatten(trailers);
+    Buffer flat = flatten(trailers);
     guest_->finish({flat.data(), flat.size()});
     end();
   }

@@ -41,6 +41,7 @@ class HoardingExchange final : public bridge::Exchange {
   Bytes method() const override { return slice(to_send_.empty() ? "GET" : "POST"); }
   Bytes target() const override { return slice(path_); }
   Bytes authority() const override { return slice("test.example"); }
+  bool secure() const override { return false; }
   Bytes headers() const override { return {}; }
   bool has_body() const override { return !to_send_.empty(); }
   std::int64_t read(rust::Slice<std::uint8_t> room) override {
@@ -52,6 +53,7 @@ class HoardingExchange final : public bridge::Exchange {
   void wait_body(rust::Box<bridge::CallWaker> waker) override {
     hoard_.push_back(std::move(waker));
   }
+  Bytes trailers() override { return {}; }
   void head(std::uint16_t status, Bytes, std::int64_t) override { status_ = status; }
   bool write(Bytes data) override {
     body_.append(reinterpret_cast<const char*>(data.data()), data.size());

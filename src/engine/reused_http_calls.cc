@@ -28,7 +28,11 @@ class Worker final : public Pollable {
   ~Worker() override;
 
   bool has_room() const { return !over_ && served_ < served_max_ && worker_->has_room(); }
-  std::size_t in_flight() const { return requests_.size(); }
+  // A guest that goes on after its last response is one more.
+  std::size_t in_flight() const {
+    if (!requests_.empty()) return requests_.size();
+    return !over_ && !polling_ && worker_->lingers() ? 1 : 0;
+  }
   // Takes no more and serves none: only what its guest does for itself holds it.
   bool gives_way() const { return !over_ && !polling_ && requests_.empty() && !has_room(); }
   Deadline::Clock::time_point empty_since() const { return empty_since_; }
@@ -41,7 +45,10 @@ class Worker final : public Pollable {
         : worker(in_worker),
           exchange(*this),
           clock(in_worker.loop(), in_worker.limits(), exchange, *this) {}
-    void on_head() override { clock.on_head(); }
+    void on_head() override {
+      end = clock.on_head();
+      worker.set_request();
+    }
     void on_gone() override { worker.leave(*this); }
     void out_of_time(std::string_view what, std::chrono::milliseconds limit) override {
       worker.out_of_time(*this, what, limit);
@@ -50,6 +57,7 @@ class Worker final : public Pollable {
     Worker& worker;
     GuestExchange exchange;
     ResponseClock clock;
+    Deadline end = Deadline::never();  // Of the step that it is in.
     std::uint64_t call = 0;
     std::uint64_t id = 0;
     TraceContext trace;
@@ -58,6 +66,10 @@ class Worker final : public Pollable {
 
   Loop& loop();
   const Limits& limits() const;
+  // How long a guest may go on after its last response.
+  std::chrono::milliseconds linger_max() const {
+    return limits().time.count() > 0 ? limits().time : Limits::kLingerMax;
+  }
   void sweep();
   void set_request();
   void count_spent(ComponentMeter& meter);
@@ -88,7 +100,7 @@ class ReusedHttpCalls final : public HttpCalls {
       : deployment_(deployment), sweep_(std::make_shared<Sweep>(this)) {}
   ~ReusedHttpCalls() override { sweep_->calls = nullptr; }
 
-  void start(HttpExchange::Ptr exchange) override {
+  void handle(HttpExchange::Ptr exchange) override {
     exchange->id = deployment_.request_ids.next();
     Worker* worker = find();
     if (worker == nullptr) {
@@ -199,8 +211,8 @@ void Worker::start(HttpExchange::Ptr exchange) {
   request.id = exchange->id;
   request.trace = exchange->watch.trace;
   request.trace_state = trace_state_of(*exchange);
+  request.end = request.clock.on_request();
   set_request();
-  request.clock.on_request();
   request.exchange.open(std::move(exchange));
   request.call = worker_->push(&request.exchange);
   if (served_ >= served_max_) {
@@ -229,9 +241,15 @@ void Worker::poll() {
 }
 
 // What the guest does is known to be for a request only while no other is in the instance. After
-// the last one it is still for that one.
+// the last one it is still for that one. What it calls has the time of the request that has most.
 void Worker::set_request() {
-  if (requests_.empty()) return;
+  if (requests_.empty()) {
+    instance_.deadline = Deadline::at(loop().now() + linger_max());
+    return;
+  }
+  instance_.deadline = std::ranges::max_element(requests_, {}, [](const Request& each) {
+                         return each.end.when();
+                       })->end;
   Context& context = instance_.context();
   const Request* alone = requests_.size() == 1 ? &requests_.front() : nullptr;
   context.request_id = alone != nullptr ? alone->id : 0;
@@ -248,7 +266,7 @@ void Worker::count_spent(ComponentMeter& meter) {
 // No request came for a while: an idle instance goes; a guest that goes on after its responses has
 // its time for that.
 void Worker::stay_empty() {
-  std::chrono::milliseconds most = limits().time.count() > 0 ? limits().time : Limits::kLingerMax;
+  std::chrono::milliseconds most = linger_max();
   Deadline end = Deadline::at(empty_since_ + most);
   if (!worker_->lingers()) return retire();
   if (!end.passed()) {

@@ -23,7 +23,7 @@ struct Limits {
   std::chrono::milliseconds stream_idle{60'000};
   std::chrono::milliseconds stream_total{3'600'000};
   std::uint64_t hostcall_bytes = std::uint64_t{128} << 20;
-  std::uint32_t handles_max = 16'384;
+  std::uint32_t handles_max = 4'096;
   std::uint32_t instances_max = 256;  // At once, on one loop.
   // Reused instances (0.3): calls in one instance's life, calls at once, how long it is kept idle.
   // One whose guest goes on after its last response has `time` for that, or kLingerMax.

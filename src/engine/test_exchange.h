@@ -86,7 +86,7 @@ class TestExchange final : public HttpExchange {
     blocked_ = writable() == 0;
     return !blocked_;
   }
-  std::size_t writable() const override {
+  std::size_t writable() override {
     std::size_t waiting = client_.body.size() - client_.taken;
     return gone_ || waiting < client_.room_max ? client_.room_max : 0;
   }

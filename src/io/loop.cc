@@ -84,6 +84,8 @@ void Loop::run() {
   auto guard = boost::asio::make_work_guard(impl_->context);
   for (;;) {
     try {
+      // What a handler threw left its batch open.
+      if (impl_->in_batch) end_batch();
       while (run_batch()) continue;
       break;
     } catch (const std::exception& error) {
@@ -222,13 +224,21 @@ Loops::~Loops() {
 void Loops::on_each(const std::function<void(Loop&, std::size_t)>& work) {
   CHECK(Loop::current() == nullptr && !threads_.empty());
   std::latch done(static_cast<std::ptrdiff_t>(loops_.size()));
+  std::vector<std::exception_ptr> thrown(loops_.size());
   for (std::size_t i = 0; i < loops_.size(); ++i) {
     loops_[i]->post([&, i] {
-      work(*loops_[i], i);
+      try {
+        work(*loops_[i], i);
+      } catch (...) {
+        thrown[i] = std::current_exception();
+      }
       done.count_down();
     });
   }
   done.wait();
+  for (const std::exception_ptr& each : thrown) {
+    if (each != nullptr) std::rethrow_exception(each);
+  }
 }
 
 void Loops::stop() {

@@ -14,7 +14,7 @@ namespace weft {
 
 class Loop;
 
-// The one bounded set of threads for what blocks: commits, files, SQL. From any thread. Outlived by
+// A bounded set of threads for what blocks: files, mostly. From any thread. Outlived by
 // the loops that its answers go to.
 class Pool {
  public:

@@ -2,6 +2,7 @@
 """The C++ SDK, from a guest that uses each thing it has (tests/guests/sdk_p3, sdk_p2)."""
 
 import os
+import signal
 import tempfile
 import unittest
 import urllib.parse
@@ -105,6 +106,18 @@ class P3(Both, unittest.TestCase):
         """when_all of three waits takes as long as one."""
         with Host(self.guest) as host:
             self.assertEqual(get(host, "/sleep").text, "at once\n")
+
+    def test_what_goes_on_after_a_response(self):
+        """A reload and a stop let a guest finish what it does once its response is out."""
+        with Host(self.guest) as host:
+            self.assertEqual(get(host, "/after").text, "later\n")
+            host.send_signal(signal.SIGHUP)
+            host.wait_log("done afterwards")
+        host = Host(self.guest)
+        with host:
+            self.assertEqual(get(host, "/after").text, "later\n")
+            self.assertEqual(host.stop(), 0)
+        self.assertIn("done afterwards", host.log)
 
     def test_config_and_log(self):
         """A value that nobody set has its fallback; a line of the guest's is in the host's log."""

@@ -47,7 +47,7 @@ class FakeHttpCalls final : public HttpCalls {
       : deployment_(deployment), sweep_(std::make_shared<Sweep>(this)) {}
   ~FakeHttpCalls() override { sweep_->calls = nullptr; }
 
-  void start(HttpExchange::Ptr exchange) override {
+  void handle(HttpExchange::Ptr exchange) override {
     exchange->id = deployment_.request_ids.next();
     FakeRequest* request =
         requests_

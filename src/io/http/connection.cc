@@ -329,7 +329,7 @@ void Http1Connection::begin_exchange() {
 void Http1Connection::report() {
   if (std::exchange(reported_, true)) return;
   if (listener_->handler() == nullptr) return;
-  HttpHandler* handler = completes_to != nullptr ? completes_to : listener_->handler();
+  ExchangeObserver* handler = completes_to != nullptr ? completes_to : listener_->handler();
   using End = ExchangeSummary::End;
   End end = broken_ ? End::kBroken : response_out() ? End::kWhole : End::kGone;
   Time now = Deadline::Clock::now();
@@ -377,7 +377,7 @@ void Http1Connection::next_request() {
   phase_ = Phase::kHead;
   parser_.reset();
   body_left_ = body_bytes_ = written_ = dropped_ = 0;
-  body_problem_ = HttpProblem();
+  body_problem_ = HttpRefusal();
   body_wanted_ = continue_due_ = false;
   status_ = 0;
   framing_ = Framing::kUndecided;

@@ -50,7 +50,7 @@ class Http1Connection final : public HttpExchange, public HttpConnection {
   Result<void> begin_response(int status, std::span<const Header> headers,
                               std::optional<std::uint64_t> content_length) override;
   bool write(BytesView bytes) override;
-  std::size_t writable() const override;
+  std::size_t writable() override;
   void finish() override;
   void finish_with_trailers(std::span<const Header> trailers) override;
   void abort() override;
@@ -114,7 +114,7 @@ class Http1Connection final : public HttpExchange, public HttpConnection {
   void set_due();
 
   // Writing (response.cc).
-  void answer_problem(HttpProblem problem);
+  void answer_problem(HttpRefusal problem);
   void flush();
   bool frame_next();
   void decide_framing();
@@ -163,7 +163,7 @@ class Http1Connection final : public HttpExchange, public HttpConnection {
   std::uint64_t body_left_ = 0;   // Of a Content-Length; with chunks: 1 until done.
   std::uint64_t body_bytes_ = 0;  // Taken so far.
   std::size_t discarded_ = 0;
-  HttpProblem body_problem_;
+  HttpRefusal body_problem_;
   bool body_wanted_ = false;  // The serving side found it dry and waits.
   bool continue_due_ = false;
 
@@ -177,7 +177,7 @@ class Http1Connection final : public HttpExchange, public HttpConnection {
   bool finished_ = false;
   bool head_framed_ = false;
   bool framed_end_ = false;
-  mutable bool write_wanted_ = false;
+  bool write_wanted_ = false;
   bool broken_ = false;  // We broke it off, or answered for the serving side.
   Buffer head_;          // Interim and final heads that are not sent yet.
   Buffer pending_;       // Body bytes that are not framed yet.

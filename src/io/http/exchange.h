@@ -17,8 +17,8 @@
 
 namespace weft {
 
+class ExchangeObserver;
 class HttpExchange;
-class HttpHandler;
 class Loop;
 struct RouteMeter;
 
@@ -122,7 +122,7 @@ class HttpExchange {
   // on_writable. Bytes beyond the announced length break the connection off.
   virtual bool write(BytesView bytes) = 0;
   // How much more may be written before write says false. 0: go on at on_writable.
-  virtual std::size_t writable() const = 0;
+  virtual std::size_t writable() = 0;
   // The response is whole. One that is shorter than announced breaks the connection off.
   virtual void finish() = 0;
   // The same with trailers, which are dropped where the framing has no place for them.
@@ -134,7 +134,7 @@ class HttpExchange {
   std::uint64_t id = 0;
   // Who gets the summary; null for the handler that was given the exchange. Not owned; outlives the
   // exchange's completion.
-  HttpHandler* completes_to = nullptr;
+  ExchangeObserver* completes_to = nullptr;
   ExchangeWatch watch;
 
  protected:
@@ -165,13 +165,18 @@ struct ExchangeSummary {
   ExchangeWatch* watch = nullptr;         // The exchange's own.
 };
 
-// Serves the exchanges of one loop.
-class HttpHandler {
+// Hears how exchanges ended.
+class ExchangeObserver {
  public:
-  virtual ~HttpHandler() = default;
-  virtual void handle(HttpExchange::Ptr exchange) = 0;
+  virtual ~ExchangeObserver() = default;
   // Borrowed for the call. Not called for what the wire answered itself before handle.
   virtual void on_complete(const ExchangeSummary&) {}
+};
+
+// Serves the exchanges of one loop.
+class HttpHandler : public ExchangeObserver {
+ public:
+  virtual void handle(HttpExchange::Ptr exchange) = 0;
 };
 
 }  // namespace weft

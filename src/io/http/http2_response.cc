@@ -77,7 +77,7 @@ bool Http2Stream::write(BytesView bytes) {
   return false;
 }
 
-std::size_t Http2Stream::writable() const {
+std::size_t Http2Stream::writable() {
   if (buffered() < kWriteBuffer) return kWriteBuffer - buffered();
   write_wanted_ = true;
   return 0;
@@ -139,7 +139,7 @@ void Http2Stream::release() {
 }
 
 // Answers for the serving side, or where none was asked.
-void Http2Stream::answer_problem(HttpProblem problem) {
+void Http2Stream::answer_problem(HttpRefusal problem) {
   bool tell = held_ && !gone_;
   if (tell) {
     gone_ = true;

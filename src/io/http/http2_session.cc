@@ -52,6 +52,7 @@ class Http2Callbacks {
     nghttp2_session_callbacks_set_on_invalid_frame_recv_callback(made, invalid_frame);
     nghttp2_session_callbacks_set_on_data_chunk_recv_callback(made, data);
     nghttp2_session_callbacks_set_on_frame_send_callback(made, frame_sent);
+    nghttp2_session_callbacks_set_on_frame_not_send_callback(made, frame_not_sent);
     nghttp2_session_callbacks_set_on_stream_close_callback(made, stream_closed);
     return made;
   }
@@ -162,6 +163,18 @@ class Http2Callbacks {
     return 0;
   }
 
+  // A response whose head is too long, or that came when its stream had ended.
+  static int frame_not_sent(nghttp2_session* raw, const nghttp2_frame* frame, int why, void*) {
+    if (frame->hd.type != NGHTTP2_HEADERS || why == NGHTTP2_ERR_STREAM_CLOSED ||
+        why == NGHTTP2_ERR_STREAM_CLOSING || stream_of(raw, frame->hd.stream_id) == nullptr) {
+      return 0;
+    }
+    log::warn("http", "the head of a response cannot be sent over HTTP/2",
+              {{"reason", nghttp2_strerror(why)}});
+    nghttp2_submit_rst_stream(raw, NGHTTP2_FLAG_NONE, frame->hd.stream_id, NGHTTP2_INTERNAL_ERROR);
+    return 0;
+  }
+
   static int stream_closed(nghttp2_session* raw, std::int32_t id, std::uint32_t, void* user) {
     Http2Stream* stream = stream_of(raw, id);
     if (stream == nullptr) return 0;
@@ -196,6 +209,7 @@ Http2Session::Http2Session(std::shared_ptr<HttpListener> listener, std::string p
   nghttp2_option_set_no_auto_window_update(option, 1);
   nghttp2_option_set_no_closed_streams(option, 1);
   nghttp2_option_set_max_outbound_ack(option, kHttp2AcksMax);
+  nghttp2_option_set_max_send_header_block_length(option, kHttp2HeadSentMax);
   int made = nghttp2_session_server_new2(&session_, Http2Callbacks::table(), this, option);
   nghttp2_option_del(option);
   if (made != 0) throw std::bad_alloc();

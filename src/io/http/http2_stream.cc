@@ -88,8 +88,8 @@ bool Http2Stream::add_field(std::string_view name, std::string_view value) {
   head_bytes_ += cost;
   if (problem_) return head_bytes_ <= limits.head_bytes_max * kHttp2HeadFactor;
   if (head_bytes_ > limits.head_bytes_max) {
-    problem_ = name == ":path" ? HttpProblem{414, "the request target is too long"}
-                               : HttpProblem{431, "the head is too large"};
+    problem_ = name == ":path" ? HttpRefusal{414, "the request target is too long"}
+                               : HttpRefusal{431, "the head is too large"};
   } else if (fields_.size() >= limits.headers_max + 4) {  // Four are the request line.
     problem_ = {431, "too many headers"};
   } else {
@@ -321,7 +321,7 @@ void Http2Stream::dispatch() {
 void Http2Stream::report() {
   if (held_ || (session_ != nullptr && !out_) || std::exchange(reported_, true)) return;
   if (listener_->handler() == nullptr) return;
-  HttpHandler* handler = completes_to != nullptr ? completes_to : listener_->handler();
+  ExchangeObserver* handler = completes_to != nullptr ? completes_to : listener_->handler();
   using End = ExchangeSummary::End;
   Time now = Deadline::Clock::now();
   handler->on_complete(

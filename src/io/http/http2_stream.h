@@ -55,7 +55,7 @@ class Http2Stream final : public HttpExchange {
   Result<void> begin_response(int status, std::span<const Header> headers,
                               std::optional<std::uint64_t> content_length) override;
   bool write(BytesView bytes) override;
-  std::size_t writable() const override;
+  std::size_t writable() override;
   void finish() override;
   void finish_with_trailers(std::span<const Header> trailers) override;
   void abort() override;
@@ -99,7 +99,7 @@ class Http2Stream final : public HttpExchange {
 
   // The response (http2_response.cc).
   void ask_for_body();
-  void answer_problem(HttpProblem problem);
+  void answer_problem(HttpRefusal problem);
   void submit();
   void reset(std::uint32_t error);
 
@@ -125,7 +125,7 @@ class Http2Stream final : public HttpExchange {
   RequestHead head_;
   std::size_t head_bytes_ = 0;
   std::size_t trailer_bytes_ = 0;
-  HttpProblem problem_;
+  HttpRefusal problem_;
   bool in_trailers_ = false;
   bool body_ended_ = false;
   bool discard_ = false;  // Nobody wants the rest of the body.
@@ -152,7 +152,7 @@ class Http2Stream final : public HttpExchange {
   bool deferred_ = false;
   bool out_ = false;  // Its end is in a frame.
   bool broken_ = false;
-  mutable bool write_wanted_ = false;
+  bool write_wanted_ = false;
 
   Time started_{};
   Time head_at_{};

@@ -56,6 +56,8 @@ inline constexpr unsigned kHttp2ControlPerSecond = 200;
 inline constexpr std::size_t kHttp2UsefulBytes = 1024;
 // Answers to PING and SETTINGS that wait for a client that does not read.
 inline constexpr std::size_t kHttp2AcksMax = 200;
+// The head of a response, or its trailers, as they are sent.
+inline constexpr std::size_t kHttp2HeadSentMax = 1024 * 1024;
 // How often a head may be larger than head_bytes_max, and still get its 431.
 inline constexpr std::size_t kHttp2HeadFactor = 4;
 

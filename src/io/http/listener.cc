@@ -28,12 +28,13 @@ HttpListener::~HttpListener() {
   CHECK(connections_.empty());
 }
 
-void HttpListener::open(Fd socket, boost::asio::ip::tcp protocol) {
+Result<void> HttpListener::open(Fd socket, boost::asio::ip::tcp protocol) {
   boost::system::error_code error;
   acceptor_.assign(protocol, socket.get(), error);
-  CHECK(!error);
+  if (error) return system_failure("watch a listening socket", error.value());
   socket.release();
   wait();
+  return {};
 }
 
 void HttpListener::wait() {

@@ -29,9 +29,8 @@ struct HttpShared {
 };
 
 // One loop's share of one address of a server: its listening socket and the connections that it
-// accepted. Shared
-// by the server and the connections, because an exchange may be held beyond both. On the loop's
-// thread only, after make.
+// accepted. Shared by the server and the connections, because an exchange may be held beyond both.
+// On the loop's thread only, after make.
 class HttpListener : public std::enable_shared_from_this<HttpListener> {
  public:
   using Executor = boost::asio::io_context::executor_type;
@@ -42,7 +41,7 @@ class HttpListener : public std::enable_shared_from_this<HttpListener> {
   ~HttpListener();
 
   // Takes over a socket that listens and does not block.
-  void open(Fd socket, boost::asio::ip::tcp protocol);
+  Result<void> open(Fd socket, boost::asio::ip::tcp protocol);
   // Accepts what waits already, then nothing more; connections close as they fall idle.
   void drain();
   // Closes everything now. The handler is not called any more.

@@ -163,7 +163,7 @@ void HeadParser::reset() {
   headers_.clear();
   lines_.clear();
   begin_ = scanned_ = size_ = 0;
-  problem_ = HttpProblem();
+  problem_ = HttpRefusal();
   keep_alive_ = true;
   close_asked_ = keep_asked_ = expects_continue_ = false;
 }
@@ -392,7 +392,7 @@ void ChunkDecoder::reset(std::size_t trailer_bytes_max) {
   trailer_bytes_max_ = trailer_bytes_max;
   text_.clear();
   trailers_.clear();
-  problem_ = HttpProblem();
+  problem_ = HttpRefusal();
 }
 
 void ChunkDecoder::bad(int status, const char* reason) {

@@ -23,7 +23,7 @@ bool is_authority(std::string_view text);
 bool same_name(std::string_view a, std::string_view b);
 
 // Why a request cannot be served: what the client is told. status 0: nothing is wrong.
-struct HttpProblem {
+struct HttpRefusal {
   int status = 0;
   const char* reason = "";
 
@@ -52,7 +52,7 @@ class HeadParser {
   State parse(std::span<char> bytes);
 
   // After kBad.
-  const HttpProblem& problem() const { return problem_; }
+  const HttpRefusal& problem() const { return problem_; }
   // After kDone.
   const RequestHead& head() const { return head_; }
   std::size_t size() const { return size_; }  // Bytes of `bytes` that the head takes.
@@ -82,7 +82,7 @@ class HeadParser {
   std::size_t begin_ = 0;
   std::size_t scanned_ = 0;
   std::size_t size_ = 0;
-  HttpProblem problem_;
+  HttpRefusal problem_;
   bool keep_alive_ = true;
   bool close_asked_ = false;
   bool keep_asked_ = false;
@@ -106,7 +106,7 @@ class ChunkDecoder {
   void took(std::uint64_t count);
 
   bool done() const { return state_ == State::kDone; }
-  const HttpProblem& problem() const { return problem_; }
+  const HttpRefusal& problem() const { return problem_; }
   // Once it is done.
   std::span<const Header> trailers() const { return trailers_; }
 
@@ -136,7 +136,7 @@ class ChunkDecoder {
   std::size_t line_ = 0;  // Where the trailer line begins that is being read.
   std::string text_;
   std::vector<Header> trailers_;
-  HttpProblem problem_;
+  HttpRefusal problem_;
 };
 
 }  // namespace weft

@@ -70,7 +70,7 @@ bool Http1Connection::write(BytesView bytes) {
   return false;
 }
 
-std::size_t Http1Connection::writable() const {
+std::size_t Http1Connection::writable() {
   if (buffered() < kWriteBuffer) return kWriteBuffer - buffered();
   // Framing may fill the buffer after the last write: who asks and finds no room waits as well.
   write_wanted_ = true;
@@ -115,7 +115,7 @@ void Http1Connection::release() {
 }
 
 // Answers for the serving side, or where none has been asked yet, and then closes.
-void Http1Connection::answer_problem(HttpProblem problem) {
+void Http1Connection::answer_problem(HttpRefusal problem) {
   bool tell = held_ && !gone_;
   if (tell) gone_ = true;
   broken_ = true;

@@ -143,14 +143,16 @@ Result<std::unique_ptr<HttpServer>> HttpServer::listen(Loops& loops,
     }
   }
   std::size_t count = server->addresses_.size();
+  std::vector<Result<void>> opened(loops.size());
   loops.on_each([&](Loop&, std::size_t index) {
-    for (std::size_t i = 0; i < count; ++i) {
+    for (std::size_t i = 0; i < count && opened[index]; ++i) {
       bool v6 = server->addresses_[i].address.find(':') != std::string::npos;
-      server->listeners_[index * count + i]->open(
+      opened[index] = server->listeners_[index * count + i]->open(
           std::move(sockets[i][index]),
           v6 ? boost::asio::ip::tcp::v6() : boost::asio::ip::tcp::v4());
     }
   });
+  for (Result<void>& each : opened) TRY_VOID(std::move(each));
   return server;
 }
 

@@ -54,10 +54,6 @@ void RouterHandler::on_complete(const ExchangeSummary& summary) {
   completed(summary, {});
 }
 
-void RouterHandler::Served::handle(HttpExchange::Ptr exchange) {
-  target.handler->handle(std::move(exchange));
-}
-
 void RouterHandler::Served::on_complete(const ExchangeSummary& summary) {
   target.handler->on_complete(summary);
   router.completed(summary, {target.route, target.component});

@@ -40,10 +40,9 @@ class RouterHandler final : public HttpHandler {
 
  private:
   // Told of the completion of its route's exchanges.
-  struct Served final : HttpHandler {
+  struct Served final : ExchangeObserver {
     Served(RouterHandler& its_router, Target its_target)
         : router(its_router), target(std::move(its_target)) {}
-    void handle(HttpExchange::Ptr exchange) override;
     void on_complete(const ExchangeSummary& summary) override;
 
     RouterHandler& router;

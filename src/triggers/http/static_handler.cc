@@ -66,7 +66,23 @@ struct Work {
     if (!file || ::fstat(file.get(), &info) != 0) problem = errno;
     return problem == 0;
   }
+  // Lets go of what a client that takes nothing would hold.
+  void rest() {
+    file.reset();
+    bytes = {};
+  }
+  // Opens the same file again; a file that has taken its place since is another.
+  bool reopen() {
+    struct stat before = info;
+    if (!open_one(name)) return false;
+    bool same = info.st_dev == before.st_dev && info.st_ino == before.st_ino &&
+                info.st_size == before.st_size && info.st_mtim.tv_sec == before.st_mtim.tv_sec &&
+                info.st_mtim.tv_nsec == before.st_mtim.tv_nsec;
+    if (!same) problem = ESTALE;
+    return same;
+  }
   void read() {
+    if (!file && !reopen()) return bytes.clear();
     bytes.resize(wanted);
     std::size_t got = 0;
     while (got < wanted) {
@@ -201,7 +217,8 @@ class StaticHandler::Transfer final : public ExchangeEvents,
       exchange_->finish();
       return end();
     }
-    if (exchange_->writable() == 0) return;
+    // Many that wait with open files would leave none for anybody else.
+    if (exchange_->writable() == 0) return work_->rest();
     ++reads_;
     work_->offset = at_;
     work_->wanted = static_cast<std::size_t>(std::min<std::uint64_t>(end_ - at_, kReadBytes));

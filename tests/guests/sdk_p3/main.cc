@@ -4,7 +4,8 @@
 // goes through a bucket's calls (?name=NAME), /config reads "currency", /log writes a line;
 // /send?url=U sends a request, /both?a=U&b=U two side by side, /post?url=U one whose body is
 // written piece by piece, /fan?url=U&count=N&lanes=K sends N, K at once, and says how many were
-// answered with 200; /sleep waits for three times 500 ms at once.
+// answered with 200; /sleep waits for three times 500 ms at once, /after logs a line 400 ms
+// after its response.
 
 #include <string>
 
@@ -107,6 +108,12 @@ Task<> post(Request request) {
   co_await show(co_await answer->body.read_all());
 }
 
+// What goes on when its response is out.
+Task<> afterwards() {
+  co_await sleep_for(400ms);
+  log::info("done afterwards");
+}
+
 Task<> pauses() {
   std::vector<Task<>> waits;
   for (int i = 0; i < 3; ++i) waits.push_back(sleep_for(500ms));
@@ -124,6 +131,11 @@ Task<> handle(Request request) {
   if (path == "/both") co_return co_await both(std::move(request));
   if (path == "/post") co_return co_await post(std::move(request));
   if (path == "/sleep") co_return co_await pauses();
+  if (path == "/after") {
+    co_await reply(200, "later\n");
+    afterwards().detach();
+    co_return;
+  }
   if (path == "/send") {
     co_return co_await show(co_await fetch(request.parameter("url").value_or("")));
   }

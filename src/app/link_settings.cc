@@ -1,0 +1,92 @@
+#include "app/link_settings.h"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+namespace weft {
+namespace {
+
+constexpr std::string_view kExample = "\"component:NAME\" or \"provider:NAME\"";
+
+std::chrono::milliseconds whole_ms(std::chrono::nanoseconds time) {
+  return std::chrono::ceil<std::chrono::milliseconds>(time);
+}
+
+class LinkReader {
+ public:
+  LinkReader(const TomlEntry& entry, const std::string& where, Problems& problems)
+      : entry_(entry), what_(fmt::format("{}.\"{}\"", where, entry.key)), problems_(problems) {
+    link_.interface = {entry.key, entry.place};
+  }
+
+  std::optional<LinkSettings> read() {
+    if (!entry_.key.contains(':') || !entry_.key.contains('/')) {
+      problems_.error(entry_.place, fmt::format("\"{}\" is no name of an interface", entry_.key),
+                      "write package and interface: links.\"acme:ml/inference\" = ...");
+      return std::nullopt;
+    }
+    if (entry_.value.kind == TomlValue::Kind::kTable) return read_table();
+    if (entry_.value.kind == TomlValue::Kind::kText) {
+      return read_to({entry_.value.text, entry_.value.place});
+    }
+    problems_.error(entry_.value.place, fmt::format("{} is {}", what_, show(entry_.value)),
+                    fmt::format("write {}", kExample));
+    return std::nullopt;
+  }
+
+ private:
+  std::optional<LinkSettings> read_table() {
+    TableReader reader(entry_.value, what_, problems_);
+    auto to = reader.text("to");
+    if (entry_.value.find("to") == nullptr) reader.missing("to", fmt::format("to = {}", kExample));
+    if (auto time = reader.duration("deadline")) link_.deadline = whole_ms(*time);
+    if (const TomlEntry* functions = reader.take_table("deadlines")) {
+      TableReader each(functions->value, what_ + ".deadlines", problems_);
+      for (const TomlEntry& function : functions->value.entries) {
+        if (auto time = each.duration(function.key)) {
+          link_.deadlines.emplace(function.key, whole_ms(*time));
+        }
+      }
+    }
+    reader.finish();
+    return to ? read_to(*to) : std::nullopt;
+  }
+
+  std::optional<LinkSettings> read_to(const Placed& to) {
+    static constexpr std::pair<std::string_view, LinkSettings::To> kKinds[] = {
+        {"component:", LinkSettings::To::kComponent}, {"provider:", LinkSettings::To::kProvider}};
+    for (const auto& [prefix, kind] : kKinds) {
+      if (!to.text.starts_with(prefix) || to.text.size() == prefix.size()) continue;
+      link_.to = kind;
+      link_.name = {to.text.substr(prefix.size()), to.place};
+      return std::move(link_);
+    }
+    problems_.error(to.place, fmt::format("{} is \"{}\"", what_, to.text),
+                    fmt::format("write {}", kExample));
+    return std::nullopt;
+  }
+
+  const TomlEntry& entry_;
+  const std::string what_;
+  Problems& problems_;
+  LinkSettings link_;
+};
+
+}  // namespace
+
+std::vector<LinkSettings> LinkSettings::read(const TomlValue& table, const std::string& where,
+                                             Problems& problems) {
+  std::vector<LinkSettings> links;
+  if (table.entries.size() > kLinksMax) {
+    problems.error(table.place, fmt::format("{} has {} links", where, table.entries.size()),
+                   fmt::format("a component has at most {}", kLinksMax));
+    return links;
+  }
+  for (const TomlEntry& entry : table.entries) {
+    if (auto link = LinkReader(entry, where, problems).read()) links.push_back(*std::move(link));
+  }
+  return links;
+}
+
+}  // namespace weft

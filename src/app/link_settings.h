@@ -1,0 +1,45 @@
+#pragma once
+
+#include <chrono>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "app/problems.h"
+#include "app/table_reader.h"
+#include "app/toml.h"
+
+namespace weft {
+
+// What serves an interface that a component imports, as the developer wrote it:
+//
+//   links."acme:ml/inference" = "component:engine"
+//   links."acme:ml/inference" = { to = "provider:inference", deadline = "2s" }
+struct LinkSettings {
+  enum class To : unsigned char { kComponent, kProvider };
+
+  Placed interface = {};  // With a version or without.
+  To to = To::kComponent;
+  Placed name = {};  // Of the component or the provider.
+  // A call has so long; by function, where it has a line of its own.
+  std::optional<std::chrono::milliseconds> deadline = {};
+  std::map<std::string, std::chrono::milliseconds, std::less<>> deadlines = {};
+
+  // "component engine": for messages.
+  std::string end_text() const {
+    return (to == To::kComponent ? "component " : "provider ") + name.text;
+  }
+  std::optional<std::chrono::milliseconds> deadline_of(std::string_view function) const {
+    auto own = deadlines.find(function);
+    return own != deadlines.end() ? std::optional(own->second) : deadline;
+  }
+
+  static constexpr std::size_t kLinksMax = 64;
+
+  // Of the table `links` of a component; `where`, for messages: [component.cart.links].
+  static std::vector<LinkSettings> read(const TomlValue& table, const std::string& where,
+                                        Problems& problems);
+};
+
+}  // namespace weft

@@ -1,0 +1,40 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "app/link_settings.h"
+#include "door/call.h"
+#include "engine/runtime.h"
+#include "provider/provider_process.h"
+
+namespace weft {
+
+class Plan;
+
+// An interface that a component imports and another component of its app, or a process, serves.
+struct LinkedImport {
+  LinkSettings settings;
+  const Plan* callee = nullptr;                        // One of the two.
+  std::shared_ptr<ProviderProcess> process = nullptr;  // Shared with the edition.
+  // What a Link is made of, for each imported function. Of a process all are of one interface.
+  std::vector<Function> functions = {};
+  // Of a component: for each function, whose place is its ordinal, the export's number in
+  // ProgramInfo.
+  std::vector<std::uint32_t> exports = {};
+};
+
+// The exports that serve these functions of `interface`, by their numbers. The failure says which
+// do not fit, wanted and offered side by side. `who` exports them: "component engine".
+Result<std::vector<std::uint32_t>> match_exports(std::string_view interface,
+                                                 std::span<const ImportedFunction* const> functions,
+                                                 std::span<const ExportedFunction> exports,
+                                                 std::string_view who);
+
+// What a process offers, as if a component exported it.
+std::vector<ExportedFunction> exports_of(const provider::Offer& offer);
+
+}  // namespace weft
