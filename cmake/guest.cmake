@@ -38,13 +38,15 @@ function(_weft_guest_object guest source include wanted)
 endfunction()
 
 # weft_guest(name SOURCES file... [WIT folder] [WIT_DEPENDS folder...]
-#            [ADAPT none|command|reactor|proxy] [DEFINES name...] [NAMES] [MODULE]
-#            [ON_DEMAND])
+#            [WORLD name] [ADAPT none|command|reactor|proxy] [DEFINES name...] [CPP] [NAMES]
+#            [MODULE] [ON_DEMAND])
 #
 # Makes the target guest_<name> and the file <build>/guests/<name>.wasm.
 #   WIT     the folder of the package whose world the component is written for: the bindings are
 #           "guest.h". Without it the guest has what its libc and the adapter give it.
 #   WIT_DEPENDS  folders or files of packages that the world uses, beside WASI.
+#   WORLD   which one, where the package has several.
+#   CPP     the bindings are "guest.hpp" instead.
 #   ADAPT   how WASI 0.1, which the libc speaks, becomes 0.2: command (the default without WIT) or
 #           reactor (the default with it).
 #   NAMES   keeps the names of functions, which backtraces show.
@@ -52,7 +54,7 @@ endfunction()
 #   ON_DEMAND  is not part of the target `guests`.
 function(weft_guest name)
   cmake_parse_arguments(ARG
-    "NAMES;MODULE;ON_DEMAND" "WIT;ADAPT" "SOURCES;WIT_DEPENDS;DEFINES" ${ARGN})
+    "CPP;NAMES;MODULE;ON_DEMAND" "WIT;WORLD;ADAPT" "SOURCES;WIT_DEPENDS;DEFINES" ${ARGN})
   set(folder "${CMAKE_CURRENT_BINARY_DIR}/${name}")
   set(output "${WEFT_GUESTS}/${name}.wasm")
   file(MAKE_DIRECTORY "${folder}/gen")
@@ -69,15 +71,32 @@ function(weft_guest name)
       list(APPEND wit_files ${files})
       list(APPEND more --dep "${dependency}")
     endforeach()
-    set(bindings "${folder}/gen/guest.h" "${folder}/gen/guest.c"
-      "${folder}/gen/guest_component_type.o")
     # The program is an order-only dependency: linking it again does not build the guests again.
-    add_custom_command(OUTPUT ${bindings}
-      COMMAND "${WEFT_WIT}" guest-c "${wit}" ${more} --out "${folder}/gen"
-      COMMAND "${CMAKE_COMMAND}" -E touch ${bindings}
-      DEPENDS ${wit_files} weft_wit_rs
-      COMMENT "Guest ${name}: bindings" VERBATIM)
-    _weft_guest_object(${name} "${folder}/gen/guest.c" "${folder}/gen" "${bindings}")
+    if(ARG_CPP)
+      set(bindings "${folder}/gen/guest.hpp" "${folder}/gen/guest.cc")
+      set(code "${folder}/gen/guest.cc")
+      add_custom_command(OUTPUT ${bindings}
+        COMMAND "${WEFT_WIT}" describe "${wit}" ${more} --world "${ARG_WORLD}"
+          --out "${folder}/gen/description.json"
+        COMMAND weft_bindgen_tool "${folder}/gen/description.json" --guest --out "${folder}/gen"
+        COMMAND "${CMAKE_COMMAND}" -E touch ${bindings}
+        DEPENDS ${wit_files} weft_wit_rs weft_bindgen_tool
+        COMMENT "Guest ${name}: bindings" VERBATIM)
+    else()
+      set(bindings "${folder}/gen/guest.h" "${folder}/gen/guest.c"
+        "${folder}/gen/guest_component_type.o")
+      set(code "${folder}/gen/guest.c")
+      set(world)
+      if(ARG_WORLD)
+        set(world --world "${ARG_WORLD}")
+      endif()
+      add_custom_command(OUTPUT ${bindings}
+        COMMAND "${WEFT_WIT}" guest-c "${wit}" ${more} ${world} --out "${folder}/gen"
+        COMMAND "${CMAKE_COMMAND}" -E touch ${bindings}
+        DEPENDS ${wit_files} weft_wit_rs
+        COMMENT "Guest ${name}: bindings" VERBATIM)
+    endif()
+    _weft_guest_object(${name} "${code}" "${folder}/gen" "${bindings}")
   endif()
   foreach(source IN LISTS ARG_SOURCES)
     get_filename_component(source "${source}" ABSOLUTE)
@@ -100,7 +119,7 @@ function(weft_guest name)
   else()
     list(APPEND link -Wl,-s)
   endif()
-  if(ARG_WIT)
+  if(ARG_WIT AND NOT ARG_CPP)
     list(APPEND objects "${folder}/gen/guest_component_type.o")
   endif()
   if(ARG_MODULE)

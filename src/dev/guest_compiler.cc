@@ -2,12 +2,14 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <filesystem>
 
 #include "dev/compile_jobs.h"
 #include "dev/component_file.h"
+#include "dev/guest_bindings.h"
 #include "dev/own_tools.h"
 #include "dev/process.h"
 #include "dev/tools.h"
@@ -34,6 +36,8 @@ constexpr std::string_view kStandardHeaders =
     "#include <vector>\n";
 constexpr std::string_view kStoreHeaders =
     "#include \"weft/config.h\"\n#include \"weft/keyvalue.h\"\n#include \"weft/logging.h\"\n";
+constexpr std::string_view kBindingsHeaders =
+    "#include \"weft/stream.h\"\n#include \"weft/wit.h\"\n";
 constexpr std::string_view kHttpHeaders =
     "#include \"weft/clock.h\"\n#include \"weft/http_client.h\"\n";
 
@@ -62,13 +66,12 @@ class Build {
     TRY_VOID(check_compiler(settings_.language));
     TRY(CompileResult first, prepare());
     std::vector<CompileJob> jobs = source_jobs();
-    auto compiled = run_compile_jobs(jobs);
-    if (!compiled) {
-      return failure(Errc::kInvalid, fmt::format("component {} does not compile:\n{}", guest_.name,
-                                                 compiled.error().message()));
-    }
-    GuestBuilt built{false, first.output + compiled->output};
-    TRY(built.changed, link(jobs, first.ran || compiled->ran));
+    TRY(CompileResult compiled, compile(jobs));
+    std::vector<CompileJob> own = bindings_jobs(uses_cpp(jobs));
+    TRY(CompileResult bound, compile(own));
+    jobs.insert(jobs.end(), own.begin(), own.end());
+    GuestBuilt built{false, first.output + compiled.output + bound.output};
+    TRY(built.changed, link(jobs, first.ran || compiled.ran || bound.ran));
     return built;
   }
 
@@ -77,11 +80,22 @@ class Build {
     return fs::path(path).is_absolute() ? path : (fs::path(guest_.folder) / path).string();
   }
 
+  Result<CompileResult> compile(const std::vector<CompileJob>& jobs) const {
+    auto compiled = run_compile_jobs(jobs);
+    if (compiled) return compiled;
+    return failure(Errc::kInvalid, fmt::format("component {} does not compile:\n{}", guest_.name,
+                                               compiled.error().message()));
+  }
+
   // What sources are compiled against: bindings, and headers that are parsed already.
   Result<CompileResult> prepare() {
     TRY(Fd lock, sdk_.lock());
     TRY_VOID(make_bindings());
-    return run_compile_jobs(shared_jobs());
+    std::vector<CompileJob> jobs;
+    // A world of the SDK's has its bindings compiled once for all apps.
+    if (!settings_.wit) jobs = bindings_jobs(Bound::kC);
+    if (has_precompiled()) jobs.push_back(headers_job());
+    return run_compile_jobs(jobs);
   }
 
   Result<void> make_bindings() {
@@ -92,16 +106,36 @@ class Build {
       return failure(Errc::kIo,
                      fmt::format("cannot make the folder {}: {}", objects_, problem.message()));
     }
-    if (settings_.wit) {
-      std::string wit = beside(settings_.wit->text);
-      return make_guest_bindings({wit, sdk_.packages(wit), settings_.world.text}, bindings_);
-    }
+    if (settings_.wit) return make_own_bindings();
     // They belong to this version of weft: once they are there, nothing changes them.
     std::string done = bindings_ + "/done";
     if (fs::exists(done, problem)) return {};
     const std::string& world = settings_.world.text;
     TRY_VOID(make_guest_bindings({sdk_.world(world), sdk_.packages(""), world}, bindings_));
     return write_file(done, "The bindings are whole.\n");
+  }
+
+  // Those of a world of the app's own. C++ has a choice, and what one of the two cannot express the
+  // other one may: its header says so to whoever includes it.
+  Result<void> make_own_bindings() {
+    std::string wit = beside(settings_.wit->text);
+    GuestWorld world{wit, sdk_.packages(wit), settings_.world.text};
+    Result<void> made = make_guest_bindings(world, bindings_);
+    has_c_ = made.has_value();
+    if (settings_.language != Language::kCxx) return made;
+    auto made_cpp = make_guest_cpp(world, bindings_);
+    if (!made && !made_cpp) return made;
+    if (!made) TRY_VOID(write_reason("guest.h", made.error()));
+    if (!made_cpp) TRY_VOID(write_reason("guest.hpp", made_cpp.error()));
+    return {};
+  }
+  Result<void> write_reason(std::string_view header, const Error& error) const {
+    std::string reason = error.message();
+    std::ranges::replace(reason, '\n', ' ');
+    std::string file = fmt::format("{}/{}", bindings_, header);
+    std::string text = fmt::format("#error {}\n", reason);
+    if (read_file(file).value_or("") == text) return {};
+    return write_file(file, text);
   }
 
   Words common() const {
@@ -128,24 +162,51 @@ class Build {
   }
   std::string precompiled() const { return fmt::format("{}/sdk{}.pch", bindings_, optimize_); }
 
-  // The bindings' own code, and the headers.
-  std::vector<CompileJob> shared_jobs() {
+  // Which bindings the sources are written against.
+  enum class Bound : unsigned char { kC, kCpp };
+
+  // The compiler tells what each source has included.
+  Bound uses_cpp(const std::vector<CompileJob>& jobs) const {
+    if (!settings_.wit) return Bound::kC;
+    for (const CompileJob& job : jobs) {
+      for (const std::string& input : depfile_inputs(read_file(job.output + ".d").value_or(""))) {
+        if (input == bindings_ + "/guest.hpp") return Bound::kCpp;
+      }
+    }
+    return Bound::kC;
+  }
+
+  // The bindings' own code. Beside C++ those in C are what the SDK's headers call the host with:
+  // their exports are not ones, and what nobody calls is left out by the linker.
+  std::vector<CompileJob> bindings_jobs(Bound bound) const {
     std::vector<CompileJob> jobs;
-    CompileJob code{c("-O2"), "the bindings", bindings_ + "/guest.o"};
+    if (bound == Bound::kCpp) {
+      CompileJob code{cxx(), "the bindings", fmt::format("{}/guest_cpp{}.o", bindings_, optimize_)};
+      finish(code, bindings_ + "/guest.cc", "c++");
+      jobs.push_back(std::move(code));
+      if (!has_c_) return jobs;
+    }
+    bool imports = bound == Bound::kCpp;
+    CompileJob code{c("-O2"), "the bindings",
+                    fmt::format("{}/guest{}.o", bindings_, imports ? "_imports" : "")};
+    if (imports) code.words.emplace_back("-D__export_name__(name)=__unused__");
     finish(code, bindings_ + "/guest.c", "c");
     jobs.push_back(std::move(code));
-    if (!has_precompiled()) return jobs;
+    return jobs;
+  }
+
+  CompileJob headers_job() const {
     std::string header = bindings_ + "/sdk.h";
     std::string text(kStandardHeaders);
     if (!settings_.wit) text += kStoreHeaders;
     if (!settings_.wit && settings_.world.text != "command") text += kHttpHeaders;
-    text += "#include \"guest.h\"\n";
+    // guest.hpp is not in it, so that whoever includes it is known by that.
+    text += settings_.wit ? kBindingsHeaders : "#include \"guest.h\"\n";
     if (read_file(header).value_or("") != text) std::ignore = write_file(header, text);
     CompileJob headers{cxx(), "the SDK", precompiled()};
     headers.words.emplace_back("-fpch-instantiate-templates");
     finish(headers, header, "c++-header");
-    jobs.push_back(std::move(headers));
-    return jobs;
+    return headers;
   }
 
   std::vector<CompileJob> source_jobs() const {
@@ -190,7 +251,9 @@ class Build {
     if (effort_is_full()) words.emplace_back("-Wl,-s");
     if (!command) words.emplace_back("-mexec-model=reactor");
     for (const CompileJob& job : jobs) words.push_back(job.output);
-    add(words, {bindings_ + "/guest.o", bindings_ + "/guest_component_type.o", "-o", core});
+    // C++ bindings have it inside.
+    if (uses_cpp(jobs) == Bound::kC) words.push_back(bindings_ + "/guest_component_type.o");
+    add(words, {"-o", core});
     std::string made = fmt::format("{}\n", fmt::join(words, "\n"));
     std::string stamp = objects_ + "/linked";
     std::error_code problem;
@@ -221,6 +284,7 @@ class Build {
   std::string optimize_;
   std::string objects_;
   std::string bindings_;
+  bool has_c_ = true;  // whether the bindings in C are there
 };
 
 }  // namespace

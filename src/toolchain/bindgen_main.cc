@@ -14,10 +14,11 @@ namespace weft::bindgen {
 namespace {
 
 constexpr char kUsage[] =
-    "usage: weft-bindgen DESCRIPTION.json --out DIR [--unit FILE.cc]\n"
+    "usage: weft-bindgen DESCRIPTION.json --out DIR [--unit FILE.cc] [--guest]\n"
     "  DESCRIPTION.json  what `weft-wit describe` printed; - reads it from stdin\n"
     "  --out DIR         where wit/... is written\n"
-    "  --unit FILE.cc    also writes one source that includes all the others\n";
+    "  --unit FILE.cc    also writes one source that includes all the others\n"
+    "  --guest           for a guest of the described world: DIR/guest.hpp, DIR/guest.cc\n";
 
 Result<std::string> read_input(const std::string& name) {
   std::stringstream text;
@@ -35,13 +36,16 @@ Result<void> run(int argc, char** argv) {
   std::string input;
   std::filesystem::path folder;
   std::filesystem::path unit;
+  bool guest = false;
   for (int i = 1; i < argc; ++i) {
     std::string_view argument = argv[i];
     bool has_value = argument == "--out" || argument == "--unit";
     if (has_value && i + 1 == argc) {
       return failure(Errc::kInvalid, fmt::format("{} wants a value\n{}", argument, kUsage));
     }
-    if (argument == "--out") {
+    if (argument == "--guest") {
+      guest = true;
+    } else if (argument == "--out") {
       folder = argv[++i];
     } else if (argument == "--unit") {
       unit = argv[++i];
@@ -53,7 +57,7 @@ Result<void> run(int argc, char** argv) {
   }
   if (input.empty() || folder.empty()) return failure(Errc::kInvalid, kUsage);
   TRY(std::string text, read_input(input));
-  TRY(std::vector<GeneratedFile> files, generate(text));
+  TRY(std::vector<GeneratedFile> files, guest ? generate_guest(text) : generate(text));
   return write_files(files, folder, unit);
 }
 

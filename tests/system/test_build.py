@@ -163,7 +163,11 @@ class Build(unittest.TestCase):
             with self.subTest(language=language, kind="empty"), Folder() as folder:
                 folder.weft("new", language, "own", "--kind", "empty")
                 folder.weft("build", "own")
-                self.assertTrue(os.path.exists(folder.file("own", "build", "greeter.wasm")))
+                component = folder.file("own", "build", "greeter.wasm")
+                called = folder.weft("call", component, 'example:greeter/greetings#greet("you")')
+                self.assertEqual(called.out, '"Hello, you!"\n')
+                if language != "c":
+                    self.assertLessEqual(os.path.getsize(component), 40_000)
 
     @unittest.skipUnless(shutil.which("componentize-qjs"), "componentize-qjs is not installed")
     def test_javascript(self):

@@ -4,29 +4,36 @@ use std::collections::HashMap;
 
 use anyhow::{Result, bail};
 use serde_json::{Value, json};
+use wit_component::{StringEncoding, metadata};
 use wit_parser::{
-    Function, FunctionKind, Handle, InterfaceId, Resolve, Type, TypeDefKind, TypeId, TypeOwner,
-    WorldItem,
+    Function, FunctionKind, Handle, InterfaceId, PackageId, Resolve, Type, TypeDefKind, TypeId,
+    TypeOwner, WorldId, WorldItem, WorldKey,
 };
 
 use crate::resolve::Wit;
 use crate::signature::{follow, primitive, signature};
 
 /// Describes `interfaces` (all of the package's own when none is named), and every interface they
-/// use types of, each after those it uses. Worlds add the interfaces they import and export.
+/// use types of, each after those it uses. Worlds add the interfaces they import and export, and
+/// their own functions as an interface `$root`. An empty name is the package's only world.
 pub fn describe(wit: &Wit, interfaces: &[String], worlds: &[String]) -> Result<String> {
     let resolve = &wit.resolve;
     let mut wanted = Vec::new();
     for name in interfaces {
         wanted.push(wit.interface(name)?);
     }
+    let mut names = HashMap::new();
+    let mut sides = Vec::new();
     for name in worlds {
-        let world = &resolve.worlds[wit.world(Some(name))?];
-        for item in world.imports.values().chain(world.exports.values()) {
+        let world = wit.world(Some(name.as_str()).filter(|name| !name.is_empty()))?;
+        let all = resolve.worlds[world].imports.iter().chain(&resolve.worlds[world].exports);
+        for (key, item) in all {
             if let WorldItem::Interface { id, .. } = item {
                 wanted.push(*id);
+                names.insert(*id, resolve.name_world_key(key));
             }
         }
+        sides.push((world, world_sides(resolve, world)?));
     }
     if interfaces.is_empty() && worlds.is_empty() {
         wanted.extend(resolve.packages[wit.package].interfaces.values());
@@ -45,10 +52,35 @@ pub fn describe(wit: &Wit, interfaces: &[String], worlds: &[String]) -> Result<S
                 packages.push(name);
             }
         }
-        described.push(Describer::new(resolve, id).describe()?);
+        let name = names.remove(&id).unwrap_or_else(|| interface_name(resolve, id));
+        described.push(Describer::new(resolve, Some(id), name).describe()?);
     }
-    let all = json!({ "packages": packages, "interfaces": described });
+    for (world, _) in &sides {
+        described.extend(Describer::new(resolve, None, ROOT.to_string()).describe_root(*world)?);
+    }
+    let worlds: Vec<Value> = sides.into_iter().map(|(_, sides)| sides).collect();
+    let all = json!({ "packages": packages, "interfaces": described, "worlds": worlds });
     Ok(serde_json::to_string_pretty(&all)?)
+}
+
+/// The interface that a world's own functions are described as.
+const ROOT: &str = "$root";
+
+/// What a world imports and exports by name, and how it is encoded in a guest's module.
+fn world_sides(resolve: &Resolve, world: WorldId) -> Result<Value> {
+    let encoded = metadata::encode(resolve, world, StringEncoding::UTF8, None, false)?;
+    let world = &resolve.worlds[world];
+    let name = |(key, item): (&WorldKey, &WorldItem)| match item {
+        WorldItem::Interface { .. } => Some(resolve.name_world_key(key)),
+        WorldItem::Function(_) => Some(ROOT.to_string()),
+        WorldItem::Type { .. } => None,
+    };
+    Ok(json!({
+        "name": world.name,
+        "imports": world.imports.iter().filter_map(name).collect::<Vec<_>>(),
+        "exports": world.exports.iter().filter_map(name).collect::<Vec<_>>(),
+        "encoded": encoded.iter().map(|byte| format!("{byte:02x}")).collect::<String>(),
+    }))
 }
 
 /// Adds `id` to `order`, after the interfaces whose types it uses.
@@ -72,20 +104,20 @@ fn interface_name(resolve: &Resolve, id: InterfaceId) -> String {
 /// Numbers the types of one interface while it goes through them.
 struct Describer<'a> {
     resolve: &'a Resolve,
-    interface: InterfaceId,
+    /// None: a world's own functions.
+    interface: Option<InterfaceId>,
     name: String,
     numbers: HashMap<TypeId, usize>,
     types: Vec<Value>,
 }
 
 impl<'a> Describer<'a> {
-    fn new(resolve: &'a Resolve, interface: InterfaceId) -> Self {
-        let name = interface_name(resolve, interface);
+    fn new(resolve: &'a Resolve, interface: Option<InterfaceId>, name: String) -> Self {
         Describer { resolve, interface, name, numbers: HashMap::new(), types: Vec::new() }
     }
 
     fn describe(mut self) -> Result<Value> {
-        let interface = &self.resolve.interfaces[self.interface];
+        let interface = &self.resolve.interfaces[self.interface.expect("not a world")];
         // Named types first, in the order of the file.
         for id in interface.types.values() {
             self.number(*id);
@@ -94,15 +126,46 @@ impl<'a> Describer<'a> {
         for function in interface.functions.values() {
             functions.push(self.function(function)?);
         }
-        let package = interface.package.map(|p| &self.resolve.packages[p].name);
-        Ok(json!({
+        let short = interface.name.clone().unwrap_or_else(|| self.name.clone());
+        Ok(self.finish(interface.package, short, functions))
+    }
+
+    /// A world's own functions, those it imports before those it exports; None when it has none.
+    fn describe_root(mut self, world: WorldId) -> Result<Option<Value>> {
+        let world = &self.resolve.worlds[world];
+        for item in world.imports.values() {
+            if let WorldItem::Type { id, .. } = item {
+                self.number(*id);
+            }
+        }
+        let mut functions = Vec::new();
+        let mut imported = 0;
+        for (side, items) in [&world.imports, &world.exports].into_iter().enumerate() {
+            for item in items.values() {
+                if let WorldItem::Function(function) = item {
+                    functions.push(self.function(function)?);
+                    imported += 1 - side;
+                }
+            }
+        }
+        if functions.is_empty() && self.types.is_empty() {
+            return Ok(None);
+        }
+        let mut value = self.finish(world.package, world.name.clone(), functions);
+        value["imported"] = json!(imported);
+        Ok(Some(value))
+    }
+
+    fn finish(self, package: Option<PackageId>, short: String, functions: Vec<Value>) -> Value {
+        let package = package.map(|p| &self.resolve.packages[p].name);
+        json!({
             "name": self.name,
             "package": package.map(|p| format!("{}:{}", p.namespace, p.name)),
-            "interface": interface.name,
+            "interface": short,
             "version": package.and_then(|p| p.version.as_ref()).map(|v| v.to_string()),
             "types": self.types,
             "functions": functions,
-        }))
+        })
     }
 
     fn function(&mut self, function: &Function) -> Result<Value> {
@@ -218,7 +281,7 @@ impl<'a> Describer<'a> {
         let definition = &self.resolve.types[*target];
         let underlying = self.resolve.types[follow(self.resolve, *target)].kind.as_str();
         match definition.owner {
-            TypeOwner::Interface(owner) if owner != self.interface => json!({
+            TypeOwner::Interface(owner) if Some(owner) != self.interface => json!({
                 "kind": "alias",
                 "owner": interface_name(self.resolve, owner),
                 "original": definition.name,

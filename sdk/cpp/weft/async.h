@@ -1,9 +1,9 @@
 // Coroutines for components of WASI 0.3, over the async part of the component model.
 //
-// Over the C bindings of a world `guest`. An exported async function starts a coroutine with
-// run_export; the coroutine waits with co_await on Io (a read or write of a stream or future) and
-// Subtask (an async import). One component instance may run many such calls at once, on one thread.
-// when_all runs several coroutines beside each other and waits for all of them.
+// An exported async function starts a coroutine with run_export; the coroutine waits with co_await
+// on Io (a read or write of a stream or future) and Subtask (an async import). One component
+// instance may run many such calls at once, on one thread. when_all runs several coroutines beside
+// each other and waits for all of them.
 #pragma once
 
 #include <coroutine>
@@ -15,12 +15,6 @@
 #include <variant>
 #include <vector>
 
-#include "guest.h"
-
-#ifndef GUEST_SUBTASK_STATE
-#error "the world has no async function: this header is for WASI 0.3"
-#endif
-
 namespace weft {
 
 template <class T>
@@ -28,20 +22,47 @@ class Task;
 
 namespace detail {
 
+// The component model's own functions.
+#define WEFT_ROOT(name) __attribute__((import_module("$root"), import_name(name)))
+extern "C" {
+WEFT_ROOT("[subtask-drop]") void weft_subtask_drop(std::uint32_t subtask);
+WEFT_ROOT("[waitable-set-new]") std::uint32_t weft_waitable_set_new();
+WEFT_ROOT("[waitable-set-drop]") void weft_waitable_set_drop(std::uint32_t set);
+WEFT_ROOT("[waitable-join]") void weft_waitable_join(std::uint32_t waitable, std::uint32_t set);
+WEFT_ROOT("[context-get-0]") void* weft_context_get();
+WEFT_ROOT("[context-set-0]") void weft_context_set(void* value);
+}
+#undef WEFT_ROOT
+
+// What its callback tells the host: that the call is over, or which set it waits for.
+inline constexpr std::uint32_t kExit = 0;
+inline constexpr std::uint32_t kWait = 2;
+inline constexpr std::uint32_t kSubtaskEvent = 1;
+inline constexpr std::uint32_t kSubtaskReturned = 2;
+inline constexpr std::uint32_t kBlocked = ~std::uint32_t{0};
+
+// A status has what came of it in its low bits, and a number above.
+constexpr std::uint32_t state_of(std::uint32_t status) {
+  return status & 0xf;
+}
+constexpr std::uint32_t number_of(std::uint32_t status) {
+  return status >> 4;
+}
+
 // What one exported call waits for. Made when the call starts, destroyed when its last coroutine is
 // done; the engine hands it back at each event.
 class Call {
  public:
-  Call() : set_(guest_waitable_set_new()) {}
+  Call() : set_(weft_waitable_set_new()) {}
   Call(const Call&) = delete;
-  ~Call() { guest_waitable_set_drop(set_); }
+  ~Call() { weft_waitable_set_drop(set_); }
 
   static Call& current() { return *current_; }
   void make_current() { current_ = this; }
 
   // `who` runs again when `waitable` has news, which is then in `code`.
   void wait(std::uint32_t waitable, std::coroutine_handle<> who, std::uint32_t* code) {
-    guest_waitable_join(waitable, set_);
+    weft_waitable_join(waitable, set_);
     waiting_.push_back({waitable, who, code});
   }
   void wake(std::uint32_t waitable, std::uint32_t code) {
@@ -50,7 +71,7 @@ class Call {
       Waiter found = each;
       each = waiting_.back();
       waiting_.pop_back();
-      guest_waitable_join(waitable, 0);
+      weft_waitable_join(waitable, 0);
       *found.code = code;
       found.who.resume();
       return;
@@ -60,7 +81,7 @@ class Call {
   void started() { ++running_; }
   void ended() { --running_; }
   bool done() const { return running_ == 0; }
-  guest_callback_code_t wait_code() const { return GUEST_CALLBACK_CODE_WAIT(set_); }
+  std::uint32_t wait_code() const { return kWait | set_ << 4; }
 
  private:
   struct Waiter {
@@ -69,7 +90,7 @@ class Call {
     std::uint32_t* code;
   };
   static inline Call* current_ = nullptr;
-  guest_waitable_set_t set_;
+  std::uint32_t set_;
   std::vector<Waiter> waiting_;  // A call waits for few things at once.
   unsigned running_ = 0;
 };
@@ -150,27 +171,27 @@ class [[nodiscard]] Task {
 // its final status.
 struct Io {
   std::uint32_t waitable;
-  guest_waitable_status_t status;
+  std::uint32_t status;
 
-  bool await_ready() const { return status != GUEST_WAITABLE_STATUS_BLOCKED; }
+  bool await_ready() const { return status != detail::kBlocked; }
   void await_suspend(std::coroutine_handle<> who) {
     detail::Call::current().wait(waitable, who, &status);
   }
-  guest_waitable_status_t await_resume() const { return status; }
+  std::uint32_t await_resume() const { return status; }
 };
 
 // Waits for an async import: `co_await Subtask{started_call}`. Its results are where the call was
 // told to put them, which must hold still until then.
 struct Subtask {
-  guest_subtask_status_t status;
+  std::uint32_t status;
   std::uint32_t code = 0;
 
-  bool await_ready() const { return GUEST_SUBTASK_STATE(status) == GUEST_SUBTASK_RETURNED; }
+  bool await_ready() const { return detail::state_of(status) == detail::kSubtaskReturned; }
   void await_suspend(std::coroutine_handle<> who) {
-    detail::Call::current().wait(GUEST_SUBTASK_HANDLE(status), who, &code);
+    detail::Call::current().wait(detail::number_of(status), who, &code);
   }
   void await_resume() const {
-    if (auto handle = GUEST_SUBTASK_HANDLE(status)) guest_subtask_drop(handle);
+    if (auto subtask = detail::number_of(status)) detail::weft_subtask_drop(subtask);
   }
 };
 
@@ -251,32 +272,38 @@ Task<std::vector<detail::Value<T>>> when_all(std::vector<Task<T>> tasks) {
 
 namespace detail {
 
-inline guest_callback_code_t turn_over(Call* call) {
+inline std::uint32_t turn_over(Call* call) {
   if (!call->done()) return call->wait_code();
   delete call;
-  return GUEST_CALLBACK_CODE_EXIT;
+  return kExit;
 }
 
 }  // namespace detail
 
 // What an exported async function returns: starts `make()`, a Task<>, as a call of its own.
 template <class Make>
-guest_callback_code_t run_export(Make make) {
+std::uint32_t run_export(Make make) {
   auto* call = new detail::Call;
-  guest_context_set_0(call);
+  detail::weft_context_set(call);
   call->make_current();
   make().detach();
   return detail::turn_over(call);
 }
 
 // What an exported function's callback returns.
-inline guest_callback_code_t continue_export(const guest_event_t* event) {
-  auto* call = static_cast<detail::Call*>(guest_context_get_0());
+inline std::uint32_t continue_export(std::uint32_t event, std::uint32_t waitable,
+                                     std::uint32_t code) {
+  auto* call = static_cast<detail::Call*>(detail::weft_context_get());
   call->make_current();
-  bool still_running = event->event == GUEST_EVENT_SUBTASK &&
-                       GUEST_SUBTASK_STATE(event->code) != GUEST_SUBTASK_RETURNED;
-  if (!still_running) call->wake(event->waitable, event->code);
+  bool still_running =
+      event == detail::kSubtaskEvent && detail::state_of(code) != detail::kSubtaskReturned;
+  if (!still_running) call->wake(waitable, code);
   return detail::turn_over(call);
+}
+// The same with an event of the C bindings.
+template <class Event>
+std::uint32_t continue_export(const Event* event) {
+  return continue_export(static_cast<std::uint32_t>(event->event), event->waitable, event->code);
 }
 
 }  // namespace weft

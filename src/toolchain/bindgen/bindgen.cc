@@ -13,47 +13,10 @@
 namespace weft::bindgen {
 namespace {
 
-// wasi:io is the engine's own: its streams cross the door as pipes.
+// wasi:io is the engine's own: its streams cross the door as pipes. What a world has of itself is
+// for guests.
 bool is_generated(const Interface& interface) {
-  return interface.package != "wasi:io";
-}
-
-// What the generated code cannot do yet, said before it is written.
-Result<void> check(const Types& types, const Interface& interface) {
-  for (const Function& function : interface.functions) {
-    for (const Member& param : function.params) {
-      if (types.lends_stream(*param.type)) {
-        return failure(Errc::kUnsupported,
-                       fmt::format("{}, {}: parameter {} lends a stream of wasi:io, which does not "
-                                   "cross: pass it as own",
-                                   interface.name, function.name, param.name));
-      }
-      std::string spelled = types.spell(*param.type, Form::kView);
-      std::size_t lent = spelled.find('*');
-      bool simple =
-          spelled.ends_with('*') ||
-          (spelled.ends_with("*>") &&
-           (spelled.starts_with("::std::vector<") || spelled.starts_with("::std::optional<")) &&
-           spelled.find('<') == spelled.rfind('<'));
-      if (lent != spelled.npos && !simple) {
-        return failure(Errc::kUnsupported,
-                       fmt::format("{}, {}: parameter {} lends resources in a way that is not "
-                                   "served: pass borrow<T>, or a list or an option of it",
-                                   interface.name, function.name, param.name));
-      }
-    }
-  }
-  for (const Type& type : interface.types) {
-    for (const Member& member : type.members) {
-      if (member.type && types.spell(*member.type, Form::kOwned).find('*') != std::string::npos) {
-        return failure(Errc::kUnsupported,
-                       fmt::format("{}: {}.{} lends a resource inside a named type, which is not "
-                                   "served",
-                                   interface.name, type.name, member.name));
-      }
-    }
-  }
-  return {};
+  return interface.package != "wasi:io" && interface.name != kRoot;
 }
 
 std::string header(const Description& description, const Types& types, const Interface& interface) {
@@ -77,7 +40,9 @@ std::string header(const Description& description, const Types& types, const Int
   out.line();
   out.line("inline constexpr ::std::string_view kName = \"{}\";", interface.name);
   out.line();
-  write_types(out, types, interface);
+  write_types(
+      out, types, interface, [](const Type&) { return true; },
+      [&](const Type& resource) { write_resource_class(out, types, interface, resource); });
   write_host_header(out, types, interface);
   write_client_header(out, types, interface);
   out.line("}}  // namespace {}", space);
@@ -136,11 +101,25 @@ Result<std::vector<GeneratedFile>> generate(std::string_view input) {
   for (const Interface& interface : description.interfaces) {
     if (!is_generated(interface)) continue;
     Types types(description, interface);
-    TRY_VOID(check(types, interface));
+    TRY_VOID(check_served(types, interface));
     files.push_back({path_of(interface) + ".h", header(description, types, interface)});
     files.push_back({path_of(interface) + ".cc", source(types, interface)});
   }
   return files;
+}
+
+Result<std::vector<bool>> write_missing(const std::vector<GeneratedFile>& files,
+                                        const std::filesystem::path& folder) {
+  std::vector<bool> written;
+  for (const GeneratedFile& file : files) {
+    std::error_code error;
+    // A link that leads nowhere is a person's as well.
+    bool missing = std::filesystem::symlink_status(folder / file.path, error).type() ==
+                   std::filesystem::file_type::not_found;
+    if (missing) TRY_VOID(write_file(folder / file.path, file.text));
+    written.push_back(missing);
+  }
+  return written;
 }
 
 Result<void> write_files(const std::vector<GeneratedFile>& files,

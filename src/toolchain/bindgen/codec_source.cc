@@ -67,6 +67,8 @@ void read_flags(Text& out, const Type& type, const std::string& name) {
   out.line("  return value;");
 }
 
+}  // namespace
+
 void write_to_string(Text& out, const Type& type) {
   out.line("::std::string_view to_string({} value) {{", pascal_case(type.name));
   out.line("  switch (value) {{");
@@ -79,8 +81,6 @@ void write_to_string(Text& out, const Type& type) {
   out.line("}}");
   out.line();
 }
-
-}  // namespace
 
 void write_codecs(Text& out, const Types& types, const Interface& interface) {
   std::string space = namespace_of(interface);

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <boost/json.hpp>
+#include <cctype>
 #include <stdexcept>
 
 namespace weft::bindgen {
@@ -144,6 +145,37 @@ void check(const Interface& interface, const Description& before) {
   }
 }
 
+std::vector<std::string> names(const json::object& object, std::string_view key,
+                               const Description& known) {
+  std::vector<std::string> names;
+  for (const json::value& value : object.at(key).as_array()) {
+    std::string name(value.as_string());
+    if (known.find(name) == nullptr) throw std::runtime_error(name + " is not described");
+    if (std::ranges::find(names, name) == names.end()) names.push_back(std::move(name));
+  }
+  return names;
+}
+
+World world(const json::object& object, const Description& known) {
+  World world{text(object, "name"), names(object, "imports", known),
+              names(object, "exports", known), text(object, "encoded")};
+  auto is_hex = [](unsigned char c) { return std::isxdigit(c) != 0; };
+  if (world.encoded.size() % 2 != 0 || !std::ranges::all_of(world.encoded, is_hex)) {
+    throw std::runtime_error("a world's encoding is not hex");
+  }
+  return world;
+}
+
+// What a world writes between braces has a name in that world only.
+void name_inline_interfaces(Description& description) {
+  for (const World& world : description.worlds) {
+    for (Interface& each : description.interfaces) {
+      bool is_inline = each.name != kRoot && each.name.find(':') == std::string::npos;
+      if (is_inline && each.interface == each.name) each.interface = world.name + "-" + each.name;
+    }
+  }
+}
+
 }  // namespace
 
 std::string_view Function::plain_name() const {
@@ -153,6 +185,14 @@ std::string_view Function::plain_name() const {
   }
   if (std::size_t dot = plain.find('.'); dot != plain.npos) plain.remove_prefix(dot + 1);
   return plain;
+}
+
+bool World::has_import(std::string_view interface) const {
+  return std::ranges::find(imports, interface) != imports.end();
+}
+
+bool World::has_export(std::string_view interface) const {
+  return std::ranges::find(exports, interface) != exports.end();
 }
 
 const Interface* Description::find(std::string_view name) const {
@@ -179,9 +219,18 @@ Result<Description> parse_description(std::string_view input) {
       for (const json::value& each : object.at("functions").as_array()) {
         interface.functions.push_back(function(each.as_object()));
       }
+      if (const json::value* imported = object.if_contains("imported")) {
+        interface.imported = imported->to_number<std::uint32_t>();
+      }
       check(interface, description);
       description.interfaces.push_back(std::move(interface));
     }
+    if (const json::value* worlds = root.as_object().if_contains("worlds")) {
+      for (const json::value& each : worlds->as_array()) {
+        description.worlds.push_back(world(each.as_object(), description));
+      }
+    }
+    name_inline_interfaces(description);
     return description;
   } catch (const std::exception& exception) {
     return failure(Errc::kInvalid, fmt::format("not a description of WIT as weft-wit prints it: {}",

@@ -81,10 +81,26 @@ struct Interface {
   std::string version;
   std::vector<Type> types;
   std::vector<Function> functions;
+  std::size_t imported = 0;  // kRoot: how many of its functions are imports, which come first
+};
+
+// The name of the interface that a world's own functions are described as.
+inline constexpr std::string_view kRoot = "$root";
+
+// What a component is written for. Interfaces by name.
+struct World {
+  std::string name;
+  std::vector<std::string> imports;
+  std::vector<std::string> exports;
+  std::string encoded;  // What a component's module says of it, in hex.
+
+  bool has_import(std::string_view interface) const;
+  bool has_export(std::string_view interface) const;
 };
 
 struct Description {
   std::vector<Interface> interfaces;
+  std::vector<World> worlds;
 
   const Interface* find(std::string_view name) const;
 };

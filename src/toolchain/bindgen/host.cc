@@ -1,3 +1,4 @@
+#include "toolchain/bindgen/host_method.h"
 #include "toolchain/bindgen/names.h"
 #include "toolchain/bindgen/parts.h"
 
@@ -19,15 +20,8 @@ std::size_t first_param(const Function& function) {
 }
 
 void write_method(Text& out, const Types& types, const Function& function) {
-  std::string params = "::weft::Call& call";
-  for (std::size_t i = first_param(function); i < function.params.size(); ++i) {
-    const Member& param = function.params[i];
-    params +=
-        fmt::format(", {} {}", types.spell_param(*param.type, Form::kView), param_name(param.name));
-  }
   out.line("  // {}", function.signature);
-  out.line("  virtual ::weft::Answer<{}> {}({}) = 0;",
-           types.spell_result(function.result, Form::kOwned), method_name(function), params);
+  out.line("  virtual {} = 0;", host_method(types, function));
 }
 
 // Whether a parameter keeps resources that are lent: borrow<T>, or a list or an option of them.
@@ -62,6 +56,17 @@ void write_dispatch(Text& out, const Types& types, const Function& function, std
 }
 
 }  // namespace
+
+std::string host_method(const Types& types, const Function& function) {
+  std::string params = "::weft::Call& call";
+  for (std::size_t i = first_param(function); i < function.params.size(); ++i) {
+    const Member& param = function.params[i];
+    params +=
+        fmt::format(", {} {}", types.spell_param(*param.type, Form::kView), param_name(param.name));
+  }
+  return fmt::format("::weft::Answer<{}> {}({})", types.spell_result(function.result, Form::kOwned),
+                     method_name(function), params);
+}
 
 void write_resource_class(Text& out, const Types& types, const Interface& interface,
                           const Type& resource) {

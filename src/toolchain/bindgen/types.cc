@@ -66,7 +66,20 @@ std::string Types::name(const Interface& interface, const Type& type) const {
       }
     }
   }
-  return fmt::format("::{}::{}", namespace_of(interface), name);
+  bool implemented = side_ == Side::kExport && is_exported(interface) && is_sided(interface, type);
+  return fmt::format("::{}::{}{}", namespace_of(interface), implemented ? "exports::" : "", name);
+}
+
+bool Types::is_exported(const Interface& interface) const {
+  return !description_.worlds.empty() && description_.worlds.front().has_export(interface.name);
+}
+
+bool Types::is_sided(const Interface& interface, const Type& type) const {
+  auto resolved = resolve(interface, TypeRef{.primitive = {}, .id = type.id});
+  if (resolved.type == nullptr) return false;
+  return resolved.type->kind == Kind::kResource ||
+         contains(*resolved.interface, TypeRef{.primitive = {}, .id = resolved.type->id},
+                  Look::kResources);
 }
 
 std::string Types::spell_optional(const Interface& interface, const std::optional<TypeRef>& ref,
@@ -93,28 +106,11 @@ std::string Types::spell(const Interface& from, const TypeRef& ref, Form form) c
       return fmt::format("::std::expected<{}, {}>",
                          spell_optional(*interface, type->parts[0], form, "void"),
                          spell_optional(*interface, type->parts[1], form, "::weft::Nothing"));
-    case Kind::kList: {
-      if (resolve(*interface, *type->parts[0]).primitive == "u8") {
-        return is_view(form) ? "::weft::BytesView" : "::weft::Bytes";
-      }
-      return fmt::format("::std::vector<{}>", part(0));
-    }
+    case Kind::kList: return spell_list(*interface, *type, form);
     case Kind::kFixedList: return fmt::format("::std::array<{}, {}>", part(0), type->length);
     case Kind::kMap: return fmt::format("::std::vector<::std::tuple<{}, {}>>", part(0), part(1));
     case Kind::kOwn:
-    case Kind::kBorrow: {
-      auto target = resolve(*interface, TypeRef{.primitive = {}, .id = type->resource});
-      if (auto pipe = pipe_of(*target.interface, *target.type); !pipe.empty()) {
-        return std::string(pipe);
-      }
-      std::string resource = name(*target.interface, *target.type);
-      if (type->kind == Kind::kOwn) {
-        return fmt::format("{}<{}>", has_handles(form) ? "::weft::Handle" : "::std::unique_ptr",
-                           resource);
-      }
-      return has_handles(form) ? fmt::format("const ::weft::Handle<{}>*", resource)
-                               : resource + "*";
-    }
+    case Kind::kBorrow: return spell_handle(*interface, *type, form);
     case Kind::kStream:
     case Kind::kFuture:
       return fmt::format("::weft::{}<{}>", type->kind == Kind::kStream ? "Stream" : "Future",
@@ -123,10 +119,52 @@ std::string Types::spell(const Interface& from, const TypeRef& ref, Form form) c
   }
 }
 
+std::string Types::spell_list(const Interface& interface, const Type& type, Form form) const {
+  std::string element = spell(interface, *type.parts[0], form);
+  std::string primitive = resolve(interface, *type.parts[0]).primitive;
+  if (side_ == Side::kHost && primitive == "u8") {
+    return is_view(form) ? "::weft::BytesView" : "::weft::Bytes";
+  }
+  // The host's numbers are packed on the wire; a guest's lie in its memory as C++ has them.
+  bool plain = !primitive.empty() && primitive != "string" && primitive != "bool";
+  if (side_ != Side::kHost && is_view(form) && plain) {
+    return fmt::format("::std::span<const {}>", element);
+  }
+  return fmt::format("::std::vector<{}>", element);
+}
+
+std::string Types::spell_handle(const Interface& interface, const Type& type, Form form) const {
+  auto target = resolve(interface, TypeRef{.primitive = {}, .id = type.resource});
+  bool own = type.kind == Kind::kOwn;
+  std::string resource = name(*target.interface, *target.type);
+  if (side_ == Side::kHost) {
+    if (auto pipe = pipe_of(*target.interface, *target.type); !pipe.empty()) {
+      return std::string(pipe);
+    }
+    if (has_handles(form)) {
+      return own ? fmt::format("::weft::Handle<{}>", resource)
+                 : fmt::format("const ::weft::Handle<{}>*", resource);
+    }
+    return own ? fmt::format("::std::unique_ptr<{}>", resource) : resource + "*";
+  }
+  if (side_ == Side::kImport) return own ? resource : fmt::format("const {}*", resource);
+  // What an export is lent of another component's is a handle too, which it lets go of.
+  if (!is_exported(*target.interface)) return resource;
+  return own ? fmt::format("::std::unique_ptr<{}>", resource) : resource + "*";
+}
+
 std::string Types::spell_param(const TypeRef& ref, Form form) const {
   std::string spelled = spell(ref, form);
-  if (is_borrow(ref)) spelled.back() = '&';
-  return spelled;
+  if (is_borrow(ref)) {
+    if (!spelled.ends_with('*')) return "const " + spelled + "&";
+    spelled.back() = '&';
+    return spelled;
+  }
+  if (side_ != Side::kImport || form != Form::kView || carries_handles(ref)) return spelled;
+  Resolved resolved = resolve(ref);
+  bool small = resolved.type == nullptr || resolved.type->kind == Kind::kEnum ||
+               resolved.type->kind == Kind::kFlags || spelled.starts_with("::std::span<");
+  return small ? spelled : fmt::format("const {}&", spelled);
 }
 
 bool Types::lends(const TypeRef& ref, Lent what) const {
@@ -134,7 +172,8 @@ bool Types::lends(const TypeRef& ref, Lent what) const {
   if (resolved.type == nullptr || resolved.type->kind != Kind::kBorrow) return false;
   auto target =
       resolve(*resolved.interface, TypeRef{.primitive = {}, .id = resolved.type->resource});
-  return pipe_of(*target.interface, *target.type).empty() == (what == Lent::kResource);
+  bool pipe = side_ == Side::kHost && !pipe_of(*target.interface, *target.type).empty();
+  return pipe == (what == Lent::kStream);
 }
 
 bool Types::contains(const Interface& from, const std::optional<TypeRef>& ref, Look look) const {
@@ -146,7 +185,7 @@ bool Types::contains(const Interface& from, const std::optional<TypeRef>& ref, L
     case Kind::kBorrow: {
       if (look == Look::kAnyHandle) return true;
       auto target = resolve(*interface, TypeRef{.primitive = {}, .id = type->resource});
-      return pipe_of(*target.interface, *target.type).empty();
+      return side_ != Side::kHost || pipe_of(*target.interface, *target.type).empty();
     }
     case Kind::kStream:
     case Kind::kFuture: return look == Look::kAnyHandle;
@@ -162,7 +201,11 @@ bool Types::contains(const Interface& from, const std::optional<TypeRef>& ref, L
 }
 
 bool Types::carries_handles(const std::optional<TypeRef>& ref) const {
-  return contains(interface_, ref, Look::kAnyHandle);
+  return carries_handles(interface_, ref);
+}
+
+bool Types::carries_handles(const Interface& from, const std::optional<TypeRef>& ref) const {
+  return contains(from, ref, Look::kAnyHandle);
 }
 
 bool Types::hides(const Interface& from, const std::optional<TypeRef>& ref) const {

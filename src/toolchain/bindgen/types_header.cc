@@ -92,16 +92,20 @@ void write_alias(Text& out, const Types& types, const Type& type) {
   std::string target = types.in_full().spell(self, Form::kOwned);
   if (resolved.type != nullptr && resolved.type->kind == Kind::kResource) {
     target = types.in_full().name(*resolved.interface, *resolved.type);
-    if (auto pipe = pipe_of(*resolved.interface, *resolved.type); !pipe.empty()) target = pipe;
+    auto pipe = pipe_of(*resolved.interface, *resolved.type);
+    if (types.side() == Side::kHost && !pipe.empty()) target = pipe;
   }
   out.line("using {} = {};", name, target);
 }
 
 }  // namespace
 
-void write_types(Text& out, const Types& types, const Interface& interface) {
+void write_types(Text& out, const Types& types, const Interface& interface,
+                 const std::function<bool(const Type&)>& wanted,
+                 const std::function<void(const Type&)>& write_resource) {
+  auto skip = [&](const Type& type) { return type.name.empty() || !wanted(type); };
   for (const Type& type : interface.types) {
-    if (type.name.empty()) continue;
+    if (skip(type)) continue;
     if (type.kind == Kind::kResource) out.line("class {};", pascal_case(type.name));
     if (type.kind == Kind::kRecord || type.kind == Kind::kVariant || type.kind == Kind::kFlags) {
       out.line("struct {};", pascal_case(type.name));
@@ -109,10 +113,10 @@ void write_types(Text& out, const Types& types, const Interface& interface) {
   }
   out.line();
   for (const Type& type : interface.types) {
-    if (!type.name.empty() && type.kind == Kind::kEnum) write_enum(out, type);
+    if (!skip(type) && type.kind == Kind::kEnum) write_enum(out, type);
   }
   for (const Type& type : interface.types) {
-    if (type.name.empty()) continue;
+    if (skip(type)) continue;
     switch (type.kind) {
       case Kind::kResource:
       case Kind::kRecord:
@@ -124,10 +128,10 @@ void write_types(Text& out, const Types& types, const Interface& interface) {
   }
   out.line();
   for (const Type& type : interface.types) {
-    if (type.kind == Kind::kResource) write_resource_class(out, types, interface, type);
+    if (!skip(type) && type.kind == Kind::kResource) write_resource(type);
   }
   for (const Type& type : interface.types) {
-    if (type.name.empty()) continue;
+    if (skip(type)) continue;
     if (type.kind == Kind::kRecord) write_record(out, types, type);
     if (type.kind == Kind::kFlags) write_flags(out, type);
     if (type.kind == Kind::kVariant) write_variant(out, types, type);

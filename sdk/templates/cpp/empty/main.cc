@@ -1,14 +1,9 @@
-// Written against "guest.h", the bindings of wit/world.wit: each exported function is one of C.
+// Written against "guest.hpp", the bindings of wit/world.wit: what it exports is implemented here.
 
-#include <string>
+#include "guest.hpp"
 
-#include "guest.h"
+namespace greetings = weft::wit::example::greeter::greetings;
 
-extern "C" void exports_example_greeter_greetings_greet(guest_string_t* name,
-                                                        guest_string_t* result) {
-  std::string text = "Hello, ";
-  text.append(reinterpret_cast<const char*>(name->ptr), name->len);
-  text += '!';
-  guest_string_free(name);
-  guest_string_dup_n(result, text.data(), text.size());
+std::string greetings::exports::greet(std::string_view name) {
+  return "Hello, " + std::string(name) + "!";
 }
