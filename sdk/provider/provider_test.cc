@@ -351,19 +351,20 @@ TEST_F(ProcessTest, RunsManyCallsAtOnce) {
     ++*count;
     co_return Result<void>();
   };
-  // More than a connection takes at once.
+  EXPECT_EQ(ask("alive"), "0");
+  // More than a connection takes at once: the rest waits.
   constexpr int kCalls = 2'000;
   for (int i = 0; i < kCalls; ++i) loop_.spawn(one(client_.get(), i, &done));
   EXPECT_TRUE(until([&] { return done == kCalls; })) << done;
 }
 
 TEST_F(ProcessTest, EndsWithoutAProcessThatIsLeftBehind) {
-  start("serve");
-  EXPECT_EQ(ask("deaf"), "failed: test:everything/everything@1.2.0-rc.1 fail: deaf");
-  pid_t pid = process_->status().pid;
-  // It takes no notice of SIGTERM, and is killed.
   ProviderSettings with = settings("serve");
   with.limits.stop = std::chrono::milliseconds(100);
+  start(std::move(with));
+  // It takes no notice of SIGTERM from here on, and is killed.
+  EXPECT_THAT(ask("deaf"), HasSubstr("fail: deaf"));
+  pid_t pid = process_->status().pid;
   process_.reset();
   EXPECT_EQ(kill(pid, 0), -1);
   EXPECT_THAT(ask("pid"), HasSubstr("was stopped"));
@@ -383,6 +384,29 @@ TEST_F(ProcessTest, SurvivesLies) {
     provider_.reset();
     process_.reset();
   }
+}
+
+// Written from the protocol's page alone.
+TEST_F(ProcessTest, CallsAProviderInPython) {
+  ProviderSettings with = settings("");
+  with.command = {"python3", WEFT_PYTHON_PROVIDER};
+  with.configuration_json = R"({"mark": "?"})";
+  start(std::move(with));
+  EXPECT_EQ(process_->offers().front().name, "example:words/words@1.0.0");
+  Bytes text = to_bytes("\x09two words");
+  EXPECT_EQ(raw(0, text), Bytes{2});
+  EXPECT_EQ(raw(1, text), to_bytes("\x0aTWO WORDS?"));
+  auto bad = raw(0, {5, 'x'});
+  ASSERT_FALSE(bad);
+  EXPECT_EQ(bad.error().code(), Errc::kInvalid);
+  // Cut into frames, both ways.
+  Bytes large{0xc0, 0xc4, 0x07};
+  large.resize(3 + 123'456, 'a');
+  auto back = raw(1, large);
+  ASSERT_TRUE(back) << back.error().message();
+  EXPECT_EQ(back->size(), large.size() + 1);
+  kill(process_->status().pid, SIGKILL);
+  EXPECT_TRUE(until([&] { return raw(0, text) == Bytes{2} && process_->status().restarts == 1; }));
 }
 
 TEST(ProviderStart, SaysWhatIsWrong) {

@@ -43,9 +43,9 @@ struct ProviderSettings {
   std::string name;
   // The program and its words. With a slash it is a path, from `folder`; without one it is in PATH.
   std::vector<std::string> command;
-  std::string folder;              // Where it runs; empty: where weft does.
-  std::string configuration_json;  // An object, or empty: none.
-  std::vector<std::pair<std::string, Secret>> secrets;
+  std::string folder = {};              // Where it runs; empty: where weft does.
+  std::string configuration_json = {};  // An object, or empty: none.
+  std::vector<std::pair<std::string, Secret>> secrets = {};
   ProviderLimits limits = {};
 };
 

@@ -110,7 +110,8 @@ Session::~Session() {
 void Session::changed(const Presence& presence) {
   if (state_ == State::kStopped) return;
   if (const auto* absence = std::get_if<Absence>(&presence)) {
-    lost(absence->why);
+    lost(Error(Errc::kUnavailable,
+               fmt::format("it went away during the call: {}", absence->why.message())));
     incarnation_ = nullptr;
     if (!absence->for_good) return;
     state_ = State::kStopped;
@@ -246,20 +247,16 @@ Result<Buffer*> Session::body_of(const FrameHead& head) {
   slot->reply_begun = true;
   slot->reply_bytes += head.length;
   replies_ += head.length;
-  bool plain = targets_[slot->number].plain && slot->reply_error == 0;
-  if (replies_ > kRepliesMax) {
-    if (slot->state == Slot::State::kAbandoned && !plain) {
-      return failure(Errc::kLimit, "replies without an end");
-    }
+  if (replies_ > kRepliesMax && slot->state == Slot::State::kRunning) {
     give_up(*slot, Error(Errc::kLimit, fmt::format("replies of the {} take more than {} bytes",
                                                    who(), kRepliesMax)));
   }
-  if (slot->state == Slot::State::kAbandoned && plain) {
-    slot->reply.shrink(kBodyMax);
-    return &slot->reply;
-  }
-  if (!plain) return &slot->reply;
-  return &slot->done.reply();
+  bool plain = targets_[slot->number].plain && slot->reply_error == 0;
+  if (slot->state == Slot::State::kRunning) return plain ? &slot->done.reply() : &slot->reply;
+  if (slot->reply_bytes > kRepliesMax) return failure(Errc::kLimit, "a reply without an end");
+  // What has no handles in it is not kept.
+  if (plain) slot->reply.shrink(kBodyMax);
+  return &slot->reply;
 }
 
 Result<void> Session::frame(const FrameHead& head, BytesView body) {
@@ -424,6 +421,7 @@ void Session::give_up(Slot& slot, Error error) {
     }
     slot.unqueued = {};
     slot.arguments = Buffer();
+    replies_ -= std::exchange(slot.reply_bytes, 0);
   }
   if (done) std::move(done).fail(std::move(error));
 }

@@ -311,7 +311,7 @@ std::string Supervisor::end_run(std::string why) {
   std::lock_guard lock(mutex_);
   status_.up = false;
   status_.pid = 0;
-  status_.last_end = why;
+  if (!why.empty()) status_.last_end = why;
   return why;
 }
 
