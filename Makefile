@@ -52,10 +52,13 @@ lint: build/.setup-lint build
 	@python3 scripts/lint.py $(if $(ALL),--all)
 
 install: build
+	@ninja -C build weft_provider_sdk
 	install -D -m 755 build/weft "$(DESTDIR)$(PREFIX)/bin/weft"
+	sdk/provider/package/install.sh build "$(DESTDIR)$(PREFIX)"
 
 # A tarball that runs elsewhere.
 dist: build
+	@ninja -C build weft_provider_sdk
 	@scripts/dist.sh
 
 clean:

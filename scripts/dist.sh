@@ -27,6 +27,9 @@ for shell in bash zsh fish; do
   "$folder/bin/weft" completions "$shell" >"$folder/share/weft/completions.$shell"
 done
 cp -r sdk wit examples "$folder/share/weft/"
+# For providers in C++: find_package(weft-provider) with this folder as a prefix.
+sdk/provider/package/install.sh build "$folder"
+strip --strip-debug "$folder/lib/libweft-provider.a"
 cp LICENSE "$folder/"
 cat >"$folder/README" <<'TEXT'
 weft: a host for WebAssembly components.
@@ -41,6 +44,10 @@ To build components in C and C++ (weft build, weft dev), from Debian's or LLVM's
 
     apt install clang-22 lld-22 wasi-libc libc++-22-dev-wasm32 libc++abi-22-dev-wasm32 \
       libclang-rt-22-dev-wasm32
+
+To build providers in C++ (share/weft/sdk/provider/README.md):
+
+    apt install clang-22 lld-22 cmake libfmt-dev libboost-dev libboost-json-dev
 
 Keep bin and lib beside each other. man -l share/man/man1/weft.1 is the manual.
 TEXT

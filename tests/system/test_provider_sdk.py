@@ -1,0 +1,76 @@
+#!/usr/bin/env python3
+"""The SDK for providers as it is installed: a project of its own finds it and builds a provider."""
+
+import os
+import subprocess
+import tempfile
+import unittest
+
+from host import ROOT, WEFT, environment
+
+BUILD_SECONDS_MAX = 600
+
+WIT = """package shop:words@1.0.0;
+interface words { count: func(text: string) -> u32; }
+"""
+
+CMAKE = """cmake_minimum_required(VERSION 3.25)
+project(words CXX)
+find_package(weft-provider REQUIRED)
+weft_provider_bindings(bindings WIT words.wit INTERFACE shop:words/words@1.0.0)
+add_executable(words main.cc)
+target_link_libraries(words PRIVATE bindings weft::provider)
+"""
+
+MAIN = """#include "weft/provider.h"
+#include "wit/shop/words_1_0_0/words.h"
+
+namespace words = weft::wit::shop::words_1_0_0::words;
+
+class Words : public words::Host {
+  weft::Answer<std::uint32_t> count(weft::Call&, std::string_view text) override {
+    return static_cast<std::uint32_t>(std::ranges::count(text, ' ') + 1);
+  }
+};
+
+int main(int argc, char** argv) {
+  return weft::provider::serve(
+      argc, argv, [](weft::provider::Setup&) -> weft::Result<weft::provider::Interfaces> {
+        weft::provider::Interfaces served;
+        served.add<words::Binding>(words::kName, words::kFunctions, std::make_unique<Words>());
+        return served;
+      });
+}
+"""
+
+
+class ProviderSdk(unittest.TestCase):
+    def run_to_end(self, home, *command):
+        done = subprocess.run(command, capture_output=True, text=True, check=False,
+                              timeout=BUILD_SECONDS_MAX, env=environment(home))
+        self.assertEqual(done.returncode, 0,
+                         f"{command}: {done.stdout[-2000:]}{done.stderr[-2000:]}")
+
+    def test_a_project_finds_it_and_builds(self):
+        with tempfile.TemporaryDirectory() as folder:
+            prefix = os.path.join(folder, "prefix")
+            self.run_to_end(folder, f"{ROOT}/sdk/provider/package/install.sh",
+                            os.path.dirname(WEFT), prefix)
+            for name, text in (("words.wit", WIT), ("CMakeLists.txt", CMAKE),
+                               ("main.cc", "#include <algorithm>\n" + MAIN)):
+                with open(os.path.join(folder, name), "w", encoding="utf-8") as file:
+                    file.write(text)
+            self.run_to_end(folder, "cmake", "-G", "Ninja", "-S", folder, "-B", f"{folder}/build",
+                            "-DCMAKE_CXX_COMPILER=clang++-22", f"-DCMAKE_PREFIX_PATH={prefix}",
+                            f"-DWEFT_EXECUTABLE={WEFT}")
+            self.run_to_end(folder, "ninja", "-C", f"{folder}/build")
+            # By itself it says what it is.
+            alone = subprocess.run([f"{folder}/build/words"], capture_output=True, text=True,
+                                   check=False, timeout=BUILD_SECONDS_MAX,
+                                   env=environment(folder))
+            self.assertEqual(alone.returncode, 2)
+            self.assertIn("is a provider", alone.stderr)
+
+
+if __name__ == "__main__":
+    unittest.main()
