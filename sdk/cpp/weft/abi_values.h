@@ -18,30 +18,6 @@
 
 namespace weft::abi {
 
-// Memory that the host put values into: freed when the call is over, for it is only viewed.
-class Kept {
- public:
-  Kept() = default;
-  Kept(const Kept&) = delete;
-  Kept& operator=(const Kept&) = delete;
-  ~Kept() {
-    for (std::size_t i = 0; i < count_; ++i) std::free(few_[i]);
-    for (void* each : more_) std::free(each);
-  }
-  void keep(void* memory) {
-    if (count_ < few_.size()) {
-      few_[count_++] = memory;
-    } else {
-      more_.push_back(memory);
-    }
-  }
-
- private:
-  std::array<void*, 4> few_{};
-  std::size_t count_ = 0;
-  std::vector<void*> more_;
-};
-
 constexpr std::size_t align_up(std::size_t at, std::size_t align) {
   return (at + align - 1) / align * align;
 }
