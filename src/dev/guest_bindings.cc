@@ -15,8 +15,8 @@ namespace {
 
 constexpr std::string_view kHeaders = "sdk/cpp/";
 // What guest.hpp and guest.cc include of the SDK.
-constexpr std::array<std::string_view, 4> kNeeded = {"weft/abi.h", "weft/async.h", "weft/stream.h",
-                                                     "weft/wit.h"};
+constexpr std::array<std::string_view, 5> kNeeded = {"weft/abi.h", "weft/abi_values.h",
+                                                     "weft/async.h", "weft/stream.h", "weft/wit.h"};
 
 }  // namespace
 

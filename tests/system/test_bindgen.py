@@ -100,7 +100,7 @@ class Bindgen(unittest.TestCase):
             listed = folder.weft("bindgen", "guest-cpp", "shop.wit", "--world", "keeper",
                                  "--out", "cpp").out.split()
             for name in ("guest.hpp", "guest.cc", "wit/acme/shop_1_0_0/stock.h", "weft/wit.h",
-                         "weft/abi.h", "weft/async.h", "weft/stream.h"):
+                         "weft/abi.h", "weft/abi_values.h", "weft/async.h", "weft/stream.h"):
                 self.assertIn("cpp/" + name, listed)
             for name in listed:
                 self.assertTrue(os.path.exists(folder.file(name)), name)

@@ -107,5 +107,29 @@ class Scratch {
   Block* last_ = nullptr;
 };
 
+// Memory that the host put values into: freed when the call is over, for it is only viewed.
+class Kept {
+ public:
+  Kept() = default;
+  Kept(const Kept&) = delete;
+  Kept& operator=(const Kept&) = delete;
+  ~Kept() {
+    for (std::size_t i = 0; i < count_; ++i) std::free(few_[i]);
+    for (void* each : more_) std::free(each);
+  }
+  void keep(void* memory) {
+    if (count_ < few_.size()) {
+      few_[count_++] = memory;
+    } else {
+      more_.push_back(memory);
+    }
+  }
+
+ private:
+  std::array<void*, 4> few_{};
+  std::size_t count_ = 0;
+  std::vector<void*> more_;
+};
+
 }  // namespace abi
 }  // namespace weft
