@@ -55,7 +55,7 @@ def write_text(text):
 
 
 class Words:
-    """What it serves: each function has a signature, takes the arguments' bytes, gives the result's."""
+    """What it serves: functions with a signature, from arguments' bytes to the result's."""
 
     interface = "example:words/words@1.0.0"
 

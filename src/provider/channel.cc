@@ -18,6 +18,8 @@ namespace asio = boost::asio;
 
 // How many pieces one system call takes.
 constexpr std::size_t kPiecesMax = 64;
+// What the system holds of what was sent and not read.
+constexpr int kSendBuffer = 1024 * 1024;
 
 struct Channel::OnReadable {
   std::shared_ptr<Channel> self;
@@ -47,6 +49,8 @@ std::shared_ptr<Channel> Channel::open(Loop& loop, Fd socket, ChannelOwner& owne
 Channel::Channel(Loop& loop, Fd socket, ChannelOwner& owner)
     : loop_(loop), owner_(&owner), socket_(loop.context(), socket.release()), reader_(owner) {
   socket_.native_non_blocking(true);
+  // As much as the system allows: both sides take turns less often.
+  setsockopt(socket_.native_handle(), SOL_SOCKET, SO_SNDBUF, &kSendBuffer, sizeof(kSendBuffer));
 }
 
 void Channel::wait_readable() {
@@ -67,7 +71,8 @@ void Channel::on_readable() {
     if (Result<void> read = reader_.took(static_cast<std::size_t>(count)); !read) {
       return fail(std::move(read).error());
     }
-    if (static_cast<std::size_t>(count) < most) break;
+    // Of a large body the next part is on its way. Otherwise nothing is asked for twice.
+    if (static_cast<std::size_t>(count) < most && !reader_.in_body()) break;
   }
   if (owner_ != nullptr) wait_readable();
 }

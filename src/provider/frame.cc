@@ -91,7 +91,6 @@ std::array<iovec, 2> FrameReader::room() {
 }
 
 Result<void> FrameReader::took(std::size_t count) {
-  total_ += count;
   if (target_ != nullptr) {
     std::size_t direct = std::min(count, left_);
     target_->advance(direct);
@@ -128,6 +127,7 @@ Result<void> FrameReader::parse() {
       in_body_ = true;
       left_ = head_.length;
       TRY(target_, sink_.body_of(head_));
+      if (target_ != nullptr && head_.more && target_->empty()) target_->reserve(kLargeRoom);
     }
     BytesView body;
     if (target_ != nullptr) {

@@ -87,11 +87,13 @@ class FrameReader {
   void forget(const Buffer& buffer);
   // Nothing more is read, also when this is called from inside the sink.
   void stop() { stopped_ = true; }
-  // How many bytes came in all.
-  std::uint64_t total() const { return total_; }
+  // In the middle of a body that has a buffer: more is about to come.
+  bool in_body() const { return target_ != nullptr; }
 
  private:
   static constexpr std::size_t kRoom = 2 * (kHeadSize + kBodyMax);
+  // What a message of several frames is given at once, so that it is not moved as it grows.
+  static constexpr std::size_t kLargeRoom = 1024 * 1024;
 
   Result<void> parse();
   std::size_t held() const { return end_ - begin_; }
@@ -100,7 +102,6 @@ class FrameReader {
   std::unique_ptr<std::uint8_t[]> bytes_;
   std::size_t begin_ = 0;
   std::size_t end_ = 0;
-  std::uint64_t total_ = 0;
   FrameHead head_;
   bool in_body_ = false;
   std::size_t left_ = 0;  // Of the body.

@@ -49,6 +49,7 @@ class Session::Slot : public Source {
 
   // The next piece of long arguments.
   Next pull(Channel& channel) override {
+    told = true;
     BytesView piece = unqueued.first(std::min(unqueued.size(), kBodyMax));
     unqueued = unqueued.subspan(piece.size());
     head.more = !unqueued.empty();
@@ -67,6 +68,7 @@ class Session::Slot : public Source {
   Timer timer;
   FrameHead head;
   BytesView unqueued;
+  bool told = false;      // The provider has heard of it, or will.
   bool in_place = false;  // The arguments are sent from where they are.
   Buffer arguments;       // With the connection's numbers, where there are any.
   Given given;
@@ -277,7 +279,7 @@ Result<Session::Slot*> Session::slot_of(std::uint32_t id) {
     bool runs = slot.state == Slot::State::kRunning || slot.state == Slot::State::kAbandoned;
     // Nothing is answered before it was asked in full, but for what was given up.
     bool asked = slot.unqueued.empty() || slot.state == Slot::State::kAbandoned;
-    if (runs && slot.id() == id && asked) return &slot;
+    if (runs && slot.told && slot.id() == id && asked) return &slot;
   }
   return failure(Errc::kCorrupt, fmt::format("a reply to {}, which is no call", id));
 }
@@ -383,7 +385,10 @@ void Session::send(Slot& slot) {
   }
   slot.state = Slot::State::kRunning;
   ++running_;
-  if (arguments.size() <= kCopiedMax) return channel_->send(slot.head, arguments);
+  if (arguments.size() <= kCopiedMax) {
+    slot.told = true;
+    return channel_->send(slot.head, arguments);
+  }
   if (target.plain) {
     call.keep_arguments();
     arguments = call.arguments();
@@ -413,7 +418,7 @@ void Session::give_up(Slot& slot, Error error) {
     slot.timer.disarm();
     channel_->forget(static_cast<Source&>(slot));
     channel_->forget(done.reply());
-    channel_->send({.kind = FrameKind::kCancel, .id = slot.id()});
+    if (slot.told) channel_->send({.kind = FrameKind::kCancel, .id = slot.id()});
     for (std::uint32_t id : slot.given.streams) streams_.settle(id);
     if (!slot.unqueued.empty()) {
       // What it does not get it cannot drop.
@@ -422,6 +427,13 @@ void Session::give_up(Slot& slot, Error error) {
     slot.unqueued = {};
     slot.arguments = Buffer();
     replies_ -= std::exchange(slot.reply_bytes, 0);
+    // Of a call that it never hears of it owes nothing.
+    if (!slot.told) {
+      free_slot(slot);
+      loop_.defer([weak = weak_from_this()] {
+        if (auto self = weak.lock()) self->send_waiting();
+      });
+    }
   }
   if (done) std::move(done).fail(std::move(error));
 }
@@ -455,6 +467,7 @@ void Session::free_slot(Slot& slot) {
   slot.reply_bytes = 0;
   slot.reply_error = 0;
   slot.reply_begun = false;
+  slot.told = false;
   slot.generation = (slot.generation + 1) & ((1U << (32 - kPlaceBits)) - 1);
   free_.push_back(&slot);
   // A resource that goes with its last pin says so on the channel.

@@ -25,8 +25,8 @@ inline constexpr std::chrono::seconds kRestartWait{30};
 inline constexpr std::chrono::seconds kSessionStart{10};
 // Arguments up to this are copied into the channel's buffer; more are sent from where they are.
 inline constexpr std::size_t kCopiedMax = 16 * 1024;
-// Bytes of replies that are not complete, on one connection; and of one that nobody waits for, until
-// the process is taken for mad.
+// Bytes of replies that are not complete, on one connection; and of one that nobody waits for,
+// until the process is taken for mad.
 inline constexpr std::size_t kRepliesMax = 512UL * 1024 * 1024;
 
 // The calls of one loop to one provider process, over a connection of their own. It outlives the

@@ -1,5 +1,5 @@
-# find_package(weft-provider): the target weft::provider, for programs that serve interfaces to weft,
-# and
+# find_package(weft-provider): the target weft::provider, for programs that serve interfaces to
+# weft, and
 #
 #   weft_provider_bindings(target WIT path INTERFACE name...)
 #
