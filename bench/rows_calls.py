@@ -120,8 +120,8 @@ def linked(setting):
                       "measured": f"{record:,.0f} ns", "ratio": ratio, "met": record <= 1500}],
         "table": table, "rounds": rounds,
         "commands": [setting.shown(ours), setting.shown(theirs)],
-        "notes": ["The ratio is to Wasmtime's own composition of the same two in one component: one "
-                  "store, compiled together, nothing metered between them. Linked by weft each has "
+        "notes": ["The ratio is to Wasmtime's own composition of the same two in one component: "
+                  "one store, compiled together, nothing metered between them. Linked by weft each has "
                   "a store, limits and grants of its own, and a meter runs at each call."]}
 
 

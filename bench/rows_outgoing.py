@@ -1,9 +1,9 @@
-"""Outgoing HTTP: a guest that sends many requests to a server, a number of them at once, beside plain
-libcurl that sends them with as many connections, and beside the same guest on `wasmtime serve`.
-weft and libcurl have one thread.
+"""Outgoing HTTP: a guest that sends many requests to a server, a number of them at once, beside
+plain libcurl that sends them with as many connections, and beside the same guest on `wasmtime
+serve`. weft and libcurl have one thread.
 
-Each request of wrk makes the guest send COUNT of its own, so that what is compared is a request that
-goes out: from the guest's coroutine to the wire, and its response back.
+Each request of wrk makes the guest send COUNT of its own, so that what is compared is a request
+that goes out: from the guest's coroutine to the wire, and its response back.
 """
 
 import harness

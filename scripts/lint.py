@@ -30,8 +30,7 @@ LONG_FUNCTIONS = {
 }
 # Headers that no README names: those of tests, the parts of one driver, helpers of one folder.
 UNNAMED = re.compile(r"/(test\w*|\w+_test_support|everything_host|lmdb_\w+)\.h$"
-                     r"|^src/(engine/fake/guest|engine/inspect|engine/component_provider"
-                     r"|engine/linked_instance|door/deadline_layer|io/handler_memory"
+                     r"|^src/(engine/fake/guest|engine/inspect|io/handler_memory"
                      r"|io/http_client/options|toolchain/bindgen/text)\.h$")
 # Of one source; and how many are read at once.
 TIDY_SECONDS_MAX = 300

@@ -21,8 +21,8 @@ pub fn describe_wit(
     })
 }
 
-/// Bindings for a guest in `folder`: for C, guest.h, guest.c and guest_component_type.o; for Go when
-/// `module` names the Go module that has `folder`.
+/// Bindings for a guest in `folder`: for C, guest.h, guest.c and guest_component_type.o; for Go
+/// when `module` names the Go module that has `folder`.
 pub fn guest_bindings(
     path: &str,
     more: &Vec<String>,

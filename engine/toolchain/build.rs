@@ -1,6 +1,6 @@
-//! Finds the standard WIT inside the Wasmtime crates, and what Go's bindings are written against, and
-//! makes them part of this one, so that no copy of them lies in the repository and a binary needs no
-//! files beside it.
+//! Finds the standard WIT inside the Wasmtime crates, and what Go's bindings are written against,
+//! and makes them part of this one, so that no copy of them lies in the repository and a binary
+//! needs no files beside it.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};

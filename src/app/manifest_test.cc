@@ -196,7 +196,8 @@ build = { language = "rust", sources = ["d.rs"] }
             "f:6:54: the SDK has no world \"htpp\": did you mean http? A world of your own: wit = "
             "\"wit\" names its folder\n"
             "f:9:9: component.c.build is 1: write a string in quotes\n"
-            "f:11:30: unknown key \"sources\" in component.d.build\n");
+            "f:11:30: unknown key \"sources\" in component.d.build: what is known here: flags, "
+            "folder, language\n");
 }
 
 TEST(Manifest, an_empty_file_is_told_what_it_needs) {

@@ -47,7 +47,8 @@ class Context {
   // What other systems on the trace's way sent along, to be passed on as it is.
   std::string trace_state;
 
-  // What a provider keeps for this instance alone, by the provider: one each, gone with the context.
+  // What a provider keeps for this instance alone, by the provider: one each, gone with the
+  // context.
   class Attachment {
    public:
     virtual ~Attachment() = default;

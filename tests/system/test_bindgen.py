@@ -61,7 +61,7 @@ build = { language = "c++", sources = ["main.cc"], wit = "wit" }
 
 class Bindgen(unittest.TestCase):
     def test_provider_keeps_what_a_person_wrote(self):
-        """What is generated follows the WIT; what was written once is left alone, and it says so."""
+        """What is generated follows the WIT; what was written once is left alone, which is said."""
         with Folder() as folder:
             folder.write(WIT, "shop.wit")
             first = folder.weft("bindgen", "provider", "shop.wit", "--interface", "stock",
@@ -111,7 +111,7 @@ class Bindgen(unittest.TestCase):
                 self.assertIn(struct, folder.read(side, "wit", "acme", "shop_1_0_0", "stock.h"))
 
     def test_what_is_wrong(self):
-        """WIT with an error is told with file and line, for every kind; so is what is not served."""
+        """WIT with an error is told with file and line, for each kind; so is what is not served."""
         with Folder() as folder:
             folder.write(WIT.replace("count: u32", "count u32"), "shop.wit")
             for kind in ("host", "provider", "guest-cpp", "guest-c"):
@@ -157,7 +157,7 @@ class Bindgen(unittest.TestCase):
             # Without C bindings guest.h says why; guest.hpp is there all the same.
             folder.write(OWN, "own", "wit", "world.wit")
             done = folder.weft("build", "own", code=1)
-            self.assertIn("the C bindings cannot express", done.err)
+            self.assertIn("the bindings cannot express", done.err)
             folder.write(
                 '#include "guest.hpp"\nnamespace lists = weft::wit::acme::mine::lists;\n'
                 "lists::Visit lists::exports::note(std::string_view) { return {}; }\n"

@@ -218,7 +218,8 @@ class Build(unittest.TestCase):
             folder.write("package main\n\nimport \"os\"\n\nfunc main() {\n"
                          "\tprintln(len(os.Args))\n\tos.Exit(3)\n}\n", "tool", "main.go")
             folder.weft("build", "tool", env=GO)
-            self.assertEqual(folder.weft("run", "tool", "a", "b", code=3).err, "3\n")
+            # WASI 0.2 knows no other exit codes than 0 and 1.
+            self.assertEqual(folder.weft("run", "tool", "a", "b", code=1).err, "3\n")
             folder.write("package main\n\nfunc main() {\n\tnothing()\n}\n", "tool", "main.go")
             done = folder.weft("build", "tool", code=1, env=GO)
             self.assertIn("main.go:4:2: undefined: nothing", done.err)

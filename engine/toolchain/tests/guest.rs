@@ -39,7 +39,8 @@ fn bindings_are_written_once() {
     assert_eq!(std::fs::metadata(&header).unwrap().modified().unwrap(), before);
 }
 
-/// Shows that Go's bindings import nothing from elsewhere and find what the app exports beside them.
+/// Shows that Go's bindings import nothing from elsewhere and find what the app exports beside
+/// them.
 #[test]
 fn go_imports_only_its_own_module() {
     let folder = Folder::new("go");
