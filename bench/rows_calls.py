@@ -121,8 +121,8 @@ def linked(setting):
         "table": table, "rounds": rounds,
         "commands": [setting.shown(ours), setting.shown(theirs)],
         "notes": ["The ratio is to Wasmtime's own composition of the same two in one component: "
-                  "one store, compiled together, nothing metered between them. Linked by weft each has "
-                  "a store, limits and grants of its own, and a meter runs at each call."]}
+                  "one store, compiled together, nothing metered between them. Linked by weft each "
+                  "has a store, limits and grants of its own, and a meter runs at each call."]}
 
 
 def google_benchmark(setting, program, pattern, figure="median"):

@@ -7,7 +7,6 @@
 
 #include "dev/embedded.h"
 #include "dev/sdk_folder.h"
-#include "toolchain/bindgen/bindgen.h"
 
 namespace weft {
 
@@ -20,10 +19,10 @@ constexpr std::array<std::string_view, 5> kNeeded = {"weft/abi.h", "weft/abi_val
 
 }  // namespace
 
-Result<std::vector<std::string>> make_guest_cpp(const GuestWorld& world,
-                                                const std::string& folder) {
+Result<std::vector<std::string>> make_guest_cpp(const GuestWorld& world, const std::string& folder,
+                                                bindgen::GuestScope scope) {
   TRY(std::string description, describe_wit({world.path, world.packages, {}, {world.name}}));
-  auto files = bindgen::generate_guest(description);
+  auto files = bindgen::generate_guest(description, scope);
   if (!files) return std::unexpected(std::move(files).error().within(world.path));
   TRY_VOID(bindgen::write_files(*files, folder, {}));
   std::vector<std::string> written;

@@ -123,11 +123,27 @@ class Build {
     Result<void> made = make_guest_bindings(world, bindings_);
     has_c_ = made.has_value();
     if (settings_.language != Language::kCxx) return made;
-    auto made_cpp = make_guest_cpp(world, bindings_);
+    // WASI's own interfaces are the SDK's, which is written against the bindings in C.
+    auto scope = has_c_ ? bindgen::GuestScope::kOwn : bindgen::GuestScope::kAll;
+    auto made_cpp = make_guest_cpp(world, bindings_, scope);
     if (!made && !made_cpp) return made;
     if (!made) TRY_VOID(write_reason("guest.h", made.error()));
     if (!made_cpp) TRY_VOID(write_reason("guest.hpp", made_cpp.error()));
-    return {};
+    return has_c_ ? write_beside() : Result<void>();
+  }
+  // The bindings in C as they stand beside those in C++: of what they export only WASI's interfaces
+  // are exports, whose other side is in the SDK's headers.
+  Result<void> write_beside() const {
+    TRY(std::string text, read_file(bindings_ + "/guest.c"));
+    static constexpr std::string_view kExport = "__export_name__(\"";
+    for (std::size_t at = text.find(kExport); at != text.npos; at = text.find(kExport, at + 1)) {
+      std::size_t end = text.find("\")", at);
+      if (end == text.npos) break;
+      std::string_view name = std::string_view(text).substr(at, end - at);
+      if (!name.contains("wasi:")) text.replace(at, end + 2 - at, "__unused__");
+    }
+    std::string file = bindings_ + "/guest_beside.c";
+    return read_file(file).value_or("") == text ? Result<void>() : write_file(file, text);
   }
   Result<void> write_reason(std::string_view header, const Error& error) const {
     std::string reason = error.message();
@@ -168,16 +184,17 @@ class Build {
   // The compiler tells what each source has included.
   Bound uses_cpp(const std::vector<CompileJob>& jobs) const {
     if (!settings_.wit) return Bound::kC;
+    fs::path header = fs::path(bindings_ + "/guest.hpp").lexically_normal();
     for (const CompileJob& job : jobs) {
       for (const std::string& input : depfile_inputs(read_file(job.output + ".d").value_or(""))) {
-        if (input == bindings_ + "/guest.hpp") return Bound::kCpp;
+        if (fs::path(input).lexically_normal() == header) return Bound::kCpp;
       }
     }
     return Bound::kC;
   }
 
-  // The bindings' own code. Beside C++ those in C are what the SDK's headers call the host with:
-  // their exports are not ones, and what nobody calls is left out by the linker.
+  // The bindings' own code. Beside C++ those in C are what the SDK's headers call the host with,
+  // and what nobody calls is left out by the linker.
   std::vector<CompileJob> bindings_jobs(Bound bound) const {
     std::vector<CompileJob> jobs;
     if (bound == Bound::kCpp) {
@@ -186,11 +203,9 @@ class Build {
       jobs.push_back(std::move(code));
       if (!has_c_) return jobs;
     }
-    bool imports = bound == Bound::kCpp;
-    CompileJob code{c("-O2"), "the bindings",
-                    fmt::format("{}/guest{}.o", bindings_, imports ? "_imports" : "")};
-    if (imports) code.words.emplace_back("-D__export_name__(name)=__unused__");
-    finish(code, bindings_ + "/guest.c", "c");
+    std::string_view name = bound == Bound::kCpp ? "guest_beside" : "guest";
+    CompileJob code{c("-O2"), "the bindings", fmt::format("{}/{}.o", bindings_, name)};
+    finish(code, fmt::format("{}/{}.c", bindings_, name), "c");
     jobs.push_back(std::move(code));
     return jobs;
   }

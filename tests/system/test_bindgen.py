@@ -2,10 +2,12 @@
 """`weft bindgen`: bindings as files, for each kind, and what is said of WIT that has none."""
 
 import os
+import shutil
 import unittest
 
-from host import FAST
-from test_build import Folder
+from client import get
+from host import FAST, ROOT, run
+from test_build import BUILD_SECONDS_MAX, Folder
 
 WIT = """package acme:shop@1.0.0;
 
@@ -137,6 +139,20 @@ class Bindgen(unittest.TestCase):
             for words in (["guest-cpp"], ["guest-rust", "shop.wit"]):
                 done = folder.weft("bindgen", *words, code=1)
                 self.assertIn("KIND is host, provider, guest-cpp, guest-c", done.err)
+
+    @unittest.skipIf(FAST, "compiles")
+    def test_two_components_and_their_own_interface(self):
+        """The example of prices: one component serves what another, which serves HTTP, imports."""
+        with Folder() as folder:
+            shutil.copytree(os.path.join(ROOT, "examples", "prices"), folder.file("prices"))
+            folder.weft("build", "prices")
+            folder.weft("check", "prices")
+            with folder.serve("run", "prices") as host:
+                self.assertEqual(get(host, "/?item=pear&count=12").text, "627 cents, 5 % off\n")
+                self.assertEqual(get(host, "/?item=plum").status, 422)
+            # In the app's own folder, as people do.
+            built = run("build", folder=folder.file("prices"), seconds=BUILD_SECONDS_MAX)
+            self.assertEqual(built.code, 0, built)
 
     @unittest.skipIf(FAST, "compiles")
     def test_a_world_of_ones_own(self):

@@ -21,8 +21,11 @@ Result<std::vector<GeneratedFile>> generate(std::string_view input);
 
 // C++ for a guest of the one world of a description: `guest.hpp`, which includes a header for each
 // interface, and `guest.cc`. Fails when the description has no world, or asks for what cannot be
-// served.
-Result<std::vector<GeneratedFile>> generate_guest(std::string_view input);
+// served. With kOwn the interfaces of WASI are left out, whose types no other uses: bindings in C,
+// which the SDK is written against, have them.
+enum class GuestScope : unsigned char { kAll, kOwn };
+Result<std::vector<GeneratedFile>> generate_guest(std::string_view input,
+                                                  GuestScope scope = GuestScope::kAll);
 
 // A program that serves interfaces to weft as a process of its own.
 struct ProviderFiles {

@@ -175,6 +175,21 @@ Result<std::string> source(const Description& description,
   return out.take();
 }
 
+// Leaves out WASI's interfaces but for those whose types others use.
+void leave_out_wasi(Description& description) {
+  std::set<std::string_view> used;
+  // Each stands after those whose types it uses.
+  for (auto at = description.interfaces.rbegin(); at != description.interfaces.rend(); ++at) {
+    if (at->package.starts_with("wasi:") && !used.contains(at->name)) continue;
+    for (const Type& type : at->types) {
+      if (type.kind == Kind::kAlias) used.insert(type.owner);
+    }
+  }
+  std::erase_if(description.interfaces, [&](const Interface& each) {
+    return each.package.starts_with("wasi:") && !used.contains(each.name);
+  });
+}
+
 }  // namespace
 
 std::vector<const Function*> functions_of(const Types& types, const Interface& interface) {
@@ -192,11 +207,12 @@ std::vector<const Function*> functions_of(const Types& types, const Interface& i
   return functions;
 }
 
-Result<std::vector<GeneratedFile>> generate_guest(std::string_view input) {
+Result<std::vector<GeneratedFile>> generate_guest(std::string_view input, GuestScope scope) {
   TRY(Description description, parse_description(input));
   if (description.worlds.size() != 1) {
     return failure(Errc::kInvalid, "a guest is written for one world: say which");
   }
+  if (scope == GuestScope::kOwn) leave_out_wasi(description);
   std::vector<GeneratedFile> files;
   std::vector<GuestInterface> interfaces;
   for (const Interface& interface : description.interfaces) {
