@@ -8,7 +8,8 @@ Result<ComponentProvider::Export> ComponentProvider::find(const ProgramInfo&, st
 }
 
 void ComponentProvider::begin(Call&, Completion done) {
-  std::move(done).fail(Error(Errc::kUnsupported, "the fake engine links no components"));
+  std::move(done).fail(
+      Error(Errc::kUnsupported, callee_.component + ": the fake engine links no components"));
 }
 
 }  // namespace weft
