@@ -14,6 +14,7 @@
 #include "door/client.h"
 #include "door/stream.h"
 #include "io/loop.h"
+#include "io/test_task.h"
 #include "provider/provider_process.h"
 #include "provider/session.h"
 #include "wit/test/everything_1_2_0_rc_1/everything.h"
@@ -84,15 +85,7 @@ class ProcessTest : public ::testing::Test {
   }
   template <class T>
   Result<T> run(Task<T> task) {
-    std::optional<Result<T>> outcome;
-    auto keep = [](Task<T> work, std::optional<Result<T>>* out) -> Task<void> {
-      out->emplace(co_await std::move(work));
-      co_return Result<void>();
-    };
-    loop_.spawn(keep(std::move(task), &outcome));
-    until([&] { return outcome.has_value(); });
-    if (!outcome) return failure(Errc::kTimeout, "the task did not end");
-    return *std::move(outcome);
+    return testing::run_task(loop_, std::move(task), std::chrono::seconds(60));
   }
   template <class T>
   T value(Task<T> task) {

@@ -4,7 +4,9 @@
 
 #include <algorithm>
 #include <map>
+#include <span>
 
+#include "app/interface_name.h"
 #include "app/link_order.h"
 
 namespace weft {
@@ -80,10 +82,10 @@ class EditionMaker {
   // Only to look at an app no process is started.
   void start_providers(const AppSettings& app, const Edition* before) {
     if (opening_ == Plan::Opening::kLookOnly) return;
-    static const std::vector<RunningProvider> kNone;
+    std::span<const RunningProvider> running_before;
+    if (before != nullptr) running_before = before->providers_;
     for (const AppSettings::Provider& provider : app.providers) {
-      auto running =
-          run_provider(provider.settings, before != nullptr ? before->providers_ : kNone);
+      auto running = run_provider(provider.settings, running_before);
       if (running) {
         edition_->providers_.push_back(*std::move(running));
       } else {
@@ -134,8 +136,22 @@ class EditionMaker {
                       fmt::format("component {}: {}", component.plan.name, lack.found), lack.write);
     }
     if (plan == nullptr) return;
+    warn_of_idle_links(component, *plan);
     loaded_[{app.name, component.plan.name}] = edition_->plans_.size();
     edition_->plans_.push_back(std::move(plan));
+  }
+
+  void warn_of_idle_links(const ComponentSettings& component, const Plan& plan) {
+    for (const LinkSettings& link : component.links) {
+      auto served = [&](const ImportedFunction& each) {
+        return means(InterfaceName::of(link.interface.text), InterfaceName::of(each.interface));
+      };
+      if (std::ranges::any_of(plan.info().functions, served)) continue;
+      problems_.warn(
+          link.interface.place,
+          fmt::format("component {} imports no {}", component.plan.name, link.interface.text),
+          "take the link out, or write the name that it imports: weft inspect shows it");
+    }
   }
 
   void check_arguments(const std::vector<std::string>& arguments) {

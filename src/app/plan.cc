@@ -111,8 +111,11 @@ void Plan::check_arguments(std::vector<Lack>& lacks) const {
 
 void Plan::settle_limits() {
   Limits& limits = component_.limits;
-  limits.cpu = component_.cpu.value_or(serves_http() ? kHttpCpu : kHttpCpu.zero());
-  limits.time = component_.time.value_or(serves_http() ? kHttpTime : kHttpTime.zero());
+  // A library of an app serves those that are linked to it, and each of them only for as long.
+  bool serves = serves_http() || (info().kind == ProgramKind::kLibrary &&
+                                  component_.granting == Component::Granting::kAsWritten);
+  limits.cpu = component_.cpu.value_or(serves ? kHttpCpu : kHttpCpu.zero());
+  limits.time = component_.time.value_or(serves ? kHttpTime : kHttpTime.zero());
 }
 
 const Use* Plan::use_of(const Capability& capability) const {
@@ -175,11 +178,14 @@ void Plan::match_imports(const CapabilityTable& capabilities, std::vector<Lack>&
 // The link that is meant for an interface; null: there is none. Two that could be are told.
 const Plan::Component::LinkTo* Plan::link_of(std::string_view interface,
                                              std::vector<Lack>& lacks) const {
+  auto exact = std::ranges::find(component_.links, interface, [](const Component::LinkTo& link) {
+    return std::string_view(link.settings.interface.text);
+  });
+  if (exact != component_.links.end()) return &*exact;
   const Component::LinkTo* found = nullptr;
   for (const Component::LinkTo& link : component_.links) {
     const Placed& written = link.settings.interface;
     if (!means(InterfaceName::of(written.text), InterfaceName::of(interface))) continue;
-    if (written.text == interface) return &link;
     if (found != nullptr) {
       lacks.push_back({Lack::Kind::kLink,
                        fmt::format("two links serve {}: \"{}\" and \"{}\"", interface,

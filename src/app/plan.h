@@ -15,8 +15,9 @@
 
 namespace weft {
 
-// What one request to an HTTP component may spend where nobody says otherwise. A command is bounded
-// by what it is told only: whoever started it waits for it.
+// What one request to an HTTP component, or one call of a component that another is linked to, may
+// spend where nobody says otherwise. A command is bounded by what it is told only: whoever started
+// it waits for it.
 inline constexpr std::chrono::seconds kHttpCpu{10};
 inline constexpr std::chrono::seconds kHttpTime{30};
 

@@ -72,7 +72,7 @@ Result<std::string> find_program(const std::string& word, const std::string& fol
 }
 
 Result<RunningProvider> run_provider(ProviderSettings settings,
-                                     const std::vector<RunningProvider>& before) {
+                                     std::span<const RunningProvider> before) {
   auto program = find_program(settings.command.front(), settings.folder);
   if (!program) {
     return std::unexpected(std::move(program).error().within(

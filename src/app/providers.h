@@ -1,8 +1,8 @@
 #pragma once
 
 #include <memory>
+#include <span>
 #include <string>
-#include <vector>
 
 #include "app/problems.h"
 #include "provider/provider_process.h"
@@ -27,6 +27,6 @@ Result<std::string> find_program(const std::string& word, const std::string& fol
 // The process for these settings: the one among `before` that was started with the same, or a new
 // one. Blocks until that is ready.
 Result<RunningProvider> run_provider(ProviderSettings settings,
-                                     const std::vector<RunningProvider>& before);
+                                     std::span<const RunningProvider> before);
 
 }  // namespace weft

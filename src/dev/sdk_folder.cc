@@ -12,10 +12,10 @@
 #include <filesystem>
 #include <fstream>
 #include <functional>
-#include <iterator>
 #include <thread>
 
 #include "base/deadline.h"
+#include "base/read_file.h"
 #include "base/sha256.h"
 #include "dev/embedded.h"
 
@@ -114,9 +114,11 @@ Result<void> write_file(const std::string& path, std::string_view text) {
 }
 
 Result<std::string> read_file(const std::string& path) {
-  std::ifstream in(path, std::ios::binary);
-  if (!in) return system_failure(fmt::format("reading {}", path), errno);
-  return std::string(std::istreambuf_iterator<char>(in), {});
+  // What a build reads and makes: sources, and components of languages that bring a lot along.
+  constexpr std::size_t kFileBytesMax = std::size_t{1} << 30;
+  auto text = read_file(path, kFileBytesMax);
+  if (!text) return std::unexpected(std::move(text).error().within(path));
+  return text;
 }
 
 Result<SdkFolder> SdkFolder::open(const std::string& cache) {

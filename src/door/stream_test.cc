@@ -11,6 +11,7 @@
 #include "door/testing.h"
 #include "door/values.h"
 #include "io/loop.h"
+#include "io/test_task.h"
 
 namespace weft {
 namespace {
@@ -19,19 +20,7 @@ class StreamTest : public ::testing::Test {
  protected:
   template <class T>
   Result<T> run(Task<T> task) {
-    std::optional<Result<T>> outcome;
-    auto keep = [](Task<T> work, std::optional<Result<T>>* out) -> Task<void> {
-      out->emplace(co_await std::move(work));
-      co_return Result<void>();
-    };
-    loop_.spawn(keep(std::move(task), &outcome));
-    Deadline patience = Deadline::after(std::chrono::seconds(20));
-    while (!outcome && !patience.passed()) {
-      loop_.context().restart();
-      loop_.context().run_one_for(std::chrono::milliseconds(100));
-    }
-    if (!outcome) return failure(Errc::kTimeout, "the task did not end");
-    return *std::move(outcome);
+    return testing::run_task(loop_, std::move(task));
   }
   template <class T>
   T value(Task<T> task) {

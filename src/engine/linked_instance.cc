@@ -95,6 +95,11 @@ LinkedInstance::~LinkedInstance() {
 
 void LinkedInstance::begin(std::uint32_t function, const Signature* carrying, Call& call,
                            Completion done) {
+  if (serving_.size() >= kCallsMax) {
+    return std::move(done).fail(
+        Error(Errc::kLimit, fmt::format("{} calls are in component {} already: let some end first",
+                                        serving_.size(), deployment_.component)));
+  }
   Context& context = instance_.context();
   context.request_id = call.context().request_id;
   context.trace = call.context().trace;

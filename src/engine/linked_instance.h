@@ -19,6 +19,9 @@ namespace weft {
 // cannot be stopped alone.
 class LinkedInstance final : public Pollable, public Context::Attachment {
  public:
+  // Calls in one at once; more are refused.
+  static constexpr std::size_t kCallsMax = 1024;
+
   explicit LinkedInstance(Deployment& deployment);
   ~LinkedInstance() override;
 

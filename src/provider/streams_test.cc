@@ -11,6 +11,7 @@
 
 #include "door/stream.h"
 #include "io/loop.h"
+#include "io/test_task.h"
 
 namespace weft::provider {
 namespace {
@@ -69,15 +70,7 @@ class StreamsTest : public ::testing::Test {
   }
   template <class T>
   Result<T> run(Task<T> task) {
-    std::optional<Result<T>> outcome;
-    auto keep = [](Task<T> work, std::optional<Result<T>>* out) -> Task<void> {
-      out->emplace(co_await std::move(work));
-      co_return Result<void>();
-    };
-    loop_.spawn(keep(std::move(task), &outcome));
-    until([&] { return outcome.has_value(); });
-    if (!outcome) return failure(Errc::kTimeout, "the task did not end");
-    return *std::move(outcome);
+    return testing::run_task(loop_, std::move(task));
   }
   // A pipe whose reading end is across the socket.
   std::pair<PipeReader, PipeWriter> across(PipeKind kind) {

@@ -12,6 +12,7 @@
 
 #include "door/testing.h"
 #include "io/loop.h"
+#include "io/test_task.h"
 #include "toolchain/bindgen/names.h"
 #include "toolchain/everything_host.h"
 #include "wit/test/everything_1_2_0_rc_1/everything.h"
@@ -43,19 +44,7 @@ class BindgenTest : public ::testing::Test {
   // Runs the task to its end and gives what came of it.
   template <class T>
   Result<T> run(Task<T> task) {
-    std::optional<Result<T>> outcome;
-    auto keep = [](Task<T> work, std::optional<Result<T>>* out) -> Task<void> {
-      out->emplace(co_await std::move(work));
-      co_return Result<void>();
-    };
-    loop_.spawn(keep(std::move(task), &outcome));
-    Deadline patience = Deadline::after(std::chrono::seconds(20));
-    while (!outcome && !patience.passed()) {
-      loop_.context().restart();
-      loop_.context().run_one_for(std::chrono::milliseconds(100));
-    }
-    if (!outcome) return failure(Errc::kTimeout, "the task did not end");
-    return *std::move(outcome);
+    return testing::run_task(loop_, std::move(task));
   }
   template <class T>
   T value(Task<T> task) {

@@ -71,6 +71,25 @@ class ProviderSdk(unittest.TestCase):
             self.assertEqual(alone.returncode, 2)
             self.assertIn("is a provider", alone.stderr)
 
+    def test_what_bindgen_begins_with_builds(self):
+        """`weft bindgen provider`, and nothing else, is a project that builds and is a provider."""
+        with tempfile.TemporaryDirectory() as folder:
+            prefix = os.path.join(folder, "prefix")
+            self.run_to_end(folder, f"{ROOT}/sdk/provider/package/install.sh",
+                            os.path.dirname(WEFT), prefix)
+            self.run_to_end(folder, WEFT, "bindgen", "provider", f"{ROOT}/examples/prices/wit",
+                            "--interface", "acme:prices/quotes@1.0.0", "--out",
+                            f"{folder}/provider")
+            self.run_to_end(folder, "cmake", "-G", "Ninja", "-S", f"{folder}/provider", "-B",
+                            f"{folder}/build", "-DCMAKE_CXX_COMPILER=clang++-22",
+                            f"-DCMAKE_PREFIX_PATH={prefix}")
+            self.run_to_end(folder, "ninja", "-C", f"{folder}/build")
+            alone = subprocess.run([f"{folder}/build/provider"], capture_output=True, text=True,
+                                   check=False, timeout=BUILD_SECONDS_MAX,
+                                   env=environment(folder))
+            self.assertEqual(alone.returncode, 2)
+            self.assertIn("is a provider", alone.stderr)
+
 
 if __name__ == "__main__":
     unittest.main()

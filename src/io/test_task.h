@@ -1,0 +1,36 @@
+#pragma once
+
+// For tests: a task run to its end on a loop that the test's own thread runs.
+
+#include <boost/asio/io_context.hpp>
+#include <chrono>
+#include <optional>
+#include <utility>
+
+#include "base/deadline.h"
+#include "base/error.h"
+#include "io/loop.h"
+#include "io/task.h"
+
+namespace weft::testing {
+
+// What came of it; kTimeout when it does not end.
+template <class T>
+Result<T> run_task(Loop& loop, Task<T> task,
+                   std::chrono::seconds most = std::chrono::seconds(20)) {
+  std::optional<Result<T>> outcome;
+  auto keep = [](Task<T> work, std::optional<Result<T>>* out) -> Task<void> {
+    out->emplace(co_await std::move(work));
+    co_return Result<void>();
+  };
+  loop.spawn(keep(std::move(task), &outcome));
+  Deadline patience = Deadline::after(most);
+  while (!outcome && !patience.passed()) {
+    loop.context().restart();
+    loop.context().run_one_for(std::chrono::milliseconds(20));
+  }
+  if (!outcome) return failure(Errc::kTimeout, "the task did not end");
+  return *std::move(outcome);
+}
+
+}  // namespace weft::testing
