@@ -4,6 +4,10 @@ serve`. weft and libcurl have one thread.
 
 Each request of wrk makes the guest send COUNT of its own, so that what is compared is a request
 that goes out: from the guest's coroutine to the wire, and its response back.
+
+The floor is what the goal cannot go below: the processor time of a request that is refused at the
+door, which is the guest's and the engine's part of a request without its response, and that of
+plain libcurl.
 """
 
 import harness
@@ -12,6 +16,7 @@ from harness import Unmeasured, median, pair_ratios
 
 LANES = (1, 32)
 COUNT = {1: 500, 32: 4_000}
+REFUSED_COUNT = 1_000
 GOAL = 0.8
 
 
@@ -46,16 +51,32 @@ def one_round(setting, hosts, upstream, seconds, forwards):
     return out
 
 
+def refused_us(host, upstream, seconds):
+    """Processor time of a request that the host does not let out."""
+    run = harness.load(host, 1, seconds, fan(upstream, 1, REFUSED_COUNT))
+    return run["cpu_us"] / REFUSED_COUNT
+
+
+def floor_note(refused, curl_rps, rps):
+    curl = 1e6 / curl_rps
+    return (f"The floor: a request that is refused at the door takes {refused:.1f} µs of the "
+            f"guest's and the engine's, with no response to hand over; libcurl, which keeps its "
+            f"thread busy, {curl:.1f} at {LANES[-1]}. With no more than both, weft would be at "
+            f"{curl / (refused + curl):.2f} × there; it is at {rps / curl_rps:.2f}.")
+
+
 def outgoing(setting):
     seconds = 2 if setting.quick else 5
     rounds = []
     guest = setting.guest("fan_p3")
     command = harness.weft_command(setting, guest, "--loops", "1", "--cpu", "60s", "--allow-http",
                                    "http://127.0.0.1:*")
+    closed = harness.weft_command(setting, guest, "--loops", "1", "--cpu", "60s")
     peer = harness.wasmtime_command(guest, *rows_http.BEST_FLAGS)
     cache = setting.folder("cache")
     with start_upstream(setting) as upstream, \
             harness.Server(command, harness.environment(XDG_CACHE_HOME=cache)) as weft, \
+            harness.Server(closed, harness.environment(XDG_CACHE_HOME=cache)) as refusing, \
             harness.Server(peer, harness.wasmtime_environment(XDG_CACHE_HOME=cache)) as wasmtime:
         hosts = {"weft": weft, "wasmtime": wasmtime}
         for name, host in hosts.items():
@@ -65,6 +86,7 @@ def outgoing(setting):
                     raise Unmeasured(f"the guest on {name} answers {status}: {body[:80]!r}")
         for number in range(2 if setting.quick else 6):
             rounds.append(one_round(setting, hosts, upstream, seconds, number % 2 == 0))
+            rounds[-1]["refused_us"] = refused_us(refusing, upstream, seconds)
         shown = curl_command(setting, upstream, LANES[-1], seconds)
 
     def series(side, lanes, figure="rps"):
@@ -92,6 +114,8 @@ def outgoing(setting):
         "table": table,
         "commands": [setting.shown(command), setting.shown(peer), setting.shown(shown)],
         "notes": ["weft and libcurl have one thread; the server that is asked (the bare loop) has "
-                  "the other core."],
+                  "the other core.",
+                  floor_note(median([each["refused_us"] for each in rounds]),
+                             median(series("curl", LANES[-1])), median(series("weft", LANES[-1])))],
         "rounds": rounds,
     }

@@ -137,6 +137,12 @@ class Fan(unittest.TestCase):
             self.assertEqual(get(host, url("/", url=hello, count=100, lanes=10)).text, "100\n")
             self.assertLessEqual(upstream.connections, 10)
 
+    def test_many_refused_requests(self):
+        """What is answered without a wait leaves nothing on the guest's stack, of 64 KiB."""
+        with Host("fan_p3", "--loops", 1) as host:
+            answer = get(host, url("/", url="http://127.0.0.1:1/", count=2000))
+            self.assertEqual((answer.status, answer.text), (200, "0\n"))
+
 
 class P2(Both, unittest.TestCase):
     guest = "sdk_p2"

@@ -146,11 +146,13 @@ class [[nodiscard]] Task {
     if (self_) self_.destroy();
   }
 
-  bool await_ready() const { return false; }
-  auto await_suspend(std::coroutine_handle<> next) {
-    self_.promise().next = next;
-    return self_;
+  // Runs it here as far as it goes: what ends without waiting leaves nothing on the stack, however
+  // often a loop awaits such. WebAssembly has no symmetric transfer that would do the same.
+  bool await_ready() {
+    self_.resume();
+    return self_.done();
   }
+  void await_suspend(std::coroutine_handle<> next) { self_.promise().next = next; }
   T await_resume() { return self_.promise().take(); }
 
   // Runs beside the current coroutine, as part of the same exported call.

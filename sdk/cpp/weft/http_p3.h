@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -69,22 +70,22 @@ class Body {
   }
   // The next piece, at most `most` bytes of it; nothing at the end.
   Task<std::optional<std::string>> read(std::size_t most = 64 * 1024) {
-    std::string piece(most, '\0');
-    auto count = co_await read(reinterpret_cast<std::uint8_t*>(piece.data()), piece.size());
+    auto buffer = std::make_unique_for_overwrite<std::uint8_t[]>(most);
+    auto count = co_await read(buffer.get(), most);
     if (count == 0) co_return std::nullopt;
-    piece.resize(count);
-    co_return piece;
+    co_return std::string(reinterpret_cast<const char*>(buffer.get()), count);
   }
   // All that is left of it. kUnreachable when it broke off, kTooLong when it is longer than `most`.
   Task<Result<std::string>> read_all(std::size_t most = 16 * 1024 * 1024) {
     std::string all;
-    std::vector<std::uint8_t> buffer(64 * 1024);
-    while (auto count = co_await read(buffer.data(), buffer.size())) {
+    constexpr std::size_t kPiece = 64 * 1024;
+    auto buffer = std::make_unique_for_overwrite<std::uint8_t[]>(kPiece);
+    while (auto count = co_await read(buffer.get(), kPiece)) {
       if (count > most - all.size()) {
         co_return failure(Code::kTooLong,
                           "the body has more than " + std::to_string(most) + " bytes");
       }
-      all.append(reinterpret_cast<const char*>(buffer.data()), count);
+      all.append(reinterpret_cast<const char*>(buffer.get()), count);
     }
     auto whole = co_await finish();
     if (!whole) co_return std::unexpected(std::move(whole).error());

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <concepts>
+#include <memory>
 
 #include "weft/async.h"
 #include "weft/wit.h"
@@ -179,12 +180,10 @@ class Stream<T> {
 
   // Some bytes, at most `max`; none at the end.
   Task<std::vector<std::uint8_t>> read(std::size_t max = kPiece) {
-    std::vector<std::uint8_t> bytes;
-    if (!end_.over()) {
-      bytes.resize(max);
-      bytes.resize(co_await end_.moved(Calls::read(end_.number(), bytes.data(), max)));
-    }
-    co_return bytes;
+    if (end_.over()) co_return std::vector<std::uint8_t>();
+    auto buffer = std::make_unique_for_overwrite<std::uint8_t[]>(max);
+    std::size_t count = co_await end_.moved(Calls::read(end_.number(), buffer.get(), max));
+    co_return std::vector<std::uint8_t>(buffer.get(), buffer.get() + count);
   }
   // Everything up to the end; nothing when that is more than `max`.
   Task<std::optional<std::vector<std::uint8_t>>> read_all(std::size_t max) {
