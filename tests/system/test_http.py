@@ -317,15 +317,24 @@ class Serving(unittest.TestCase):
             self.assertEqual(get(host, "/").status, 200)
 
     def test_access_log(self):
-        """The access log has a JSON line for each request, all of them at the end."""
+        """The access log has a JSON line for each request, all of them at the end; also for what
+        was answered without asking anybody."""
         with tempfile.TemporaryDirectory() as folder:
             path = os.path.join(folder, "access.log")
             with Host("hello_p2", "--loops", 1, "--access-log", path) as host:
                 for target in ("/", "/status?code=404", "/calls"):
                     get(host, target)
+                for head in (b"GET / HTTP/1.1\r\n\r\n",
+                             b"POST /big HTTP/1.1\r\nhost: a\r\n"
+                             b"content-length: 9999999999999\r\n\r\n"):
+                    with socket.create_connection(host.address, timeout=10) as client:
+                        client.sendall(head)
+                        self.assertTrue(client.recv(4096).startswith(b"HTTP/1.1 4"))
             with open(path) as file:
                 entries = [json.loads(line) for line in file]
-        self.assertEqual([entry["status"] for entry in entries], [200, 404, 200])
+        self.assertEqual([(entry["status"], entry["target"]) for entry in entries],
+                         [(200, "/"), (404, "/status?code=404"), (200, "/calls"), (400, ""),
+                          (413, "/big")])
 
 
 if __name__ == "__main__":

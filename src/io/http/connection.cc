@@ -65,7 +65,7 @@ void Http1Connection::start(std::shared_ptr<HttpListener> listener, HttpTranspor
   auto* connection = new Http1Connection(std::move(listener), std::move(transport), admission);
   owner.opened(*connection);
   if (admission == Admission::kRefused) {
-    connection->answer_problem({503, "too many connections: try again later"});
+    connection->refuse({503, "too many connections: try again later"});
   }
   if (owner.draining()) connection->drain();
   connection->schedule();
@@ -296,7 +296,7 @@ void Http1Connection::parse() {
       return;
     case HeadParser::State::kBad:
       if (parser_.problem().status == 505 && hand_to_http2()) return;
-      return answer_problem(parser_.problem());
+      return refuse(parser_.problem());
     case HeadParser::State::kDone: return begin_exchange();
   }
 }
@@ -305,7 +305,7 @@ void Http1Connection::begin_exchange() {
   const RequestHead& head = parser_.head();
   const HttpLimits& limits = listener_->limits();
   if (head.content_length.value_or(0) > limits.body_bytes_max) {
-    return answer_problem({413, "the body is larger than is taken here"});
+    return refuse({413, "the body is larger than is taken here"}, head);
   }
   phase_ = Phase::kExchange;
   served_ = true;
@@ -509,7 +509,7 @@ void Http1Connection::on_timer() {
     if (phase_ == Phase::kExchange) {
       body_problem_ = {408, "the body did not come in time"};
     } else if (phase_ == Phase::kHead && parser_.begun()) {
-      answer_problem({408, "the head did not come in time"});
+      refuse({408, "the head did not come in time"});
     } else {
       close_now();
     }

@@ -114,6 +114,7 @@ class Http1Connection final : public HttpExchange, public HttpConnection {
   void set_due();
 
   // Writing (response.cc).
+  void refuse(HttpRefusal problem, const RequestHead& head = {});
   void answer_problem(HttpRefusal problem);
   void flush();
   bool frame_next();

@@ -169,7 +169,7 @@ struct ExchangeSummary {
 class ExchangeObserver {
  public:
   virtual ~ExchangeObserver() = default;
-  // Borrowed for the call. Not called for what the wire answered itself before handle.
+  // Borrowed for the call.
   virtual void on_complete(const ExchangeSummary&) {}
 };
 
@@ -177,6 +177,9 @@ class ExchangeObserver {
 class HttpHandler : public ExchangeObserver {
  public:
   virtual void handle(HttpExchange::Ptr exchange) = 0;
+  // What the wire answered itself, with no exchange made of it. Borrowed for the call. Of a head
+  // that it could not read, the request is empty.
+  virtual void on_refused(const ExchangeSummary&) {}
 };
 
 }  // namespace weft

@@ -178,17 +178,30 @@ void Http2Stream::join_cookies() {
   headers_.erase(std::remove_if(first + 1, headers_.end(), is_cookie), headers_.end());
 }
 
+// Answers a request that nobody is asked to serve.
+void Http2Stream::refuse(HttpRefusal problem) {
+  discard_ = true;
+  if (HttpHandler* handler = listener_->handler()) {
+    handler->on_refused({.request = head_,
+                         .peer = peer(),
+                         .id = 0,
+                         .status = problem.status,
+                         .end = ExchangeSummary::End::kWhole,
+                         .bytes_in = 0,
+                         .bytes_out = 0,
+                         .time_to_head = {},
+                         .time = {}});
+  }
+  answer_problem(problem);
+}
+
 void Http2Stream::start() {
   fresh_ = false;
   started_ = loop().now();
   HttpHandler* handler = listener_->handler();
-  if (problem_ || !read_head()) {
-    discard_ = true;
-    return answer_problem(problem_);
-  }
+  if (problem_ || !read_head()) return refuse(problem_);
   if (head_.content_length.value_or(0) > listener_->limits().body_bytes_max) {
-    discard_ = true;
-    return answer_problem({413, "the body is larger than is taken here"});
+    return refuse({413, "the body is larger than is taken here"});
   }
   if (handler == nullptr || *held_count_ >= kHttp2HeldMax) return reset(NGHTTP2_REFUSED_STREAM);
   held_ = true;

@@ -99,6 +99,7 @@ class Http2Stream final : public HttpExchange {
 
   // The response (http2_response.cc).
   void ask_for_body();
+  void refuse(HttpRefusal problem);
   void answer_problem(HttpRefusal problem);
   void submit();
   void reset(std::uint32_t error);

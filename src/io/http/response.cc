@@ -114,7 +114,23 @@ void Http1Connection::release() {
   unref();
 }
 
-// Answers for the serving side, or where none has been asked yet, and then closes.
+// Answers a head that nobody is asked to serve.
+void Http1Connection::refuse(HttpRefusal problem, const RequestHead& head) {
+  if (HttpHandler* handler = listener_->handler()) {
+    handler->on_refused({.request = head,
+                         .peer = peer(),
+                         .id = 0,
+                         .status = problem.status,
+                         .end = ExchangeSummary::End::kWhole,
+                         .bytes_in = 0,
+                         .bytes_out = 0,
+                         .time_to_head = {},
+                         .time = {}});
+  }
+  answer_problem(problem);
+}
+
+// Answers for the serving side, or where none was asked, and then closes.
 void Http1Connection::answer_problem(HttpRefusal problem) {
   bool tell = held_ && !gone_;
   if (tell) gone_ = true;
