@@ -32,6 +32,7 @@ class StandIn:
 
     def __init__(self, port=0, key=""):
         self.key = key
+        self.connections = 0
         self.requests = []  # (method, path, headers, body) of each, the body read as JSON.
         self.left = 0  # Clients that went before their answer was whole.
         self.sent = 0  # Bytes of answers to chats.
@@ -63,6 +64,10 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     timeout = SECONDS_MAX
     standin = None
+
+    def setup(self):
+        self.standin.connections += 1
+        super().setup()
 
     def log_message(self, *_):
         pass

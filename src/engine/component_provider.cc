@@ -11,7 +11,9 @@ namespace {
 
 bool is_concurrent(const ProgramInfo& program) {
   constexpr std::string_view kWasi03 = "@0.3.";
-  auto any = [](const auto& each) { return each.is_async || !each.plain; };
+  auto any = [](const auto& each) {
+    return each.is_async || each.signature.contains("stream<") || each.signature.contains("future");
+  };
   auto of_wasi = [&](const ImportedFunction& each) { return each.interface.contains(kWasi03); };
   return std::ranges::any_of(program.exports, any) || std::ranges::any_of(program.functions, any) ||
          std::ranges::any_of(program.functions, of_wasi);

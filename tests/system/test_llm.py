@@ -350,15 +350,24 @@ class Endpoints(unittest.TestCase):
                     self.assertEqual(standin.requests[-1][2]["authorization"], "Bearer " + right)
                     self.assertEqual(chat(host, ask("breaks")).status, 502)
                     provider, = children(host.pid)
-                    for what in ("environ", "cmdline"):
-                        with open(f"/proc/{provider}/{what}", "rb") as file:
-                            self.assertNotIn(right.encode(), file.read())
+                    with open(f"/proc/{provider}/cmdline", "rb") as file:
+                        self.assertNotIn(right.encode(), file.read())
                 self.assertNotIn(right, host.log)
                 with serve(standin.url + path, dialect, wrong, more=log) as host:
                     response = chat(host, ask("parrot"))
                     self.assertEqual(response.status, 502)
                     self.assertIn("endpoint_denied", response.text)
                 self.assertNotIn(wrong, host.log + response.text)
+
+    def test_one_that_is_asked_often(self):
+        """A connection that an answer came over to its end is used for the next."""
+        with StandIn() as standin, serve(standin.url, "ollama") as host:
+            def one_more_without_another():
+                before = standin.connections
+                self.assertEqual(chat(host, ask("parrot", stream=True)).status, 200)
+                return standin.connections == before
+
+            until(one_more_without_another, "a connection is used again")
 
     def test_settings_that_are_wrong(self):
         """The app does not start, and says what to write; a key in the URL is not repeated."""
@@ -419,6 +428,65 @@ class Stub(unittest.TestCase):
             self.assertEqual((said, usage["usage"]["total_tokens"]), ("Pieces of eight", 6))
 
 
+# What people use: OpenAI's own client, which scripts/setup.sh installs for the tests.
+CLIENT = os.path.join(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"),
+                      "weft/python/bin/python")
+CLIENT_CODE = """
+import sys
+import openai
+
+client = openai.OpenAI(base_url=sys.argv[1] + "v1", api_key="of no use here", max_retries=0)
+messages = [{"role": "user", "content": "Pieces of eight"}]
+
+
+def chat(model, **more):
+    return client.chat.completions.create(model=model, messages=messages, **more)
+
+
+def failure(of):
+    try:
+        of()
+    except openai.APIError as error:
+        return error
+    raise AssertionError("there was no error")
+
+
+assert "parrot" in [each.id for each in client.models.list()]
+assert client.models.retrieve("parrot").created == 1700000000
+answer = chat("parrot", temperature=0.5, max_completion_tokens=2)
+assert answer.choices[0].message.content == "Pieces of", answer
+assert answer.choices[0].finish_reason == "length", answer
+chunks = list(chat("parrot", stream=True, stream_options={"include_usage": True}))
+said = "".join(each.choices[0].delta.content or "" for each in chunks if each.choices)
+assert said == "Pieces of eight", chunks
+assert chunks[-1].usage.total_tokens == 6, chunks
+assert isinstance(failure(lambda: chat("nobody")), openai.NotFoundError)
+assert isinstance(failure(lambda: chat("busy")), openai.RateLimitError)
+assert isinstance(failure(lambda: chat("parrot", n=2)), openai.BadRequestError)
+assert failure(lambda: chat("closed")).status_code == 503
+assert "out of memory" in str(failure(lambda: list(chat("sorry", stream=True))))
+print("all as it should be")
+"""
+
+
+def has_client():
+    try:
+        return subprocess.run([CLIENT, "-c", "import openai"], capture_output=True, check=False,
+                              timeout=SECONDS_MAX).returncode == 0
+    except OSError:
+        return False
+
+
+class Client(unittest.TestCase):
+    @unittest.skipUnless(has_client(), "OpenAI's client is not installed")
+    def test_openais_own(self):
+        """It lists, chats, streams, and raises what it raises for OpenAI's own failures."""
+        with StandIn() as standin, serve(standin.url, "ollama") as host:
+            done = subprocess.run([CLIENT, "-c", CLIENT_CODE, host.url], capture_output=True,
+                                  text=True, check=False, timeout=BUILD_SECONDS_MAX)
+            self.assertEqual((done.stdout, done.stderr), ("all as it should be\n", ""))
+
+
 class UpAndDown(unittest.TestCase):
     def setUp(self):
         self.folder = tempfile.TemporaryDirectory()
@@ -444,11 +512,16 @@ class UpAndDown(unittest.TestCase):
         said = self.script("up")
         self.assertIn("canned, by a stand-in. There is no model.", said)
         url = re.search(r"^Up: (http://\S+/), asking", said, re.M)[1]
-        tried = said[said.index("  curl"):]
-        answers = subprocess.run(["sh", "-c", tried], capture_output=True, text=True, check=True,
-                                 timeout=SECONDS_MAX).stdout
-        self.assertIn('"id":"parrot"', answers)
-        self.assertTrue(answers.endswith("data: [DONE]\n\n"), answers)
+        with open(os.path.join(APP, "README.md"), encoding="utf-8") as file:
+            words = re.search(r"    examples/llm/up .*?\n(.*)    examples/llm/down\n", file.read(),
+                              re.S)[1].replace("http://127.0.0.1:8080/", url)
+        for tried in (said[said.index("  curl"):], words):
+            answers = subprocess.run(["sh", "-c", tried], capture_output=True, text=True,
+                                     check=True, timeout=SECONDS_MAX).stdout
+            self.assertIn('"id":"parrot"', answers)
+            self.assertTrue(answers.endswith("data: [DONE]\n\n"), answers)
+        self.assertIn('"content":"Pieces of eight!"', answers)
+        self.assertIn('"total_tokens":6', answers)
         pids = [self.pid("weft"), self.pid("standin"), *children(self.pid("weft"))]
         self.assertEqual(len(pids), 3)
         self.assertIn(f"It is up: {url}", self.script("up"))

@@ -11,6 +11,7 @@ namespace {
 
 constexpr std::size_t kBodyMax = 4 * 1024 * 1024;  // Of an answer that is read as a whole.
 constexpr std::size_t kLineMax = 1024 * 1024;      // Of one line of a chat.
+constexpr std::size_t kRestMax = 64 * 1024;        // Of what follows the last line of a chat.
 
 using End = Or<llm::Summary>;
 
@@ -101,9 +102,14 @@ Task<void> answer(std::shared_ptr<const Dialect> dialect, std::unique_ptr<Exchan
                   std::string model, weft::StreamWriter<std::string> text,
                   weft::FutureWriter<End> end) {
   weft::Result<End> relayed = co_await relay(*dialect, *exchange, std::move(model), text);
-  exchange.reset();
+  bool whole = relayed && relayed->has_value();
+  if (!whole) exchange.reset();
   text.finish();
-  co_return end.set(relayed ? *std::move(relayed) : std::unexpected(failure_of(relayed.error())));
+  CO_TRY_VOID(
+      end.set(relayed ? *std::move(relayed) : std::unexpected(failure_of(relayed.error()))));
+  // To the end of the HTTP message, which makes the connection free for the next.
+  if (whole) static_cast<void>(co_await exchange->read_all(kRestMax));
+  co_return weft::Result<void>();
 }
 
 }  // namespace
