@@ -1,5 +1,15 @@
 # Processes that `up` leaves running, by a file each: the pid, and when the process began, so that
-# another one with the same pid is not taken for it. Sourced by up and down, with $run set.
+# another one with the same pid is not taken for it. Sourced by up and down.
+
+# open_run [FOLDER]: sets $run, and keeps every other up and down out of it until this one ends.
+# What is started is not to have descriptor 9.
+open_run() {
+  run=${1:-${XDG_STATE_HOME:-$HOME/.local/state}/weft-examples/llm}
+  mkdir -p "$run"
+  run=$(cd "$run" && pwd)
+  exec 9>"$run/lock"
+  flock -w 600 9
+}
 
 # Clock ticks since the machine started; empty: there is no such process, or it has ended.
 began() {

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""examples/llm: OpenAI's web API over ollama:llm, served by endpoints of both dialects (the example's
-stand-in, no model), and by a component in the provider's place."""
+"""examples/llm: OpenAI's web API over ollama:llm, served by endpoints of both dialects (the
+example's stand-in, no model), and by a component in the provider's place."""
 
 import json
 import os
@@ -493,11 +493,10 @@ class UpAndDown(unittest.TestCase):
         self.addCleanup(self.folder.cleanup)
 
     def script(self, name, **env):
-        settings = {**environment(self.folder.name), "LLM_RUN": self.folder.name + "/run",
-                    "HTTP": "127.0.0.1:0", **env}
-        done = subprocess.run([os.path.join(APP, name)], env=settings, capture_output=True,
-                              text=True, check=False, timeout=BUILD_SECONDS_MAX,
-                              stdin=subprocess.DEVNULL)
+        settings = {**environment(self.folder.name), "HTTP": "127.0.0.1:0", **env}
+        done = subprocess.run([os.path.join(APP, name), self.folder.name + "/run"], env=settings,
+                              capture_output=True, text=True, check=False,
+                              timeout=BUILD_SECONDS_MAX, stdin=subprocess.DEVNULL)
         self.assertEqual(done.returncode, 0, done)
         return done.stdout
 
@@ -515,7 +514,7 @@ class UpAndDown(unittest.TestCase):
         with open(os.path.join(APP, "README.md"), encoding="utf-8") as file:
             words = re.search(r"    examples/llm/up .*?\n(.*)    examples/llm/down\n", file.read(),
                               re.S)[1].replace("http://127.0.0.1:8080/", url)
-        for tried in (said[said.index("  curl"):], words):
+        for tried in (said[said.index("  curl"):said.index(f"  {APP}/down")], words):
             answers = subprocess.run(["sh", "-c", tried], capture_output=True, text=True,
                                      check=True, timeout=SECONDS_MAX).stdout
             self.assertIn('"id":"parrot"', answers)
