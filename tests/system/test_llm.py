@@ -27,9 +27,10 @@ from standin import StandIn  # noqa: E402  pylint: disable=wrong-import-position
 def setUpModule():
     if FAST or BUILD != os.path.join(ROOT, "build"):
         raise unittest.SkipTest("compiles, beside the build that the example names")
-    for folder in (APP, STUB):
-        subprocess.run([WEFT, "build", folder], check=True, capture_output=True,
-                       timeout=BUILD_SECONDS_MAX)
+    with tempfile.TemporaryDirectory() as home:
+        for folder in (APP, STUB):  # As `up` does it: what is built is not built again.
+            subprocess.run([WEFT, "build", folder], check=True, capture_output=True,
+                           timeout=BUILD_SECONDS_MAX, env=environment(home))
 
 
 def serve(url, dialect, key="", more=""):
