@@ -27,7 +27,7 @@ SLOW_SUITES = ["asan", "tsan", "fuzz"]
 # What each sanitizer runs: where memory is handed about, and where threads meet. TSan has a fake
 # engine, because it cannot follow the fibers of real guests.
 ASAN_PROGRAMS = ["io", "routes", "door", "values", "observe", "engine", "keyvalue_drivers",
-                 "keyvalue", "provider", "provider_sdk"]
+                 "keyvalue", "provider", "provider_sdk", "llm"]
 TSAN_PROGRAMS = ["io", "routes", "door", "observe", "keyvalue_drivers", "fake_engine"]
 PROGRAM_SECONDS_MAX = 900
 

@@ -21,14 +21,18 @@ case "${1:-}" in
   *) sed -n '2,4s/^# //p' "$0"; exit 2 ;;
 esac
 
-# What a guest in Python is made with, in a folder of its own. Its tests are skipped without it.
+# What a guest in Python is made with, and a client of examples/llm, in a folder of their own. Their
+# tests are skipped without them.
 python_tools() {
   venv="${XDG_CACHE_HOME:-$HOME/.cache}/weft/python"
-  [ ! -x "$venv/bin/componentize-py" ] || return 0
-  echo "weft: installing componentize-py 0.25.1 into $venv"
+  packages="componentize-py==0.25.1 openai==3.51.0"
+  [ "$(cat "$venv/installed" 2>/dev/null)" != "$packages" ] || return 0
+  echo "weft: installing $packages into $venv"
+  # shellcheck disable=SC2086  # one word a package
   python3 -m venv "$venv" >/dev/null 2>&1 &&
-    "$venv/bin/pip" install -q componentize-py==0.25.1 >/dev/null 2>&1 ||
-    echo "weft: that failed: guests in Python are not tested"
+    "$venv/bin/pip" install -q $packages >/dev/null 2>&1 &&
+    echo "$packages" >"$venv/installed" ||
+    echo "weft: that failed: guests in Python and OpenAI's client are not tested"
 }
 
 finish() {

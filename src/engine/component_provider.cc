@@ -2,14 +2,29 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "engine/linked_instance.h"
 
 namespace weft {
+namespace {
+
+bool is_concurrent(const ProgramInfo& program) {
+  constexpr std::string_view kWasi03 = "@0.3.";
+  auto any = [](const auto& each) {
+    return each.is_async || each.signature.contains("stream<") || each.signature.contains("future");
+  };
+  auto of_wasi = [&](const ImportedFunction& each) { return each.interface.contains(kWasi03); };
+  return std::ranges::any_of(program.exports, any) || std::ranges::any_of(program.functions, any) ||
+         std::ranges::any_of(program.functions, of_wasi);
+}
+
+}  // namespace
 
 Result<ComponentProvider::Export> ComponentProvider::find(const ProgramInfo& program,
                                                           std::uint32_t number) {
   const ExportedFunction& function = program.exports[number];
-  Export found{number};
+  Export found{.number = number, .concurrent = is_concurrent(program)};
   if (!function.plain) {
     TRY(Signature signature, parse_signature(function.signature));
     found.carrying = std::make_unique<const Signature>(std::move(signature));
@@ -31,7 +46,8 @@ void ComponentProvider::begin(Call& call, Completion done) {
     call.context().attach(this, std::move(made));
   }
   const Export& serving = exports_[call.function().ordinal];
-  instance->begin(serving.number, serving.carrying.get(), call, std::move(done));
+  auto start = serving.concurrent ? LinkedInstance::Start::kNextTurn : LinkedInstance::Start::kNow;
+  instance->begin(serving.number, start, serving.carrying.get(), call, std::move(done));
 }
 
 }  // namespace weft

@@ -93,8 +93,8 @@ LinkedInstance::~LinkedInstance() {
   deployment_.engine.remove(slot_);
 }
 
-void LinkedInstance::begin(std::uint32_t function, const Signature* carrying, Call& call,
-                           Completion done) {
+void LinkedInstance::begin(std::uint32_t function, Start start, const Signature* carrying,
+                           Call& call, Completion done) {
   if (serving_.size() >= kCallsMax) {
     return std::move(done).fail(
         Error(Errc::kLimit, fmt::format("{} calls are in component {} already: let some end first",
@@ -127,8 +127,12 @@ void LinkedInstance::begin(std::uint32_t function, const Signature* carrying, Ca
     arguments = crossing_.view();
   }
   callee_->call(function, {arguments.data(), arguments.size()}, &serving);
-  poll();
-  if (!serving.done) return;
+  if (start == Start::kNow) {
+    poll();
+    if (!serving.done) return;
+  } else {
+    deployment_.engine.wakes()->wake(slot_.index, slot_.generation);
+  }
   serving.deadline.arm(deadline);
   serving.done.on_cancel(
       [](void* data) {

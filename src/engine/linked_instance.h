@@ -25,8 +25,12 @@ class LinkedInstance final : public Pollable, public Context::Attachment {
   explicit LinkedInstance(Deployment& deployment);
   ~LinkedInstance() override;
 
+  // When its guest takes a call up: inside `begin`, or as the turn ends.
+  enum class Start : std::uint8_t { kNow, kNextTurn };
+
   // Not from inside a poll of it.
-  void begin(std::uint32_t function, const Signature* carrying, Call& call, Completion done);
+  void begin(std::uint32_t function, Start start, const Signature* carrying, Call& call,
+             Completion done);
   // One that a reply gave is gone on the caller's side.
   void drop_resource(std::uint32_t number);
   // Ended: it takes no more calls.

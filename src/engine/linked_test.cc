@@ -27,8 +27,8 @@ Bytes encoded(const T&... values) {
 // The echo guest twice: the caller's imports are the callee's exports, and what the callee imports
 // its script gives.
 struct Pair {
-  explicit Pair(const StageOptions& of_callee = {})
-      : callee(ground, guest("echo_iface"), of_callee), caller(ground, guest("echo_iface")) {
+  explicit Pair(const StageOptions& of_callee = {}, const char* name = "echo_iface")
+      : callee(ground, guest(name), of_callee), caller(ground, guest(name)) {
     std::vector<ComponentProvider::Export> exports;
     const auto& functions = caller.info().functions;
     std::vector<std::uint32_t> imported;
@@ -100,6 +100,16 @@ TEST(Linked, WaitsForACalleeThatWaits) {
     EXPECT_TRUE(ended->well()) << ended->message;
     EXPECT_EQ(reply, value);
   }
+}
+
+// Async functions on both sides, answered at once and later: neither runs inside the other.
+TEST(Linked, JoinsTwoAsyncGuests) {
+  Pair pair({}, "echo_async");
+  pair.echoes("double", encoded(std::uint32_t{21}));
+  pair.callee.script().way = [](const Call&) { return Script::Way::kThread; };
+  pair.echoes("double", encoded(std::uint32_t{22}));
+  EXPECT_EQ(pair.callee.script().begun, 2);
+  EXPECT_EQ(pair.callee.deployment().contexts, 0u) << "instances go with their callers";
 }
 
 // A caller that goes while its callee waits takes the callee along, and what that waits for.

@@ -2,8 +2,11 @@
 """The SDK for providers as it is installed: a project of its own finds it and builds a provider."""
 
 import os
+import re
+import shutil
 import subprocess
 import tempfile
+import textwrap
 import unittest
 
 from host import ROOT, WEFT, environment
@@ -66,6 +69,31 @@ class ProviderSdk(unittest.TestCase):
             self.run_to_end(folder, "ninja", "-C", f"{folder}/build")
             # By itself it says what it is.
             alone = subprocess.run([f"{folder}/build/words"], capture_output=True, text=True,
+                                   check=False, timeout=BUILD_SECONDS_MAX,
+                                   env=environment(folder))
+            self.assertEqual(alone.returncode, 2)
+            self.assertIn("is a provider", alone.stderr)
+
+    def test_the_example_llm_builds(self):
+        """By the lines of its README, which use weft's HTTP client too."""
+        example = os.path.join(ROOT, "examples", "llm")
+        with open(os.path.join(example, "README.md"), encoding="utf-8") as file:
+            lines = re.search(r"(?:^    .*\n)*^    find_package\(weft-provider.*\n(?:^    .*\n)*",
+                              file.read(), re.M)[0]
+        with tempfile.TemporaryDirectory() as folder:
+            prefix = os.path.join(folder, "prefix")
+            self.run_to_end(folder, f"{ROOT}/sdk/provider/package/install.sh",
+                            os.path.dirname(WEFT), prefix)
+            for name in ("wit", "provider"):
+                shutil.copytree(os.path.join(example, name), os.path.join(folder, name))
+            with open(os.path.join(folder, "CMakeLists.txt"), "w", encoding="utf-8") as file:
+                file.write("cmake_minimum_required(VERSION 3.25)\nproject(llm CXX)\n" +
+                           textwrap.dedent(lines))
+            self.run_to_end(folder, "cmake", "-G", "Ninja", "-S", folder, "-B", f"{folder}/build",
+                            "-DCMAKE_CXX_COMPILER=clang++-22", f"-DCMAKE_PREFIX_PATH={prefix}",
+                            f"-DWEFT_EXECUTABLE={WEFT}")
+            self.run_to_end(folder, "ninja", "-C", f"{folder}/build")
+            alone = subprocess.run([f"{folder}/build/llm-provider"], capture_output=True, text=True,
                                    check=False, timeout=BUILD_SECONDS_MAX,
                                    env=environment(folder))
             self.assertEqual(alone.returncode, 2)

@@ -21,7 +21,7 @@ rm -f "$library"
 } | "${AR:-ar}" -M
 
 cp "$root/sdk/provider/weft/provider.h" "$prefix/include/weft-provider/weft/"
-for folder in base io door; do
+for folder in base io io/http_client door; do
   mkdir -p "$prefix/include/weft-provider/$folder"
   for header in "$root/src/$folder"/*.h; do
     case $header in

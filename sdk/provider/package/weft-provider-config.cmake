@@ -1,5 +1,6 @@
 # find_package(weft-provider): the target weft::provider, for programs that serve interfaces to
-# weft, and
+# weft; weft::http_client, where libcurl and OpenSSL are, for those that include
+# io/http_client/http_client.h; and
 #
 #   weft_provider_bindings(target WIT path INTERFACE name...)
 #
@@ -22,6 +23,14 @@ if(NOT TARGET weft::provider)
     INTERFACE_COMPILE_DEFINITIONS
       "BOOST_ASIO_NO_DEPRECATED;BOOST_ASIO_DISABLE_BOOST_COROUTINE"
     INTERFACE_LINK_LIBRARIES "fmt::fmt;Boost::json;Threads::Threads")
+endif()
+
+find_package(CURL QUIET)
+find_package(OpenSSL QUIET)
+if(CURL_FOUND AND OPENSSL_FOUND AND NOT TARGET weft::http_client)
+  add_library(weft::http_client INTERFACE IMPORTED)
+  set_target_properties(weft::http_client PROPERTIES
+    INTERFACE_LINK_LIBRARIES "weft::provider;CURL::libcurl;OpenSSL::SSL")
 endif()
 
 function(weft_provider_bindings target)
