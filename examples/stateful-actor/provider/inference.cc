@@ -52,9 +52,10 @@ std::optional<Error> check_input(const inference::Tensor& input, std::uint32_t s
 
 }  // namespace
 
-Inference::Inference(weft::provider::Setup& setup, Options options, StateFiles files)
-    : loop_(setup.loop()),
-      files_pool_(setup.pool()),
+Inference::Inference(weft::Loop& loop, weft::Pool& files_pool, Options options, StateFiles files)
+    : loop_(loop),
+      files_pool_(files_pool),
+      options_(options),
       files_(std::move(files)),
       residents_(options.memory_max),
       predictors_({.threads = options.threads, .waiting_max = options.waiting_max}) {}
@@ -66,17 +67,19 @@ Inference::~Inference() {
 // --- Models in memory
 
 weft::Task<Outcome<ModelPointer>> Inference::find_model(std::string hash, Deadline deadline) {
-  if (ModelPointer model = residents_.find(hash)) co_return model;
-  std::shared_ptr<Loading> loading;
-  if (auto found = loading_.find(hash); found != loading_.end()) {
-    loading = found->second;
-  } else {
-    auto started = start_loading(hash);
-    if (!started) co_return refuse(started.error());
-    loading = *std::move(started);
+  for (;;) {
+    if (ModelPointer model = residents_.find(hash)) co_return model;
+    std::shared_ptr<Loading> loading;
+    if (auto found = loading_.find(hash); found != loading_.end()) {
+      loading = found->second;
+    } else {
+      auto started = start_loading(hash);
+      if (!started) co_return refuse(started.error());
+      loading = *std::move(started);
+    }
+    CO_TRY_VOID(co_await loading->over.wait(loop_, deadline));
+    if (!loading->result) co_return refuse(loading->result.error());
   }
-  CO_TRY_VOID(co_await loading->over.wait(loop_, deadline));
-  co_return loading->result;
 }
 
 // Goes on when the call that began it is given up: others may wait for it.
@@ -107,7 +110,7 @@ Outcome<std::shared_ptr<Inference::Loading>> Inference::start_loading(const std:
 void Inference::end_loading(const std::string& hash, Loading& loading) {
   loading_.erase(hash);
   if (loading.result) {
-    residents_.put(hash, *loading.result);
+    residents_.put(hash, std::exchange(*loading.result, nullptr));
     ++maps_;
   } else {
     residents_.remove(hash);
@@ -158,7 +161,7 @@ weft::Task<Outcome<std::optional<std::unique_ptr<inference::Pull>>>> Inference::
       if (found == leases_.end() && leases_.size() == kPullsMax) {
         co_return refuse(Error::busy("too many states are brought at once"));
       }
-      auto lease = std::make_shared<Lease>(Deadline::after(kPullMax));
+      auto lease = std::make_shared<Lease>(Deadline::after(options_.pull_max));
       leases_.insert_or_assign(what.sha256, lease);
       co_return std::make_unique<PullOf>(*this, std::move(what), std::move(lease));
     }
@@ -212,7 +215,7 @@ weft::Task<Outcome<StateFiles::Part>> Inference::receive(const inference::Metada
   if (!part) co_return refuse(Error::disk(part.error().message()));
   std::uint64_t bytes = 0;
   for (;;) {
-    lease.until = Deadline::after(kPullMax);
+    lease.until = Deadline::after(options_.pull_max);
     auto piece = co_await state.read(kPiece, earlier(deadline, lease.until));
     if (!piece && (piece.error().code() == Errc::kCancelled || deadline.passed())) {
       co_return std::unexpected(std::move(piece).error());

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <expected>
 #include <map>
@@ -10,11 +11,12 @@
 #include <string_view>
 #include <vector>
 
+#include "io/loop.h"
+#include "io/pool.h"
 #include "model/network.h"
 #include "provider/residents.h"
 #include "provider/state_files.h"
 #include "provider/waiting.h"
-#include "weft/provider.h"
 #include "wit/example/stateful_actor_1_0_0/inference.h"
 
 namespace example {
@@ -53,16 +55,16 @@ using ModelPointer = std::shared_ptr<const Model>;
 class Inference final : public inference::Host {
  public:
   struct Options {
-    std::uint64_t memory_max = 64 << 20;  // Of the models that are mapped.
-    std::size_t threads = 2;              // Predictions that run at once,
-    std::size_t waiting_max = 64;         // and that wait for a thread.
+    std::uint64_t memory_max = 64 << 20;         // Of the models that are mapped.
+    std::size_t threads = 2;                     // Predictions that run at once,
+    std::size_t waiting_max = 64;                // and that wait for a thread.
+    std::chrono::milliseconds pull_max{10'000};  // Of a pull without a byte of its state.
   };
   static constexpr std::uint32_t kSamplesMax = 100'000;
-  static constexpr std::size_t kPullsMax = 64;         // At once, of different states.
-  static constexpr std::chrono::seconds kPullMax{10};  // Without a byte of it.
+  static constexpr std::size_t kPullsMax = 64;  // At once, of different states.
 
-  // `setup` outlives it.
-  Inference(weft::provider::Setup& setup, Options options, StateFiles files);
+  // `loop` and the pool for what touches files outlive it.
+  Inference(weft::Loop& loop, weft::Pool& files_pool, Options options, StateFiles files);
   // Ends the predictions that still run.
   ~Inference() override;
 
@@ -121,6 +123,7 @@ class Inference final : public inference::Host {
 
   weft::Loop& loop_;
   weft::Pool& files_pool_;
+  const Options options_;
   const StateFiles files_;
   Residents<Model> residents_;
   std::map<std::string, std::shared_ptr<Loading>, std::less<>> loading_;

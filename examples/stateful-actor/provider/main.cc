@@ -5,6 +5,7 @@
 #include <thread>
 
 #include "provider/inference.h"
+#include "weft/provider.h"
 
 namespace {
 
@@ -41,7 +42,7 @@ Result<weft::provider::Interfaces> make(weft::provider::Setup& setup) {
   served.add<inference::Binding>(
       inference::kName, inference::kFunctions,
       std::make_unique<example::Inference>(
-          setup,
+          setup.loop(), setup.pool(),
           example::Inference::Options{
               .memory_max = memory, .threads = threads, .waiting_max = waiting},
           std::move(files)));
