@@ -72,8 +72,8 @@ def variant(folder, components, **changes):
     with open(f"{EXAMPLE}/weft.toml", encoding="utf-8") as file:
         text = file.read()
     for name in components:
-        text = re.sub(rf"(\[component\.{name}\]\n)build = .*", r'\1source = "build/' + name + '.wasm"',
-                      text)
+        text = re.sub(rf"(\[component\.{name}\]\n)build = .*",
+                      rf'\1source = "build/{name}.wasm"', text)
     for old, new in changes.items():
         text = text.replace(old, new)
     os.makedirs(folder, exist_ok=True)
@@ -121,7 +121,8 @@ class App:
                     fields = file.read()
             except OSError:
                 continue
-            if "(inference)" in fields and fields.rsplit(")", 1)[1].split()[1] == str(self.host.pid):
+            parent = fields.rsplit(")", 1)[1].split()[1]
+            if "(inference)" in fields and parent == str(self.host.pid):
                 return int(each)
         raise AssertionError("the provider does not run")
 
@@ -153,7 +154,7 @@ class StatefulActor(unittest.TestCase):
         self.assertEqual({key: status[key.replace("_", "-")] for key in wanted}, wanted)
 
     def test_predicts_what_the_oracle_does(self):
-        """Labels and scores are the oracle's, and a tensor of 602,112 bytes comes back bit by bit."""
+        """Labels and scores are the oracle's, and 602,112 bytes come back bit by bit."""
         model = Model(f"{EXAMPLE}/build/textures.model")
         with App(self.folder) as app:
             for picture, label in ((self.lying, "horizontal"), (self.standing, "vertical")):
