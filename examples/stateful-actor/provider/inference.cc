@@ -158,7 +158,9 @@ weft::Task<Outcome<std::optional<std::unique_ptr<inference::Pull>>>> Inference::
 
     auto found = leases_.find(what.sha256);
     if (found == leases_.end() || found->second->until.passed()) {
-      if (found == leases_.end() && leases_.size() == kPullsMax) {
+      // Of a pull that is over nobody waits for the end any more.
+      std::erase_if(leases_, [](const auto& each) { return each.second->until.passed(); });
+      if (leases_.size() >= kPullsMax) {
         co_return refuse(Error::busy("too many states are brought at once"));
       }
       auto lease = std::make_shared<Lease>(Deadline::after(options_.pull_max));
