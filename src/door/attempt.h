@@ -23,7 +23,7 @@ class AttemptProvider final : public Provider {
  private:
   struct Attempt final : public Caller {
     explicit Attempt(AttemptProvider& its_owner) : owner(its_owner) {}
-    void completed(Call& inner) override;
+    void completed(Call& finished) override;
     void give_up();
 
     AttemptProvider& owner;
