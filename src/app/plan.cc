@@ -342,16 +342,19 @@ void Plan::deploy_links(Deployment& deployment, const Deployments& others,
     for (std::size_t i = 0; i < served.functions.size(); ++i) {
       const Function& function = import.functions[i];
       std::vector<Layer*> layers;
+      LinkNotes* notes = nullptr;
       if (observer != nullptr) {
         CallMeter& meter = observer->metrics().calls(component_.app, component_.name,
                                                      InterfaceName::of(function.interface).path,
                                                      import.settings.end_text());
-        layers.push_back(&deployment.links.keep(std::make_unique<CallLayer>(meter, *observer)));
+        CallLayer& counts = deployment.links.keep(std::make_unique<CallLayer>(meter, *observer));
+        notes = &counts;
+        layers.push_back(&counts);
       }
       if (auto deadline = import.settings.deadline_of(function.name)) {
         layers.push_back(&deployment.links.keep(std::make_unique<DeadlineLayer>(*deadline)));
       }
-      Provider& serving = around ? around->add(function, provider, nullptr, layers) : provider;
+      Provider& serving = around ? around->add(function, provider, notes, layers) : provider;
       deployment.links.set(served.functions[i], std::make_unique<Link>(function, serving, layers));
     }
   }
