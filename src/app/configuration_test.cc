@@ -17,7 +17,11 @@ name = "app"
 build = { language = "c", sources = ["a.c"], world = "http" }
 uses.env = []
 limits = { memory = "1MiB" }
-links."pkg:name/interface" = { to = "provider:name" }
+[component.name.links."pkg:name/interface"]
+to = "provider:name"
+retry = { functions = ["f"] }
+concurrency = { calls = 1 }
+cache = { functions = ["f"] }
 [provider.name]
 command = ["a"]
 [[trigger.http]]

@@ -21,6 +21,17 @@ std::vector<std::string> texts(const std::vector<Placed>& placed) {
   return words;
 }
 
+// "; retry predict; 8 at once; cache embed"
+std::string around(const LinkLayerSettings& layers) {
+  std::string out;
+  if (layers.retry)
+    out += fmt::format("; retry {}", fmt::join(texts(layers.retry->functions), ", "));
+  if (layers.concurrency) out += fmt::format("; {} at once", layers.concurrency->calls);
+  if (layers.cache)
+    out += fmt::format("; cache {}", fmt::join(texts(layers.cache->functions), ", "));
+  return out;
+}
+
 void add_component(std::string& out, const ComponentSettings& component) {
   const Plan::Component& plan = component.plan;
   out += fmt::format("  {}: {}\n", plan.name, plan.file);
@@ -36,7 +47,8 @@ void add_component(std::string& out, const ComponentSettings& component) {
     line(out, capability, words);
   }
   for (const LinkSettings& link : component.links) {
-    line(out, "link", {fmt::format("{} -> {}", link.interface.text, link.end_text())});
+    line(out, "link",
+         {fmt::format("{} -> {}{}", link.interface.text, link.end_text(), around(link.layers))});
   }
   line(out, "http", texts(component.allow_http));
   line(out, "net", texts(component.allow_net));

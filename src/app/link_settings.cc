@@ -45,10 +45,12 @@ class LinkReader {
       TableReader each(functions->value, what_ + ".deadlines", problems_);
       for (const TomlEntry& function : functions->value.entries) {
         if (auto time = each.duration(function.key)) {
-          link_.deadlines.emplace(function.key, whole_ms(*time));
+          link_.deadlines.emplace(function.key,
+                                  LinkSettings::Time{whole_ms(*time), function.place});
         }
       }
     }
+    link_.layers = LinkLayerSettings::read(reader, what_, problems_);
     reader.finish();
     return to ? read_to(*to) : std::nullopt;
   }

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "app/link_layer_settings.h"
 #include "app/problems.h"
 #include "app/table_reader.h"
 #include "app/toml.h"
@@ -24,7 +25,13 @@ struct LinkSettings {
   Placed name = {};  // Of the component or the provider.
   // A call has so long; by function, where it has a line of its own.
   std::optional<std::chrono::milliseconds> deadline = {};
-  std::map<std::string, std::chrono::milliseconds, std::less<>> deadlines = {};
+  struct Time {
+    std::chrono::milliseconds time;
+    Place place;
+  };
+  std::map<std::string, Time, std::less<>> deadlines = {};
+  // Beside the time-out.
+  LinkLayerSettings layers = {};
 
   // "component engine": for messages.
   std::string end_text() const {
@@ -32,7 +39,7 @@ struct LinkSettings {
   }
   std::optional<std::chrono::milliseconds> deadline_of(std::string_view function) const {
     auto own = deadlines.find(function);
-    return own != deadlines.end() ? std::optional(own->second) : deadline;
+    return own != deadlines.end() ? std::optional(own->second.time) : deadline;
   }
 
   static constexpr std::size_t kLinksMax = 64;

@@ -13,6 +13,7 @@
 
 namespace weft {
 
+class LinkLayers;
 class Plan;
 
 // An interface that a component imports and another component of its app, or a process, serves.
@@ -25,6 +26,9 @@ struct LinkedImport {
   // Of a component: for each function, whose place is its ordinal, the export's number in
   // ProgramInfo.
   std::vector<std::uint32_t> exports = {};
+  // Null: nothing but the time-out stands around it. Shared with the other imports that the link
+  // serves.
+  std::shared_ptr<const LinkLayers> layers = nullptr;
 };
 
 // The exports that serve these functions of `interface`, by their numbers. The failure says which

@@ -200,6 +200,84 @@ build = { language = "rust", sources = ["d.rs"] }
             "folder, language\n");
 }
 
+constexpr std::string_view kLinked = R"([app]
+name = "x"
+[component.a]
+source = "a.wasm"
+[component.a.links."p:q/r"]
+)";
+
+TEST(Manifest, says_what_stands_around_a_link) {
+  Problems problems;
+  auto manifest = Manifest::parse(std::string(kLinked) + R"(to = "provider:b"
+deadlines = { f = "2s" }
+retry = { functions = ["f", "g"], attempts = 4, wait = "20ms", attempt-deadline = "500ms" }
+concurrency = 8
+cache = { functions = ["h"], entries = 10, size = "1MiB", for = "10min" }
+[component.a.links."p:q/s"]
+to = "provider:b"
+concurrency = { calls = 2, waiting = 0 }
+retry.functions = ["f"]
+cache.functions = ["f"]
+)",
+                                  "f", kCapabilities, problems);
+  ASSERT_TRUE(manifest && !problems.failed()) << problems.text();
+  const LinkSettings& all = manifest->find("a")->links[0];
+  EXPECT_EQ(all.deadline_of("f"), std::chrono::seconds(2));
+  EXPECT_TRUE(LinkLayerSettings::has(all.layers.retry->functions, "g"));
+  EXPECT_EQ(all.layers.retry->functions[1].place.text(), "f:8:29");
+  EXPECT_EQ(all.layers.retry->attempts, 4U);
+  EXPECT_EQ(all.layers.retry->wait, std::chrono::milliseconds(20));
+  EXPECT_EQ(all.layers.retry->attempt_deadline, std::chrono::milliseconds(500));
+  EXPECT_EQ(all.layers.concurrency->calls, 8U);
+  EXPECT_EQ(all.layers.concurrency->waiting, 1024U);
+  EXPECT_EQ(all.layers.cache->entries, 10U);
+  EXPECT_EQ(all.layers.cache->bytes, std::uint64_t{1} << 20);
+  EXPECT_EQ(all.layers.cache->keep, std::chrono::minutes(10));
+  const LinkSettings& least = manifest->find("a")->links[1];
+  EXPECT_EQ(least.layers.concurrency->waiting, 0U);
+  EXPECT_EQ(least.layers.retry->attempts, 3U);
+  EXPECT_FALSE(least.layers.retry->attempt_deadline);
+  EXPECT_EQ(least.layers.cache->entries, 1000U);
+  EXPECT_FALSE(least.layers.cache->keep);
+}
+
+TEST(Manifest, what_is_wrong_around_a_link_is_told) {
+  Problems problems;
+  Manifest::parse(std::string(kLinked) + R"(to = "provider:b"
+retry = { attempts = 1, wait = "0s", functoins = [] }
+concurrency = 0
+cache = { functions = "h", entries = 0, size = "1B", for = "soon" }
+[component.a.links."p:q/s"]
+to = "provider:b"
+retry = 3
+concurrency = { waiting = -1 }
+cache = true
+)",
+                  "f", kCapabilities, problems);
+  // Each with the name of its table, which is long.
+  std::string told = problems.text();
+  constexpr std::string_view kTable = "component.a.links.\"p:q/";
+  for (std::size_t at; (at = told.find(kTable)) != std::string::npos;) {
+    told.erase(at, kTable.size());
+  }
+  EXPECT_EQ(told, R"(f:7:9: r".retry has no functions: write functions = ["NAME"], those that may )"
+                  R"(run more than once for one call
+f:7:22: r".retry.attempts is 1: write a number from 2 to 10
+f:7:32: r".retry.wait is "0s": write at least 1ms
+f:7:38: unknown key "functoins" in r".retry: did you mean functions?
+f:8:15: r".concurrency is 0: write a number from 1 to 65536
+f:9:23: r".cache.functions is a string: write a list of strings, like ["predict"]
+f:9:38: r".cache.entries is 0: write a number from 1 to 1000000
+f:9:48: r".cache.size is "1B": write a size from 1KiB to 64GiB
+f:9:60: r".cache.for is "soon": write a length of time with its unit, like "200ms", "5s" or "10min"
+f:12:9: s".retry is 3: write a table: [s".retry]
+f:13:15: s".concurrency has no calls: write calls = 8, how many may be under way at once
+f:13:27: s".concurrency.waiting is -1: write a number from 0 to 65536
+f:14:9: s".cache is true or false: write a table: [s".cache]
+)");
+}
+
 TEST(Manifest, an_empty_file_is_told_what_it_needs) {
   Problems problems;
   ASSERT_TRUE(Manifest::parse("", "weft.toml", kCapabilities, problems).has_value());

@@ -8,6 +8,7 @@
 #include <set>
 
 #include "app/interface_name.h"
+#include "app/link_layers.h"
 #include "app/wasi_versions.h"
 #include "base/check.h"
 #include "door/deadline_layer.h"
@@ -80,6 +81,7 @@ std::unique_ptr<Plan> Plan::make(Runtime& runtime, const CapabilityTable& capabi
   plan->settle_limits();
   plan->check_arguments(lacks);
   plan->match_imports(capabilities, lacks);
+  plan->add_layers(lacks);
   if (lacks.empty() && opening == Opening::kOpen) plan->prepare_capabilities(lacks);
   if (lacks.empty()) plan->link(lacks);
   if (!lacks.empty()) return nullptr;
@@ -232,6 +234,24 @@ void Plan::match_link(const Component::LinkTo& link, std::string_view interface,
   linked_imports_.push_back({std::move(import), std::move(numbers)});
 }
 
+// A link may serve several versions of what it names: its layers are one for all of them.
+void Plan::add_layers(std::vector<Lack>& lacks) {
+  for (const Component::LinkTo& link : component_.links) {
+    std::vector<const ImportedFunction*> functions;
+    std::shared_ptr<const LinkLayers> layers;  // Shared by the imports, on all loops.
+    if (link.settings.layers.any()) layers = std::make_shared<LinkLayers>(link.settings);
+    for (ServedByLink& served : linked_imports_) {
+      if (served.import.settings.interface.text != link.settings.interface.text) continue;
+      served.import.layers = layers;
+      for (std::uint32_t number : served.functions) functions.push_back(&info().functions[number]);
+    }
+    for (LinkLayers::Wrong& wrong : LinkLayers::check(link.settings, functions)) {
+      lacks.push_back({Lack::Kind::kLink, std::move(wrong.found), std::move(wrong.write),
+                       std::move(wrong.place)});
+    }
+  }
+}
+
 // Opens what is behind the capabilities, now that the component can run: a refused one leaves no
 // state folder behind.
 void Plan::prepare_capabilities(std::vector<Lack>& lacks) {
@@ -315,19 +335,27 @@ void Plan::deploy_links(Deployment& deployment, const Deployments& others,
   for (const ServedByLink& served : linked_imports_) {
     const LinkedImport& import = served.import;
     Provider& provider = provider_of(import, deployment, others);
+    std::optional<LinkLayers::OnLoop> around;
+    if (import.layers != nullptr) {
+      around.emplace(*import.layers, deployment.links, deployment.engine.loop());
+    }
     for (std::size_t i = 0; i < served.functions.size(); ++i) {
       const Function& function = import.functions[i];
       std::vector<Layer*> layers;
+      LinkNotes* notes = nullptr;
       if (observer != nullptr) {
         CallMeter& meter = observer->metrics().calls(component_.app, component_.name,
                                                      InterfaceName::of(function.interface).path,
                                                      import.settings.end_text());
-        layers.push_back(&deployment.links.keep(std::make_unique<CallLayer>(meter, *observer)));
+        CallLayer& counts = deployment.links.keep(std::make_unique<CallLayer>(meter, *observer));
+        notes = &counts;
+        layers.push_back(&counts);
       }
       if (auto deadline = import.settings.deadline_of(function.name)) {
         layers.push_back(&deployment.links.keep(std::make_unique<DeadlineLayer>(*deadline)));
       }
-      deployment.links.set(served.functions[i], std::make_unique<Link>(function, provider, layers));
+      Provider& serving = around ? around->add(function, provider, notes, layers) : provider;
+      deployment.links.set(served.functions[i], std::make_unique<Link>(function, serving, layers));
     }
   }
 }

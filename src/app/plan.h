@@ -104,6 +104,7 @@ class Plan {
   const Component::LinkTo* link_of(std::string_view interface, std::vector<Lack>& lacks) const;
   void match_link(const Component::LinkTo& link, std::string_view interface,
                   std::vector<std::uint32_t> numbers, std::vector<Lack>& lacks);
+  void add_layers(std::vector<Lack>& lacks);
   void deploy_links(Deployment& deployment, const Deployments& others,
                     LoopObserver* observer) const;
   static Provider& provider_of(const LinkedImport& import, Deployment& deployment,

@@ -1,16 +1,18 @@
 #pragma once
 
 #include "door/call.h"
+#include "door/link_notes.h"
 #include "observe/loop_observer.h"
 
 namespace weft {
 
 // Of so many calls one is timed: reading the clock twice costs more than all the rest.
 inline constexpr std::uint64_t kCallsTimed = 16;
+static_assert(kLinkEvents == static_cast<std::size_t>(LinkEvent::kShed) + 1);
 
 // Counts the calls of one component to one capability, times some, and makes a span of each call of
-// a request whose trace is exported.
-class CallLayer final : public Layer {
+// a request whose trace is exported. Counts what the layers within do as well.
+class CallLayer final : public Layer, public LinkNotes {
  public:
   // Both outlive it.
   CallLayer(CallMeter& meter, LoopObserver& observer) : meter_(meter), observer_(observer) {}
@@ -25,6 +27,8 @@ class CallLayer final : public Layer {
     }
     return Flow::kOn;
   }
+
+  void note(LinkEvent event) override { meter_.events[static_cast<std::size_t>(event)].add(); }
 
   Flow after(Call& call, State& state) override {
     if (call.outcome() == Call::State::kFailed) [[unlikely]]

@@ -6,6 +6,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "door/cache_layer.h"
 #include "door/testing.h"
 #include "io/loop.h"
 
@@ -63,6 +64,21 @@ TEST_F(CallLayerTest, CountsFailures) {
   call(refusing);
   EXPECT_EQ(meter_.calls.get(), 1U);
   EXPECT_EQ(meter_.failures.get(), 1U);
+}
+
+// The layers within a link tell the layer outside, which sees each call, cached or not.
+TEST_F(CallLayerTest, CountsWhatTheLayersWithinDo) {
+  CallLayer counts(meter_, *observer_);
+  auto cache = std::make_shared<CallCache>(ReplyCache::Bounds{});
+  CacheLayer cached(cache, function_named("get"), &counts);
+  Link link(function_named("get"), echo_, {&counts, &cached});
+  Context context(loop_, "shop", "cart");
+  for (int i = 0; i < 3; ++i) {
+    pool_.start(link, context, as_bytes("x"), Deadline::never())->release();
+  }
+  EXPECT_EQ(meter_.calls.get(), 3U);
+  EXPECT_EQ(meter_.events[static_cast<std::size_t>(LinkEvent::kHit)].get(), 2U);
+  EXPECT_EQ(meter_.events[static_cast<std::size_t>(LinkEvent::kMiss)].get(), 1U);
 }
 
 TEST_F(CallLayerTest, MakesASpanUnderTheRequests) {

@@ -106,7 +106,10 @@ struct ComponentMeter {
   Counter send_refusals = {};
 };
 
-// Calls of a component to one capability, on one loop.
+// What layers around a link may do with a call (door/link_notes.h), by its number.
+inline constexpr std::size_t kLinkEvents = 6;
+
+// Calls of a component to one capability, or by one link, on one loop.
 struct CallMeter {
   std::string app = {};
   std::string component = {};
@@ -115,6 +118,7 @@ struct CallMeter {
 
   Counter calls = {};
   Counter failures = {};
+  std::array<Counter, kLinkEvents> events = {};
   Latency time = {};  // Of every kCallsTimed'th call.
 };
 

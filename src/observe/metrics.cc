@@ -161,6 +161,7 @@ void LoopMetrics::add_to(Totals& totals) const {
     CallTotal& sum = totals.calls[labels];
     sum.calls += meter->calls.get();
     sum.failures += meter->failures.get();
+    for (std::size_t i = 0; i < kLinkEvents; ++i) sum.events[i] += meter->events[i].get();
     sum.time.add(meter->time);
   }
 }

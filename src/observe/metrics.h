@@ -63,6 +63,7 @@ struct ComponentTotal {
 struct CallTotal {
   std::uint64_t calls = 0;
   std::uint64_t failures = 0;
+  std::array<std::uint64_t, kLinkEvents> events{};
   LatencyTotal time;
 };
 

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/version.h"
+#include "door/link_notes.h"
 
 namespace weft {
 namespace {
@@ -197,6 +198,36 @@ void calls(Text& text, const Totals& totals) {
          [&](Labels labels, const CallTotal& total) { text.histogram(labels, total.time); });
 }
 
+// Only of links around which something happened: most have no such layers.
+void links(Text& text, const Totals& totals) {
+  using Outcomes = std::initializer_list<std::pair<LinkEvent, std::string_view>>;
+  auto family = [&](std::string_view name, std::string_view help, Outcomes outcomes) {
+    text.family(name, "counter", help);
+    for (const auto& [key, total] : totals.calls) {
+      auto count = [&](LinkEvent event) { return total.events[static_cast<std::size_t>(event)]; };
+      bool any = false;
+      for (const auto& [event, outcome] : outcomes) any = any || count(event) != 0;
+      for (const auto& [event, outcome] : outcomes) {
+        if (!any) continue;
+        text.sample({{"app", key[0]},
+                     {"component", key[1]},
+                     {"capability", key[2]},
+                     {"driver", key[3]},
+                     {"outcome", outcome}},
+                    count(event));
+      }
+    }
+  };
+  family("weft_link_attempts_total", "Attempts of calls by links beyond their first.",
+         {{LinkEvent::kRetry, "retry"}});
+  family("weft_link_cache_lookups_total",
+         "Calls of cached functions; joined: they waited for the answer of one under way.",
+         {{LinkEvent::kHit, "hit"}, {LinkEvent::kMiss, "miss"}, {LinkEvent::kJoined, "joined"}});
+  family("weft_link_waits_total",
+         "Calls above the concurrency of their link; refused: too many waited already.",
+         {{LinkEvent::kQueued, "queued"}, {LinkEvent::kShed, "refused"}});
+}
+
 void host(Text& text, const HostFacts& facts, const ProcessUse& use) {
   auto one = [&](std::string_view name, std::string_view type, std::string_view help, auto value) {
     text.family(name, type, help);
@@ -232,6 +263,7 @@ std::string prometheus_text(const Totals& totals, const HostFacts& facts, const 
   routes(text, totals);
   components(text, totals);
   calls(text, totals);
+  links(text, totals);
   return text.take();
 }
 

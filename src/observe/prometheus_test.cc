@@ -2,8 +2,11 @@
 
 #include "observe/prometheus.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+
+#include "door/link_notes.h"
 
 namespace weft {
 namespace {
@@ -60,6 +63,25 @@ TEST(Prometheus, WritesEachLimitAndCapability) {
               HasSubstr("weft_guest_limits_total{app=\"a\",component=\"b\",limit=\"cpu\"} 0\n"));
   EXPECT_THAT(text, HasSubstr("weft_capability_calls_total{app=\"a\",component=\"b\","
                               "capability=\"keyvalue\",driver=\"embedded\"} 7\n"));
+}
+
+TEST(Prometheus, TellsOfLinksWhatTheirLayersDid) {
+  LoopMetrics loop;
+  loop.calls("a", "b", "acme:ml/inference", "provider ml")
+      .events[static_cast<std::size_t>(LinkEvent::kHit)]
+      .add(5);
+  loop.calls("a", "b", "keyvalue", "embedded").calls.add(7);
+  std::string text = text_of(loop);
+  constexpr std::string_view kLabels =
+      "{app=\"a\",component=\"b\",capability=\"acme:ml/inference\",driver=\"provider ml\",";
+  auto lookups = [&](std::string_view outcome, int count) {
+    return fmt::format("weft_link_cache_lookups_total{}outcome=\"{}\"}} {}\n", kLabels, outcome,
+                       count);
+  };
+  EXPECT_THAT(text, HasSubstr(lookups("hit", 5)));
+  EXPECT_THAT(text, HasSubstr(lookups("joined", 0)));
+  EXPECT_THAT(text, Not(HasSubstr("weft_link_waits_total{")));
+  EXPECT_THAT(text, Not(::testing::ContainsRegex("weft_link[^\n]*keyvalue")));
 }
 
 // Each family is announced once, and each line is a comment or a sample.
