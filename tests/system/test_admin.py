@@ -170,6 +170,14 @@ class Calls(unittest.TestCase):
         self.assertNotIn("args", call)
         self.assertNotIn("result", call)
 
+    def test_weft_dev_shows_values_unless_it_is_told_otherwise(self):
+        for words, shown in (("", True), ("values = false\n", False)):
+            with self.subTest(words), self.app(words) as app, Host(
+                    app.folder, "--on", os.path.join(app.folder, "prod.toml"), verb="dev") as host:
+                with Spy(Admin(host), "--count", "1", "--json") as spy:
+                    self.assertEqual(get(host, "/add?x=7").status, 200)
+                    self.assertEqual("args" in json.loads(spy.lines()[0]), shown)
+
     def test_a_filter_and_the_end_of_the_host(self):
         with self.app("values = true\n") as app:
             with Host(app.folder, "--on", os.path.join(app.folder, "prod.toml")) as host:
