@@ -109,8 +109,9 @@ void CallRecorder::write_batch(std::deque<Waiting> batch) {
       continue;
     }
     if (!told_[number]) told_[number] = told_count_++;
-    append(line);
     ++calls_;
+    ++buffered_;
+    append(line);
   }
   flush();
 }
@@ -140,7 +141,13 @@ bool CallRecorder::flush() {
     }
     left.remove_prefix(static_cast<std::size_t>(count));
   }
+  // Of those that were not written whole none counts: the file ends somewhere within them.
+  std::uint64_t lost = left.empty() && file_ ? 0 : buffered_;
+  calls_ -= lost;
+  buffered_ = 0;
   buffer_.clear();
+  std::lock_guard hold(mutex_);
+  lost_ += lost;
   return static_cast<bool>(file_);
 }
 

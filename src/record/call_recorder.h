@@ -88,6 +88,7 @@ class CallRecorder {
   std::string buffer_;
   std::size_t written_ = 0;  // With what is in the buffer.
   std::uint64_t calls_ = 0;
+  std::uint64_t buffered_ = 0;  // Of them in the buffer.
   bool begun_ = false;
   bool broken_ = false;
   std::thread thread_;
