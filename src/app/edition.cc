@@ -25,6 +25,7 @@ class EditionMaker {
   std::shared_ptr<const Edition> make(const EditionSources& sources, EditionSettings settings,
                                       const Edition* before) {
     edition_->settings_ = std::move(settings);
+    tap_ = sources.tap;
     load_tls();
     if (sources.alone) {
       load_alone(*sources.alone);
@@ -66,6 +67,7 @@ class EditionMaker {
     allow(environment.allow_net, &NetRules::add_net, component.grants.network);
     if (problems_.failed()) opening_ = Plan::Opening::kLookOnly;
     std::vector<Lack> lacks;
+    component.tap = tap_;
     auto plan = Plan::make(runtime_, capabilities_, component, opening_, lacks);
     for (const Lack& lack : lacks) problems_.error({component.file}, lack.found, lack.write);
     if (plan != nullptr) edition_->plans_.push_back(std::move(plan));
@@ -79,9 +81,9 @@ class EditionMaker {
     }
   }
 
-  // Only to look at an app no process is started.
+  // Only to look at an app no process is started, nor where a recording answers.
   void start_providers(const AppSettings& app, const Edition* before) {
-    if (opening_ == Plan::Opening::kLookOnly) return;
+    if (opening_ == Plan::Opening::kLookOnly || tap_.replay != nullptr) return;
     std::span<const RunningProvider> running_before;
     if (before != nullptr) running_before = before->providers_;
     for (const AppSettings::Provider& provider : app.providers) {
@@ -112,6 +114,7 @@ class EditionMaker {
             const std::vector<std::string>& arguments) {
     std::vector<Lack> lacks;
     Plan::Component wanted = component.plan;
+    wanted.tap = tap_;
     std::vector<std::string>& args = wanted.grants.args;
     args.insert(args.end(), arguments.begin(), arguments.end());
     for (const LinkSettings& link : component.links) {
@@ -247,6 +250,7 @@ class EditionMaker {
   const CapabilityTable& capabilities_;
   Plan::Opening opening_;
   Problems& problems_;
+  LinkTap tap_;
   std::shared_ptr<Edition> edition_;  // Shared once it is made: by the loops' decks.
   // Whether words that name no app were given to a component that takes no arguments.
   bool strays_ = false;

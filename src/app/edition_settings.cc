@@ -43,6 +43,7 @@ class SettingsReader {
     }
     auto manifest = Manifest::read(*file, capabilities_, problems_);
     if (!manifest) return;
+    if (sources.tap.replay != nullptr) leave_out_processes(*manifest);
     settings_.apps.push_back(
         settle(*manifest, settings_.environment, sources.variables, problems_));
     for (ComponentSettings& component : settings_.apps.back().components) {
@@ -54,6 +55,14 @@ class SettingsReader {
       for (const std::string& rule : sources.allow_net) {
         CHECK(network.add_net(rule, RuleSource::kFlag));
       }
+    }
+  }
+
+  // Where a recording answers no process is started, so it need not be there.
+  static void leave_out_processes(Manifest& manifest) {
+    for (ProviderManifest& provider : manifest.providers) {
+      provider.command.clear();
+      provider.secrets.clear();
     }
   }
 

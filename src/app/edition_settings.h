@@ -23,6 +23,7 @@ struct EditionSources {
   std::vector<std::string> arguments = {};  // Of an app that is one command.
   // Threads that serve; as many as there are processors, unless somebody says otherwise.
   std::size_t loops = processors();
+  LinkTap tap = {};
   VariableLookup process = process_variables();
 
   static std::size_t processors();

@@ -44,6 +44,7 @@ class EnvironmentReader {
       if (const TomlEntry* listen = table.take("listen")) {
         environment_.admin = read_address(listen->value, "admin.listen");
       }
+      environment_.admin_values = table.flag("values");
       table.finish();
     }
     if (const TomlEntry* log = reader.take_table("log")) read_log(log->value);

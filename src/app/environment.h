@@ -61,6 +61,8 @@ struct Environment {
   std::string file = {};
   HttpSettings http = {};
   std::optional<ListenAddress> admin = {};
+  // [admin] values: whether weft spy shows what is in calls. Absent: as the verb has it.
+  std::optional<bool> admin_values = {};
   std::string access_log = {};
   std::optional<LogLevel> log_level = {};
   std::string state_folder = {};

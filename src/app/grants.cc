@@ -79,8 +79,10 @@ std::string grants_text(const Edition& edition) {
     }
     for (const ComponentSettings& component : app.components) add_component(out, component);
     for (const AppSettings::Provider& provider : app.providers) {
+      const std::vector<std::string>& command = provider.settings.command;
       out += fmt::format("  {}: {}\n", provider.settings.name,
-                         fmt::join(provider.settings.command, " "));
+                         command.empty() ? "not started, a recording answers"
+                                         : fmt::format("{}", fmt::join(command, " ")));
     }
   }
   return out;

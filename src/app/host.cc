@@ -9,6 +9,7 @@
 #include "app/apps_json.h"
 #include "app/deck.h"
 #include "base/log.h"
+#include "base/net_address.h"
 #include "io/timer.h"
 
 namespace weft {
@@ -133,8 +134,16 @@ Result<void> Host::watch(const Options& options) {
   HostView& view = *this;
   observatory_ = std::make_unique<Observatory>(loops_, view, std::move(exporting));
   if (!admin) return {};
-  TRY(admin_url_, observatory_->serve({admin->address, admin->port}));
+  spy_ = options.spy;
+  auto at = IpAddress::parse(admin->address);
+  spy_values_ = options.spy_values && at && kind_of(*at) == AddressKind::kLoopback;
+  show_values(edition_->environment());
+  TRY(admin_url_, observatory_->serve({admin->address, admin->port}, spy_));
   return {};
+}
+
+void Host::show_values(const Environment& environment) const {
+  if (spy_ != nullptr) spy_->show_values(environment.admin_values.value_or(spy_values_));
 }
 
 void Host::count_programs(const Edition& edition) {
@@ -236,6 +245,7 @@ bool Host::reload_now(Problems& problems) {
       [&](Loop&, std::size_t index) { sides_[index]->switch_to(std::move(decks[index])); });
   edition_ = std::move(next);
   count_programs(*edition_);
+  show_values(edition_->environment());
   if (edition_->environment().log_level) log::set_level(*edition_->environment().log_level);
   return true;
 }

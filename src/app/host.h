@@ -50,8 +50,12 @@ class Host final : private HostView {
     std::optional<ListenAddress> listen = {};  // In the place of the operator's file.
     std::string access_log = {};               // Likewise.
     std::optional<ListenAddress> admin = {};   // Likewise; absent in both: there is none.
-    std::string otlp_endpoint = {};            // Where spans are sent to; empty: nowhere.
-    HttpClientOptions http_client = {};        // What guests' own requests are sent with.
+    // Where the calls of the edition's components are told, for those who watch; may be null, as
+    // its `tap` has it. Outlives the host.
+    SpyQueue* spy = nullptr;
+    bool spy_values = false;             // On loopback, where the operator's file does not say.
+    std::string otlp_endpoint = {};      // Where spans are sent to; empty: nowhere.
+    HttpClientOptions http_client = {};  // What guests' own requests are sent with.
   };
 
   // Listens as the edition's environment or the options say. `sources` are what it was made of;
@@ -86,6 +90,7 @@ class Host final : private HostView {
   Host(Runtime& runtime, const CapabilityTable& capabilities, Loops& loops);
 
   Result<void> watch(const Options& options);
+  void show_values(const Environment& environment) const;
   Result<void> listen(const Options& options);
   void count_programs(const Edition& edition);
   HostFacts facts() override;
@@ -99,6 +104,8 @@ class Host final : private HostView {
   Loops& loops_;
   EditionSources sources_;
   std::shared_ptr<const Edition> edition_;  // Shared with the decks.
+  SpyQueue* spy_ = nullptr;
+  bool spy_values_ = false;
   RetiringDecks retiring_;
   std::optional<Deadline> afterwards_;        // Once no request is left of a host that stops.
   std::unique_ptr<Observatory> observatory_;  // Null where nobody watches.

@@ -15,12 +15,14 @@ namespace weft {
 
 class LinkLayers;
 class Plan;
+class Replay;
 
 // An interface that a component imports and another component of its app, or a process, serves.
 struct LinkedImport {
   LinkSettings settings;
   const Plan* callee = nullptr;                        // One of the two.
   std::shared_ptr<ProviderProcess> process = nullptr;  // Shared with the edition.
+  Replay* replay = nullptr;                            // In the place of either.
   // What a Link is made of, for each imported function. Of a process all are of one interface.
   std::vector<Function> functions = {};
   // Of a component: for each function, whose place is its ordinal, the export's number in

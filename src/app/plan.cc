@@ -9,11 +9,13 @@
 
 #include "app/interface_name.h"
 #include "app/link_layers.h"
+#include "app/replayed_import.h"
 #include "app/wasi_versions.h"
 #include "base/check.h"
 #include "door/deadline_layer.h"
 #include "engine/component_provider.h"
 #include "observe/call_layer.h"
+#include "record/record_layer.h"
 
 namespace weft {
 namespace {
@@ -202,12 +204,24 @@ const Plan::Component::LinkTo* Plan::link_of(std::string_view interface,
 void Plan::match_link(const Component::LinkTo& link, std::string_view interface,
                       std::vector<std::uint32_t> numbers, std::vector<Lack>& lacks) {
   LinkedImport import{link.settings, link.callee, link.process};
+  std::vector<const ImportedFunction*> functions;
+  for (std::uint32_t number : numbers) functions.push_back(&info().functions[number]);
+  if (component_.tap.replays(link.settings)) {
+    import.replay = component_.tap.replay;
+    auto found = match_recording(*import.replay, component_.app, component_.name, functions);
+    if (!found) {
+      lacks.push_back(
+          {Lack::Kind::kLink, found.error().message(), "", link.settings.interface.place});
+      return;
+    }
+    import.functions = *std::move(found);
+    linked_imports_.push_back({std::move(import), std::move(numbers)});
+    return;
+  }
   if (link.callee == nullptr && link.process == nullptr) {
     linked_imports_.push_back({std::move(import), std::move(numbers)});
     return;
   }
-  std::vector<const ImportedFunction*> functions;
-  for (std::uint32_t number : numbers) functions.push_back(&info().functions[number]);
   std::vector<ExportedFunction> exports =
       link.callee != nullptr ? link.callee->info().exports : exports_of(link.process->offers());
   auto found = match_exports(interface, functions, exports, link.settings.end_text());
@@ -303,7 +317,12 @@ std::unique_ptr<Deployment> Plan::deploy(EngineLoop& engine, const Deployments& 
     if (observer != nullptr) {
       CallMeter& meter = observer->metrics().calls(component_.app, component_.name,
                                                    capability.name(), drivers_of(site.use));
-      layers.push_back(&deployment->links.keep(std::make_unique<CallLayer>(meter, *observer)));
+      // Configuration may have come from secrets.
+      bool secret = capability.uses() && capability.uses()->shape == UsesForm::Shape::kValues;
+      SpiedAs spied{component_.tap.spy,
+                    fmt::format("{} ({})", capability.name(), drivers_of(site.use)), secret};
+      layers.push_back(
+          &deployment->links.keep(std::make_unique<CallLayer>(meter, *observer, std::move(spied))));
     }
     for (std::size_t i = 0; i < served.functions.size(); ++i) {
       deployment->links.set(served.functions[i],
@@ -315,7 +334,11 @@ std::unique_ptr<Deployment> Plan::deploy(EngineLoop& engine, const Deployments& 
 }
 
 Provider& Plan::provider_of(const LinkedImport& import, Deployment& deployment,
-                            const Deployments& others) {
+                            const Deployments& others) const {
+  if (import.replay != nullptr) {
+    return deployment.links.keep(
+        replay_provider(*import.replay, component_.app, component_.name, import.functions));
+  }
   if (import.process != nullptr) {
     return deployment.links.keep(
         import.process->provider_for(deployment.engine.loop(), import.functions.front().interface));
@@ -336,18 +359,26 @@ void Plan::deploy_links(Deployment& deployment, const Deployments& others,
     const LinkedImport& import = served.import;
     Provider& provider = provider_of(import, deployment, others);
     std::optional<LinkLayers::OnLoop> around;
-    if (import.layers != nullptr) {
+    // What was recorded is what came of the layers.
+    if (import.layers != nullptr && import.replay == nullptr) {
       around.emplace(*import.layers, deployment.links, deployment.engine.loop());
     }
     for (std::size_t i = 0; i < served.functions.size(); ++i) {
       const Function& function = import.functions[i];
       std::vector<Layer*> layers;
+      if (component_.tap.recorder != nullptr) {
+        const ImportedFunction& imported = info().functions[served.functions[i]];
+        layers.push_back(&deployment.links.keep(std::make_unique<RecordLayer>(
+            *component_.tap.recorder, imported.interface, imported.name, imported.signature,
+            import.settings.end_text())));
+      }
       LinkNotes* notes = nullptr;
       if (observer != nullptr) {
         CallMeter& meter = observer->metrics().calls(component_.app, component_.name,
                                                      InterfaceName::of(function.interface).path,
                                                      import.settings.end_text());
-        CallLayer& counts = deployment.links.keep(std::make_unique<CallLayer>(meter, *observer));
+        CallLayer& counts = deployment.links.keep(std::make_unique<CallLayer>(
+            meter, *observer, SpiedAs{component_.tap.spy, import.settings.end_text()}));
         notes = &counts;
         layers.push_back(&counts);
       }

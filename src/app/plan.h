@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "app/deployments.h"
+#include "app/link_tap.h"
 #include "app/linked_import.h"
 #include "capabilities/table.h"
 #include "engine/deployment.h"
@@ -63,6 +64,7 @@ class Plan {
       std::shared_ptr<ProviderProcess> process = nullptr;
     };
     std::vector<LinkTo> links = {};
+    LinkTap tap = {};
   };
 
   // Whether what is behind the capabilities is opened: not to look only.
@@ -107,8 +109,8 @@ class Plan {
   void add_layers(std::vector<Lack>& lacks);
   void deploy_links(Deployment& deployment, const Deployments& others,
                     LoopObserver* observer) const;
-  static Provider& provider_of(const LinkedImport& import, Deployment& deployment,
-                               const Deployments& others);
+  Provider& provider_of(const LinkedImport& import, Deployment& deployment,
+                        const Deployments& others) const;
   void check_arguments(std::vector<Lack>& lacks) const;
   void settle_limits();
   void match_imports(const CapabilityTable& capabilities, std::vector<Lack>& lacks);

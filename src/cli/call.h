@@ -4,20 +4,21 @@
 
 #include "base/error.h"
 #include "base/signal.h"
+#include "cli/prepared_call.h"
 #include "cli/run_options.h"
 
 namespace weft {
 
 // The words of `weft call`.
 struct CallWords {
-  RunWords run;  // The file, and what it gets and may spend.
-  std::string function;
-  std::string arguments;
-  bool json = false;
+  RunWords run;  // The file or the app, and what it gets and may spend.
+  CallForm form;
+  std::string provider;  // Of the app; empty: a component is called.
 };
 
 void add_call_options(CLI::App& verb, CallWords& words);
-// Calls one exported function in a fresh instance and prints its result.
+// Calls one exported function in a fresh instance, or one that a provider serves, and prints its
+// result.
 Result<int> run_call(const CallWords& words, StopSignals& signals);
 
 }  // namespace weft

@@ -192,6 +192,7 @@ Result<int> run_dev(RunWords words, StopSignals& signals) {
   // What is wrong with the words is told before anything is built.
   TRY(auto options, check_run_words(std::move(words)));
   keep_beside_the_app(options, *manifest);
+  options.spy_values = true;
   Developer developer(*manifest, signals);
   TRY_VOID(developer.watch());
   while (!developer.build()) {

@@ -16,7 +16,9 @@
 #include "cli/inspect.h"
 #include "cli/manual.h"
 #include "cli/new.h"
+#include "cli/record.h"
 #include "cli/run.h"
+#include "cli/spy.h"
 #include "cli/top.h"
 #include "cli/usage.h"
 #include "cli/verbs.h"
@@ -47,11 +49,17 @@ void add_verbs(Verbs& verbs, const CLI::App& app, StopSignals& signals) {
                         TRY(RunOptions options, check_run_words(words));
                         return run(options, signals);
                       });
+  verbs.add<RecordWords>("record", "Run apps and write the calls of their links to a file",
+                         add_record_options,
+                         [&](RecordWords& words) { return run_record(words, signals); });
+  verbs.add<ReplayWords>("replay", "Run apps with their links served from a recording",
+                         add_replay_options,
+                         [&](ReplayWords& words) { return run_replay(words, signals); });
   verbs.add<CheckWords>("check", "Say everything that is wrong with an app", add_check_options,
                         run_check);
   verbs.add<InspectWords>("inspect", "Tell what a component or a folder holds", add_inspect_options,
                           run_inspect);
-  verbs.add<CallWords>("call", "Call one function of a component", add_call_options,
+  verbs.add<CallWords>("call", "Call one function of a component or a provider", add_call_options,
                        [&](CallWords& words) { return run_call(words, signals); });
   verbs.add<NewApp>("new", "Make a new app from a template", add_new_options, run_new);
   verbs.add<BuildWords>("build", "Build the components of apps", add_build_options, run_build);
@@ -61,6 +69,8 @@ void add_verbs(Verbs& verbs, const CLI::App& app, StopSignals& signals) {
                           run_bindgen);
   verbs.add<TopWords>("top", "Show what a running host does, each second", add_top_options,
                       run_top);
+  verbs.add<SpyWords>("spy", "Show the calls of a running host as they end", add_spy_options,
+                      run_spy);
   verbs.add<ManWords>("man", "Print the manual page: weft man | man -l -", add_man_options,
                       [&](ManWords&) { return print(man_page(app)); });
   verbs.add<CompletionWords>(

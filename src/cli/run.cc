@@ -11,6 +11,7 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "cli/one_run.h"
+#include "observe/spy_queue.h"
 
 namespace weft {
 
@@ -117,7 +118,10 @@ std::string state_folder(const RunOptions& options, const Environment& environme
 
 }  // namespace
 
-Result<int> run(const RunOptions& options, StopSignals& signals, Attendant* attendant) {
+Result<int> run(RunOptions options, StopSignals& signals, Attendant* attendant) {
+  SpyQueue spy;
+  options.sources.tap.spy = &spy;
+  if (options.sources.alone) options.sources.alone->tap = options.sources.tap;
   if (auto raised = raise_open_files(); !raised && !options.quiet) {
     log::warn("weft", raised.error().message());
   }
@@ -155,6 +159,8 @@ Result<int> run(const RunOptions& options, StopSignals& signals, Attendant* atte
                           {.listen = options.listen,
                            .access_log = options.access_log,
                            .admin = options.admin,
+                           .spy = &spy,
+                           .spy_values = options.spy_values,
                            .otlp_endpoint = options.otlp_endpoint,
                            .http_client = options.http_client});
   Result<int> code = host ? serve(**host, *runtime, ready.problems, options, signals, attendant)

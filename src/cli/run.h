@@ -22,6 +22,6 @@ class Attendant {
 
 // Runs one file until it ends, or until a signal when it serves. The exit code: a command's own, 0
 // after serving. `attendant` may be null.
-Result<int> run(const RunOptions& options, StopSignals& signals, Attendant* attendant = nullptr);
+Result<int> run(RunOptions options, StopSignals& signals, Attendant* attendant = nullptr);
 
 }  // namespace weft

@@ -29,6 +29,8 @@ struct RunOptions {
   std::string cache_folder;
   std::string access_log;  // Empty: as the environment says.
   bool quiet = false;
+  // Whether weft spy shows values on a loopback address where the environment does not say.
+  bool spy_values = false;
   std::optional<std::chrono::nanoseconds> cpu;    // Absent: as Plan has it.
   std::optional<std::chrono::milliseconds> time;  // Likewise.
   Limits limits;

@@ -15,11 +15,19 @@ namespace {
 
 constexpr std::string_view kPlain = "text/plain; charset=utf-8";
 constexpr std::string_view kJson = "application/json";
+constexpr std::string_view kLines = "application/x-ndjson";
 // The page loads what is served here and nothing else, and nobody puts it into a frame.
 constexpr std::string_view kPolicy =
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 constexpr std::chrono::seconds kStep{1};
+
+// A page from elsewhere cannot read an answer, and takes no place of those who can.
+bool is_of_another_site(const RequestHead& request) {
+  return std::ranges::any_of(request.headers, [](const Header& each) {
+    return each.name == "sec-fetch-site" && each.value != "same-origin" && each.value != "none";
+  });
+}
 
 }  // namespace
 
@@ -33,6 +41,7 @@ struct AdminHandler::Question {
 
 AdminHandler::AdminHandler(Loop& loop, AdminServer::Watched watched, Names names)
     : loop_(loop), watched_(std::move(watched)), names_(names), second_(loop, [this] { look(); }) {
+  if (watched_.spy != nullptr) spies_ = std::make_unique<SpyDesk>(loop, *watched_.spy);
   look();
 }
 
@@ -81,7 +90,30 @@ void AdminHandler::handle(HttpExchange::Ptr exchange) {
                  self.tell_ready(out, question);
                });
   }
+  if (path == "/api/spy" && spies_ != nullptr) return begin_spying(std::move(exchange));
   if (!answer_at_once(*exchange, path)) answer(*exchange, 404, kPlain, "Not Found\n");
+}
+
+// An answer without an end.
+void AdminHandler::begin_spying(HttpExchange::Ptr exchange) {
+  if (exchange->request().method == "HEAD") return answer(*exchange, 200, kLines, "");
+  if (is_of_another_site(exchange->request())) {
+    return answer(*exchange, 403, kPlain, "This is not for pages of other sites.\n");
+  }
+  if (spies_->full()) {
+    return answer(*exchange, 503, kPlain,
+                  fmt::format("{} watch already, and more may not\n", kSpiesMax));
+  }
+  const std::array<Header, 4> headers{{{"content-type", kLines},
+                                       {"cache-control", "no-store"},
+                                       {"x-content-type-options", "nosniff"},
+                                       {"cross-origin-resource-policy", "same-origin"}}};
+  std::string_view path = exchange->request().path;
+  std::size_t query = path.find('?');
+  SpyFilter filter =
+      SpyFilter::of_query(query == path.npos ? std::string_view() : path.substr(query + 1));
+  if (!exchange->begin_response(200, headers, std::nullopt)) return;
+  spies_->seat(std::move(exchange), std::move(filter));
 }
 
 bool AdminHandler::answer_at_once(HttpExchange& exchange, std::string_view path) {

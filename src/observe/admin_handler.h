@@ -15,6 +15,7 @@
 #include "io/timer.h"
 #include "observe/admin_server.h"
 #include "observe/history.h"
+#include "observe/spy_desk.h"
 
 namespace weft {
 
@@ -34,6 +35,7 @@ class AdminHandler final : public HttpHandler {
   struct Question;
 
   void answer(HttpExchange& exchange, int status, std::string_view type, std::string_view body);
+  void begin_spying(HttpExchange::Ptr exchange);
   bool answer_at_once(HttpExchange& exchange, std::string_view path);
   void ask(HttpExchange::Ptr exchange,
            std::function<void(AdminHandler&, HttpExchange&, const Question&)> then);
@@ -47,6 +49,7 @@ class AdminHandler final : public HttpHandler {
   const Names names_;
   History history_;
   Timer second_;
+  std::unique_ptr<SpyDesk> spies_;  // Null where nobody may watch.
   // Shared with what was posted to the loops.
   std::list<std::shared_ptr<Question>> questions_;
 };

@@ -9,6 +9,7 @@
 #include "io/http/server.h"
 #include "observe/host_facts.h"
 #include "observe/loop_observer.h"
+#include "observe/spy_queue.h"
 
 namespace weft {
 
@@ -32,6 +33,7 @@ class AdminServer {
     std::vector<LoopObserver*> observers;  // One a loop.
     HostView& view;
     TrapLog& traps;
+    SpyQueue* spy = nullptr;  // Where calls are told; null: nobody may watch.
   };
 
   // `own` has one loop, the admin server's.

@@ -66,7 +66,7 @@ class AdminTest : public ::testing::Test {
         [&](Loop&, std::size_t i) { handlers_[i] = std::make_unique<Served>(observatory_.of(i)); });
     HttpHandler* const handlers[] = {handlers_[0].get(), handlers_[1].get()};
     server_ = *HttpServer::listen(loops_, handlers, {});
-    auto url = observatory_.serve({});
+    auto url = observatory_.serve({}, &spy_);
     EXPECT_TRUE(url);
     std::string_view text = *url;
     text.remove_suffix(1);
@@ -96,6 +96,7 @@ class AdminTest : public ::testing::Test {
   }
 
   View view_;
+  SpyQueue spy_;
   Loops loops_{{.count = 2}};
   Observatory observatory_{loops_, view_, std::nullopt};
   std::unique_ptr<Served> handlers_[2];
@@ -196,6 +197,57 @@ TEST_F(AdminTest, RefusesWhatItDoesNotServe) {
   EXPECT_EQ(ask("/nothing").status, 404);
   EXPECT_EQ(ask("/api/overview", "POST").status, 405);
   EXPECT_EQ(ask("/api/overview", "POST").header("allow"), "GET, HEAD");
+}
+
+TEST_F(AdminTest, TellsThoseWhoWatchOfCalls) {
+  EXPECT_FALSE(spy_.watched());
+  http_test::Client all(port_);
+  all.send("GET /api/spy HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n");
+  EXPECT_THAT(all.read_until("\r\n\n"), HasSubstr("application/x-ndjson"));
+  http_test::Client some(port_);
+  some.send("GET /api/spy?component=other HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n");
+  some.read_until("\r\n\n");
+  EXPECT_TRUE(spy_.watched());
+  for (std::string_view component : {"cart", "other"}) {
+    SpiedCall call{.app = "shop", .component = std::string(component), .name = "f"};
+    loops_[0].post([this, call] { spy_.add(call); });
+  }
+  EXPECT_THAT(all.read_until("\"other\""), HasSubstr("\"component\":\"cart\""));
+  EXPECT_THAT(some.read_until("\"other\""), Not(HasSubstr("cart")));
+  all.close();
+  some.close();
+  // Nothing is paid for who is gone.
+  auto end = Deadline::after(http_test::kPatience);
+  while (spy_.watched() && !end.passed()) ask("/healthz");
+  EXPECT_FALSE(spy_.watched());
+}
+
+TEST_F(AdminTest, LetsOnlySoManyWatch) {
+  std::vector<std::unique_ptr<http_test::Client>> watching;
+  for (std::size_t i = 0; i < kSpiesMax; ++i) {
+    watching.push_back(std::make_unique<http_test::Client>(port_));
+    watching.back()->send("GET /api/spy HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n");
+    watching.back()->read_until("\r\n\n");
+  }
+  EXPECT_EQ(ask("/api/spy").status, 503);
+  http_test::Client page(port_);
+  EXPECT_EQ(page.request("GET /api/spy HTTP/1.1\r\nhost: 127.0.0.1\r\n"
+                         "sec-fetch-site: cross-site\r\n\r\n")
+                .status,
+            403);
+}
+
+// Who is told of more than is kept loses lines and is told how many, and so is who takes nothing.
+TEST_F(AdminTest, TellsASlowWatcherWhatItLost) {
+  http_test::Client slow(port_, 4096);
+  slow.send("GET /api/spy HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n");
+  slow.read_until("\r\n\n");
+  SpiedCall call{.app = std::string(4'000, 'a'), .component = "cart", .name = "f"};
+  for (int i = 0; i < 5'000; ++i) spy_.add(call);
+  EXPECT_EQ(ask("/healthz").status, 200);
+  std::string read = slow.read_until("\"lost\":");
+  EXPECT_THAT(read, ::testing::EndsWith("\"lost\":"));
+  EXPECT_LT(read.size(), 5'000U * 4'000);
 }
 
 // A page from elsewhere whose name was made to lead here gets nothing.

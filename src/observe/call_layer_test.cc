@@ -97,6 +97,40 @@ TEST_F(CallLayerTest, MakesASpanUnderTheRequests) {
   EXPECT_EQ(spans_[1].error, "it is down");
 }
 
+// What is told while somebody watches: values where they may be shown, and never secrets.
+TEST_F(CallLayerTest, TellsThoseWhoWatch) {
+  SpyQueue queue;
+  Refusing refusing;
+  auto told = [&](Provider& provider, bool secret) {
+    CallLayer layer(meter_, *observer_, {&queue, "provider ml", secret});
+    Link link(function_named("get"), provider, {&layer});
+    pool_.start(link, context_, as_bytes("x"), Deadline::never())->release();
+    return queue.take().calls;
+  };
+  EXPECT_TRUE(told(echo_, false).empty());
+  queue.watch(true);
+  auto calls = told(echo_, false);
+  ASSERT_EQ(calls.size(), 1U);
+  EXPECT_EQ(calls[0].component, "cart");
+  EXPECT_EQ(calls[0].by, "provider ml");
+  EXPECT_EQ(calls[0].name, "get");
+  EXPECT_FALSE(calls[0].arguments);
+  EXPECT_FALSE(calls[0].reply);
+  queue.show_values(true);
+  calls = told(echo_, false);
+  ASSERT_EQ(calls.size(), 1U);
+  EXPECT_EQ(*calls[0].arguments, Bytes{'x'});
+  EXPECT_EQ(*calls[0].reply, Bytes{'x'});
+  calls = told(refusing, false);
+  ASSERT_EQ(calls.size(), 1U);
+  EXPECT_EQ(calls[0].error->message(), "it is down");
+  EXPECT_FALSE(calls[0].reply);
+  calls = told(echo_, true);
+  ASSERT_EQ(calls.size(), 1U);
+  EXPECT_FALSE(calls[0].arguments);
+  EXPECT_FALSE(calls[0].reply);
+}
+
 TEST_F(CallLayerTest, MakesNoneForATraceThatIsNotExported) {
   export_spans();
   context_.trace = {.trace_high = 1, .trace_low = 2, .span = 3};

@@ -27,11 +27,11 @@ Observatory::~Observatory() {
   own_.on_each([&](Loop&, std::size_t) { exporter_.reset(); });
 }
 
-Result<std::string> Observatory::serve(HttpAddress address) {
+Result<std::string> Observatory::serve(HttpAddress address, SpyQueue* spy) {
   std::vector<LoopObserver*> observers;
   for (const auto& each : observers_) observers.push_back(each.get());
-  TRY(admin_,
-      AdminServer::start(own_, {loops_, std::move(observers), *this, traps_}, std::move(address)));
+  TRY(admin_, AdminServer::start(own_, {loops_, std::move(observers), *this, traps_, spy},
+                                 std::move(address)));
   return admin_->url();
 }
 

@@ -35,8 +35,9 @@ class Observatory final : private HostView {
 
   LoopObserver& of(std::size_t loop) { return *observers_[loop]; }
 
-  // Opens the admin address. Its URL.
-  Result<std::string> serve(HttpAddress address);
+  // Opens the admin address. Its URL. `spy`, which may be null, has the calls that are told to
+  // those who watch; it outlives this.
+  Result<std::string> serve(HttpAddress address, SpyQueue* spy = nullptr);
 
  private:
   HostFacts facts() override;

@@ -97,6 +97,105 @@ def shop():
     return App(SHOP, page="hello_p3", store="keyvalue_p2", broken="trap")
 
 
+LINKED = """
+[app]
+name = "linked"
+
+[component.web]
+source = "web.wasm"
+links."weft-test:links/ops" = "component:ops"
+
+[component.ops]
+source = "ops.wasm"
+
+[[trigger.http]]
+route = "/..."
+component = "web"
+"""
+
+
+class Spy:
+    """`weft spy` beside a host: it watches once `begun` has returned."""
+
+    def __init__(self, admin, *words):
+        self.process = subprocess.Popen(
+            [WEFT, "spy", "{}:{}".format(*admin.address), *words], stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.first = self.process.stderr.readline()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.communicate()
+
+    def lines(self):
+        """What it printed, once it ended by itself."""
+        out, self.err = self.process.communicate(timeout=SECONDS_MAX)
+        return out.splitlines()
+
+
+class Calls(unittest.TestCase):
+    """`weft spy`: calls of a running host as they end."""
+
+    def app(self, operator):
+        app = App(LINKED, web="links_caller", ops="links_callee")
+        app.write("prod.toml", '[admin]\nlisten = "127.0.0.1:0"\n' + operator)
+        return app
+
+    def test_values_where_the_operator_lets_them_be_shown(self):
+        with self.app("values = true\n") as app, Host(
+                app.folder, "--on", os.path.join(app.folder, "prod.toml")) as host:
+            with Spy(Admin(host), "--count", "2") as spy:
+                self.assertIn("watching", spy.first)
+                self.assertEqual(get(host, "/add?x=7").status, 200)
+                self.assertEqual(get(host, "/add?x=7000").status, 200)
+                lines = spy.lines()
+        self.assertEqual(spy.process.returncode, 0)
+        self.assertRegex(
+            lines[0], r'^[0-9:.]{12} linked/web -> component ops: weft-test:links/ops@1\.2\.0#add'
+            r'\(\{x: 7, y: 1, name: "left"\}, \{x: 1, y: 2, name: "right"\}\)'
+            r' -> ok\(\{x: 8, y: 3, name: "leftright"\}\) \[[0-9.]+ ms\]$')
+        self.assertIn("-> err(too-big(7001))", lines[1])
+
+    def test_no_values_unless_it_was_said(self):
+        with self.app("") as app, Host(
+                app.folder, "--on", os.path.join(app.folder, "prod.toml")) as host:
+            with Spy(Admin(host), "--count", "1", "--json") as spy:
+                self.assertEqual(get(host, "/add?x=7").status, 200)
+                call = json.loads(spy.lines()[0])
+        self.assertEqual(call["function"], "add")
+        self.assertNotIn("args", call)
+        self.assertNotIn("result", call)
+
+    def test_weft_dev_shows_values_unless_it_is_told_otherwise(self):
+        for words, shown in (("", True), ("values = false\n", False)):
+            with self.subTest(words), self.app(words) as app, Host(
+                    app.folder, "--on", os.path.join(app.folder, "prod.toml"), verb="dev") as host:
+                with Spy(Admin(host), "--count", "1", "--json") as spy:
+                    self.assertEqual(get(host, "/add?x=7").status, 200)
+                    self.assertEqual("args" in json.loads(spy.lines()[0]), shown)
+
+    def test_a_filter_and_the_end_of_the_host(self):
+        with self.app("values = true\n") as app:
+            with Host(app.folder, "--on", os.path.join(app.folder, "prod.toml")) as host:
+                with Spy(Admin(host), "--component", "ops") as spy:
+                    self.assertEqual(get(host, "/add?x=7").status, 200)
+                    host.process.send_signal(signal.SIGTERM)
+                    self.assertEqual(spy.lines(), [])
+                    self.assertEqual(spy.process.returncode, 0)
+                    self.assertIn("the host stopped", spy.err)
+
+    def test_nobody_there(self):
+        with Upstream() as upstream:
+            pass
+        outcome = run("spy", upstream.authority)
+        self.assertEqual(outcome.code, 1)
+        self.assertIn("Start the host with --admin", outcome.err)
+
+
 class Metrics(unittest.TestCase):
     def test_requests_by_route_and_status(self):
         """Each loop counts its own; what is shown is the sum, by app, component and route."""

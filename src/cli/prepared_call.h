@@ -1,0 +1,39 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+
+#include "base/bytes.h"
+#include "base/error.h"
+#include "engine/runtime.h"
+#include "values/call_text.h"
+#include "values/type.h"
+
+namespace weft {
+
+// How the call is written on the command line.
+struct CallForm {
+  std::string function;   // pkg:name/iface#func(args)
+  std::string arguments;  // With json: an array.
+  bool json = false;
+};
+
+// One call that was written on the command line: the function, by its number among those that are
+// there, and its arguments.
+struct PreparedCall {
+  std::size_t number = 0;
+  Type result;
+  Bytes arguments;
+};
+
+// Takes the text apart; fails where arguments stand in the wrong place.
+Result<CallText> read_call(const CallForm& form);
+// `call` is of the same form. The error says what was expected and where, or which function may
+// have been meant.
+Result<PreparedCall> prepare_call(const CallForm& form, const CallText& call,
+                                  std::span<const ExportedFunction> functions);
+// On standard output, where there is a result.
+Result<void> print_result(const PreparedCall& call, const CallForm& form, BytesView reply);
+
+}  // namespace weft

@@ -1,0 +1,165 @@
+#include "cli/provider_call.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <vector>
+
+#include "app/linked_import.h"
+#include "app/settle.h"
+#include "base/console.h"
+#include "base/nearest.h"
+#include "io/timer.h"
+
+namespace weft {
+namespace {
+
+Result<void> check_words(const CallWords& words) {
+  if (!manifest_of(words.run.target)) {
+    return failure(Errc::kInvalid,
+                   fmt::format("{}: --provider is a process of an app: name a folder that has a "
+                               "weft.toml",
+                               words.run.target));
+  }
+  return {};
+}
+
+// What both files say of the one process, and nothing else: components need not be built yet.
+Result<ProviderSettings> settings_of(const CallWords& words) {
+  CapabilityTable capabilities = embedded_capabilities({.state_folder = {}});
+  Problems problems;
+  auto manifest = Manifest::read(*manifest_of(words.run.target), capabilities, problems);
+  Environment environment;
+  if (!words.run.on.empty()) {
+    auto read = Environment::read(words.run.on, capabilities, process_variables(), problems);
+    if (read) environment = *std::move(read);
+  }
+  std::optional<ProviderSettings> settings;
+  if (manifest && !problems.failed()) {
+    std::vector<std::string_view> known;
+    for (const ProviderManifest& each : manifest->providers) known.push_back(each.name);
+    auto wanted = std::ranges::find(manifest->providers, words.provider, &ProviderManifest::name);
+    if (wanted == manifest->providers.end()) {
+      auto meant = nearest(words.provider, known);
+      return failure(
+          Errc::kNotFound,
+          fmt::format("{}: there is no provider \"{}\"{}", manifest->file, words.provider,
+                      meant           ? fmt::format(": did you mean {}?", *meant)
+                      : known.empty() ? ": write [provider.NAME] and in it command = [...]"
+                                      : ""));
+    }
+    ProviderManifest only = *wanted;
+    manifest->providers.assign(1, std::move(only));
+    manifest->components.clear();
+    manifest->triggers.clear();
+    environment.limits.clear();
+    std::erase_if(environment.values, [&](const OperatorValues& each) {
+      return each.component.text != words.provider;
+    });
+    AppSettings app = settle(*manifest, environment, {}, problems);
+    settings = std::move(app.providers.front().settings);
+  }
+  if (problems.failed()) {
+    write_to_stderr(problems.text());
+    return failure(Errc::kInvalid, fmt::format("not called: {}", problems.summary()));
+  }
+  return *std::move(settings);
+}
+
+// One call of a process, on a loop of its own. Made, used and destroyed on that loop's thread.
+class OneCall final : private Caller {
+ public:
+  using Done = std::function<void(Result<Bytes>)>;
+
+  OneCall(Loop& loop, ProviderProcess& process, const Function& function, std::string_view app,
+          Done done)
+      : context_(std::make_unique<Context>(loop, app, "weft call")),
+        provider_(process.provider_for(loop, function.interface)),
+        link_(function, *provider_),
+        late_(loop, [this] { time_out(); }),
+        done_(std::move(done)) {}
+  ~OneCall() override {
+    if (call_ != nullptr) call_->release();
+    Context::retire(std::move(context_));
+  }
+
+  void start(BytesView arguments, std::chrono::milliseconds most) {
+    Deadline deadline = Deadline::after(most);
+    call_ = pool_.start(link_, *context_, arguments, deadline);
+    if (call_->state() != Call::State::kRunning) return completed(*call_);
+    call_->set_caller(this);
+    late_.arm(deadline);
+  }
+
+ private:
+  void completed(Call& call) override {
+    late_.disarm();
+    if (call.state() == Call::State::kDone) {
+      done_(Bytes(call.reply().begin(), call.reply().end()));
+    } else {
+      done_(std::unexpected(call.error()));
+    }
+  }
+  void time_out() { done_(failure(Errc::kTimeout, "it did not answer in time: see --time")); }
+
+  // Outlives what may still finish a call.
+  CallPool pool_;
+  std::unique_ptr<Context> context_;
+  std::unique_ptr<Provider> provider_;
+  Link link_;
+  Timer late_;
+  Done done_;
+  Call* call_ = nullptr;
+};
+
+}  // namespace
+
+Result<int> call_provider(const CallWords& words, const CallText& call, StopSignals& signals) {
+  TRY_VOID(check_words(words));
+  TRY(ProviderSettings settings, settings_of(words));
+  std::chrono::milliseconds most = kProviderCallTime;
+  if (!words.run.time.empty()) {
+    auto time = read_duration(words.run.time);
+    if (!time) {
+      return std::unexpected(
+          std::move(time).error().within(fmt::format("--time {}", words.run.time)));
+    }
+    most = std::chrono::ceil<std::chrono::milliseconds>(*time);
+  }
+  std::string who = fmt::format("provider {}", settings.name);
+  std::string app = settings.app;
+  // From here on the process is stopped in order.
+  signals.hold();
+  TRY(RunningProvider running, run_provider(std::move(settings), {}));
+  ProviderProcess& process = *running.process;
+  std::vector<ExportedFunction> functions = exports_of(process.offers());
+  auto prepared = prepare_call(words.form, call, functions);
+  if (!prepared) return std::unexpected(std::move(prepared).error().within(who));
+  const ExportedFunction& wanted = functions[prepared->number];
+  TRY(Function function, process.function(wanted.interface, wanted.name));
+  std::mutex mutex;
+  std::optional<Result<Bytes>> outcome;
+  Loops loops({.count = 1, .started = {}, .stopping = {}});
+  std::unique_ptr<OneCall> one;
+  loops.on_each([&](Loop& loop, std::size_t) {
+    one = std::make_unique<OneCall>(loop, process, function, app, [&](Result<Bytes> ended) {
+      std::lock_guard hold(mutex);
+      if (outcome) return;
+      outcome = std::move(ended);
+      signals.interrupt();
+    });
+    one->start(prepared->arguments, most);
+  });
+  std::optional<int> signal = signals.wait();
+  loops.on_each([&](Loop&, std::size_t) { one.reset(); });
+  loops.stop();
+  if (!outcome) return 128 + signal.value_or(0);
+  if (!*outcome) return std::unexpected(std::move(*outcome).error().within(who));
+  TRY_VOID(print_result(*prepared, words.form, **outcome));
+  return 0;
+}
+
+}  // namespace weft
