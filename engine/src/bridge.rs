@@ -149,6 +149,8 @@ pub mod ffi {
     /// A function that a program imports.
     struct ImportedFunction {
         interface: String,
+        /// The interface that is imported under a plain name; empty: it is none that has a name.
+        implements: String,
         name: String,
         signature: String,
         is_async: bool,

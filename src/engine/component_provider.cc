@@ -18,7 +18,8 @@ Result<ComponentProvider::Export> ComponentProvider::find(const ProgramInfo& pro
 }
 
 void ComponentProvider::begin(Call& call, Completion done) {
-  auto* instance = static_cast<LinkedInstance*>(call.context().attachment(this));
+  // One for all interfaces that the caller has of it: they may share resources.
+  auto* instance = static_cast<LinkedInstance*>(call.context().attachment(&callee_));
   if (instance == nullptr || instance->over()) {
     if (callee_.contexts >= callee_.limits.instances_max) {
       std::move(done).fail(Error(
@@ -28,7 +29,7 @@ void ComponentProvider::begin(Call& call, Completion done) {
     }
     auto made = std::make_unique<LinkedInstance>(callee_);
     instance = made.get();
-    call.context().attach(this, std::move(made));
+    call.context().attach(&callee_, std::move(made));
   }
   const Export& serving = exports_[call.function().ordinal];
   instance->begin(serving.number, serving.carrying.get(), call, std::move(done));
