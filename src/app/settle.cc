@@ -50,6 +50,7 @@ class Settler {
     plan.app = manifest_.name.text;
     plan.name = component.name;
     plan.file = beside(component.source.text);
+    plan.shared = component.shared;
     plan.granting = Plan::Component::Granting::kAsWritten;
     plan.grants.args = {component.name};
     for (const auto& each : environment_.limits) {
