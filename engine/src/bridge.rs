@@ -149,6 +149,8 @@ pub mod ffi {
     /// A function that a program imports.
     struct ImportedFunction {
         interface: String,
+        /// The interface that is imported under a plain name; empty: it is none that has a name.
+        implements: String,
         name: String,
         signature: String,
         is_async: bool,
@@ -297,6 +299,8 @@ pub mod ffi {
         fn inspect_program(bytes: &[u8]) -> Result<Inspection>;
 
         type Linked;
+        /// As of its source.
+        fn concurrent(self: &Linked) -> bool;
         /// Links a program. `serve[i]` says whether the door serves function i of `ProgramInfo`.
         /// `component` is the name that traps are reported under.
         fn program_link(

@@ -19,6 +19,9 @@ use wasmtime::component::{Accessor, Func, Instance};
 use wasmtime::{AsContextMut, Result, Store, StoreContextMut, error::Context as _};
 use weft_codec::{DynArgs, DynRet, Frame, Handle, Slot, with_flats};
 
+/// Resources that wait to be dropped while calls go on; with more of them no call begins.
+const DROPS_MAX: usize = 256;
+
 /// What C++ and the instance's future share. One thread uses it; the locks are for `Send`. Nothing
 /// here wakes: C++ polls after each call, drop and retire.
 #[derive(Default)]
@@ -41,8 +44,6 @@ struct Sink(LoopBound<Cell<*mut ReplySink>>);
 pub struct Callee {
     queue: Arc<Queue>,
     task: Box<Task>,
-    meter: Arc<Meter>,
-    cpu_ns: u64,
     sinks: Vec<Arc<Sink>>,
 }
 
@@ -51,11 +52,12 @@ pub struct Callee {
 pub unsafe fn callee_new(linked: &Linked, host: *mut GuestHost, wake: WakeKey) -> Box<Callee> {
     let shared = linked.shared.clone();
     let queue = Arc::new(Queue::default());
-    let meter = state::new_meter(0);
-    let (component, cpu_ns) = (shared.component.clone(), shared.limits.cpu_ns);
+    // To be made: calls bring their own.
+    let meter = state::new_meter(shared.limits.cpu_ns);
+    let component = shared.component.clone();
     let future = serve(shared, queue.clone(), LoopBound::new(host), meter.clone());
     let task = Task::new(Box::pin(future), wake, meter.clone(), component, None);
-    Box::new(Callee { queue, task, meter, cpu_ns, sinks: Vec::new() })
+    Box::new(Callee { queue, task, sinks: Vec::new() })
 }
 
 /// One call in an instance of its own.
@@ -85,7 +87,6 @@ impl Callee {
         let sink = Arc::new(Sink(LoopBound::new(Cell::new(sink))));
         self.sinks.retain(|each| !each.0.get().get().is_null());
         self.sinks.push(sink.clone());
-        self.meter.allow(self.cpu_ns, self.sinks.len() as u32);
         let call = Call { function, arguments: arguments.to_vec(), sink };
         self.queue.waiting.lock().unwrap().push_back(call);
     }
@@ -121,15 +122,16 @@ impl Callee {
 
 impl Queue {
     /// The next call; none when there is something else to do first, or nothing any more. What
-    /// was dropped before a call was made goes before it, where no other is `busy`.
+    /// was dropped before a call was made goes before it, where no other is `busy`, or too much
+    /// waits for those.
     fn poll_next(&self, busy: bool) -> Poll<Option<Call>> {
-        let dropped = !self.dropped.lock().unwrap().is_empty();
-        if dropped && !busy {
+        let dropped = self.dropped.lock().unwrap().len();
+        if (dropped > 0 && !busy) || dropped >= DROPS_MAX {
             return Poll::Ready(None);
         }
         match self.waiting.lock().unwrap().pop_front() {
             Some(call) => Poll::Ready(Some(call)),
-            None if dropped || self.retired.load(Relaxed) => Poll::Ready(None),
+            None if dropped > 0 || self.retired.load(Relaxed) => Poll::Ready(None),
             None => Poll::Pending,
         }
     }
@@ -148,7 +150,12 @@ async fn serve(
     let mut store =
         state::new_store(&shared.engine, &shared.limits, &shared.grants, &host, &meter)?;
     let instance = shared.pre.instantiate_async(&mut store).await?;
-    let exports = Exports { found: Mutex::new(vec![None; shared.exports.len()]), instance, shared };
+    let exports = Exports {
+        found: Mutex::new(vec![None; shared.exports.len()]),
+        instance,
+        shared,
+        meter,
+    };
     while !queue.is_over() {
         let dropped = std::mem::take(&mut *queue.dropped.lock().unwrap());
         for number in dropped {
@@ -169,6 +176,7 @@ struct Exports {
     shared: Arc<Shared>,
     instance: Instance,
     found: Mutex<Vec<Option<Func>>>,
+    meter: Arc<Meter>,
 }
 
 impl Exports {
@@ -183,7 +191,10 @@ impl Exports {
                     Poll::Ready(None) | Poll::Pending => {}
                 }
                 match queue.poll_next(!calls.is_empty()) {
-                    Poll::Ready(Some(call)) => calls.push(self.run(accessor, call)),
+                    Poll::Ready(Some(call)) => {
+                        self.meter.allow(self.shared.limits.cpu_ns, calls.len() as u32 + 1);
+                        calls.push(self.run(accessor, call));
+                    }
                     Poll::Ready(None) if calls.is_empty() => return Poll::Ready(Ok(())),
                     Poll::Ready(None) | Poll::Pending => return Poll::Pending,
                 }
@@ -209,6 +220,7 @@ impl Exports {
     }
 
     async fn run_alone(&self, store: &mut Store<State>, mut call: Call) -> Result<()> {
+        self.meter.allow(self.shared.limits.cpu_ns, 1);
         let (func, export, handles) = self.prepare(store.as_context_mut(), &call)?;
         with_flats!(export.info.return_flat, M => {
             let func = func.typed::<DynArgs<Vec<u8>>, DynRet<M>>(&mut *store)?;

@@ -32,6 +32,8 @@ pub struct Program {
 /// A function that the program imports, in the order of `ProgramInfo::functions`.
 pub struct Import {
     pub interface: String,
+    /// What is behind a plain name, where the component says so.
+    pub implements: String,
     pub name: String,
     pub info: weft_codec::FuncInfo,
     pub wasi: bool,
@@ -83,6 +85,12 @@ pub struct LinkedExport {
 
 pub struct Linked {
     pub(crate) shared: Arc<Shared>,
+}
+
+impl Linked {
+    pub fn concurrent(&self) -> bool {
+        self.shared.concurrent
+    }
 }
 
 /// A component, before it is compiled.
@@ -257,6 +265,7 @@ fn describe(engine: Engine, concurrent: bool, component: Component) -> Result<Pr
                     match export.ty {
                         ComponentItem::ComponentFunc(func) => imports.push(Import {
                             interface: interface.into(),
+                            implements: item.implements.unwrap_or_default().into(),
                             name: name.into(),
                             info: weft_codec::FuncInfo::new(&func, &ty, &name_of)
                                 .with_context(|| format!("{interface}#{name}"))?,
@@ -283,6 +292,7 @@ fn describe(engine: Engine, concurrent: bool, component: Component) -> Result<Pr
             }
             ComponentItem::ComponentFunc(func) => imports.push(Import {
                 interface: String::new(),
+                implements: String::new(),
                 name: interface.into(),
                 info: weft_codec::FuncInfo::new(&func, &ty, &name_of)
                     .with_context(|| interface.to_string())?,
@@ -374,6 +384,7 @@ impl Program {
                 .iter()
                 .map(|import| ImportedFunction {
                     interface: import.interface.clone(),
+                    implements: import.implements.clone(),
                     name: import.name.clone(),
                     signature: import.info.signature.clone(),
                     is_async: import.info.is_async,

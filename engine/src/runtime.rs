@@ -185,6 +185,8 @@ impl Runtime {
         let mut config = Config::new();
         config.epoch_interruption(true);
         config.wasm_component_model(true);
+        // One interface imported more than once, each time under a name of its own.
+        config.wasm_component_model_implements(true);
         config.concurrency_support(kind.concurrent);
         config.max_wasm_stack(WASM_STACK);
         config.async_stack_size(FIBER_STACK);

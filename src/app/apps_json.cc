@@ -68,6 +68,7 @@ json::object described(const Plan::Component& component, const Plan* plan) {
   out["name"] = text(component.name);
   out["file"] = text(component.file);
   out["any"] = component.granting == Plan::Component::Granting::kAnything;
+  if (component.shared) out["shared"] = true;
   out["uses"] = uses(component);
   json::array env;
   for (const auto& [name, value] : component.grants.env) env.push_back(text(name));

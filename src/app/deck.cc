@@ -6,9 +6,9 @@
 namespace weft {
 
 Deck::Deck(std::shared_ptr<const Edition> edition, EngineLoop& engine, Pool& pool, AccessLog* log,
-           LoopObserver* observer)
+           LoopObserver* observer, Deployments::Shared shared)
     : edition_(std::move(edition)),
-      deployments_(edition_->plans(), engine, observer),
+      deployments_(edition_->plans(), engine, observer, shared),
       observer_(observer) {
   for (std::size_t i = 0; i < edition_->plans().size(); ++i) {
     const Plan& plan = *edition_->plans()[i];
@@ -56,7 +56,7 @@ bool Deck::wind_down() {
   if (busy) return false;
   // Instances that are kept for use again go with their handler.
   handlers_.clear();
-  return deployments_.idle();
+  return deployments_.wind_down();
 }
 
 }  // namespace weft

@@ -15,9 +15,10 @@ namespace weft {
 // Made, used and destroyed on the loop's thread.
 class Deck {
  public:
-  // Files are read on `pool`; `log` and `observer` may be null. All outlive it.
+  // Files are read on `pool`; `log` and `observer` may be null. All outlive it. One loop's deck is
+  // the home of the shared components.
   Deck(std::shared_ptr<const Edition> edition, EngineLoop& engine, Pool& pool, AccessLog* log,
-       LoopObserver* observer);
+       LoopObserver* observer, Deployments::Shared shared);
   Deck(const Deck&) = delete;
   ~Deck();
 

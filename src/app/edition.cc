@@ -32,7 +32,7 @@ class EditionMaker {
     } else {
       // What is behind the capabilities is opened only when all is well so far.
       if (problems_.failed()) opening_ = Plan::Opening::kLookOnly;
-      for (const AppSettings& app : edition_->apps()) start_providers(app, before);
+      start_providers(before);
       for (const AppSettings& app : edition_->apps()) load(app, sources.arguments);
       check_arguments(sources.arguments);
       make_routes();
@@ -81,19 +81,45 @@ class EditionMaker {
     }
   }
 
-  // Only to look at an app no process is started, nor where a recording answers.
-  void start_providers(const AppSettings& app, const Edition* before) {
+  // Only to look at an app no process is started, nor where a recording answers; one that nothing is
+  // linked to is never.
+  void start_providers(const Edition* before) {
+    std::vector<Place> places;
+    std::vector<ProviderSettings> wanted;
+    for (const AppSettings& app : edition_->apps()) {
+      for (const AppSettings::Provider& provider : app.providers) {
+        if (is_linked(app, provider.settings.name)) {
+          places.push_back(provider.place);
+          wanted.push_back(provider.settings);
+        } else {
+          problems_.warn(
+              provider.place,
+              fmt::format("no component is linked to provider {}: it is not started",
+                          provider.settings.name),
+              fmt::format("write links.\"PKG:NAME/INTERFACE\" = \"provider:{}\", or take it out",
+                          provider.settings.name));
+        }
+      }
+    }
     if (opening_ == Plan::Opening::kLookOnly || tap_.replay != nullptr) return;
     std::span<const RunningProvider> running_before;
     if (before != nullptr) running_before = before->providers_;
-    for (const AppSettings::Provider& provider : app.providers) {
-      auto running = run_provider(provider.settings, running_before);
-      if (running) {
-        edition_->providers_.push_back(*std::move(running));
+    auto started = run_providers(std::move(wanted), running_before);
+    for (std::size_t i = 0; i < started.size(); ++i) {
+      if (started[i]) {
+        edition_->providers_.push_back(*std::move(started[i]));
       } else {
-        problems_.error(provider.place, running.error().message(), "");
+        problems_.error(places[i], started[i].error().message(), "");
       }
     }
+  }
+
+  static bool is_linked(const AppSettings& app, std::string_view provider) {
+    return std::ranges::any_of(app.components, [&](const ComponentSettings& component) {
+      return std::ranges::any_of(component.links, [&](const LinkSettings& link) {
+        return link.to == LinkSettings::To::kProvider && link.name.text == provider;
+      });
+    });
   }
 
   std::shared_ptr<ProviderProcess> process_of(const AppSettings& app, std::string_view name) const {
@@ -146,10 +172,19 @@ class EditionMaker {
 
   void warn_of_idle_links(const ComponentSettings& component, const Plan& plan) {
     for (const LinkSettings& link : component.links) {
-      auto served = [&](const ImportedFunction& each) {
-        return means(InterfaceName::of(link.interface.text), InterfaceName::of(each.interface));
-      };
-      if (std::ranges::any_of(plan.info().functions, served)) continue;
+      if (plan.uses_link(link)) continue;
+      InterfaceName written = InterfaceName::of(link.interface.text);
+      bool imported = std::ranges::any_of(plan.info().functions, [&](const ImportedFunction& each) {
+        return means(written, InterfaceName::of(each.interface)) ||
+               means(written, InterfaceName::of(each.implements));
+      });
+      if (imported) {
+        problems_.warn(link.interface.place,
+                       fmt::format("another link of component {} serves what is meant by {}",
+                                   component.plan.name, link.interface.text),
+                       "take one of them out");
+        continue;
+      }
       problems_.warn(
           link.interface.place,
           fmt::format("component {} imports no {}", component.plan.name, link.interface.text),
@@ -209,7 +244,14 @@ class EditionMaker {
     reached_.emplace(At(app.name, trigger.component->text), true);
     auto loaded = loaded_.find({app.name, trigger.component->text});
     if (loaded == loaded_.end()) return {};
-    if (!edition_->plans_[loaded->second]->serves_http()) {
+    if (edition_->plans_[loaded->second]->service() != nullptr) {
+      problems_.error(
+          trigger.component->place,
+          fmt::format("component {} is shared, and requests have instances of their own, which "
+                      "would not see what the shared one keeps",
+                      trigger.component->text),
+          "let another component answer them, and link it to this one");
+    } else if (!edition_->plans_[loaded->second]->serves_http()) {
       problems_.error(
           trigger.component->place,
           fmt::format("component {} exports no wasi:http handler", trigger.component->text),

@@ -304,6 +304,7 @@ Environment interpreted(TomlValue top, const std::string& file, const Capability
   interpolation.take_secrets(top);
   interpolation.apply(top);
   Environment environment = EnvironmentReader(file, capabilities, problems).read(top);
+  environment.secret_variables = std::move(interpolation).secret_variables();
   environment.secrets = std::move(interpolation).secrets();
   return environment;
 }

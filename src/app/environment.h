@@ -68,6 +68,8 @@ struct Environment {
   std::string state_folder = {};
   std::vector<DriverSettings> drivers = {};
   Interpolation::Secrets secrets = {};
+  // Those that secrets were read from: no process of a provider sees them.
+  std::vector<std::string> secret_variables = {};
   std::map<std::string, Secret, std::less<>> variables = {};  // [env]
   std::vector<OperatorValues> values = {};
   std::vector<OperatorLimits> limits = {};

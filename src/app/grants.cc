@@ -46,6 +46,7 @@ void add_component(std::string& out, const ComponentSettings& component) {
     if (words.empty()) words.emplace_back("none, each call is refused");
     line(out, capability, words);
   }
+  if (plan.shared) line(out, "shared", {"one instance for all who call it"});
   for (const LinkSettings& link : component.links) {
     line(out, "link",
          {fmt::format("{} -> {}{}", link.interface.text, link.end_text(), around(link.layers))});

@@ -19,11 +19,13 @@ namespace weft {
 class LoopSide final : public HttpHandler {
  public:
   LoopSide(Runtime& runtime, Loop& loop, const HttpClientOptions& http_client, Pool& pool,
-           AccessLogFile* file, RetiringDecks& retiring, LoopObserver* observer)
+           AccessLogFile* file, RetiringDecks& retiring, LoopObserver* observer,
+           Deployments::Shared shared)
       : engine_(runtime, loop, http_client),
         pool_(pool),
         retiring_(retiring),
         observer_(observer),
+        shared_(shared),
         tracer_(observer != nullptr && observer->spans() != nullptr ? Tracer::Sampling::kOn
                                                                     : Tracer::Sampling::kOff),
         look_(loop, [this] { look(); }) {
@@ -31,7 +33,7 @@ class LoopSide final : public HttpHandler {
   }
 
   std::unique_ptr<Deck> deploy(const std::shared_ptr<const Edition>& edition) {
-    return std::make_unique<Deck>(edition, engine_, pool_, log_.get(), observer_);
+    return std::make_unique<Deck>(edition, engine_, pool_, log_.get(), observer_, shared_);
   }
 
   // Requests from the next one on go to `next`.
@@ -83,6 +85,7 @@ class LoopSide final : public HttpHandler {
   Pool& pool_;
   RetiringDecks& retiring_;
   LoopObserver* observer_;
+  const Deployments::Shared shared_;
   Tracer tracer_;
   std::unique_ptr<AccessLog> log_;
   std::vector<std::unique_ptr<Deck>> old_;
@@ -112,7 +115,8 @@ Result<std::unique_ptr<Host>> Host::start(Runtime& runtime, const CapabilityTabl
   loops.on_each([&](Loop& loop, std::size_t index) {
     auto side = std::make_unique<LoopSide>(
         runtime, loop, options.http_client, host->pool_, host->log_file_.get(), host->retiring_,
-        host->observatory_ == nullptr ? nullptr : &host->observatory_->of(index));
+        host->observatory_ == nullptr ? nullptr : &host->observatory_->of(index),
+        index == 0 ? Deployments::Shared::kHere : Deployments::Shared::kElsewhere);
     side->switch_to(side->deploy(host->edition_));
     host->sides_[index] = std::move(side);
   });

@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <cstdlib>
 #include <filesystem>
-#include <vector>
 
 #include "app/table_reader.h"
 #include "base/read_file.h"
@@ -42,6 +41,7 @@ std::optional<std::string> Interpolation::variable(std::string_view name, const 
   // A name with a zero byte or an equals sign names nothing.
   bool sound = !name.empty() && name.find_first_of(std::string_view("=\0", 2)) == name.npos;
   if (sound) {
+    if (in_secrets_) secret_variables_.emplace_back(name);
     if (auto value = variables_(name)) return value;
   }
   problems_.error(place, fmt::format("the environment variable {} is not set", name),
@@ -142,6 +142,7 @@ void Interpolation::take_secrets(TomlValue& top) {
     problems_.error(at->place, fmt::format("secrets is {}", at->value.kind_name()),
                     "write a table: [secrets]");
   }
+  in_secrets_ = true;
   for (TomlEntry& entry : at->value.entries) {
     TomlValue& value = entry.value;
     named_[entry.key] = true;
@@ -160,6 +161,7 @@ void Interpolation::take_secrets(TomlValue& top) {
       secrets_.insert_or_assign(entry.key, Secret(std::move(value.text)));
     }
   }
+  in_secrets_ = false;
   top.entries.erase(at);
 }
 

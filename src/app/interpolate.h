@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "app/problems.h"
 #include "app/toml.h"
@@ -34,6 +35,8 @@ class Interpolation {
 
   using Secrets = std::map<std::string, Secret, std::less<>>;
   Secrets secrets() && { return std::move(secrets_); }
+  // The environment variables that secrets were read from.
+  std::vector<std::string> secret_variables() && { return std::move(secret_variables_); }
 
  private:
   void expand(TomlValue& value);
@@ -46,6 +49,8 @@ class Interpolation {
   Secrets secrets_;
   // Their names, also of those that could not be read: one problem each is enough.
   std::map<std::string, bool, std::less<>> named_;
+  std::vector<std::string> secret_variables_;
+  bool in_secrets_ = false;
 };
 
 }  // namespace weft

@@ -15,7 +15,9 @@ class Walk {
       : components_(components), problems_(problems) {}
 
   std::vector<const ComponentSettings*> all() {
-    for (const ComponentSettings& component : components_) visit(component);
+    for (const ComponentSettings& component : components_) {
+      if (states_[component.plan.name] == State::kUnseen) visit(component);
+    }
     return std::move(order_);
   }
 

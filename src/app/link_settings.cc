@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <utility>
 
 namespace weft {
@@ -13,6 +14,17 @@ std::chrono::milliseconds whole_ms(std::chrono::nanoseconds time) {
   return std::chrono::ceil<std::chrono::milliseconds>(time);
 }
 
+bool is_interface(std::string_view name) {
+  return name.contains(':') && name.contains('/');
+}
+
+// What WIT calls an import that has a name of its own: words with dashes between.
+bool is_plain(std::string_view name) {
+  return !name.empty() && std::ranges::all_of(name, [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-';
+  });
+}
+
 class LinkReader {
  public:
   LinkReader(const TomlEntry& entry, const std::string& where, Problems& problems)
@@ -21,9 +33,11 @@ class LinkReader {
   }
 
   std::optional<LinkSettings> read() {
-    if (!entry_.key.contains(':') || !entry_.key.contains('/')) {
-      problems_.error(entry_.place, fmt::format("\"{}\" is no name of an interface", entry_.key),
-                      "write package and interface: links.\"acme:ml/inference\" = ...");
+    if (!is_interface(entry_.key) && !is_plain(entry_.key)) {
+      problems_.error(
+          entry_.place, fmt::format("\"{}\" is no name of an interface", entry_.key),
+          "write package and interface: links.\"acme:ml/inference\" = ..., or the plain "
+          "name that it is imported by");
       return std::nullopt;
     }
     if (entry_.value.kind == TomlValue::Kind::kTable) return read_table();
@@ -40,6 +54,14 @@ class LinkReader {
     TableReader reader(entry_.value, what_, problems_);
     auto to = reader.text("to");
     if (entry_.value.find("to") == nullptr) reader.missing("to", fmt::format("to = {}", kExample));
+    if (auto as = reader.text("interface")) {
+      link_.as = *std::move(as);
+      if (!is_interface(link_.as.text) && !is_plain(link_.as.text)) {
+        problems_.error(link_.as.place,
+                        fmt::format("\"{}\" is no name of an interface", link_.as.text),
+                        "write the name that the other end exports: \"acme:ml/inference\"");
+      }
+    }
     if (auto time = reader.duration("deadline")) link_.deadline = whole_ms(*time);
     if (const TomlEntry* functions = reader.take_table("deadlines")) {
       TableReader each(functions->value, what_ + ".deadlines", problems_);

@@ -17,12 +17,16 @@ namespace weft {
 //
 //   links."acme:ml/inference" = "component:engine"
 //   links."acme:ml/inference" = { to = "provider:inference", deadline = "2s" }
+//   links.primary = { to = "component:engine", interface = "acme:ml/inference" }
 struct LinkSettings {
   enum class To : unsigned char { kComponent, kProvider };
 
-  Placed interface = {};  // With a version or without.
+  // With a version or without; or the plain name that it is imported by.
+  Placed interface = {};
   To to = To::kComponent;
   Placed name = {};  // Of the component or the provider.
+  // What the other end calls the interface; empty: the same.
+  Placed as = {};
   // A call has so long; by function, where it has a line of its own.
   std::optional<std::chrono::milliseconds> deadline = {};
   struct Time {

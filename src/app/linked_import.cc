@@ -60,10 +60,11 @@ std::string names_of(std::span<const ExportedFunction> exports) {
 
 }  // namespace
 
-Result<std::vector<std::uint32_t>> match_exports(std::string_view interface,
+Result<std::vector<std::uint32_t>> match_exports(const WantedInterface& wanted_interface,
                                                  std::span<const ImportedFunction* const> functions,
                                                  std::span<const ExportedFunction> exports,
                                                  std::string_view who) {
+  const auto& [import, interface] = wanted_interface;
   std::string_view offered = exported_as(interface, exports);
   if (offered.empty()) {
     return failure(Errc::kUnsupported, fmt::format("{} does not serve {}; what it serves: {}", who,
@@ -88,7 +89,7 @@ Result<std::vector<std::uint32_t>> match_exports(std::string_view interface,
   }
   if (wrong.empty()) return numbers;
   return failure(Errc::kUnsupported, fmt::format("{} of {} does not fit what is imported as {}:{}",
-                                                 offered, who, interface, wrong));
+                                                 offered, who, import, wrong));
 }
 
 std::vector<ExportedFunction> exports_of(const provider::Offer& offer) {

@@ -25,17 +25,23 @@ struct LinkedImport {
   Replay* replay = nullptr;                            // In the place of either.
   // What a Link is made of, for each imported function. Of a process all are of one interface.
   std::vector<Function> functions = {};
-  // Of a component: for each function, whose place is its ordinal, the export's number in
-  // ProgramInfo.
+  // Of a component: for each function the export's number in ProgramInfo. It is a function's
+  // ordinal too where the component is shared; else that is the place in this list.
   std::vector<std::uint32_t> exports = {};
   // Null: nothing but the time-out stands around it. Shared with the other imports that the link
   // serves.
   std::shared_ptr<const LinkLayers> layers = nullptr;
 };
 
-// The exports that serve these functions of `interface`, by their numbers. The failure says which
-// do not fit, wanted and offered side by side. `who` exports them: "component engine".
-Result<std::vector<std::uint32_t>> match_exports(std::string_view interface,
+// An interface that a component imports.
+struct WantedInterface {
+  std::string_view import;     // What the import is called: "primary", or as the interface.
+  std::string_view interface;  // "acme:ml/inference@1.2.0"; of a plain name that says none, it.
+};
+
+// The exports that serve these functions of it, by their numbers. The failure says which do not
+// fit, wanted and offered side by side. `who` exports them: "component engine".
+Result<std::vector<std::uint32_t>> match_exports(const WantedInterface& wanted,
                                                  std::span<const ImportedFunction* const> functions,
                                                  std::span<const ExportedFunction> exports,
                                                  std::string_view who);

@@ -86,7 +86,7 @@ class ManifestReader {
                       fmt::format("an app has at most {}", Manifest::kComponentsMax));
       return;
     }
-    ComponentManifest component{entry.key, entry.place, {}, {}, {}, {}, {}};
+    ComponentManifest component{entry.key, entry.place, {}, {}, {}, {}, {}, {}, false};
     check_name("a component", {entry.key, entry.place}, problems_);
     TableReader reader(entry.value, fmt::format("[component.{}]", entry.key), problems_);
     read_build(reader, component);
@@ -105,6 +105,7 @@ class ManifestReader {
     if (const TomlEntry* links = reader.take_table("links")) {
       component.links = LinkSettings::read(links->value, reader.name_of("links"), problems_);
     }
+    component.shared = reader.flag("shared").value_or(false);
     reader.finish();
     manifest_.components.push_back(std::move(component));
   }

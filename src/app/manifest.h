@@ -33,6 +33,7 @@ struct ComponentManifest {
   std::map<std::string, UsesLine, std::less<>> uses;
   LimitSettings limits;
   std::vector<LinkSettings> links = {};
+  bool shared = false;  // One instance for all that are linked to it.
 };
 
 struct HttpTrigger {

@@ -278,6 +278,29 @@ f:14:9: s".cache is true or false: write a table: [s".cache]
 )");
 }
 
+TEST(Manifest, reads_shared_components_and_links_by_name) {
+  Problems problems;
+  auto manifest = Manifest::parse(R"([app]
+name = "a"
+[component.engine]
+source = "engine.wasm"
+shared = true
+[component.web]
+source = "web.wasm"
+links.primary = { to = "component:engine", interface = "acme:ml/inference" }
+links."acme:ml/inference@1.0.0" = "component:engine"
+)",
+                                  "f", kCapabilities, problems);
+  ASSERT_EQ(problems.text(), "");
+  EXPECT_TRUE(manifest->components[0].shared);
+  const ComponentManifest& web = manifest->components[1];
+  EXPECT_FALSE(web.shared);
+  ASSERT_EQ(web.links.size(), 2u);
+  EXPECT_EQ(web.links[0].interface.text, "primary");
+  EXPECT_EQ(web.links[0].as.text, "acme:ml/inference");
+  EXPECT_EQ(web.links[1].as.text, "");
+}
+
 TEST(Manifest, an_empty_file_is_told_what_it_needs) {
   Problems problems;
   ASSERT_TRUE(Manifest::parse("", "weft.toml", kCapabilities, problems).has_value());

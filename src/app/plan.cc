@@ -14,6 +14,7 @@
 #include "base/check.h"
 #include "door/deadline_layer.h"
 #include "engine/component_provider.h"
+#include "engine/service_caller.h"
 #include "observe/call_layer.h"
 #include "record/record_layer.h"
 
@@ -56,6 +57,25 @@ std::string drivers_of(const Use& use) {
   return fmt::format("{}", fmt::join(drivers, "+"));
 }
 
+Lack not_offered(const WantedInterface& wanted, const Error& why) {
+  if (wanted.import.contains('/')) return {Lack::Kind::kImport, why.message(), ""};
+  return {Lack::Kind::kImport,
+          wanted.import == wanted.interface ? why.message()
+                                            : fmt::format("imported as {}: {}", wanted.import,
+                                                          why.message()),
+          fmt::format("link it by that name: links.{} = {{ to = \"...\", interface = "
+                      "\"acme:ml/inference\" }}",
+                      wanted.import)};
+}
+
+// The export that somebody means, who may have left its version out; else what was written.
+std::string_view named_among(std::string_view written, std::span<const ExportedFunction> exports) {
+  auto found = std::ranges::find_if(exports, [&](const ExportedFunction& each) {
+    return means(InterfaceName::of(written), InterfaceName::of(each.interface));
+  });
+  return found == exports.end() ? written : std::string_view(found->interface);
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Plan>> Plan::make(Runtime& runtime, const CapabilityTable& capabilities,
@@ -87,7 +107,14 @@ std::unique_ptr<Plan> Plan::make(Runtime& runtime, const CapabilityTable& capabi
   if (lacks.empty() && opening == Opening::kOpen) plan->prepare_capabilities(lacks);
   if (lacks.empty()) plan->link(lacks);
   if (!lacks.empty()) return nullptr;
+  if (self.shared) plan->service_ = std::make_shared<SharedService>(self.app, self.name);
   return plan;
+}
+
+bool Plan::uses_link(const LinkSettings& link) const {
+  return std::ranges::any_of(linked_imports_, [&](const ServedByLink& each) {
+    return each.import.settings.interface.text == link.interface.text;
+  });
 }
 
 bool Plan::serves_http() const {
@@ -146,15 +173,17 @@ void Plan::match_imports(const CapabilityTable& capabilities, std::vector<Lack>&
   }
   std::set<std::string_view> asked;
   for (auto& [interface, numbers] : interfaces) {
-    if (const Component::LinkTo* link = link_of(interface, lacks)) {
-      match_link(*link, interface, std::move(numbers), lacks);
+    std::string_view implements = functions[numbers.front()].implements;
+    WantedInterface wanted{interface, implements.empty() ? interface : implements};
+    if (const Component::LinkTo* link = link_of(wanted, lacks)) {
+      match_link(*link, wanted, std::move(numbers), lacks);
       continue;
     }
     std::vector<DeclaredFunction> declared;
     for (std::uint32_t number : numbers) {
       declared.push_back({functions[number].name, functions[number].signature});
     }
-    auto match = capabilities.match({interface, declared});
+    auto match = capabilities.match({wanted.interface, declared});
     if (!match && interface.empty()) {
       for (const DeclaredFunction& function : declared) {
         lacks.push_back(
@@ -164,7 +193,7 @@ void Plan::match_imports(const CapabilityTable& capabilities, std::vector<Lack>&
       continue;
     }
     if (!match) {
-      lacks.push_back({Lack::Kind::kImport, match.error().message(), ""});
+      lacks.push_back(not_offered(wanted, match.error()));
       continue;
     }
     const Capability& capability = *match->capability;
@@ -180,9 +209,10 @@ void Plan::match_imports(const CapabilityTable& capabilities, std::vector<Lack>&
 }
 
 // The link that is meant for an interface; null: there is none. Two that could be are told.
-const Plan::Component::LinkTo* Plan::link_of(std::string_view interface,
+const Plan::Component::LinkTo* Plan::link_of(const WantedInterface& wanted,
                                              std::vector<Lack>& lacks) const {
-  auto exact = std::ranges::find(component_.links, interface, [](const Component::LinkTo& link) {
+  const auto& [import, interface] = wanted;
+  auto exact = std::ranges::find(component_.links, import, [](const Component::LinkTo& link) {
     return std::string_view(link.settings.interface.text);
   });
   if (exact != component_.links.end()) return &*exact;
@@ -201,7 +231,7 @@ const Plan::Component::LinkTo* Plan::link_of(std::string_view interface,
   return found;
 }
 
-void Plan::match_link(const Component::LinkTo& link, std::string_view interface,
+void Plan::match_link(const Component::LinkTo& link, WantedInterface wanted,
                       std::vector<std::uint32_t> numbers, std::vector<Lack>& lacks) {
   LinkedImport import{link.settings, link.callee, link.process};
   std::vector<const ImportedFunction*> functions;
@@ -224,10 +254,18 @@ void Plan::match_link(const Component::LinkTo& link, std::string_view interface,
   }
   std::vector<ExportedFunction> exports =
       link.callee != nullptr ? link.callee->info().exports : exports_of(link.process->offers());
-  auto found = match_exports(interface, functions, exports, link.settings.end_text());
+  const Placed& as = link.settings.as;
+  if (!as.text.empty()) wanted.interface = named_among(as.text, exports);
+  auto found = match_exports(wanted, functions, exports, link.settings.end_text());
   if (!found) {
-    lacks.push_back(
-        {Lack::Kind::kLink, found.error().message(), "", link.settings.interface.place});
+    bool unnamed = as.text.empty() && !wanted.interface.contains('/');
+    lacks.push_back({Lack::Kind::kLink, found.error().message(),
+                     unnamed
+                         ? fmt::format("write which of them is {}: {{ to = \"...\", interface = "
+                                       "\"acme:ml/inference\" }}",
+                                       wanted.import)
+                         : "",
+                     as.text.empty() ? link.settings.interface.place : as.place});
     return;
   }
   for (std::size_t i = 0; i < functions.size(); ++i) {
@@ -240,12 +278,34 @@ void Plan::match_link(const Component::LinkTo& link, std::string_view interface,
       import.functions.push_back({.interface = functions[i]->interface,
                                   .name = functions[i]->name,
                                   .signature = functions[i]->signature,
-                                  .ordinal = static_cast<std::uint32_t>(i),
+                                  .ordinal = link.callee->service() != nullptr
+                                                 ? (*found)[i]
+                                                 : static_cast<std::uint32_t>(i),
                                   .plain = functions[i]->plain});
     }
   }
   import.exports = *std::move(found);
   linked_imports_.push_back({std::move(import), std::move(numbers)});
+  check_crossing(linked_imports_.back(), lacks);
+}
+
+// What a shared component serves is called from every loop, and lives on one.
+void Plan::check_crossing(const ServedByLink& served, std::vector<Lack>& lacks) const {
+  const LinkedImport& import = served.import;
+  if (import.callee == nullptr || import.callee->service() == nullptr) return;
+  for (const Function& function : import.functions) {
+    auto signature = parse_signature(function.signature);
+    CHECK(signature);  // It was read when the types were compared.
+    auto bound = bound_to_its_loop(*signature);
+    if (!bound) continue;
+    lacks.push_back(
+        {Lack::Kind::kLink,
+         fmt::format("{} is shared, and {} of {} has a {}, which does not reach the loop "
+                     "that it lives on",
+                     import.settings.end_text(), function.name, function.interface, *bound),
+         "pass it as a list or behind a resource, or take \"shared\" out",
+         import.settings.interface.place});
+  }
 }
 
 // A link may serve several versions of what it names: its layers are one for all of them.
@@ -342,6 +402,11 @@ Provider& Plan::provider_of(const LinkedImport& import, Deployment& deployment,
   if (import.process != nullptr) {
     return deployment.links.keep(
         import.process->provider_for(deployment.engine.loop(), import.functions.front().interface));
+  }
+  if (const auto& service = import.callee->service()) {
+    if (SharedInstance* here = others.shared(*import.callee)) return *here;
+    return deployment.links.keep(
+        std::make_unique<ServiceCaller>(service, deployment.engine.loop(), import.functions));
   }
   std::vector<ComponentProvider::Export> exports;
   for (std::uint32_t number : import.exports) {

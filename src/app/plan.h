@@ -13,6 +13,7 @@
 #include "capabilities/table.h"
 #include "engine/deployment.h"
 #include "engine/runtime.h"
+#include "engine/shared_service.h"
 
 namespace weft {
 
@@ -65,6 +66,8 @@ class Plan {
     };
     std::vector<LinkTo> links = {};
     LinkTap tap = {};
+    // One instance of it serves all that are linked to it, on every loop.
+    bool shared = false;
   };
 
   // Whether what is behind the capabilities is opened: not to look only.
@@ -80,6 +83,10 @@ class Plan {
 
   const Component& component() const { return component_; }
   const ProgramInfo& info() const { return program_->info(); }
+  // Where the callers of a shared one meet; else null.
+  const std::shared_ptr<SharedService>& service() const { return service_; }
+  // Whether something that it imports is served by that link.
+  bool uses_link(const LinkSettings& link) const;
   bool serves_http() const;
   bool is_command() const;
 
@@ -103,10 +110,11 @@ class Plan {
   explicit Plan(Component component) : component_(std::move(component)) {}
 
   const Use* use_of(const Capability& capability) const;
-  const Component::LinkTo* link_of(std::string_view interface, std::vector<Lack>& lacks) const;
-  void match_link(const Component::LinkTo& link, std::string_view interface,
+  const Component::LinkTo* link_of(const WantedInterface& wanted, std::vector<Lack>& lacks) const;
+  void match_link(const Component::LinkTo& link, WantedInterface wanted,
                   std::vector<std::uint32_t> numbers, std::vector<Lack>& lacks);
   void add_layers(std::vector<Lack>& lacks);
+  void check_crossing(const ServedByLink& served, std::vector<Lack>& lacks) const;
   void deploy_links(Deployment& deployment, const Deployments& others,
                     LoopObserver* observer) const;
   Provider& provider_of(const LinkedImport& import, Deployment& deployment,
@@ -122,6 +130,7 @@ class Plan {
   std::vector<Served> served_;
   std::vector<ServedByLink> linked_imports_;
   std::unique_ptr<LinkedProgram> linked_;
+  std::shared_ptr<SharedService> service_;  // Shared with its callers on all loops.
 };
 
 }  // namespace weft

@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <string_view>
+#include <thread>
 
 #include "base/bytes.h"
 #include "base/sha256.h"
@@ -52,6 +53,23 @@ std::string digest_of(const ProviderSettings& settings, const std::string& progr
   return sha256_hex(as_bytes(all));
 }
 
+Result<RunningProvider> run_provider(ProviderSettings settings,
+                                     std::span<const RunningProvider> before) {
+  auto program = find_program(settings.command.front(), settings.folder);
+  if (!program) {
+    return std::unexpected(std::move(program).error().within(
+        fmt::format("provider {} of {}", settings.name, settings.app)));
+  }
+  RunningProvider running{settings.app, settings.name, digest_of(settings, *program), nullptr};
+  for (const RunningProvider& each : before) {
+    if (each.app == running.app && each.name == running.name && each.made_of == running.made_of) {
+      return each;
+    }
+  }
+  TRY(running.process, ProviderProcess::start(std::move(settings), Deadline::after(kStartMax)));
+  return running;
+}
+
 }  // namespace
 
 Result<std::string> find_program(const std::string& word, const std::string& folder) {
@@ -71,20 +89,17 @@ Result<std::string> find_program(const std::string& word, const std::string& fol
   return failure(Errc::kNotFound, fmt::format("there is no program {} in PATH", word));
 }
 
-Result<RunningProvider> run_provider(ProviderSettings settings,
-                                     std::span<const RunningProvider> before) {
-  auto program = find_program(settings.command.front(), settings.folder);
-  if (!program) {
-    return std::unexpected(std::move(program).error().within(
-        fmt::format("provider {} of {}", settings.name, settings.app)));
+std::vector<Result<RunningProvider>> run_providers(std::vector<ProviderSettings> settings,
+                                                   std::span<const RunningProvider> before) {
+  std::vector<Result<RunningProvider>> running(
+      settings.size(), failure(Errc::kInternal, "the provider was not started"));
+  std::vector<std::jthread> starts;
+  for (std::size_t i = 0; i < settings.size(); ++i) {
+    starts.emplace_back([&running, &settings, before, i] {
+      running[i] = run_provider(std::move(settings[i]), before);
+    });
   }
-  RunningProvider running{settings.app, settings.name, digest_of(settings, *program), nullptr};
-  for (const RunningProvider& each : before) {
-    if (each.app == running.app && each.name == running.name && each.made_of == running.made_of) {
-      return each;
-    }
-  }
-  TRY(running.process, ProviderProcess::start(std::move(settings), Deadline::after(kStartMax)));
+  starts.clear();  // Waits for each.
   return running;
 }
 

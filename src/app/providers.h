@@ -3,6 +3,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "app/problems.h"
 #include "provider/provider_process.h"
@@ -24,9 +25,9 @@ struct RunningProvider {
 // do, when it is none.
 Result<std::string> find_program(const std::string& word, const std::string& folder);
 
-// The process for these settings: the one among `before` that was started with the same, or a new
-// one. Blocks until that is ready.
-Result<RunningProvider> run_provider(ProviderSettings settings,
-                                     std::span<const RunningProvider> before);
+// The processes for these settings, in their order: each the one among `before` that was started
+// with the same, or a new one. Those start at the same time, and it blocks until they are ready.
+std::vector<Result<RunningProvider>> run_providers(std::vector<ProviderSettings> settings,
+                                                   std::span<const RunningProvider> before);
 
 }  // namespace weft

@@ -50,6 +50,7 @@ class Settler {
     plan.app = manifest_.name.text;
     plan.name = component.name;
     plan.file = beside(component.source.text);
+    plan.shared = component.shared;
     plan.granting = Plan::Component::Granting::kAsWritten;
     plan.grants.args = {component.name};
     for (const auto& each : environment_.limits) {
@@ -78,7 +79,8 @@ class Settler {
                               .command = {},
                               .folder = folder(),
                               .configuration_json = {},
-                              .secrets = {}};
+                              .secrets = {},
+                              .withheld = environment_.secret_variables};
     for (const Placed& word : provider.command) settings.command.push_back(word.text);
     if (!provider.command.empty()) {
       const Placed& program = provider.command.front();

@@ -2,29 +2,14 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-
 #include "engine/linked_instance.h"
 
 namespace weft {
-namespace {
-
-bool is_concurrent(const ProgramInfo& program) {
-  constexpr std::string_view kWasi03 = "@0.3.";
-  auto any = [](const auto& each) {
-    return each.is_async || each.signature.contains("stream<") || each.signature.contains("future");
-  };
-  auto of_wasi = [&](const ImportedFunction& each) { return each.interface.contains(kWasi03); };
-  return std::ranges::any_of(program.exports, any) || std::ranges::any_of(program.functions, any) ||
-         std::ranges::any_of(program.functions, of_wasi);
-}
-
-}  // namespace
 
 Result<ComponentProvider::Export> ComponentProvider::find(const ProgramInfo& program,
                                                           std::uint32_t number) {
   const ExportedFunction& function = program.exports[number];
-  Export found{.number = number, .concurrent = is_concurrent(program)};
+  Export found{number};
   if (!function.plain) {
     TRY(Signature signature, parse_signature(function.signature));
     found.carrying = std::make_unique<const Signature>(std::move(signature));
@@ -33,7 +18,8 @@ Result<ComponentProvider::Export> ComponentProvider::find(const ProgramInfo& pro
 }
 
 void ComponentProvider::begin(Call& call, Completion done) {
-  auto* instance = static_cast<LinkedInstance*>(call.context().attachment(this));
+  // One for all interfaces that the caller has of it: they may share resources.
+  auto* instance = static_cast<LinkedInstance*>(call.context().attachment(&callee_));
   if (instance == nullptr || instance->over()) {
     if (callee_.contexts >= callee_.limits.instances_max) {
       std::move(done).fail(Error(
@@ -43,11 +29,10 @@ void ComponentProvider::begin(Call& call, Completion done) {
     }
     auto made = std::make_unique<LinkedInstance>(callee_);
     instance = made.get();
-    call.context().attach(this, std::move(made));
+    call.context().attach(&callee_, std::move(made));
   }
   const Export& serving = exports_[call.function().ordinal];
-  auto start = serving.concurrent ? LinkedInstance::Start::kNextTurn : LinkedInstance::Start::kNow;
-  instance->begin(serving.number, start, serving.carrying.get(), call, std::move(done));
+  instance->begin(serving.number, serving.carrying.get(), call, std::move(done));
 }
 
 }  // namespace weft

@@ -23,8 +23,6 @@ class ComponentProvider final : public Provider {
   // What serves the function with the ordinal that is the place in the list.
   struct Export {
     std::uint32_t number;  // In ProgramInfo.
-    // The component uses the component model's async parts.
-    bool concurrent = false;
     // Of a function with handles, streams or futures: where in its bytes they are.
     std::unique_ptr<const Signature> carrying = nullptr;
   };

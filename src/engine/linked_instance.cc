@@ -49,26 +49,45 @@ class Crossing : public Renumbering {
   LinkedInstance& instance_;
 };
 
-// Handles of arguments are resources of the callee: its instance is their kind.
+// Handles of arguments are resources of the callee.
 struct Inwards final : Crossing {
   using Crossing::Crossing;
   Result<std::uint32_t> own(std::string_view, std::uint32_t number) override {
-    TRY(auto taken, from_.resources().take(&instance_, number));
+    TRY(auto taken, from_.resources().take(instance_.kind(), number));
     TRY(Held * held, check(*taken, instance_));
     held->given_back = true;
     return held->number;
   }
   Result<std::uint32_t> borrow(std::string_view, std::uint32_t number) override {
-    TRY(Resource * lent, from_.resources().get(&instance_, number));
+    TRY(Resource * lent, from_.resources().get(instance_.kind(), number));
     TRY(Held * held, check(*lent, instance_));
     return held->number;
+  }
+};
+
+// A reply that nobody waits for: what it gives is let go.
+struct Nowhere final : Crossing {
+  using Crossing::Crossing;
+  Result<std::uint32_t> own(std::string_view, std::uint32_t number) override {
+    instance_.drop_resource(number);
+    return number;
+  }
+  Result<std::uint32_t> borrow(std::string_view, std::uint32_t number) override { return number; }
+  Result<std::uint32_t> reader(PipeKind kind, std::uint32_t number) override {
+    TRY(PipeReader end, from_.pipes().take_reader(number, kind));
+    return number;
+  }
+  Result<std::uint32_t> writer(PipeKind kind, std::uint32_t number) override {
+    TRY(PipeWriter end, from_.pipes().take_writer(number, kind));
+    return number;
   }
 };
 
 struct Outwards final : Crossing {
   using Crossing::Crossing;
   Result<std::uint32_t> own(std::string_view, std::uint32_t number) override {
-    return to_.resources().push(&instance_, std::make_unique<Held>(instance_.anchor(), number));
+    return to_.resources().push(instance_.kind(),
+                                std::make_unique<Held>(instance_.anchor(), number));
   }
   Result<std::uint32_t> borrow(std::string_view resource, std::uint32_t) override {
     return failure(Errc::kInvalid, fmt::format("a borrow<{}> cannot be given back", resource));
@@ -77,8 +96,10 @@ struct Outwards final : Crossing {
 
 }  // namespace
 
-LinkedInstance::LinkedInstance(Deployment& deployment)
+LinkedInstance::LinkedInstance(Deployment& deployment, Owner* owner)
     : deployment_(deployment),
+      owner_(owner),
+      concurrent_(deployment.program.impl().linked->concurrent()),
       instance_(deployment),
       slot_(deployment.engine.add(*this)),
       callee_(bridge::callee_new(*deployment.program.impl().linked, &instance_,
@@ -87,51 +108,54 @@ LinkedInstance::LinkedInstance(Deployment& deployment)
 }
 
 LinkedInstance::~LinkedInstance() {
+  over_ = true;
   anchor_->instance = nullptr;
+  if (shared()) {
+    fail_all(Errc::kUnavailable, fmt::format("component {} has ended", deployment_.component));
+  }
   // What is still in it has a caller that goes too.
   for (Serving& serving : serving_) serving.done = {};
   deployment_.engine.remove(slot_);
 }
 
-void LinkedInstance::begin(std::uint32_t function, Start start, const Signature* carrying,
-                           Call& call, Completion done) {
+void LinkedInstance::begin(std::uint32_t function, const Signature* carrying, Call& call,
+                           Completion done) {
   if (serving_.size() >= kCallsMax) {
     return std::move(done).fail(
         Error(Errc::kLimit, fmt::format("{} calls are in component {} already: let some end first",
                                         serving_.size(), deployment_.component)));
   }
-  Context& context = instance_.context();
-  context.request_id = call.context().request_id;
-  context.trace = call.context().trace;
-  context.trace_state = call.context().trace_state;
-  Deadline deadline = call.deadline();
-  if (deployment_.limits.time.count() > 0) {
-    deadline = earlier(deadline, Deadline::at(context.loop().now() + deployment_.limits.time));
-  }
-  instance_.deadline = deadline;
   if (free_.empty()) free_.emplace_back(*this);
   serving_.splice(serving_.begin(), free_, free_.begin());
   Serving& serving = serving_.front();
   serving.place = serving_.begin();
   serving.done = std::move(done);
+  serving.function = function;
   serving.carrying = carrying;
-  BytesView arguments = call.arguments();
-  if (carrying != nullptr) {
-    crossing_.clear();
-    Inwards inwards(call.context(), context, *this);
-    if (auto crossed = relocate_arguments(*carrying, arguments, inwards, crossing_); !crossed) {
+  serving.in_guest = false;
+  serving.limit = Deadline::never();
+  if (deployment_.limits.time.count() > 0) {
+    serving.limit = Deadline::at(instance_.context().loop().now() + deployment_.limits.time);
+  }
+  Deadline deadline = earlier(call.deadline(), serving.limit);
+  outside_++;
+  if (polling_) {
+    call.keep_arguments();
+    deployment_.engine.wakes()->wake(slot_.index, slot_.generation);
+  } else {
+    take_on_context(call, serving);
+    if (auto entered = enter(serving, call.arguments()); !entered) {
       Completion failed = std::move(serving.done);
       free(serving);
-      return std::move(failed).fail(std::move(crossed).error());
+      return std::move(failed).fail(std::move(entered).error());
     }
-    arguments = crossing_.view();
-  }
-  callee_->call(function, {arguments.data(), arguments.size()}, &serving);
-  if (start == Start::kNow) {
-    poll();
-    if (!serving.done) return;
-  } else {
-    deployment_.engine.wakes()->wake(slot_.index, slot_.generation);
+    if (concurrent_) {
+      deployment_.engine.wakes()->wake(slot_.index, slot_.generation);
+    } else {
+      poll();
+      // Answered; another call may have its place already.
+      if (!serving.done || &serving.done.call() != &call) return;
+    }
   }
   serving.deadline.arm(deadline);
   serving.done.on_cancel(
@@ -140,6 +164,54 @@ void LinkedInstance::begin(std::uint32_t function, Start start, const Signature*
         given_up.instance.given_up(given_up);
       },
       &serving);
+}
+
+// Of several calls of several callers nothing can be said. What the guest of a shared instance
+// calls has its own time: a caller's deadline would fail it, and with it what others rely on.
+void LinkedInstance::take_on_context(const Call& call, const Serving& serving) {
+  Context& context = instance_.context();
+  bool of_one = !shared() || serving_.size() == 1;
+  context.request_id = of_one ? call.context().request_id : 0;
+  context.trace = of_one ? call.context().trace : TraceContext{};
+  context.trace_state = of_one ? call.context().trace_state : std::string();
+  instance_.deadline = shared() ? serving.limit : earlier(call.deadline(), serving.limit);
+}
+
+// Hands the call to the guest's side, which polls it next.
+Result<void> LinkedInstance::enter(Serving& serving, BytesView arguments) {
+  serving.in_guest = true;
+  outside_--;
+  if (serving.carrying != nullptr) {
+    crossing_.clear();
+    Inwards inwards(serving.done.call().context(), instance_.context(), *this);
+    TRY_VOID(relocate_arguments(*serving.carrying, arguments, inwards, crossing_));
+    arguments = crossing_.view();
+  }
+  callee_->call(serving.function, {arguments.data(), arguments.size()}, &serving);
+  return {};
+}
+
+// What came while the guest was being polled.
+void LinkedInstance::catch_up() {
+  for (std::uint32_t number : std::exchange(dropped_, {})) callee_->drop_resource(number);
+  if (outside_ == 0) return;
+  // The oldest are at the end; failing one may free it, and others.
+  std::vector<Serving*> waiting;
+  for (Serving& each : serving_) {
+    if (!each.in_guest) waiting.push_back(&each);
+  }
+  for (auto each = waiting.rbegin(); each != waiting.rend(); ++each) {
+    Serving& serving = **each;
+    if (serving.in_guest || !serving.done) continue;
+    Call& call = serving.done.call();
+    take_on_context(call, serving);
+    if (auto entered = enter(serving, call.arguments()); !entered) {
+      Completion failed = std::move(serving.done);
+      free(serving);
+      std::move(failed).fail(std::move(entered).error());
+    }
+  }
+  deployment_.engine.wakes()->wake(slot_.index, slot_.generation);
 }
 
 void LinkedInstance::poll() {
@@ -160,14 +232,20 @@ void LinkedInstance::poll() {
     deployment_.meter->cpu_ns.add(spent.cpu_ns - std::exchange(cpu_counted_ns_, spent.cpu_ns));
     deployment_.meter->memory_peak.raise(spent.memory_bytes);
   }
-  if (ended) end(from_bridge(callee_->outcome()));
+  if (ended) return end(from_bridge(callee_->outcome()));
+  catch_up();
 }
 
 void LinkedInstance::Serving::reply(rust::Slice<const std::uint8_t> bytes) {
   Completion finished = std::move(done);
   const Signature* type = carrying;
+  instance.last_reply_ = instance.instance_.context().loop().now();
   instance.free(*this);
   BytesView reply{bytes.data(), bytes.size()};
+  if (!finished) {
+    if (type != nullptr) instance.drop_all(*type, reply);
+    return;
+  }
   if (type == nullptr) {
     finished.reply().append(reply);
     return std::move(finished).finish();
@@ -179,24 +257,42 @@ void LinkedInstance::Serving::reply(rust::Slice<const std::uint8_t> bytes) {
   std::move(finished).finish();
 }
 
+void LinkedInstance::drop_all(const Signature& carrying, BytesView reply) {
+  Buffer unread;
+  Nowhere nowhere(instance_.context(), instance_.context(), *this);
+  static_cast<void>(relocate_result(carrying, reply, nowhere, unread));
+}
+
 void LinkedInstance::drop_resource(std::uint32_t number) {
   if (over_) return;
-  callee_->drop_resource(number);
+  if (polling_) {
+    dropped_.push_back(number);
+  } else {
+    callee_->drop_resource(number);
+  }
   deployment_.engine.wakes()->wake(slot_.index, slot_.generation);
 }
 
 void LinkedInstance::free(Serving& serving) {
+  if (!std::exchange(serving.in_guest, true)) outside_--;
   serving.deadline.disarm();
   serving.done = {};
   free_.splice(free_.begin(), serving_, serving.place);
 }
 
+// In an instance that others go on to use, the call keeps its place and its time.
 void LinkedInstance::given_up(Serving& serving) {
+  if (shared() && serving.in_guest) {
+    serving.done = {};
+    serving.deadline.arm(serving.limit);
+    return;
+  }
   callee_->give_up(&serving);
   free(serving);
 }
 
 void LinkedInstance::out_of_time(Serving& serving) {
+  if (shared() && only_the_callers_time(serving)) return;
   std::string request = id_text(instance_.context().request_id);
   Completion late = std::move(serving.done);
   callee_->give_up(&serving);
@@ -204,19 +300,49 @@ void LinkedInstance::out_of_time(Serving& serving) {
   log::warn(deployment_.component, "out of time in a call from another component",
             {{"app", deployment_.app}, {"request", request}});
   note_out_of_time(deployment_, "out of time", false, request);
-  over_ = true;
-  std::move(late).fail(Error(
-      Errc::kTimeout, fmt::format("component {} did not answer in time", deployment_.component)));
+  stop();
+  if (late) {
+    std::move(late).fail(Error(
+        Errc::kTimeout, fmt::format("component {} did not answer in time", deployment_.component)));
+  }
   fail_all(Errc::kUnavailable, fmt::format("component {} was ended: another call of it was out of "
                                            "time",
                                            deployment_.component));
 }
 
+// Ends the wait of the call's caller. True: the instance goes on.
+bool LinkedInstance::only_the_callers_time(Serving& serving) {
+  Deadline limit = serving.limit;
+  auto now = Deadline::Clock::now();
+  bool past = limit.when() <= now;
+  if (past) {
+    // Whatever was answered since it came was answered before it.
+    limit = Deadline::at(last_reply_ + deployment_.limits.time);
+    if (limit.when() <= now) return false;
+  }
+  if (serving.done) {
+    std::move(serving.done)
+        .fail(Error(Errc::kTimeout,
+                    fmt::format("component {} did not answer in time", deployment_.component)));
+  }
+  if (!serving.in_guest) {
+    free(serving);
+  } else {
+    serving.deadline.arm(limit);
+  }
+  return true;
+}
+
 void LinkedInstance::end(const RunOutcome& outcome) {
-  over_ = true;
+  stop();
   std::string request = id_text(instance_.context().request_id);
   report(deployment_, outcome, {"request", request}, request);
   fail_all(Errc::kUnavailable, outcome.well() ? "the component has ended" : outcome.message);
+}
+
+void LinkedInstance::stop() {
+  over_ = true;
+  if (owner_ != nullptr) owner_->ended(*this);
 }
 
 void LinkedInstance::fail_all(Errc code, const std::string& message) {
@@ -224,7 +350,7 @@ void LinkedInstance::fail_all(Errc code, const std::string& message) {
     Serving& serving = serving_.front();
     Completion failed = std::move(serving.done);
     free(serving);
-    std::move(failed).fail(Error(code, message));
+    if (failed) std::move(failed).fail(Error(code, message));
   }
 }
 

@@ -41,8 +41,9 @@ ProgramInfo from_bridge(const bridge::ProgramInfo& info) {
   ProgramInfo out;
   out.kind = program_kind(info.kind);
   for (const bridge::ImportedFunction& each : info.functions) {
-    out.functions.push_back({to_string(each.interface), to_string(each.name),
-                             to_string(each.signature), each.is_async, each.plain, each.wasi});
+    out.functions.push_back({to_string(each.interface), to_string(each.implements),
+                             to_string(each.name), to_string(each.signature), each.is_async,
+                             each.plain, each.wasi});
   }
   for (const bridge::ExportedFunction& each : info.exports) {
     out.exports.push_back({to_string(each.interface), to_string(each.name),

@@ -55,6 +55,8 @@ std::string_view to_string(ProgramKind kind);
 
 struct ImportedFunction {
   std::string interface;
+  // The interface that is imported under a plain name, where the component says which that is.
+  std::string implements;
   std::string name;
   std::string signature;
   bool is_async = false;

@@ -41,14 +41,15 @@ std::vector<char*> pointers(std::vector<std::string>& texts) {
   return out;
 }
 
-std::vector<std::string> environment_with(
-    const std::vector<std::pair<std::string, std::string>>& more) {
+std::vector<std::string> environment_of(const ChildOptions& options) {
+  const auto& more = options.environment;
   std::vector<std::string> out;
   for (char** each = environ; *each != nullptr; ++each) {
     std::string_view text(*each);
     std::string_view name = text.substr(0, text.find('='));
     bool replaced = std::ranges::any_of(more, [&](const auto& pair) { return pair.first == name; });
-    if (!replaced) out.emplace_back(text);
+    bool withheld = std::ranges::find(options.withheld, name) != options.withheld.end();
+    if (!replaced && !withheld) out.emplace_back(text);
   }
   for (const auto& [name, value] : more) out.push_back(fmt::format("{}={}", name, value));
   return out;
@@ -135,7 +136,7 @@ Result<Child> Child::spawn(const ChildOptions& options) {
                    fmt::format("{}: there is no such program in PATH", options.command.front()));
   }
   std::vector<std::string> words = options.command;
-  std::vector<std::string> environment = environment_with(options.environment);
+  std::vector<std::string> environment = environment_of(options);
   std::vector<char*> word_pointers = pointers(words);
   std::vector<char*> environment_pointers = pointers(environment);
 

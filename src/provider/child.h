@@ -16,8 +16,9 @@ namespace weft::provider {
 struct ChildOptions {
   std::vector<std::string> command;
   std::string folder;  // Where it runs; empty: here.
-  // Beside the environment of this process.
+  // Beside the environment of this process, less what is withheld.
   std::vector<std::pair<std::string, std::string>> environment;
+  std::vector<std::string> withheld = {};
 };
 
 // A process of a provider: the head of a process group of its own, without input, killed by the

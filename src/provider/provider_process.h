@@ -46,6 +46,7 @@ struct ProviderSettings {
   std::string folder = {};              // Where it runs; empty: where weft does.
   std::string configuration_json = {};  // An object, or empty: none.
   std::vector<std::pair<std::string, Secret>> secrets = {};
+  std::vector<std::string> withheld = {};  // Of weft's environment variables, what it does not get.
   ProviderLimits limits = {};
 };
 

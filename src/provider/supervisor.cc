@@ -157,7 +157,8 @@ Result<void> Supervisor::launch(Deadline deadline) {
   TRY(Child child,
       Child::spawn({.command = settings_.command,
                     .folder = settings_.folder,
-                    .environment = {{kSocketVariable, socket}, {kTokenVariable, token}}}));
+                    .environment = {{kSocketVariable, socket}, {kTokenVariable, token}},
+                    .withheld = settings_.withheld}));
   run_ = std::make_unique<Run>(std::move(child), settings_.app, settings_.name);
   run_->socket = socket;
   run_->token = token;

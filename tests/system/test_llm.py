@@ -351,8 +351,9 @@ class Endpoints(unittest.TestCase):
                     self.assertEqual(standin.requests[-1][2]["authorization"], "Bearer " + right)
                     self.assertEqual(chat(host, ask("breaks")).status, 502)
                     provider, = children(host.pid)
-                    with open(f"/proc/{provider}/cmdline", "rb") as file:
-                        self.assertNotIn(right.encode(), file.read())
+                    for name in ("cmdline", "environ"):
+                        with open(f"/proc/{provider}/{name}", "rb") as file:
+                            self.assertNotIn(right.encode(), file.read())
                 self.assertNotIn(right, host.log)
                 with serve(standin.url + path, dialect, wrong, more=log) as host:
                     response = chat(host, ask("parrot"))
