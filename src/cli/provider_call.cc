@@ -133,7 +133,9 @@ Result<int> call_provider(const CallWords& words, const CallText& call, StopSign
   std::string app = settings.app;
   // From here on the process is stopped in order.
   signals.hold();
-  TRY(RunningProvider running, run_provider(std::move(settings), {}));
+  std::vector<ProviderSettings> alone;
+  alone.push_back(std::move(settings));
+  TRY(RunningProvider running, std::move(run_providers(std::move(alone), {}).front()));
   ProviderProcess& process = *running.process;
   std::vector<ExportedFunction> functions = exports_of(process.offers());
   auto prepared = prepare_call(words.form, call, functions);
