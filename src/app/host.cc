@@ -57,6 +57,9 @@ class LoopSide final : public HttpHandler {
     if (log_ != nullptr) log_->add(summary);
     if (observer_ != nullptr) observer_->end(summary);
   }
+  void on_refused(const ExchangeSummary& summary) override {
+    if (log_ != nullptr) log_->add(summary);
+  }
 
  private:
   static bool wants_html(const RequestHead& request) {

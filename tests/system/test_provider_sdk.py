@@ -9,7 +9,7 @@ import tempfile
 import textwrap
 import unittest
 
-from host import ROOT, WEFT, environment
+from host import FAST, ROOT, WEFT, environment
 
 BUILD_SECONDS_MAX = 600
 
@@ -47,6 +47,7 @@ int main(int argc, char** argv) {
 """
 
 
+@unittest.skipIf(FAST, "compiles")
 class ProviderSdk(unittest.TestCase):
     def run_to_end(self, home, *command):
         done = subprocess.run(command, capture_output=True, text=True, check=False,

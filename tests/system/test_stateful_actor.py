@@ -133,6 +133,7 @@ class App:
         until(lambda: not os.path.exists(f"/proc/{pid}"), "the provider's end")
 
 
+@unittest.skipIf(FAST, "brings models to a process many times")
 class StatefulActor(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
@@ -285,9 +286,9 @@ class StatefulActor(unittest.TestCase):
                 answers.append((None, error))
 
         threads = [threading.Thread(target=run, daemon=True) for _ in range(count)]
-        for each in threads:
+        for number, each in enumerate(threads, 1):
             each.start()
-        until(lambda: app.status()["running"] == count, f"{count} predictions run")
+            until(lambda: app.status()["running"] == number, f"{number} predictions run")
         return threads, answers
 
     def test_preempt(self):

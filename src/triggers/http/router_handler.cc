@@ -54,10 +54,6 @@ void RouterHandler::on_complete(const ExchangeSummary& summary) {
   completed(summary, {});
 }
 
-void RouterHandler::on_refused(const ExchangeSummary& summary) {
-  if (log_ != nullptr) log_->add(summary, {});
-}
-
 void RouterHandler::Served::on_complete(const ExchangeSummary& summary) {
   target.handler->on_complete(summary);
   router.completed(summary, {target.route, target.component});

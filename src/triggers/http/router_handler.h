@@ -34,7 +34,6 @@ class RouterHandler final : public HttpHandler {
 
   void handle(HttpExchange::Ptr exchange) override;
   void on_complete(const ExchangeSummary& summary) override;
-  void on_refused(const ExchangeSummary& summary) override;
 
   // Exchanges that were taken and are not complete.
   std::size_t in_flight() const { return in_flight_; }
