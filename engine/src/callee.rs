@@ -19,8 +19,9 @@ use wasmtime::component::{Accessor, Func, Instance};
 use wasmtime::{AsContextMut, Result, Store, StoreContextMut, error::Context as _};
 use weft_codec::{DynArgs, DynRet, Frame, Handle, Slot, with_flats};
 
-/// Resources that wait to be dropped while calls go on; with more of them no call begins.
-const DROPS_MAX: usize = 256;
+/// Resources that wait to be dropped while calls go on; with more of them no call begins. As many
+/// as a component may have open at most: what is lower would let one caller hold up the others.
+const DROPS_MAX: usize = 65_536;
 
 /// What C++ and the instance's future share. One thread uses it; the locks are for `Send`. Nothing
 /// here wakes: C++ polls after each call, drop and retire.

@@ -28,6 +28,7 @@ class Deck {
   // For a deck that gets no more requests: lets go of what it needs no more, and returns whether
   // that is everything, so that it can be destroyed without breaking anything off.
   bool wind_down();
+  const std::shared_ptr<const Edition>& edition() const { return edition_; }
 
  private:
   std::shared_ptr<const Edition> edition_;  // Shared with the other loops' decks.

@@ -51,7 +51,10 @@ SharedInstance* Deployments::shared(const Plan& plan) const {
 // Callers come after those they call: those on this loop have been asked before.
 bool Deployments::wind_down() {
   for (auto each = all_.rbegin(); each != all_.rend(); ++each) {
-    if (each->home != nullptr && each->home->deserted()) each->instance->end();
+    if (each->home != nullptr) {
+      if (!each->home->deserted()) return false;
+      each->instance->end();
+    }
     if (each->deployment->contexts != 0) return false;
   }
   return true;

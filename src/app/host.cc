@@ -76,7 +76,14 @@ class LoopSide final : public HttpHandler {
   }
 
   void look() {
-    std::size_t ended = std::erase_if(old_, [](const auto& deck) { return deck->wind_down(); });
+    std::size_t ended = std::erase_if(old_, [this](auto& deck) {
+      if (!deck->wind_down()) return false;
+      std::shared_ptr<const Edition> edition = deck->edition();
+      deck.reset();
+      // Refused, which a thousand reloads at once would be, it ends here.
+      static_cast<void>(retiring_.endings.submit([edition = std::move(edition)] {}));
+      return true;
+    });
     if (!old_.empty()) look_.arm(Deadline::after(kRetiringLook));
     if (ended == 0) return;
     std::lock_guard hold(retiring_.mutex);

@@ -36,6 +36,8 @@ inline constexpr std::chrono::seconds kAfterwards{5};
 
 // How many decks of earlier editions there are, and the wait for fewer.
 struct RetiringDecks {
+  // Where an edition ends when its last deck has gone: it may wait for its providers' processes.
+  Pool endings{{.threads = 1}};
   std::mutex mutex;
   std::condition_variable fewer;
   std::size_t count = 0;  // Guarded.

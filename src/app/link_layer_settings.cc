@@ -12,7 +12,7 @@ namespace weft {
 namespace {
 
 using std::chrono::milliseconds;
-using std::chrono::minutes;
+using std::chrono::seconds;
 
 constexpr std::size_t kEntriesMax = 1'000'000;
 
@@ -39,7 +39,7 @@ class LayerReader {
     if (auto attempts = reader.whole("attempts", 2, RetryLayer::kAttemptsMax)) {
       retry.attempts = static_cast<unsigned>(*attempts);
     }
-    if (auto wait = reader.duration("wait", milliseconds(1), minutes(1))) retry.wait = *wait;
+    if (auto wait = reader.duration("wait", milliseconds(1), seconds(10))) retry.wait = *wait;
     retry.attempt_deadline = reader.duration("attempt-deadline", milliseconds(1));
     reader.finish();
     return retry;

@@ -25,6 +25,24 @@ std::string handle_of(const ImportedFunction& function) {
   return find_handle(signature->result).value_or("a handle");
 }
 
+// Of a function without handles, whether bytes are a reply of its type.
+CacheLayer::Sound soundness(std::string_view signature) {
+  struct Nothing final : Renumbering {
+    static std::unexpected<Error> none() { return failure(Errc::kInvalid, "a handle"); }
+    Result<std::uint32_t> own(std::string_view, std::uint32_t) override { return none(); }
+    Result<std::uint32_t> borrow(std::string_view, std::uint32_t) override { return none(); }
+    Result<std::uint32_t> reader(PipeKind, std::uint32_t) override { return none(); }
+    Result<std::uint32_t> writer(PipeKind, std::uint32_t) override { return none(); }
+  };
+  auto parsed = parse_signature(signature);
+  if (!parsed) return nullptr;
+  return [type = *std::move(parsed)](BytesView reply) {
+    Buffer unread;
+    Nothing nothing;
+    return relocate_result(type, reply, nothing, unread).has_value();
+  };
+}
+
 class Check {
  public:
   explicit Check(std::span<const ImportedFunction* const> functions) : functions_(functions) {
@@ -35,7 +53,8 @@ class Check {
   void name(const Placed& written, std::string_view done) {
     const ImportedFunction* named = nullptr;
     for (const ImportedFunction* each : functions_) {
-      if (each->name == written.text) named = each;
+      // A link may serve several interfaces: the one with handles counts.
+      if (each->name == written.text && (named == nullptr || !each->plain)) named = each;
     }
     if (named == nullptr) {
       wrong.push_back({written.place,
@@ -91,7 +110,8 @@ Provider& LinkLayers::OnLoop::add(const Function& function, Provider& provider, 
   const LinkLayerSettings& settings = link_.settings_;
   Provider* serving = &provider;
   if (settings.cache && LinkLayerSettings::has(settings.cache->functions, function.name)) {
-    layers.push_back(&links_.keep(std::make_unique<CacheLayer>(link_.cache_, function, notes)));
+    layers.push_back(&links_.keep(
+        std::make_unique<CacheLayer>(link_.cache_, function, notes, soundness(function.signature))));
   }
   const auto& retry = settings.retry;
   if (retry && LinkLayerSettings::has(retry->functions, function.name)) {

@@ -45,6 +45,8 @@ std::string digest_of(const ProviderSettings& settings, const std::string& progr
     add(name);
     add(value.reveal());
   }
+  add(fmt::format("{} withheld", settings.withheld.size()));
+  for (const std::string& name : settings.withheld) add(name);
   struct stat file{};
   if (::stat(program.c_str(), &file) == 0) {
     add(fmt::format("{} {} {} {} {}", file.st_dev, file.st_ino, file.st_size, file.st_mtim.tv_sec,

@@ -156,7 +156,7 @@ Layer::Flow CacheLayer::before(Call& call, State& state) {
 Layer::Flow CacheLayer::after(Call& call, State& state) {
   auto* flight = static_cast<CallCache::Flight*>(state.pointers[0]);
   if (flight == nullptr) return Flow::kOn;
-  if (call.outcome() == Call::State::kDone) {
+  if (call.outcome() == Call::State::kDone && (sound_ == nullptr || sound_(call.reply()))) {
     cache_->answered(flight, call.reply(), call.context().loop().now());
   } else {
     cache_->failed(flight);

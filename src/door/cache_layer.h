@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -65,9 +66,16 @@ class CallCache : public std::enable_shared_from_this<CallCache> {
 // Answers calls of one function of a link on one loop from the cache.
 class CacheLayer final : public Layer {
  public:
-  // `notes` may be null.
-  CacheLayer(std::shared_ptr<CallCache> cache, const Function& function, LinkNotes* notes)
-      : cache_(std::move(cache)), function_(cache_->number_of(function)), notes_(notes) {}
+  // Whether the bytes are a reply of the function. What a process sends is checked as its caller
+  // takes it, and one that is wrong should fail that call only.
+  using Sound = std::function<bool(BytesView reply)>;
+  // `notes` may be null, and `sound`: every reply is.
+  CacheLayer(std::shared_ptr<CallCache> cache, const Function& function, LinkNotes* notes,
+             Sound sound = nullptr)
+      : cache_(std::move(cache)),
+        function_(cache_->number_of(function)),
+        notes_(notes),
+        sound_(std::move(sound)) {}
 
   Flow before(Call& call, State& state) override;
   Flow after(Call& call, State& state) override;
@@ -80,6 +88,7 @@ class CacheLayer final : public Layer {
   std::shared_ptr<CallCache> cache_;  // Shared with the other loops.
   std::uint32_t function_;
   LinkNotes* notes_;
+  Sound sound_;
 };
 
 }  // namespace weft

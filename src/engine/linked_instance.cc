@@ -49,20 +49,27 @@ class Crossing : public Renumbering {
   LinkedInstance& instance_;
 };
 
-// Handles of arguments are resources of the callee.
+// Handles of arguments are resources of the callee. What is handed over is dropped there when the
+// rest of the arguments is wrong.
 struct Inwards final : Crossing {
   using Crossing::Crossing;
   Result<std::uint32_t> own(std::string_view, std::uint32_t number) override {
     TRY(auto taken, from_.resources().take(instance_.kind(), number));
     TRY(Held * held, check(*taken, instance_));
-    held->given_back = true;
+    given_.push_back(std::move(taken));
     return held->number;
+  }
+  void all_well() {
+    for (auto& each : given_) static_cast<Held&>(*each).given_back = true;
   }
   Result<std::uint32_t> borrow(std::string_view, std::uint32_t number) override {
     TRY(Resource * lent, from_.resources().get(instance_.kind(), number));
     TRY(Held * held, check(*lent, instance_));
     return held->number;
   }
+
+ private:
+  std::vector<std::unique_ptr<Resource>> given_;
 };
 
 // A reply that nobody waits for: what it gives is let go.
@@ -83,15 +90,47 @@ struct Nowhere final : Crossing {
   }
 };
 
+// Handles of a result become the caller's. When one cannot, the others are let go as well: all of
+// the result is read, and then fails.
 struct Outwards final : Crossing {
   using Crossing::Crossing;
   Result<std::uint32_t> own(std::string_view, std::uint32_t number) override {
-    return to_.resources().push(instance_.kind(),
-                                std::make_unique<Held>(instance_.anchor(), number));
+    auto held = std::make_unique<Held>(instance_.anchor(), number);
+    if (wrong_) return number;
+    auto pushed = to_.resources().push(instance_.kind(), std::move(held));
+    if (pushed) given_.push_back(*pushed);
+    return keep(std::move(pushed), number);
   }
-  Result<std::uint32_t> borrow(std::string_view resource, std::uint32_t) override {
-    return failure(Errc::kInvalid, fmt::format("a borrow<{}> cannot be given back", resource));
+  Result<std::uint32_t> borrow(std::string_view resource, std::uint32_t number) override {
+    return keep(failure(Errc::kInvalid, fmt::format("a borrow<{}> cannot be given back", resource)),
+                number);
   }
+  Result<std::uint32_t> reader(PipeKind kind, std::uint32_t number) override {
+    return keep(Crossing::reader(kind, number), number);
+  }
+  Result<std::uint32_t> writer(PipeKind kind, std::uint32_t number) override {
+    return keep(Crossing::writer(kind, number), number);
+  }
+  // What became of it, after `crossed`.
+  Result<void> over(Result<void> crossed) {
+    if (crossed && wrong_) crossed = std::unexpected(*std::move(wrong_));
+    if (crossed) return crossed;
+    // Each is dropped by the callee.
+    for (std::uint32_t each : given_) {
+      static_cast<void>(to_.resources().take(instance_.kind(), each));
+    }
+    return crossed;
+  }
+
+ private:
+  Result<std::uint32_t> keep(Result<std::uint32_t> done, std::uint32_t number) {
+    if (done) return done;
+    if (!wrong_) wrong_ = std::move(done).error();
+    return number;
+  }
+
+  std::vector<std::uint32_t> given_;
+  std::optional<Error> wrong_;
 };
 
 }  // namespace
@@ -137,13 +176,13 @@ void LinkedInstance::begin(std::uint32_t function, const Signature* carrying, Ca
   if (deployment_.limits.time.count() > 0) {
     serving.limit = Deadline::at(instance_.context().loop().now() + deployment_.limits.time);
   }
-  Deadline deadline = earlier(call.deadline(), serving.limit);
+  serving.until = earlier(call.deadline(), serving.limit);
   outside_++;
   if (polling_) {
     call.keep_arguments();
     deployment_.engine.wakes()->wake(slot_.index, slot_.generation);
   } else {
-    take_on_context(call, serving);
+    take_on_context(call);
     if (auto entered = enter(serving, call.arguments()); !entered) {
       Completion failed = std::move(serving.done);
       free(serving);
@@ -157,7 +196,7 @@ void LinkedInstance::begin(std::uint32_t function, const Signature* carrying, Ca
       if (!serving.done || &serving.done.call() != &call) return;
     }
   }
-  serving.deadline.arm(deadline);
+  serving.deadline.arm(serving.until);
   serving.done.on_cancel(
       [](void* data) {
         auto& given_up = *static_cast<Serving*>(data);
@@ -166,15 +205,31 @@ void LinkedInstance::begin(std::uint32_t function, const Signature* carrying, Ca
       &serving);
 }
 
-// Of several calls of several callers nothing can be said. What the guest of a shared instance
-// calls has its own time: a caller's deadline would fail it, and with it what others rely on.
-void LinkedInstance::take_on_context(const Call& call, const Serving& serving) {
+// Of several calls of several callers nothing can be said.
+void LinkedInstance::take_on_context(const Call& call) {
   Context& context = instance_.context();
   bool of_one = !shared() || serving_.size() == 1;
   context.request_id = of_one ? call.context().request_id : 0;
   context.trace = of_one ? call.context().trace : TraceContext{};
   context.trace_state = of_one ? call.context().trace_state : std::string();
-  instance_.deadline = shared() ? serving.limit : earlier(call.deadline(), serving.limit);
+  set_deadline();
+}
+
+// What the guest calls has the time of the call that may take longest; in a shared instance the
+// component's own from now on, because a call that waited behind others is not to blame for that.
+void LinkedInstance::set_deadline() {
+  if (shared()) {
+    bool limited = deployment_.limits.time.count() > 0;
+    instance_.deadline =
+        limited ? Deadline::at(instance_.context().loop().now() + deployment_.limits.time)
+                : Deadline::never();
+    return;
+  }
+  Deadline last = serving_.empty() ? Deadline::never() : serving_.front().until;
+  for (const Serving& each : serving_) {
+    if (each.until.when() > last.when()) last = each.until;
+  }
+  instance_.deadline = last;
 }
 
 // Hands the call to the guest's side, which polls it next.
@@ -185,6 +240,7 @@ Result<void> LinkedInstance::enter(Serving& serving, BytesView arguments) {
     crossing_.clear();
     Inwards inwards(serving.done.call().context(), instance_.context(), *this);
     TRY_VOID(relocate_arguments(*serving.carrying, arguments, inwards, crossing_));
+    inwards.all_well();
     arguments = crossing_.view();
   }
   callee_->call(serving.function, {arguments.data(), arguments.size()}, &serving);
@@ -204,7 +260,7 @@ void LinkedInstance::catch_up() {
     Serving& serving = **each;
     if (serving.in_guest || !serving.done) continue;
     Call& call = serving.done.call();
-    take_on_context(call, serving);
+    take_on_context(call);
     if (auto entered = enter(serving, call.arguments()); !entered) {
       Completion failed = std::move(serving.done);
       free(serving);
@@ -220,6 +276,7 @@ void LinkedInstance::poll() {
     deployment_.engine.wakes()->wake(slot_.index, slot_.generation);
     return;
   }
+  if (shared()) set_deadline();
   polling_ = true;
   bool ended;
   {
@@ -251,9 +308,8 @@ void LinkedInstance::Serving::reply(rust::Slice<const std::uint8_t> bytes) {
     return std::move(finished).finish();
   }
   Outwards outwards(instance.instance_.context(), finished.call().context(), instance);
-  if (auto crossed = relocate_result(*type, reply, outwards, finished.reply()); !crossed) {
-    return std::move(finished).fail(std::move(crossed).error());
-  }
+  auto crossed = outwards.over(relocate_result(*type, reply, outwards, finished.reply()));
+  if (!crossed) return std::move(finished).fail(std::move(crossed).error());
   std::move(finished).finish();
 }
 
@@ -278,17 +334,19 @@ void LinkedInstance::free(Serving& serving) {
   serving.deadline.disarm();
   serving.done = {};
   free_.splice(free_.begin(), serving_, serving.place);
+  if (!serving_.empty()) set_deadline();
 }
 
-// In an instance that others go on to use, the call keeps its place and its time.
+// The guest goes on with it: it keeps its place among the calls, and the component's own time.
 void LinkedInstance::given_up(Serving& serving) {
-  if (shared() && serving.in_guest) {
-    serving.done = {};
+  Completion done = std::move(serving.done);
+  if (serving.in_guest) {
+    serving.until = serving.limit;
     serving.deadline.arm(serving.limit);
-    return;
+  } else {
+    free(serving);
   }
-  callee_->give_up(&serving);
-  free(serving);
+  std::move(done).fail(Error(Errc::kCancelled, "the caller has given the call up"));
 }
 
 void LinkedInstance::out_of_time(Serving& serving) {

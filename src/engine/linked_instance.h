@@ -73,12 +73,14 @@ class LinkedInstance final : public Pollable, public Context::Attachment {
     const Signature* carrying = nullptr;
     bool in_guest = false;
     Deadline limit = Deadline::never();  // By the component's own time.
+    Deadline until = Deadline::never();  // By the caller's too, while it waits.
     Timer deadline;
     std::list<Serving>::iterator place;
   };
 
   bool shared() const { return owner_ != nullptr; }
-  void take_on_context(const Call& call, const Serving& serving);
+  void take_on_context(const Call& call);
+  void set_deadline();
   Result<void> enter(Serving& serving, BytesView arguments);
   void catch_up();
   void drop_all(const Signature& carrying, BytesView reply);

@@ -1,11 +1,13 @@
 #pragma once
 
+#include <exception>
 #include <memory>
 #include <mutex>
 #include <utility>
 #include <vector>
 
 #include "base/check.h"
+#include "base/log.h"
 #include "io/loop.h"
 
 namespace weft {
@@ -76,7 +78,14 @@ class Inbox : public std::enable_shared_from_this<Inbox<Message>> {
       batch.swap(waiting_);
     }
     handing_over_ = true;
-    for (Message& message : batch) handler_(std::move(message));
+    for (Message& message : batch) {
+      // One that fails for want of memory does not take the others along.
+      try {
+        handler_(std::move(message));
+      } catch (const std::exception& problem) {
+        log::error("loop", "a message between loops was lost", {{"why", problem.what()}});
+      }
+    }
     handing_over_ = false;
   }
 
