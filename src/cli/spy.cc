@@ -8,8 +8,8 @@
 #include <optional>
 #include <utility>
 
-#include "app/listen_address.h"
 #include "base/console.h"
+#include "cli/admin_url.h"
 #include "cli/standard_output.h"
 #include "io/http_client/http_client.h"
 #include "io/loop.h"
@@ -148,13 +148,8 @@ void add_spy_options(CLI::App& verb, SpyWords& words) {
 }
 
 Result<int> run_spy(const SpyWords& words) {
-  auto address = ListenAddress::parse(words.admin);
-  if (!address) return std::unexpected(std::move(address).error().within(words.admin));
-  bool v6 = address->address.find(':') != std::string::npos;
-  std::string host = v6 ? fmt::format("[{}]", address->address) : address->address;
-  return Watch(words,
-               fmt::format("http://{}:{}/api/spy{}", host, address->port, words.filter.query()))
-      .run();
+  TRY(std::string url, admin_url(words.admin, "/api/spy" + words.filter.query()));
+  return Watch(words, std::move(url)).run();
 }
 
 }  // namespace weft
