@@ -78,8 +78,8 @@ LiveCalls::~LiveCalls() {
 
 void LiveCalls::begin(std::uint64_t number, AdminCall call, AdminCallEvents events) {
   auto made = std::make_unique<Running>();
-  made->form = {call.function, call.arguments, call.json};
-  made->who = call.target;
+  made->form = {std::move(call.function), std::move(call.arguments), call.json};
+  made->who = std::move(call.target);
   made->wanted = call.time;
   made->events = std::move(events);
   Running& running = *running_.emplace(number, std::move(made)).first->second;

@@ -157,8 +157,8 @@ Result<int> call_remote(const CallWords& words) {
       return std::unexpected(
           std::move(time).error().within(fmt::format("--time {}", words.run.time)));
     }
-    call.time = std::chrono::ceil<std::chrono::milliseconds>(*time);
-    patience = std::min(call.time, kAdminCallTimeMost);
+    call.time = std::min(std::chrono::ceil<std::chrono::milliseconds>(*time), patience);
+    patience = call.time;
   }
   std::string body = call.write();
   if (body.size() > kAdminCallBytesMax) {

@@ -187,7 +187,7 @@ void AdminHandler::ask(HttpExchange::Ptr exchange,
   }
 }
 
-void AdminHandler::answered(std::shared_ptr<Question> question) {
+void AdminHandler::answered(const std::shared_ptr<Question>& question) {
   question->deadline.reset();
   HttpExchange::Ptr exchange = std::move(question->exchange);
   questions_.remove(question);

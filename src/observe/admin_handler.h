@@ -40,7 +40,7 @@ class AdminHandler final : public HttpHandler {
   bool answer_at_once(HttpExchange& exchange, std::string_view path);
   void ask(HttpExchange::Ptr exchange,
            std::function<void(AdminHandler&, HttpExchange&, const Question&)> then);
-  void answered(std::shared_ptr<Question> question);
+  void answered(const std::shared_ptr<Question>& question);
   void tell_ready(HttpExchange& exchange, const Question& question);
   Totals totals() const;
   void look();

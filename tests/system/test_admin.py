@@ -442,6 +442,41 @@ class CallsAllowed(unittest.TestCase):
                     app.folder, *on(app), verb="dev") as host:
                 self.assertEqual(self.refusal(Admin(host)).code, code)
 
+    def spin(self, host, admin, seconds):
+        """A call of a function that never returns, once it runs."""
+        before = host.cpu_seconds()
+        process = subprocess.Popen(
+            [WEFT, "call", "--at", "%s:%d" % admin.address, "--time", f"{seconds}s", "shop/ops",
+             "weft-test:links/ops#spin()"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE, text=True)
+        try:
+            until(lambda: host.cpu_seconds() > before + 0.1, "a call")
+        except AssertionError:
+            process.kill()
+            raise
+        return process
+
+    def test_while_files_are_read_again(self):
+        """A call goes on in the version that it began in."""
+        with called() as app, Host(app.folder, *on(app)) as host:
+            admin = Admin(host)
+            process = self.spin(host, admin, 2)
+            app.put("ops", "values")
+            reload(host)
+            outcome = run("call", "--at", "%s:%d" % admin.address, "shop/ops", "add(40, 2)")
+            self.assertEqual(outcome.out, "42\n", outcome)
+            _, err = process.communicate(timeout=SECONDS_MAX)
+            self.assertIn("did not return within 2000 ms", err)
+
+    def test_when_the_host_stops(self):
+        """A call that is not over then ends with it, and says so."""
+        with called() as app, Host(app.folder, *on(app)) as host:
+            process = self.spin(host, Admin(host), 25)
+            self.assertEqual(host.stop(), 0)
+            _, err = process.communicate(timeout=SECONDS_MAX)
+            self.assertEqual(process.returncode, 1)
+            self.assertIn("the host stopped", err)
+
     def test_nobody_there(self):
         with Upstream() as upstream:
             pass
