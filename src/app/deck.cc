@@ -9,6 +9,7 @@ Deck::Deck(std::shared_ptr<const Edition> edition, EngineLoop& engine, Pool& poo
            LoopObserver* observer, Deployments::Shared shared)
     : edition_(std::move(edition)),
       deployments_(edition_->plans(), engine, observer, shared),
+      calls_(*edition_, deployments_, engine.loop()),
       observer_(observer) {
   for (std::size_t i = 0; i < edition_->plans().size(); ++i) {
     const Plan& plan = *edition_->plans()[i];
@@ -53,7 +54,7 @@ bool Deck::wind_down() {
   bool busy = std::ranges::any_of(handlers_, [](const auto& handler) {
     return handler != nullptr && handler->in_flight() > 0;
   });
-  if (busy) return false;
+  if (busy || !calls_.idle()) return false;
   // Instances that are kept for use again go with their handler.
   handlers_.clear();
   return deployments_.wind_down();

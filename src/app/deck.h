@@ -5,6 +5,7 @@
 
 #include "app/deployments.h"
 #include "app/edition.h"
+#include "app/live_calls.h"
 #include "engine/http_calls.h"
 #include "triggers/http/router_handler.h"
 
@@ -25,6 +26,9 @@ class Deck {
   // Hands the request to what its route leads to; a router answers 404 and 405 by itself.
   void handle(HttpExchange::Ptr exchange);
 
+  // Calls that are asked for at the admin address.
+  LiveCalls& calls() { return calls_; }
+
   // For a deck that gets no more requests: lets go of what it needs no more, and returns whether
   // that is everything, so that it can be destroyed without breaking anything off.
   bool wind_down();
@@ -33,6 +37,7 @@ class Deck {
  private:
   std::shared_ptr<const Edition> edition_;  // Shared with the other loops' decks.
   Deployments deployments_;
+  LiveCalls calls_;
   std::vector<std::unique_ptr<HttpCalls>> handlers_;
   std::vector<std::unique_ptr<StaticHandler>> files_;
   std::unique_ptr<RouterHandler> router_;  // Null where everything goes to the one component.

@@ -43,6 +43,7 @@ class Edition {
   const Environment& environment() const { return settings_.environment; }
   const std::vector<AppSettings>& apps() const { return settings_.apps; }
   const std::vector<std::unique_ptr<Plan>>& plans() const { return plans_; }
+  const std::vector<RunningProvider>& providers() const { return providers_; }
   // Of the routes, in the table's order. Without a table everything goes to the one component.
   const std::vector<Target>& targets() const { return targets_; }
   const std::shared_ptr<const RouteTable>& routes() const { return routes_; }

@@ -45,6 +45,7 @@ class EnvironmentReader {
         environment_.admin = read_address(listen->value, "admin.listen");
       }
       environment_.admin_values = table.flag("values");
+      environment_.admin_calls = table.flag("calls");
       table.finish();
     }
     if (const TomlEntry* log = reader.take_table("log")) read_log(log->value);

@@ -63,6 +63,8 @@ struct Environment {
   std::optional<ListenAddress> admin = {};
   // [admin] values: whether weft spy shows what is in calls. Absent: as the verb has it.
   std::optional<bool> admin_values = {};
+  // [admin] calls: whether weft call --at may call what runs. Absent: likewise.
+  std::optional<bool> admin_calls = {};
   std::string access_log = {};
   std::optional<LogLevel> log_level = {};
   std::string state_folder = {};

@@ -46,6 +46,16 @@ class LoopSide final : public HttpHandler {
     if (!look_.armed()) look_.arm(Deadline::after(kRetiringLook));
   }
 
+  // A call that is asked for at the admin address.
+  void begin(std::uint64_t number, AdminCall call, AdminCallEvents events) {
+    if (deck_ != nullptr) return deck_->calls().begin(number, std::move(call), std::move(events));
+    events.ended(failure(Errc::kUnavailable, "the host is stopping"));
+  }
+  void cancel(std::uint64_t number) {
+    if (deck_ != nullptr) deck_->calls().cancel(number);
+    for (const auto& deck : old_) deck->calls().cancel(number);
+  }
+
   void show_instead(std::string page) { page_ = std::move(page); }
 
   void handle(HttpExchange::Ptr exchange) override {
@@ -150,13 +160,18 @@ Result<void> Host::watch(const Options& options) {
   if (!admin) return {};
   spy_ = options.spy;
   auto at = IpAddress::parse(admin->address);
-  spy_values_ = options.spy_values && at && kind_of(*at) == AddressKind::kLoopback;
-  show_values(edition_->environment());
-  TRY(admin_url_, observatory_->serve({admin->address, admin->port}, spy_));
+  bool loopback = at && kind_of(*at) == AddressKind::kLoopback;
+  spy_values_ = options.spy_values && loopback;
+  calls_ = options.calls && loopback;
+  let_admin(edition_->environment());
+  AdminCalls* calls = this;
+  TRY(admin_url_, observatory_->serve({admin->address, admin->port}, spy_, calls));
   return {};
 }
 
-void Host::show_values(const Environment& environment) const {
+// What is let to those who reach the admin address.
+void Host::let_admin(const Environment& environment) {
+  may_call_ = environment.admin_calls.value_or(calls_);
   if (spy_ != nullptr) spy_->show_values(environment.admin_values.value_or(spy_values_));
 }
 
@@ -205,7 +220,38 @@ Result<void> Host::listen(const Options& options) {
   return {};
 }
 
+std::uint64_t Host::begin(AdminCall call, AdminCallEvents events) {
+  std::lock_guard hold(calls_mutex_);
+  std::uint64_t number = ++calls_begun_;
+  std::size_t index = number % loops_.size();
+  if (calls_over_) {
+    events.ended(failure(Errc::kUnavailable, "the host is stopping"));
+    return number;
+  }
+  loops_[index].post(
+      [this, index, number, call = std::move(call), events = std::move(events)]() mutable {
+        if (sides_[index] != nullptr) {
+          return sides_[index]->begin(number, std::move(call), std::move(events));
+        }
+        events.ended(failure(Errc::kUnavailable, "the host is starting"));
+      });
+  return number;
+}
+
+void Host::cancel(std::uint64_t number) {
+  std::lock_guard hold(calls_mutex_);
+  if (calls_over_) return;
+  std::size_t index = number % loops_.size();
+  loops_[index].post([this, index, number] {
+    if (sides_[index] != nullptr) sides_[index]->cancel(number);
+  });
+}
+
 Host::~Host() {
+  {
+    std::lock_guard hold(calls_mutex_);
+    calls_over_ = true;
+  }
   {
     std::lock_guard hold(facts_mutex_);
     counted_ = nullptr;
@@ -259,7 +305,7 @@ bool Host::reload_now(Problems& problems) {
       [&](Loop&, std::size_t index) { sides_[index]->switch_to(std::move(decks[index])); });
   edition_ = std::move(next);
   count_programs(*edition_);
-  show_values(edition_->environment());
+  let_admin(edition_->environment());
   if (edition_->environment().log_level) log::set_level(*edition_->environment().log_level);
   return true;
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <cstddef>
@@ -14,6 +15,7 @@
 #include "io/http/server.h"
 #include "io/http_client/options.h"
 #include "io/pool.h"
+#include "observe/admin_calls.h"
 #include "observe/host_facts.h"
 #include "observe/observatory.h"
 #include "triggers/http/access_log.h"
@@ -46,7 +48,7 @@ struct RetiringDecks {
 // Serves an edition on every loop, and puts a newer one in its place while requests come.
 //
 // Made, used and destroyed on one thread that is none of the loops'.
-class Host final : private HostView {
+class Host final : private HostView, private AdminCalls {
  public:
   struct Options {
     std::optional<ListenAddress> listen = {};  // In the place of the operator's file.
@@ -56,6 +58,7 @@ class Host final : private HostView {
     // its `tap` has it. Outlives the host.
     SpyQueue* spy = nullptr;
     bool spy_values = false;             // On loopback, where the operator's file does not say.
+    bool calls = false;                  // Likewise: whether weft call --at is answered.
     std::string otlp_endpoint = {};      // Where spans are sent to; empty: nowhere.
     HttpClientOptions http_client = {};  // What guests' own requests are sent with.
   };
@@ -92,11 +95,14 @@ class Host final : private HostView {
   Host(Runtime& runtime, const CapabilityTable& capabilities, Loops& loops);
 
   Result<void> watch(const Options& options);
-  void show_values(const Environment& environment) const;
+  void let_admin(const Environment& environment);
   Result<void> listen(const Options& options);
   void count_programs(const Edition& edition);
   HostFacts facts() override;
   std::shared_ptr<const std::string> apps() override;
+  bool may_call() const override { return may_call_.load(); }
+  std::uint64_t begin(AdminCall call, AdminCallEvents events) override;
+  void cancel(std::uint64_t number) override;
   bool reload_now(Problems& problems);
   bool wait_for_room();
   void tell_what_stays(const Edition& next, Problems& problems) const;
@@ -108,10 +114,16 @@ class Host final : private HostView {
   std::shared_ptr<const Edition> edition_;  // Shared with the decks.
   SpyQueue* spy_ = nullptr;
   bool spy_values_ = false;
+  bool calls_ = false;
+  std::atomic<bool> may_call_ = false;
   RetiringDecks retiring_;
   std::optional<Deadline> afterwards_;        // Once no request is left of a host that stops.
   std::unique_ptr<Observatory> observatory_;  // Null where nobody watches.
   std::string admin_url_;
+  // No call is posted to a loop once its side goes.
+  std::mutex calls_mutex_;
+  bool calls_over_ = false;        // Guarded.
+  std::uint64_t calls_begun_ = 0;  // Guarded.
   std::mutex facts_mutex_;
   HostFacts facts_;                          // Guarded.
   std::shared_ptr<const std::string> apps_;  // Guarded; shared with answers under way.

@@ -10,6 +10,7 @@
 #include "door/cache_layer.h"
 #include "door/concurrency.h"
 #include "door/retry.h"
+#include "values/relocate.h"
 #include "values/type.h"
 
 namespace weft {
@@ -110,8 +111,8 @@ Provider& LinkLayers::OnLoop::add(const Function& function, Provider& provider, 
   const LinkLayerSettings& settings = link_.settings_;
   Provider* serving = &provider;
   if (settings.cache && LinkLayerSettings::has(settings.cache->functions, function.name)) {
-    layers.push_back(&links_.keep(
-        std::make_unique<CacheLayer>(link_.cache_, function, notes, soundness(function.signature))));
+    layers.push_back(&links_.keep(std::make_unique<CacheLayer>(link_.cache_, function, notes,
+                                                               soundness(function.signature))));
   }
   const auto& retry = settings.retry;
   if (retry && LinkLayerSettings::has(retry->functions, function.name)) {

@@ -10,12 +10,16 @@
 #include "base/log.h"
 #include "cli/one_run.h"
 #include "cli/provider_call.h"
+#include "cli/remote_call.h"
+#include "cli/standard_output.h"
 
 namespace weft {
 
 void add_call_options(CLI::App& verb, CallWords& words) {
-  verb.add_option("FILE", words.run.target,
-                  "A component: .wasm or .wat; with --provider an app: a folder with a weft.toml")
+  verb.add_option(
+          "FILE", words.run.target,
+          "A component: .wasm or .wat; with --provider an app: a folder with a weft.toml; with "
+          "--at APP/COMPONENT or APP/PROVIDER")
       ->required();
   verb.add_option("CALL", words.form.function,
                   "pkg:name/iface#func(args), or func(args) for a function of the world; the "
@@ -26,19 +30,27 @@ void add_call_options(CLI::App& verb, CallWords& words) {
   verb.add_option("--provider", words.provider,
                   "Start this process of the app, [provider.NAME], call it and stop it")
       ->type_name("NAME");
+  verb.add_option(
+          "--at", words.at,
+          "Call what runs in the host that has this admin address, where its operator's file "
+          "says [admin] calls = true")
+      ->type_name("ADDR:PORT");
   verb.add_option("--on", words.run.on,
                   "With --provider: the operator's file, with its configuration and secrets")
       ->type_name("FILE");
   add_component_options(verb, words.run);
   verb.footer(
       "The function runs in a fresh instance, and its result is printed; what the component prints "
-      "itself is logged. The version of an interface may be left out where there is only one.\n"
+      "itself is logged. With --at it has what the running app has, and --time is at most the "
+      "component's own, or 60s. The version of an interface may be left out where there is only "
+      "one.\n"
       "Exit code: 0 when the function returned, also when what it returned is err(...); 1 when it "
       "trapped, met a limit, or could not be called.");
 }
 
 Result<int> run_call(const CallWords& words, StopSignals& signals) {
   TRY(CallText call, read_call(words.form));
+  if (!words.at.empty()) return call_remote(words);
   if (!words.provider.empty()) return call_provider(words, call, signals);
   if (manifest_of(words.run.target)) {
     return failure(Errc::kInvalid,
@@ -77,7 +89,8 @@ Result<int> run_call(const CallWords& words, StopSignals& signals) {
                });
   TRY(int code, run.exit_code());
   if (run.outcome && run.outcome->ending == RunOutcome::Ending::kDone) {
-    TRY_VOID(print_result(prepared, words.form, run.reply));
+    TRY(std::string text, result_text(prepared, words.form, run.reply));
+    TRY_VOID(print_line(text));
   }
   return code;
 }

@@ -193,6 +193,7 @@ Result<int> run_dev(RunWords words, StopSignals& signals) {
   TRY(auto options, check_run_words(std::move(words)));
   keep_beside_the_app(options, *manifest);
   options.spy_values = true;
+  options.admin_calls = true;
   Developer developer(*manifest, signals);
   TRY_VOID(developer.watch());
   while (!developer.build()) {

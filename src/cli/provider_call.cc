@@ -9,10 +9,11 @@
 #include <vector>
 
 #include "app/linked_import.h"
+#include "app/process_call.h"
 #include "app/settle.h"
 #include "base/console.h"
 #include "base/nearest.h"
-#include "io/timer.h"
+#include "cli/standard_output.h"
 
 namespace weft {
 namespace {
@@ -69,52 +70,6 @@ Result<ProviderSettings> settings_of(const CallWords& words) {
   return *std::move(settings);
 }
 
-// One call of a process, on a loop of its own. Made, used and destroyed on that loop's thread.
-class OneCall final : private Caller {
- public:
-  using Done = std::function<void(Result<Bytes>)>;
-
-  OneCall(Loop& loop, ProviderProcess& process, const Function& function, std::string_view app,
-          Done done)
-      : context_(std::make_unique<Context>(loop, app, "weft call")),
-        provider_(process.provider_for(loop, function.interface)),
-        link_(function, *provider_),
-        late_(loop, [this] { time_out(); }),
-        done_(std::move(done)) {}
-  ~OneCall() override {
-    if (call_ != nullptr) call_->release();
-    Context::retire(std::move(context_));
-  }
-
-  void start(BytesView arguments, std::chrono::milliseconds most) {
-    Deadline deadline = Deadline::after(most);
-    call_ = pool_.start(link_, *context_, arguments, deadline);
-    if (call_->state() != Call::State::kRunning) return completed(*call_);
-    call_->set_caller(this);
-    late_.arm(deadline);
-  }
-
- private:
-  void completed(Call& call) override {
-    late_.disarm();
-    if (call.state() == Call::State::kDone) {
-      done_(Bytes(call.reply().begin(), call.reply().end()));
-    } else {
-      done_(std::unexpected(call.error()));
-    }
-  }
-  void time_out() { done_(failure(Errc::kTimeout, "it did not answer in time: see --time")); }
-
-  // Outlives what may still finish a call.
-  CallPool pool_;
-  std::unique_ptr<Context> context_;
-  std::unique_ptr<Provider> provider_;
-  Link link_;
-  Timer late_;
-  Done done_;
-  Call* call_ = nullptr;
-};
-
 }  // namespace
 
 Result<int> call_provider(const CallWords& words, const CallText& call, StopSignals& signals) {
@@ -126,6 +81,10 @@ Result<int> call_provider(const CallWords& words, const CallText& call, StopSign
     if (!time) {
       return std::unexpected(
           std::move(time).error().within(fmt::format("--time {}", words.run.time)));
+    }
+    if (time->count() == 0) {
+      return failure(Errc::kInvalid,
+                     "--time 0: a call of a provider has some: at most 60s unless told otherwise");
     }
     most = std::chrono::ceil<std::chrono::milliseconds>(*time);
   }
@@ -145,9 +104,9 @@ Result<int> call_provider(const CallWords& words, const CallText& call, StopSign
   std::mutex mutex;
   std::optional<Result<Bytes>> outcome;
   Loops loops({.count = 1, .started = {}, .stopping = {}});
-  std::unique_ptr<OneCall> one;
+  std::unique_ptr<ProcessCall> one;
   loops.on_each([&](Loop& loop, std::size_t) {
-    one = std::make_unique<OneCall>(loop, process, function, app, [&](Result<Bytes> ended) {
+    one = std::make_unique<ProcessCall>(loop, process, function, app, [&](Result<Bytes> ended) {
       std::lock_guard hold(mutex);
       if (outcome) return;
       outcome = std::move(ended);
@@ -160,7 +119,8 @@ Result<int> call_provider(const CallWords& words, const CallText& call, StopSign
   loops.stop();
   if (!outcome) return 128 + signal.value_or(0);
   if (!*outcome) return std::unexpected(std::move(*outcome).error().within(who));
-  TRY_VOID(print_result(*prepared, words.form, **outcome));
+  TRY(std::string text, result_text(*prepared, words.form, **outcome));
+  TRY_VOID(print_line(text));
   return 0;
 }
 

@@ -48,6 +48,10 @@ void tell(const Replay::Report& report) {
   out += fmt::format("weft: {} answered from the recording, {} not in it; {} of {} used\n",
                      counted(report.answered, "call"), report.missing, report.used,
                      counted(recorded, "recorded call"));
+  if (report.elsewhere > 0) {
+    out += fmt::format("weft: {} of functions that nothing here imports\n",
+                       counted(report.elsewhere, "recorded call"));
+  }
   std::size_t shown = std::min(report.unused.size(), kUnusedShown);
   for (std::size_t i = 0; i < shown; ++i) {
     out += fmt::format("weft: not used: {}\n", report.unused[i]);
@@ -128,7 +132,8 @@ Result<int> run_replay(ReplayWords& words, StopSignals& signals) {
   auto code = run(options, signals);
   if (!code && code.error().code() != Errc::kTrap) return code;
   Replay::Report report = replay.report();
-  bool bad = report.missing > 0 || (words.all_used && !report.unused.empty());
+  bool bad =
+      report.missing > 0 || (words.all_used && (!report.unused.empty() || report.elsewhere > 0));
   if (!options.quiet || bad) tell(report);
   if (code && *code == 0 && bad) return 1;
   return code;

@@ -161,6 +161,7 @@ Result<int> run(RunOptions options, StopSignals& signals, Attendant* attendant) 
                            .admin = options.admin,
                            .spy = &spy,
                            .spy_values = options.spy_values,
+                           .calls = options.admin_calls,
                            .otlp_endpoint = options.otlp_endpoint,
                            .http_client = options.http_client});
   Result<int> code = host ? serve(**host, *runtime, ready.problems, options, signals, attendant)

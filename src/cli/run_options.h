@@ -31,6 +31,7 @@ struct RunOptions {
   bool quiet = false;
   // Whether weft spy shows values on a loopback address where the environment does not say.
   bool spy_values = false;
+  bool admin_calls = false;                       // Likewise: whether weft call --at is answered.
   std::optional<std::chrono::nanoseconds> cpu;    // Absent: as Plan has it.
   std::optional<std::chrono::milliseconds> time;  // Likewise.
   Limits limits;

@@ -8,8 +8,8 @@
 #include <optional>
 #include <utility>
 
-#include "app/listen_address.h"
 #include "base/console.h"
+#include "cli/admin_url.h"
 #include "cli/standard_output.h"
 #include "io/http_client/http_client.h"
 #include "io/loop.h"
@@ -19,8 +19,8 @@ namespace weft {
 namespace {
 
 constexpr std::chrono::seconds kAnswerMax{5};
-// The host says something every kSpyBeat.
-constexpr std::chrono::seconds kSilenceMax = 3 * kSpyBeat;
+// The host says something every kSpyBeat; a machine that has much to do is later.
+constexpr std::chrono::seconds kSilenceMax = 15 * kSpyBeat;
 // Of what the host says of a refusal, and of one line.
 constexpr std::size_t kLineBytesMax = std::size_t{1} << 20;
 
@@ -104,6 +104,7 @@ class Watch final : private HttpTransferListener {
                                     : fmt::format("it answers with status {}: {}", status_,
                                                   without_controls(text_));
     while (text.ends_with('\n')) text.pop_back();
+    if (status_ != 0) return end(Error(Errc::kUnavailable, fmt::format("{}: {}", url_, text)));
     end(Error(Errc::kUnavailable,
               fmt::format("{}: {}. Start the host with --admin {}, or name its admin address", url_,
                           text, words_.admin)));
@@ -148,13 +149,8 @@ void add_spy_options(CLI::App& verb, SpyWords& words) {
 }
 
 Result<int> run_spy(const SpyWords& words) {
-  auto address = ListenAddress::parse(words.admin);
-  if (!address) return std::unexpected(std::move(address).error().within(words.admin));
-  bool v6 = address->address.find(':') != std::string::npos;
-  std::string host = v6 ? fmt::format("[{}]", address->address) : address->address;
-  return Watch(words,
-               fmt::format("http://{}:{}/api/spy{}", host, address->port, words.filter.query()))
-      .run();
+  TRY(std::string url, admin_url(words.admin, "/api/spy" + words.filter.query()));
+  return Watch(words, std::move(url)).run();
 }
 
 }  // namespace weft

@@ -8,8 +8,8 @@
 #include <cstdio>
 #include <optional>
 
-#include "app/listen_address.h"
 #include "base/console.h"
+#include "cli/admin_url.h"
 #include "io/http_client/http_client.h"
 #include "io/loop.h"
 #include "io/timer.h"
@@ -157,11 +157,8 @@ void add_top_options(CLI::App& verb, TopWords& words) {
 }
 
 Result<int> run_top(const TopWords& words) {
-  auto address = ListenAddress::parse(words.admin);
-  if (!address) return std::unexpected(std::move(address).error().within(words.admin));
-  bool v6 = address->address.find(':') != std::string::npos;
-  std::string host = v6 ? fmt::format("[{}]", address->address) : address->address;
-  return Top(words, fmt::format("http://{}:{}/api/overview", host, address->port)).run();
+  TRY(std::string url, admin_url(words.admin, "/api/overview"));
+  return Top(words, std::move(url)).run();
 }
 
 }  // namespace weft

@@ -60,6 +60,17 @@ TEST_F(CacheLayerTest, AsksOnceAndAnswersInline) {
   EXPECT_EQ(cache_->flights(), 0U);
 }
 
+TEST_F(CacheLayerTest, WhatIsNoReplyOfTheFunctionIsNotKept) {
+  Counting counting;
+  CacheLayer cached(cache_, function_named("f"), &events_,
+                    [](BytesView reply) { return as_text(reply) != "broken"; });
+  Link link(function_named("f"), counting, {&cached});
+  for (int i = 0; i < 2; ++i) EXPECT_EQ(ask(link, "broken"), "broken");
+  for (int i = 0; i < 2; ++i) EXPECT_EQ(ask(link, "whole"), "whole");
+  EXPECT_EQ(counting.count, 3);
+  EXPECT_EQ(cache_->entries(), 1U);
+}
+
 TEST_F(CacheLayerTest, FunctionsAreToldApart) {
   Counting counting;
   CacheLayer f = layer("f");

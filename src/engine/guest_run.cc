@@ -3,7 +3,9 @@
 #include <fmt/format.h>
 
 #include "base/buffer.h"
+#include "base/id.h"
 #include "engine/instance.h"
+#include "engine/notes.h"
 #include "io/timer.h"
 
 namespace weft {
@@ -26,7 +28,7 @@ class Run final : public GuestRun, public Pollable, public bridge::ReplySink {
     }
   }
   ~Run() override {
-    task_.reset();
+    end_task();
     deployment_.engine.remove(slot_);
   }
 
@@ -75,9 +77,20 @@ class Run final : public GuestRun, public Pollable, public bridge::ReplySink {
   // The first poll is the loop's, so that `done` never runs inside the start.
   void begin() { deployment_.engine.wakes()->wake(slot_.index, slot_.generation); }
 
+  void end_task() {
+    if (task_ && deployment_.meter != nullptr) {
+      bridge::Spent spent = (*task_)->spent();
+      deployment_.meter->instances.add();
+      deployment_.meter->cpu_ns.add(spent.cpu_ns);
+      deployment_.meter->memory_peak.raise(spent.memory_bytes);
+    }
+    task_.reset();
+  }
+
   void finish(RunOutcome outcome) {
     limit_.disarm();
-    task_.reset();
+    end_task();
+    note_ended(deployment_, outcome, id_text(instance_.context().request_id));
     Done done = std::move(done_);
     Buffer reply = std::move(reply_);
     done(std::move(outcome), reply.view());

@@ -6,7 +6,6 @@
 #include <array>
 #include <optional>
 
-#include "base/net_address.h"
 #include "observe/api.h"
 #include "observe/prometheus.h"
 
@@ -20,14 +19,8 @@ constexpr std::string_view kLines = "application/x-ndjson";
 constexpr std::string_view kPolicy =
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+constexpr std::string_view kCallPath = "/api/call";
 constexpr std::chrono::seconds kStep{1};
-
-// A page from elsewhere cannot read an answer, and takes no place of those who can.
-bool is_of_another_site(const RequestHead& request) {
-  return std::ranges::any_of(request.headers, [](const Header& each) {
-    return each.name == "sec-fetch-site" && each.value != "same-origin" && each.value != "none";
-  });
-}
 
 }  // namespace
 
@@ -42,6 +35,12 @@ struct AdminHandler::Question {
 AdminHandler::AdminHandler(Loop& loop, AdminServer::Watched watched, Names names)
     : loop_(loop), watched_(std::move(watched)), names_(names), second_(loop, [this] { look(); }) {
   if (watched_.spy != nullptr) spies_ = std::make_unique<SpyDesk>(loop, *watched_.spy);
+  if (watched_.calls != nullptr) {
+    calls_ = std::make_unique<CallDesk>(
+        loop, *watched_.calls, [this](HttpExchange& exchange, int status, std::string_view json) {
+          answer(exchange, status, kJson, json);
+        });
+  }
   look();
 }
 
@@ -71,7 +70,11 @@ void AdminHandler::handle(HttpExchange::Ptr exchange) {
     return answer(*exchange, 403, kPlain,
                   "This address answers to localhost and to addresses alone.\n");
   }
-  if (request.method != "GET" && request.method != "HEAD") {
+  if (path == kCallPath && request.method == "POST" && calls_ != nullptr) {
+    return calls_->take(std::move(exchange));
+  }
+  bool reads = request.method == "GET" || request.method == "HEAD";
+  if (!reads || (path == kCallPath && calls_ != nullptr)) {
     return answer(*exchange, 405, kPlain, "Method Not Allowed\n");
   }
   if (path == "/api/requests") {
@@ -97,7 +100,7 @@ void AdminHandler::handle(HttpExchange::Ptr exchange) {
 // An answer without an end.
 void AdminHandler::begin_spying(HttpExchange::Ptr exchange) {
   if (exchange->request().method == "HEAD") return answer(*exchange, 200, kLines, "");
-  if (is_of_another_site(exchange->request())) {
+  if (is_of_another_site(exchange->request()) || !is_local_name(exchange->request().authority)) {
     return answer(*exchange, 403, kPlain, "This is not for pages of other sites.\n");
   }
   if (spies_->full()) {
@@ -141,13 +144,14 @@ bool AdminHandler::answer_at_once(HttpExchange& exchange, std::string_view path)
 
 void AdminHandler::answer(HttpExchange& exchange, int status, std::string_view type,
                           std::string_view body) {
+  std::string_view allowed = exchange.request().path == kCallPath ? "POST" : "GET, HEAD";
   const std::array<Header, 7> headers{{{"content-type", type},
                                        {"cache-control", "no-store"},
                                        {"x-content-type-options", "nosniff"},
                                        {"content-security-policy", kPolicy},
                                        {"referrer-policy", "no-referrer"},
                                        {"cross-origin-resource-policy", "same-origin"},
-                                       {"allow", "GET, HEAD"}}};
+                                       {"allow", allowed}}};
   std::size_t count = status == 405 ? headers.size() : headers.size() - 1;
   if (!exchange.begin_response(status, std::span(headers).first(count), body.size())) return;
   if (exchange.request().method != "HEAD") exchange.write(as_bytes(body));
@@ -183,7 +187,7 @@ void AdminHandler::ask(HttpExchange::Ptr exchange,
   }
 }
 
-void AdminHandler::answered(std::shared_ptr<Question> question) {
+void AdminHandler::answered(const std::shared_ptr<Question>& question) {
   question->deadline.reset();
   HttpExchange::Ptr exchange = std::move(question->exchange);
   questions_.remove(question);
@@ -210,15 +214,6 @@ PageFile page_file(std::string_view path) {
                           : file.ends_with(".css") ? "css"
                                                    : "javascript";
   return {fmt::format("text/{}; charset=utf-8", kind), found->text};
-}
-
-bool is_local_name(std::string_view authority) {
-  if (authority.starts_with('[')) {
-    std::size_t end = authority.find(']');
-    return end != std::string_view::npos && IpAddress::parse(authority.substr(1, end - 1));
-  }
-  std::string_view name = authority.substr(0, authority.find(':'));
-  return name.empty() || name == "localhost" || IpAddress::parse(name).has_value();
 }
 
 }  // namespace weft

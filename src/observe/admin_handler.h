@@ -14,6 +14,7 @@
 #include "io/loop.h"
 #include "io/timer.h"
 #include "observe/admin_server.h"
+#include "observe/call_desk.h"
 #include "observe/history.h"
 #include "observe/spy_desk.h"
 
@@ -39,7 +40,7 @@ class AdminHandler final : public HttpHandler {
   bool answer_at_once(HttpExchange& exchange, std::string_view path);
   void ask(HttpExchange::Ptr exchange,
            std::function<void(AdminHandler&, HttpExchange&, const Question&)> then);
-  void answered(std::shared_ptr<Question> question);
+  void answered(const std::shared_ptr<Question>& question);
   void tell_ready(HttpExchange& exchange, const Question& question);
   Totals totals() const;
   void look();
@@ -49,7 +50,8 @@ class AdminHandler final : public HttpHandler {
   const Names names_;
   History history_;
   Timer second_;
-  std::unique_ptr<SpyDesk> spies_;  // Null where nobody may watch.
+  std::unique_ptr<SpyDesk> spies_;   // Null where nobody may watch.
+  std::unique_ptr<CallDesk> calls_;  // Null where nothing makes calls.
   // Shared with what was posted to the loops.
   std::list<std::shared_ptr<Question>> questions_;
 };
@@ -63,8 +65,5 @@ struct PageFile {
   std::string_view body;
 };
 PageFile page_file(std::string_view path);
-
-// Whether a request's authority is an address, localhost, or nothing.
-bool is_local_name(std::string_view authority);
 
 }  // namespace weft

@@ -18,7 +18,7 @@ Result<std::unique_ptr<AdminServer>> AdminServer::start(Loops& own, Watched watc
   });
   HttpLimits limits;
   limits.connections_max = kAdminConnectionsMax;
-  limits.body_bytes_max = 0;
+  limits.body_bytes_max = kAdminCallBytesMax;
   HttpHandler* const handlers[] = {admin->handler_.get()};
   auto server =
       HttpServer::listen(own, handlers, {.addresses = {std::move(address)}, .limits = limits});

@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "io/http/server.h"
+#include "observe/admin_calls.h"
 #include "observe/host_facts.h"
 #include "observe/loop_observer.h"
 #include "observe/spy_queue.h"
@@ -33,7 +34,8 @@ class AdminServer {
     std::vector<LoopObserver*> observers;  // One a loop.
     HostView& view;
     TrapLog& traps;
-    SpyQueue* spy = nullptr;  // Where calls are told; null: nobody may watch.
+    SpyQueue* spy = nullptr;      // Where calls are told; null: nobody may watch.
+    AdminCalls* calls = nullptr;  // Who makes calls; null: nobody.
   };
 
   // `own` has one loop, the admin server's.

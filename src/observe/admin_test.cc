@@ -7,6 +7,8 @@
 
 #include <boost/json.hpp>
 #include <latch>
+#include <map>
+#include <mutex>
 
 #include "io/http/test_support.h"
 #include "observe/admin_handler.h"
@@ -29,6 +31,41 @@ class View final : public HostView {
     return std::make_shared<const std::string>(R"([{"name":"shop"}])");
   }
   std::atomic<HostFacts::State> state = HostFacts::State::kServing;
+};
+
+// Ends each call at once but those whose target is "held", which end when they are cancelled.
+class Calls final : public AdminCalls {
+ public:
+  bool may_call() const override { return allowed; }
+  std::uint64_t begin(AdminCall call, AdminCallEvents events) override {
+    std::lock_guard hold(mutex);
+    std::uint64_t number = ++begun;
+    events.begun(std::chrono::seconds(60));
+    if (call.target == "held") {
+      held[number] = std::move(events);
+    } else if (call.target == "trap") {
+      events.ended(failure(Errc::kTrap, "it \"trapped\""));
+    } else {
+      events.ended(fmt::format("{} {}", call.function, call.time.count()));
+    }
+    return number;
+  }
+  void cancel(std::uint64_t number) override {
+    std::lock_guard hold(mutex);
+    auto found = held.find(number);
+    if (found == held.end()) return;
+    found->second.ended(failure(Errc::kCancelled, "cancelled"));
+    held.erase(found);
+  }
+  std::size_t held_now() {
+    std::lock_guard hold(mutex);
+    return held.size();
+  }
+
+  std::atomic<bool> allowed = true;
+  std::mutex mutex;
+  std::uint64_t begun = 0;                        // Guarded.
+  std::map<std::uint64_t, AdminCallEvents> held;  // Guarded.
 };
 
 // Answers what it is told to, later where it is held.
@@ -66,7 +103,7 @@ class AdminTest : public ::testing::Test {
         [&](Loop&, std::size_t i) { handlers_[i] = std::make_unique<Served>(observatory_.of(i)); });
     HttpHandler* const handlers[] = {handlers_[0].get(), handlers_[1].get()};
     server_ = *HttpServer::listen(loops_, handlers, {});
-    auto url = observatory_.serve({}, &spy_);
+    auto url = observatory_.serve({}, &spy_, &calls_);
     EXPECT_TRUE(url);
     std::string_view text = *url;
     text.remove_suffix(1);
@@ -83,6 +120,22 @@ class AdminTest : public ::testing::Test {
     return client.request(fmt::format("{} {} HTTP/1.1\r\nhost: {}\r\n\r\n", method, path, host));
   }
 
+  static std::string call_of(std::string_view target, std::string_view more = {},
+                             std::string_view host = "127.0.0.1") {
+    AdminCall call{.target = std::string(target), .function = "f(1)", .arguments = {}};
+    call.time = std::chrono::milliseconds(7);
+    std::string body = call.write();
+    return fmt::format(
+        "POST /api/call HTTP/1.1\r\nhost: {}\r\ncontent-type: application/json\r\n"
+        "x-weft-call: 1\r\n{}content-length: {}\r\n\r\n{}",
+        host, more, body.size(), body);
+  }
+  http_test::Response call(std::string_view target, std::string_view more = {},
+                           std::string_view host = "127.0.0.1") {
+    http_test::Client client(port_);
+    return client.request(call_of(target, more, host));
+  }
+
   // A request is counted a moment after its client has the response: asks until the answer has
   // `part`, and returns it.
   std::string ask_until(std::string_view path, std::string_view part) {
@@ -97,6 +150,7 @@ class AdminTest : public ::testing::Test {
 
   View view_;
   SpyQueue spy_;
+  Calls calls_;
   Loops loops_{{.count = 2}};
   Observatory observatory_{loops_, view_, std::nullopt};
   std::unique_ptr<Served> handlers_[2];
@@ -248,6 +302,46 @@ TEST_F(AdminTest, TellsASlowWatcherWhatItLost) {
   std::string read = slow.read_until("\"lost\":");
   EXPECT_THAT(read, ::testing::EndsWith("\"lost\":"));
   EXPECT_LT(read.size(), 5'000U * 4'000);
+}
+
+TEST_F(AdminTest, HasCallsMadeAndAnswersWithTheirEnd) {
+  http_test::Response done = call("shop/cart");
+  EXPECT_EQ(done.status, 200);
+  EXPECT_EQ(done.body, "{\"result\":\"f(1) 7\"}");
+  http_test::Response trapped = call("trap");
+  EXPECT_EQ(trapped.status, 500);
+  EXPECT_EQ(trapped.body, "{\"error\":\"it \\\"trapped\\\"\",\"kind\":\"trap\"}");
+  EXPECT_EQ(ask("/api/call").header("allow"), "POST");
+}
+
+TEST_F(AdminTest, HasNoCallsMadeForWhomTheyAreNot) {
+  EXPECT_EQ(call("shop/cart", "sec-fetch-site: cross-site\r\n").status, 403);
+  EXPECT_EQ(call("shop/cart", "", "evil.example.com").status, 403);
+  http_test::Client plain(port_);
+  EXPECT_EQ(plain
+                .request("POST /api/call HTTP/1.1\r\nhost: 127.0.0.1\r\nx-weft-call: 1\r\n"
+                         "content-type: text/plain\r\ncontent-length: 2\r\n\r\n--")
+                .status,
+            403);
+  calls_.allowed = false;
+  EXPECT_EQ(call("shop/cart").status, 403);
+  std::lock_guard hold(calls_.mutex);
+  EXPECT_EQ(calls_.begun, 0U);
+}
+
+// So many run; a client that goes stops its call, and there is room again.
+TEST_F(AdminTest, HasOnlySoManyCallsMadeAtOnce) {
+  std::vector<std::unique_ptr<http_test::Client>> waiting;
+  for (std::size_t i = 0; i < kAdminCallsMax; ++i) {
+    waiting.push_back(std::make_unique<http_test::Client>(port_));
+    waiting.back()->send(call_of("held"));
+  }
+  auto end = Deadline::after(http_test::kPatience);
+  while (calls_.held_now() < kAdminCallsMax && !end.passed()) ask("/healthz");
+  EXPECT_EQ(call("shop/cart").status, 503);
+  waiting.back()->reset();
+  while (call("shop/cart").status != 200 && !end.passed()) continue;
+  EXPECT_EQ(calls_.held_now(), kAdminCallsMax - 1);
 }
 
 // A page from elsewhere whose name was made to lead here gets nothing.

@@ -27,10 +27,10 @@ Observatory::~Observatory() {
   own_.on_each([&](Loop&, std::size_t) { exporter_.reset(); });
 }
 
-Result<std::string> Observatory::serve(HttpAddress address, SpyQueue* spy) {
+Result<std::string> Observatory::serve(HttpAddress address, SpyQueue* spy, AdminCalls* calls) {
   std::vector<LoopObserver*> observers;
   for (const auto& each : observers_) observers.push_back(each.get());
-  TRY(admin_, AdminServer::start(own_, {loops_, std::move(observers), *this, traps_, spy},
+  TRY(admin_, AdminServer::start(own_, {loops_, std::move(observers), *this, traps_, spy, calls},
                                  std::move(address)));
   return admin_->url();
 }

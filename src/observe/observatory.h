@@ -36,8 +36,10 @@ class Observatory final : private HostView {
   LoopObserver& of(std::size_t loop) { return *observers_[loop]; }
 
   // Opens the admin address. Its URL. `spy`, which may be null, has the calls that are told to
-  // those who watch; it outlives this.
-  Result<std::string> serve(HttpAddress address, SpyQueue* spy = nullptr);
+  // those who watch, and `calls`, which may be null too, makes those that are asked for; both
+  // outlive this.
+  Result<std::string> serve(HttpAddress address, SpyQueue* spy = nullptr,
+                            AdminCalls* calls = nullptr);
 
  private:
   HostFacts facts() override;

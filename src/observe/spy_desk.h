@@ -21,7 +21,7 @@ inline constexpr std::chrono::milliseconds kSpyStep{50};
 // What waits for one of them; lines beyond it are lost to it.
 inline constexpr std::size_t kSpyPendingMax = std::size_t{1} << 20;
 // An empty line after so long without a call, so that either side notices when the other is gone.
-inline constexpr std::chrono::seconds kSpyBeat{10};
+inline constexpr std::chrono::seconds kSpyBeat{1};
 
 // Tells those who watch of calls: a line of JSON each, in a response without an end. What a client
 // does not take in time is lost to it, and it is told how much.

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <linux/close_range.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -84,6 +85,8 @@ struct Launch {
     dup2(input, 0);
     dup2(output, 1);
     dup2(output, 2);
+    // What somebody left open in weft is nothing of the provider's.
+    close_range(3, ~0U, CLOSE_RANGE_CLOEXEC);
     if (folder != nullptr && chdir(folder) != 0) stop(Step::kFolder);
     execve(program, words, environment);
     stop(Step::kProgram);

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -16,17 +17,34 @@ namespace {
 constexpr std::size_t kFlushBytes = 256 * 1024;
 // Kept free for the end's line.
 constexpr std::size_t kEndBytesMax = 128;
+// How the first line of every version begins.
+constexpr std::string_view kRecordingMark = "{\"weft-recording\":";
+
+// A file that is something else is not to be lost to a slip of the hand.
+Result<void> check_is_ours(int file, const std::string& name) {
+  std::string head(recording_head().size(), '\0');
+  ssize_t count = ::pread(file, head.data(), head.size(), 0);
+  if (count < 0) return system_failure(fmt::format("{}: it cannot be read", name), errno);
+  head.resize(static_cast<std::size_t>(count));
+  if (head.empty() || head.starts_with(kRecordingMark)) return {};
+  return failure(Errc::kConflict,
+                 fmt::format("{}: it is there, and no recording: name another file", name));
+}
 
 }  // namespace
 
 Result<std::unique_ptr<CallRecorder>> CallRecorder::open(std::string file, Options options) {
   // Values of an app are its user's own.
-  Fd opened(::open(file.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0600));
+  Fd opened(::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0600));
   if (!opened) return system_failure(fmt::format("{}: it cannot be written", file), errno);
   struct stat info{};
   if (::fstat(opened.get(), &info) != 0 || !S_ISREG(info.st_mode)) {
     return failure(Errc::kInvalid, fmt::format("{}: it is no file", file));
   }
+  if (::flock(opened.get(), LOCK_EX | LOCK_NB) != 0) {
+    return failure(Errc::kConflict, fmt::format("{}: another weft records into it", file));
+  }
+  TRY_VOID(check_is_ours(opened.get(), file));
   return std::unique_ptr<CallRecorder>(
       new CallRecorder(std::move(file), std::move(opened), options));
 }
@@ -118,7 +136,7 @@ void CallRecorder::write_batch(std::deque<Waiting> batch) {
 
 void CallRecorder::append(std::string_view line) {
   if (!std::exchange(begun_, true)) {
-    if (::ftruncate(file_.get(), 0) != 0) {
+    if (::ftruncate(file_.get(), 0) != 0 || ::fchmod(file_.get(), 0600) != 0) {
       return fail(system_failure("it cannot be emptied", errno).error());
     }
     buffer_ = recording_head();

@@ -198,13 +198,25 @@ TEST_F(RecordTest, AFileThatIsFullEndsTheRecording) {
 }
 
 TEST_F(RecordTest, AHostThatDidNotStartSpoilsNothing) {
-  std::ofstream(file_) << "before";
+  const std::string before = "{\"weft-recording\":1}\nbefore";
+  std::ofstream(file_) << before;
+  ASSERT_EQ(::chmod(file_.c_str(), 0644), 0);
   open();
+  EXPECT_FALSE(CallRecorder::open(file_)) << "two in one file";
   recorder_.reset();
-  EXPECT_EQ(contents(), "before");
+  EXPECT_EQ(contents(), before);
   open();
   recorder_->finish();
-  EXPECT_THAT(contents(), StartsWith("{\"weft-recording\":1}\n"));
+  EXPECT_EQ(contents().find("before"), std::string::npos);
+  struct stat info{};
+  ASSERT_EQ(::stat(file_.c_str(), &info), 0);
+  EXPECT_EQ(info.st_mode & 0777, 0600U);
+}
+
+TEST_F(RecordTest, WhatIsNoRecordingIsNotWrittenOver) {
+  std::ofstream(file_) << "[http]\n";
+  EXPECT_FALSE(CallRecorder::open(file_));
+  EXPECT_EQ(contents(), "[http]\n");
 }
 
 TEST_F(RecordTest, TheFileIsItsUsersAlone) {

@@ -32,8 +32,10 @@ Replay::Replay(Recording recording)
     const RecordedCall& call = recording_.calls[i];
     const RecordedFunction& function = recording_.functions[call.function];
     Track& track = tracks_[key_of({call.app, call.component, function.interface, function.name})];
-    // Of signatures that changed within a recording the newest holds.
-    if (track.function != call.function) track.by_arguments.clear();
+    // Of signatures that changed within a recording the newest holds. Who served it does not count.
+    if (recording_.functions[track.function].signature != function.signature) {
+      track.by_arguments.clear();
+    }
     track.function = call.function;
     if (!call.bodies) continue;
     track.by_arguments[std::string(as_text(call.bodies->arguments))].calls.push_back(i);
@@ -106,7 +108,14 @@ Replay::Report Replay::report() const {
   std::lock_guard hold(mutex_);
   Report report{.answered = answered_, .missing = missing_};
   for (const auto& [key, track] : tracks_) {
-    if (!track.served) continue;
+    if (!track.served) {
+      bool of_component = recording_.functions[track.function].by.starts_with("component ");
+      if (of_component) continue;
+      for (const auto& [arguments, series] : track.by_arguments) {
+        report.elsewhere += series.calls.size();
+      }
+      continue;
+    }
     for (const auto& [arguments, series] : track.by_arguments) {
       for (std::size_t number : series.calls) {
         const RecordedCall& call = recording_.calls[number];

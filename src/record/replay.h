@@ -45,6 +45,7 @@ class Replay {
     std::uint64_t missing = 0;   // Calls.
     std::size_t used = 0;        // Recorded calls, of those that are served and can be replayed.
     std::vector<std::string> unused = {};  // As text.
+    std::size_t elsewhere = 0;             // Recorded calls of processes that nobody imports here.
     std::vector<std::string> wanted = {};  // What was missing; kMissingShown at most.
   };
   Report report() const;

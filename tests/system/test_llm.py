@@ -114,6 +114,9 @@ class Both:
         self.check_error(get(self.host, "/v1/models/par%2Frot%20%C3%A9"), 404,
                          "invalid_request_error", "model_not_found", "model")
         self.assertEqual(get(self.host, "/v1/models/%ff").status, 400)
+        # Not a path of the endpoint's that the key is sent to.
+        self.check_error(get(self.host, "/v1/models/..%2f..%2fv1%2fmodels"), 404,
+                         "invalid_request_error", "model_not_found", "model")
 
     def test_a_whole_answer(self):
         """Its text, why it ended, and what it cost."""

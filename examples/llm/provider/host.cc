@@ -1,5 +1,6 @@
 #include "host.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "io/loop.h"
@@ -14,6 +15,17 @@ constexpr std::size_t kLineMax = 1024 * 1024;      // Of one line of a chat.
 constexpr std::size_t kRestMax = 64 * 1024;        // Of what follows the last line of a chat.
 
 using End = Or<llm::Summary>;
+
+// Whether a part of the name means another folder to those who resolve paths.
+bool leads_elsewhere(std::string_view name) {
+  for (std::size_t begin = 0; begin <= name.size();) {
+    std::size_t end = std::min(name.find('/', begin), name.size());
+    std::string_view part = name.substr(begin, end - begin);
+    if (part == "." || part == "..") return true;
+    begin = end + 1;
+  }
+  return false;
+}
 
 llm::Error failure_of(const weft::Error& error) {
   switch (error.code()) {
@@ -166,6 +178,10 @@ Task<Or<std::vector<llm::Model>>> Host::fetch_list() {
 }
 
 Task<Or<llm::Details>> Host::fetch_details(std::string name) {
+  // The key goes along to whatever path the name makes.
+  if (leads_elsewhere(name)) {
+    co_return Or<llm::Details>(std::unexpect, llm::Error::no_such_model(std::move(name)));
+  }
   CO_TRY(auto body, co_await fetch(dialect_->show(name), name));
   if (!body) co_return Or<llm::Details>(std::unexpect, body.error());
   co_return dialect_->read_show(name, *body);

@@ -182,7 +182,8 @@ void Http2Stream::join_cookies() {
 void Http2Stream::refuse(HttpRefusal problem) {
   discard_ = true;
   if (HttpHandler* handler = listener_->handler()) {
-    const RequestHead unread{.version = HttpVersion::k2};
+    RequestHead unread;
+    unread.version = HttpVersion::k2;
     handler->on_refused({.request = problem_ ? unread : head_,
                          .peer = peer(),
                          .id = 0,

@@ -1,10 +1,9 @@
-#include "cli/prepared_call.h"
+#include "app/prepared_call.h"
 
 #include <fmt/format.h>
 
 #include <vector>
 
-#include "cli/standard_output.h"
 #include "values/json.h"
 #include "values/wave.h"
 
@@ -66,15 +65,9 @@ Result<PreparedCall> prepare_call(const CallForm& form, const CallText& call,
   return PreparedCall{number, std::move(signature.result), *std::move(arguments)};
 }
 
-Result<void> print_result(const PreparedCall& call, const CallForm& form, BytesView reply) {
-  std::string text = "null";
-  if (call.result.kind != Type::Kind::kNothing) {
-    TRY(text, form.json ? value_to_json(call.result, reply) : value_to_wave(call.result, reply));
-  } else if (!form.json) {
-    return {};
-  }
-  fmt::print("{}\n", text);
-  return finish_output();
+Result<std::string> result_text(const PreparedCall& call, const CallForm& form, BytesView reply) {
+  if (call.result.kind == Type::Kind::kNothing) return std::string(form.json ? "null" : "");
+  return form.json ? value_to_json(call.result, reply) : value_to_wave(call.result, reply);
 }
 
 }  // namespace weft

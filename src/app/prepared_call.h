@@ -12,14 +12,14 @@
 
 namespace weft {
 
-// How the call is written on the command line.
+// How a call is written, on the command line or for a running host.
 struct CallForm {
   std::string function;   // pkg:name/iface#func(args)
   std::string arguments;  // With json: an array.
   bool json = false;
 };
 
-// One call that was written on the command line: the function, by its number among those that are
+// One call that was written so: the function, by its number among those that are
 // there, and its arguments.
 struct PreparedCall {
   std::size_t number = 0;
@@ -33,7 +33,7 @@ Result<CallText> read_call(const CallForm& form);
 // have been meant.
 Result<PreparedCall> prepare_call(const CallForm& form, const CallText& call,
                                   std::span<const ExportedFunction> functions);
-// On standard output, where there is a result.
-Result<void> print_result(const PreparedCall& call, const CallForm& form, BytesView reply);
+// Of a reply, as WAVE or JSON. Empty where there is no result, but for JSON, which has null.
+Result<std::string> result_text(const PreparedCall& call, const CallForm& form, BytesView reply);
 
 }  // namespace weft

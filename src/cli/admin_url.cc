@@ -1,0 +1,17 @@
+#include "cli/admin_url.h"
+
+#include <fmt/format.h>
+
+#include "app/listen_address.h"
+
+namespace weft {
+
+Result<std::string> admin_url(const std::string& admin, std::string_view path) {
+  auto address = ListenAddress::parse(admin);
+  if (!address) return std::unexpected(std::move(address).error().within(admin));
+  bool v6 = address->address.find(':') != std::string::npos;
+  std::string host = v6 ? fmt::format("[{}]", address->address) : address->address;
+  return fmt::format("http://{}:{}{}", host, address->port, path);
+}
+
+}  // namespace weft
