@@ -10,7 +10,7 @@ namespace weft {
 // A call that is under way, and those that wait for its answer. Its cache's lock guards it.
 struct CallCache::Flight {
   struct Follower {
-    std::shared_ptr<HeldCall> held;  // Shared with its loop.
+    std::shared_ptr<WaitingCall> held;  // Shared with its loop.
     Layer::State* state;             // In its call, which is there while `held` has it.
   };
 
@@ -53,9 +53,9 @@ CallCache::Found CallCache::look(std::uint32_t function, Call& call, Layer::Stat
   }
   if (followers_ >= kFollowersMax) return {.kind = Found::Kind::kAskAlone};
   const std::shared_ptr<Flight>& flight = under_way->second;
-  auto held = HeldCall::hold(
+  auto held = WaitingCall::hold(
       call, "the answer of another call",
-      [cache = shared_from_this(), flight](const HeldCall* gone) { cache->forget(*flight, gone); });
+      [cache = shared_from_this(), flight](const WaitingCall* gone) { cache->forget(*flight, gone); });
   flight->followers.push_back({std::move(held), &state});
   ++followers_;
   return {.kind = Found::Kind::kWait};
@@ -83,7 +83,7 @@ void CallCache::answered(Flight* flight, BytesView reply, ReplyCache::Time now) 
     if (fits) replies_.keep(ended->key, kept, now);
   }
   for (Flight::Follower& each : followers) {
-    HeldCall::let_go(std::move(each.held), [kept](Call* call) {
+    WaitingCall::let_go(std::move(each.held), [kept](Call* call) {
       if (call == nullptr) return;
       call->answer().append(*kept);
       call->resume();
@@ -105,7 +105,7 @@ void CallCache::failed(Flight* flight) {
     --followers_;
     goes_on = flights_.find(flight->key)->second;
   }
-  HeldCall::let_go(std::move(next.held), [cache = shared_from_this(), flight = std::move(goes_on),
+  WaitingCall::let_go(std::move(next.held), [cache = shared_from_this(), flight = std::move(goes_on),
                                           state = next.state](Call* call) {
     if (call == nullptr) return cache->failed(flight.get());
     state->pointers[0] = flight.get();
@@ -113,7 +113,7 @@ void CallCache::failed(Flight* flight) {
   });
 }
 
-void CallCache::forget(Flight& flight, const HeldCall* gone) {
+void CallCache::forget(Flight& flight, const WaitingCall* gone) {
   std::lock_guard lock(mutex_);
   auto found = std::ranges::find(flight.followers, gone,
                                  [](const Flight::Follower& each) { return each.held.get(); });

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "door/call.h"
-#include "door/held_call.h"
+#include "door/waiting_call.h"
 #include "door/link_notes.h"
 #include "door/reply_cache.h"
 
@@ -52,7 +52,7 @@ class CallCache : public std::enable_shared_from_this<CallCache> {
   std::size_t flights() const;
 
  private:
-  void forget(Flight& flight, const HeldCall* gone);
+  void forget(Flight& flight, const WaitingCall* gone);
   std::shared_ptr<Flight> take(Flight* flight);
 
   mutable std::mutex mutex_;

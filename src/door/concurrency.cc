@@ -15,14 +15,14 @@ ConcurrencyLimit::Entry ConcurrencyLimit::enter(Call& call) {
   }
   if (waiting_.size() >= bounds_.waiting) return Entry::kFull;
   waiting_.push_back(
-      HeldCall::hold(call, "its turn",
-                     [limit = shared_from_this()](const HeldCall* gone) { limit->forget(gone); }));
+      WaitingCall::hold(call, "its turn",
+                     [limit = shared_from_this()](const WaitingCall* gone) { limit->forget(gone); }));
   return Entry::kWaits;
 }
 
 // The place goes to the one that waited longest, so that none who comes now takes it.
 void ConcurrencyLimit::leave() {
-  std::shared_ptr<HeldCall> next;
+  std::shared_ptr<WaitingCall> next;
   {
     std::lock_guard lock(mutex_);
     if (waiting_.empty()) {
@@ -32,16 +32,16 @@ void ConcurrencyLimit::leave() {
     next = std::move(waiting_.front());
     waiting_.pop_front();
   }
-  HeldCall::let_go(std::move(next), [limit = shared_from_this()](Call* call) {
+  WaitingCall::let_go(std::move(next), [limit = shared_from_this()](Call* call) {
     // One that went in the meantime passes its place on.
     if (call == nullptr) return limit->leave();
     call->resume();
   });
 }
 
-void ConcurrencyLimit::forget(const HeldCall* gone) {
+void ConcurrencyLimit::forget(const WaitingCall* gone) {
   std::lock_guard lock(mutex_);
-  auto found = std::ranges::find(waiting_, gone, &std::shared_ptr<HeldCall>::get);
+  auto found = std::ranges::find(waiting_, gone, &std::shared_ptr<WaitingCall>::get);
   if (found != waiting_.end()) waiting_.erase(found);
 }
 

@@ -6,7 +6,7 @@
 #include <mutex>
 
 #include "door/call.h"
-#include "door/held_call.h"
+#include "door/waiting_call.h"
 #include "door/link_notes.h"
 
 namespace weft {
@@ -38,12 +38,12 @@ class ConcurrencyLimit : public std::enable_shared_from_this<ConcurrencyLimit> {
   std::size_t running() const;
 
  private:
-  void forget(const HeldCall* gone);
+  void forget(const WaitingCall* gone);
 
   const Bounds bounds_;
   mutable std::mutex mutex_;
   std::size_t running_ = 0;                        // Guarded.
-  std::deque<std::shared_ptr<HeldCall>> waiting_;  // Guarded; shared with their loops.
+  std::deque<std::shared_ptr<WaitingCall>> waiting_;  // Guarded; shared with their loops.
 };
 
 // Has the calls of one loop pass the limit.

@@ -218,6 +218,8 @@ limits.time = "100ms"
 [component.far]
 source = "stock.wasm"
 uses.keyvalue = [""]
+links."weft-test:links/ops" = "provider:served"
+links."weft-test:links/more" = "provider:far"
 
 [provider.far]
 command = ["./served"]

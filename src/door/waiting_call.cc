@@ -1,4 +1,4 @@
-#include "door/held_call.h"
+#include "door/waiting_call.h"
 
 #include <fmt/format.h>
 
@@ -8,7 +8,7 @@
 
 namespace weft {
 
-HeldCall::HeldCall(Call& call, std::string wanted, Gone gone)
+WaitingCall::WaitingCall(Call& call, std::string wanted, Gone gone)
     : loop_(call.context().loop()),
       call_(&call),
       wanted_(std::move(wanted)),
@@ -19,19 +19,19 @@ HeldCall::HeldCall(Call& call, std::string wanted, Gone gone)
                                   call_->function().interface, call_->function().name, wanted_)));
       }) {}
 
-std::shared_ptr<HeldCall> HeldCall::hold(Call& call, std::string wanted, Gone gone) {
-  auto held = std::make_shared<HeldCall>(call, std::move(wanted), std::move(gone));
+std::shared_ptr<WaitingCall> WaitingCall::hold(Call& call, std::string wanted, Gone gone) {
+  auto held = std::make_shared<WaitingCall>(call, std::move(wanted), std::move(gone));
   held->self_ = held;
   held->timer_.arm(call.deadline());
   call.on_cancel(
       [](void* self) {
-        static_cast<HeldCall*>(self)->give_up(Error(Errc::kCancelled, "the caller has given up"));
+        static_cast<WaitingCall*>(self)->give_up(Error(Errc::kCancelled, "the caller has given up"));
       },
       held.get());
   return held;
 }
 
-void HeldCall::let_go(std::shared_ptr<HeldCall> held, Then then) {
+void WaitingCall::let_go(std::shared_ptr<WaitingCall> held, Then then) {
   Loop& loop = held->loop_;
   auto work = [held = std::move(held), then = std::move(then)]() mutable {
     held->timer_.disarm();
@@ -42,7 +42,7 @@ void HeldCall::let_go(std::shared_ptr<HeldCall> held, Then then) {
   loop.post(std::move(work));
 }
 
-void HeldCall::give_up(Error error) {
+void WaitingCall::give_up(Error error) {
   auto self = self_.lock();  // The queue may have the only other reference, and drops it.
   Call* call = std::exchange(call_, nullptr);
   if (call == nullptr) return;
