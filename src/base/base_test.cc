@@ -13,10 +13,12 @@
 
 #include "base/buffer.h"
 #include "base/check.h"
+#include "base/console.h"
 #include "base/deadline.h"
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/id.h"
+#include "base/json_text.h"
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/signal.h"
@@ -232,6 +234,19 @@ TEST(StopSignalsDeathTest, EndTheProcessUntilTheyAreHeld) {
         },
         ::testing::ExitedWithCode(128 + number), "");
   }
+}
+
+TEST(Console, ShowsWhatATerminalWouldObey) {
+  EXPECT_EQ(without_controls("a\x1b[1m\tb\n\x7f"), "a\\x1b[1m\tb\n\\x7f");
+  EXPECT_EQ(without_controls("\xc2\x9b"
+                             "1m \xc2\xa0 \xc3\x9b \xc2"),
+            "\\x9b1m \xc2\xa0 \xc3\x9b \xc2");
+}
+
+TEST(JsonText, AppendsAMember) {
+  std::string out = "{\"a\":1";
+  append_json_member(out, "b\"", "c\n");
+  EXPECT_EQ(out, R"({"a":1,"b\"":"c\u000a")");
 }
 
 // Whoever reads beyond the end of a file that was cut says so before it is ended.

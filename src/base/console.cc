@@ -52,12 +52,19 @@ void write_to_stderr(std::string_view lines) noexcept {
 
 std::string without_controls(std::string_view text) {
   std::string out;
-  for (char c : text) {
-    bool control = (static_cast<unsigned char>(c) < 0x20 && c != '\n' && c != '\t') || c == 0x7f;
-    if (control) {
-      out += fmt::format("\\x{:02x}", static_cast<unsigned char>(c));
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    auto byte = static_cast<unsigned char>(text[i]);
+    auto next = static_cast<unsigned char>(i + 1 < text.size() ? text[i + 1] : 0);
+    // U+0080 to U+009F in UTF-8, which terminals obey as well.
+    bool upper = byte == 0xc2 && next >= 0x80 && next < 0xa0;
+    bool control = (byte < 0x20 && byte != '\n' && byte != '\t') || byte == 0x7f;
+    if (upper) {
+      out += fmt::format("\\x{:02x}", next);
+      ++i;
+    } else if (control) {
+      out += fmt::format("\\x{:02x}", byte);
     } else {
-      out += c;
+      out += text[i];
     }
   }
   return out;

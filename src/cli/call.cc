@@ -95,4 +95,16 @@ Result<int> run_call(const CallWords& words, StopSignals& signals) {
   return code;
 }
 
+Result<std::optional<std::chrono::milliseconds>> time_of(const CallWords& words) {
+  const std::string& written = words.run.time;
+  if (written.empty()) return std::nullopt;
+  auto time = read_duration(written);
+  if (!time) return std::unexpected(std::move(time).error().within("--time " + written));
+  if (time->count() <= 0) {
+    return failure(Errc::kInvalid,
+                   fmt::format("--time {}: write how long it may take, like 60s", written));
+  }
+  return std::chrono::ceil<std::chrono::milliseconds>(*time);
+}
+
 }  // namespace weft

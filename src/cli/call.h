@@ -1,5 +1,7 @@
 #pragma once
 
+#include <chrono>
+#include <optional>
 #include <string>
 
 #include "app/prepared_call.h"
@@ -21,5 +23,8 @@ void add_call_options(CLI::App& verb, CallWords& words);
 // Calls one exported function in a fresh instance, or one that a provider serves, here or in a
 // running host, and prints its result.
 Result<int> run_call(const CallWords& words, StopSignals& signals);
+
+// The --time of a call that something else makes; absent: it was not written. Zero is none.
+Result<std::optional<std::chrono::milliseconds>> time_of(const CallWords& words);
 
 }  // namespace weft

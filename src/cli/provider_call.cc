@@ -75,19 +75,8 @@ Result<ProviderSettings> settings_of(const CallWords& words) {
 Result<int> call_provider(const CallWords& words, const CallText& call, StopSignals& signals) {
   TRY_VOID(check_words(words));
   TRY(ProviderSettings settings, settings_of(words));
-  std::chrono::milliseconds most = kProviderCallTime;
-  if (!words.run.time.empty()) {
-    auto time = read_duration(words.run.time);
-    if (!time) {
-      return std::unexpected(
-          std::move(time).error().within(fmt::format("--time {}", words.run.time)));
-    }
-    if (time->count() == 0) {
-      return failure(Errc::kInvalid,
-                     "--time 0: a call of a provider has some: at most 60s unless told otherwise");
-    }
-    most = std::chrono::ceil<std::chrono::milliseconds>(*time);
-  }
+  TRY(auto time, time_of(words));
+  std::chrono::milliseconds most = time.value_or(kProviderCallTime);
   std::string who = fmt::format("provider {}", settings.name);
   std::string app = settings.app;
   // From here on the process is stopped in order.

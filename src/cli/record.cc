@@ -5,6 +5,7 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdio>
+#include <filesystem>
 
 #include "base/console.h"
 #include "cli/run.h"
@@ -32,6 +33,12 @@ Result<RunOptions> check_app_words(const RunWords& words, std::string_view verb)
   }
   TRY(RunOptions options, check_run_words(words));
   if (options.target.empty()) return options;
+  if (!std::filesystem::exists(options.target)) {
+    return failure(Errc::kNotFound,
+                   fmt::format("{}: there is no such file or folder: write weft {} FILE APP, the "
+                               "recording first",
+                               options.target, verb));
+  }
   return failure(Errc::kInvalid,
                  fmt::format("{}: a component by itself has no links: name an app, a folder with a "
                              "weft.toml",

@@ -151,15 +151,8 @@ Result<int> call_remote(const CallWords& words) {
                  .json = words.form.json};
   // Without --time the host says when it is enough, and it may be waited for as long as a day.
   std::chrono::milliseconds patience = kAdminCallTimeMost;
-  if (!words.run.time.empty()) {
-    auto time = read_duration(words.run.time);
-    if (!time) {
-      return std::unexpected(
-          std::move(time).error().within(fmt::format("--time {}", words.run.time)));
-    }
-    call.time = std::min(std::chrono::ceil<std::chrono::milliseconds>(*time), patience);
-    patience = call.time;
-  }
+  TRY(auto time, time_of(words));
+  if (time) patience = call.time = std::min(*time, patience);
   std::string body = call.write();
   if (body.size() > kAdminCallBytesMax) {
     return failure(Errc::kLimit, fmt::format("the call and its arguments have {} bytes, and {} are "

@@ -11,7 +11,7 @@ namespace weft {
 struct CallCache::Flight {
   struct Follower {
     std::shared_ptr<WaitingCall> held;  // Shared with its loop.
-    Layer::State* state;             // In its call, which is there while `held` has it.
+    Layer::State* state;                // In its call, which is there while `held` has it.
   };
 
   explicit Flight(const ReplyKey& asked)
@@ -53,9 +53,10 @@ CallCache::Found CallCache::look(std::uint32_t function, Call& call, Layer::Stat
   }
   if (followers_ >= kFollowersMax) return {.kind = Found::Kind::kAskAlone};
   const std::shared_ptr<Flight>& flight = under_way->second;
-  auto held = WaitingCall::hold(
-      call, "the answer of another call",
-      [cache = shared_from_this(), flight](const WaitingCall* gone) { cache->forget(*flight, gone); });
+  auto held = WaitingCall::hold(call, "the answer of another call",
+                                [cache = shared_from_this(), flight](const WaitingCall* gone) {
+                                  cache->forget(*flight, gone);
+                                });
   flight->followers.push_back({std::move(held), &state});
   ++followers_;
   return {.kind = Found::Kind::kWait};
@@ -105,12 +106,13 @@ void CallCache::failed(Flight* flight) {
     --followers_;
     goes_on = flights_.find(flight->key)->second;
   }
-  WaitingCall::let_go(std::move(next.held), [cache = shared_from_this(), flight = std::move(goes_on),
-                                          state = next.state](Call* call) {
-    if (call == nullptr) return cache->failed(flight.get());
-    state->pointers[0] = flight.get();
-    call->resume();
-  });
+  WaitingCall::let_go(
+      std::move(next.held),
+      [cache = shared_from_this(), flight = std::move(goes_on), state = next.state](Call* call) {
+        if (call == nullptr) return cache->failed(flight.get());
+        state->pointers[0] = flight.get();
+        call->resume();
+      });
 }
 
 void CallCache::forget(Flight& flight, const WaitingCall* gone) {

@@ -10,9 +10,9 @@
 #include <vector>
 
 #include "door/call.h"
-#include "door/waiting_call.h"
 #include "door/link_notes.h"
 #include "door/reply_cache.h"
+#include "door/waiting_call.h"
 
 namespace weft {
 

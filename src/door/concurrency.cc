@@ -14,9 +14,9 @@ ConcurrencyLimit::Entry ConcurrencyLimit::enter(Call& call) {
     return Entry::kIn;
   }
   if (waiting_.size() >= bounds_.waiting) return Entry::kFull;
-  waiting_.push_back(
-      WaitingCall::hold(call, "its turn",
-                     [limit = shared_from_this()](const WaitingCall* gone) { limit->forget(gone); }));
+  waiting_.push_back(WaitingCall::hold(
+      call, "its turn",
+      [limit = shared_from_this()](const WaitingCall* gone) { limit->forget(gone); }));
   return Entry::kWaits;
 }
 

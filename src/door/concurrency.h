@@ -6,8 +6,8 @@
 #include <mutex>
 
 #include "door/call.h"
-#include "door/waiting_call.h"
 #include "door/link_notes.h"
+#include "door/waiting_call.h"
 
 namespace weft {
 
@@ -42,7 +42,7 @@ class ConcurrencyLimit : public std::enable_shared_from_this<ConcurrencyLimit> {
 
   const Bounds bounds_;
   mutable std::mutex mutex_;
-  std::size_t running_ = 0;                        // Guarded.
+  std::size_t running_ = 0;                           // Guarded.
   std::deque<std::shared_ptr<WaitingCall>> waiting_;  // Guarded; shared with their loops.
 };
 

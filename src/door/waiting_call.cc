@@ -25,7 +25,8 @@ std::shared_ptr<WaitingCall> WaitingCall::hold(Call& call, std::string wanted, G
   held->timer_.arm(call.deadline());
   call.on_cancel(
       [](void* self) {
-        static_cast<WaitingCall*>(self)->give_up(Error(Errc::kCancelled, "the caller has given up"));
+        static_cast<WaitingCall*>(self)->give_up(
+            Error(Errc::kCancelled, "the caller has given up"));
       },
       held.get());
   return held;

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "base/id.h"
+#include "engine/arriving.h"
 #include "engine/fresh_http_calls.h"
 #include "values/relocate.h"
 
@@ -28,109 +29,68 @@ Result<Held*> check(Resource& resource, const LinkedInstance& instance) {
   return failure(Errc::kNotFound, "the resource went with its instance, which has ended");
 }
 
-// Moves what one guest names in its bytes to the side of the other.
-class Crossing : public Renumbering {
- public:
-  Crossing(Context& from, Context& to, LinkedInstance& instance)
-      : from_(from), to_(to), instance_(instance) {}
-
-  Result<std::uint32_t> reader(PipeKind kind, std::uint32_t number) override {
-    TRY(PipeReader end, from_.pipes().take_reader(number, kind));
-    return to_.pipes().push(std::move(end));
-  }
-  Result<std::uint32_t> writer(PipeKind kind, std::uint32_t number) override {
-    TRY(PipeWriter end, from_.pipes().take_writer(number, kind));
-    return to_.pipes().push(std::move(end));
-  }
-
- protected:
-  Context& from_;
-  Context& to_;
-  LinkedInstance& instance_;
-};
-
 // Handles of arguments are resources of the callee. What is handed over is dropped there when the
 // rest of the arguments is wrong.
-struct Inwards final : Crossing {
-  using Crossing::Crossing;
+class Inwards final : public Renumbering {
+ public:
+  Inwards(Context& from, Context& to, LinkedInstance& instance)
+      : from_(from), to_(to), instance_(instance) {}
+
   Result<std::uint32_t> own(std::string_view, std::uint32_t number) override {
     TRY(auto taken, from_.resources().take(instance_.kind(), number));
     TRY(Held * held, check(*taken, instance_));
     given_.push_back(std::move(taken));
     return held->number;
   }
-  void all_well() {
-    for (auto& each : given_) static_cast<Held&>(*each).given_back = true;
-  }
   Result<std::uint32_t> borrow(std::string_view, std::uint32_t number) override {
     TRY(Resource * lent, from_.resources().get(instance_.kind(), number));
     TRY(Held * held, check(*lent, instance_));
     return held->number;
   }
-
- private:
-  std::vector<std::unique_ptr<Resource>> given_;
-};
-
-// A reply that nobody waits for: what it gives is let go.
-struct Nowhere final : Crossing {
-  using Crossing::Crossing;
-  Result<std::uint32_t> own(std::string_view, std::uint32_t number) override {
-    instance_.drop_resource(number);
-    return number;
-  }
-  Result<std::uint32_t> borrow(std::string_view, std::uint32_t number) override { return number; }
   Result<std::uint32_t> reader(PipeKind kind, std::uint32_t number) override {
     TRY(PipeReader end, from_.pipes().take_reader(number, kind));
-    return number;
+    return to_.pipes().push(std::move(end));
   }
   Result<std::uint32_t> writer(PipeKind kind, std::uint32_t number) override {
     TRY(PipeWriter end, from_.pipes().take_writer(number, kind));
-    return number;
+    return to_.pipes().push(std::move(end));
   }
-};
-
-// Handles of a result become the caller's. When one cannot, the others are let go as well: all of
-// the result is read, and then fails.
-struct Outwards final : Crossing {
-  using Crossing::Crossing;
-  Result<std::uint32_t> own(std::string_view, std::uint32_t number) override {
-    auto held = std::make_unique<Held>(instance_.anchor(), number);
-    if (wrong_) return number;
-    auto pushed = to_.resources().push(instance_.kind(), std::move(held));
-    if (pushed) given_.push_back(*pushed);
-    return keep(std::move(pushed), number);
-  }
-  Result<std::uint32_t> borrow(std::string_view resource, std::uint32_t number) override {
-    return keep(failure(Errc::kInvalid, fmt::format("a borrow<{}> cannot be given back", resource)),
-                number);
-  }
-  Result<std::uint32_t> reader(PipeKind kind, std::uint32_t number) override {
-    return keep(Crossing::reader(kind, number), number);
-  }
-  Result<std::uint32_t> writer(PipeKind kind, std::uint32_t number) override {
-    return keep(Crossing::writer(kind, number), number);
-  }
-  // What became of it, after `crossed`.
-  Result<void> over(Result<void> crossed) {
-    if (crossed && wrong_) crossed = std::unexpected(*std::move(wrong_));
-    if (crossed) return crossed;
-    // Each is dropped by the callee.
-    for (std::uint32_t each : given_) {
-      static_cast<void>(to_.resources().take(instance_.kind(), each));
-    }
-    return crossed;
+  void all_well() {
+    for (auto& each : given_) static_cast<Held&>(*each).given_back = true;
   }
 
  private:
-  Result<std::uint32_t> keep(Result<std::uint32_t> done, std::uint32_t number) {
-    if (done) return done;
-    if (!wrong_) wrong_ = std::move(done).error();
-    return number;
+  Context& from_;
+  Context& to_;
+  LinkedInstance& instance_;
+  std::vector<std::unique_ptr<Resource>> given_;
+};
+
+class Outwards final : public Arriving {
+ public:
+  Outwards(Context& from, Context* to, LinkedInstance& instance)
+      : Arriving(to, instance.kind()), from_(from), instance_(instance) {}
+
+  Result<std::uint32_t> reader(PipeKind kind, std::uint32_t number) override {
+    return keep(moved(from_.pipes().take_reader(number, kind), number), number);
+  }
+  Result<std::uint32_t> writer(PipeKind kind, std::uint32_t number) override {
+    return keep(moved(from_.pipes().take_writer(number, kind), number), number);
   }
 
-  std::vector<std::uint32_t> given_;
-  std::optional<Error> wrong_;
+ private:
+  std::unique_ptr<Resource> hold(std::uint32_t number) override {
+    return std::make_unique<Held>(instance_.anchor(), number);
+  }
+  template <class End>
+  Result<std::uint32_t> moved(Result<End> end, std::uint32_t number) {
+    if (!end) return std::unexpected(std::move(end).error());
+    if (to_ == nullptr) return number;
+    return to_->pipes().push(*std::move(end));
+  }
+
+  Context& from_;
+  LinkedInstance& instance_;
 };
 
 }  // namespace
@@ -299,24 +259,19 @@ void LinkedInstance::Serving::reply(rust::Slice<const std::uint8_t> bytes) {
   instance.last_reply_ = instance.instance_.context().loop().now();
   instance.free(*this);
   BytesView reply{bytes.data(), bytes.size()};
-  if (!finished) {
-    if (type != nullptr) instance.drop_all(*type, reply);
-    return;
-  }
   if (type == nullptr) {
+    if (!finished) return;
     finished.reply().append(reply);
     return std::move(finished).finish();
   }
-  Outwards outwards(instance.instance_.context(), finished.call().context(), instance);
-  auto crossed = outwards.over(relocate_result(*type, reply, outwards, finished.reply()));
+  Buffer unread;
+  Outwards outwards(instance.instance_.context(), finished ? &finished.call().context() : nullptr,
+                    instance);
+  Buffer& out = finished ? finished.reply() : unread;
+  auto crossed = outwards.over(relocate_result(*type, reply, outwards, out));
+  if (!finished) return;
   if (!crossed) return std::move(finished).fail(std::move(crossed).error());
   std::move(finished).finish();
-}
-
-void LinkedInstance::drop_all(const Signature& carrying, BytesView reply) {
-  Buffer unread;
-  Nowhere nowhere(instance_.context(), instance_.context(), *this);
-  static_cast<void>(relocate_result(carrying, reply, nowhere, unread));
 }
 
 void LinkedInstance::drop_resource(std::uint32_t number) {
@@ -334,7 +289,9 @@ void LinkedInstance::free(Serving& serving) {
   serving.deadline.disarm();
   serving.done = {};
   free_.splice(free_.begin(), serving_, serving.place);
-  if (!serving_.empty()) set_deadline();
+  if (!shared() && !serving_.empty() && serving.until.when() == instance_.deadline.when()) {
+    set_deadline();
+  }
 }
 
 // The guest goes on with it: it keeps its place among the calls, and the component's own time.

@@ -83,7 +83,6 @@ class LinkedInstance final : public Pollable, public Context::Attachment {
   void set_deadline();
   Result<void> enter(Serving& serving, BytesView arguments);
   void catch_up();
-  void drop_all(const Signature& carrying, BytesView reply);
   void free(Serving& serving);
   void given_up(Serving& serving);
   void out_of_time(Serving& serving);

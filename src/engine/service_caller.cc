@@ -7,6 +7,7 @@
 #include "base/buffer.h"
 #include "base/check.h"
 #include "door/context.h"
+#include "engine/arriving.h"
 #include "io/loop.h"
 #include "values/relocate.h"
 
@@ -39,20 +40,13 @@ struct Distant final : Resource {
 };
 
 // No pipe gets here: such functions are not linked.
-class WithoutPipes : public Renumbering {
- public:
-  Result<std::uint32_t> reader(PipeKind, std::uint32_t) override { return refused(); }
-  Result<std::uint32_t> writer(PipeKind, std::uint32_t) override { return refused(); }
-
- private:
-  static std::unexpected<Error> refused() {
-    return failure(Errc::kUnsupported, "a stream cannot go from one loop to another");
-  }
-};
+std::unexpected<Error> no_pipes() {
+  return failure(Errc::kUnsupported, "a stream cannot go from one loop to another");
+}
 
 // Arguments: the caller's numbers become the home's. What is handed over is dropped there when the
 // rest of the arguments is wrong.
-class ToHome final : public WithoutPipes {
+class ToHome final : public Renumbering {
  public:
   ToHome(Context& context, ResourceKind kind) : context_(context), kind_(kind) {}
 
@@ -65,6 +59,8 @@ class ToHome final : public WithoutPipes {
     TRY(Resource * lent, context_.resources().get(kind_, number));
     return static_cast<Distant&>(*lent).handle;
   }
+  Result<std::uint32_t> reader(PipeKind, std::uint32_t) override { return no_pipes(); }
+  Result<std::uint32_t> writer(PipeKind, std::uint32_t) override { return no_pipes(); }
   void all_well() {
     for (auto& each : given_) static_cast<Distant&>(*each).service = nullptr;
   }
@@ -75,23 +71,23 @@ class ToHome final : public WithoutPipes {
   std::vector<std::unique_ptr<Resource>> given_;
 };
 
-// Results: the home's numbers become the caller's. Without a context nobody waits for them.
-class FromHome final : public WithoutPipes {
+class FromHome final : public Arriving {
  public:
-  FromHome(Context* context, const std::shared_ptr<SharedService>& service, std::uint64_t caller)
-      : context_(context), service_(service), caller_(caller) {}
+  FromHome(Context* to, const std::shared_ptr<SharedService>& service, std::uint64_t caller)
+      : Arriving(to, service.get()), service_(service), caller_(caller) {}
 
-  Result<std::uint32_t> own(std::string_view, std::uint32_t number) override {
-    auto distant = std::make_unique<Distant>(service_, caller_, number);
-    if (context_ == nullptr) return number;
-    return context_->resources().push(service_.get(), std::move(distant));
+  Result<std::uint32_t> reader(PipeKind, std::uint32_t number) override {
+    return keep(no_pipes(), number);
   }
-  Result<std::uint32_t> borrow(std::string_view resource, std::uint32_t) override {
-    return failure(Errc::kInvalid, fmt::format("a borrow<{}> cannot be given back", resource));
+  Result<std::uint32_t> writer(PipeKind, std::uint32_t number) override {
+    return keep(no_pipes(), number);
   }
 
  private:
-  Context* context_;
+  std::unique_ptr<Resource> hold(std::uint32_t number) override {
+    return std::make_unique<Distant>(service_, caller_, number);
+  }
+
   const std::shared_ptr<SharedService>& service_;
   std::uint64_t caller_;
 };
@@ -217,7 +213,8 @@ void ServiceCaller::outcome(SharedService::Outcome message) {
   FromHome from_home(pending.done ? &pending.done.call().context() : nullptr, service_,
                      pending.caller);
   Buffer& out = pending.done ? pending.done.reply() : unread;
-  auto renumbered = relocate_result(*pending.carrying, *message.reply, from_home, out);
+  auto renumbered =
+      from_home.over(relocate_result(*pending.carrying, *message.reply, from_home, out));
   if (!pending.done) return;
   if (!renumbered) return std::move(pending.done).fail(std::move(renumbered).error());
   std::move(pending.done).finish();

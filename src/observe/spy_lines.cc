@@ -16,11 +16,6 @@ namespace {
 
 namespace json = boost::json;
 
-void member(std::string& out, std::string_view key, std::string_view text) {
-  out += fmt::format(",\"{}\":", key);
-  append_json_string(out, text);
-}
-
 std::string decoded(std::string_view text) {
   std::string out;
   for (std::size_t i = 0; i < text.size(); ++i) {
@@ -75,26 +70,27 @@ std::string SpyLines::line(const SpiedCall& call) {
   auto ms = duration_cast<std::chrono::milliseconds>(call.ended.time_since_epoch()).count();
   auto us = duration_cast<std::chrono::microseconds>(call.time).count();
   std::string out = fmt::format("{{\"ms\":{},\"us\":{}", ms, us);
-  member(out, "app", call.app);
-  member(out, "component", call.component);
-  member(out, "by", call.by);
-  member(out, "interface", call.interface);
-  member(out, "function", call.name);
+  append_json_member(out, "app", call.app);
+  append_json_member(out, "component", call.component);
+  append_json_member(out, "by", call.by);
+  append_json_member(out, "interface", call.interface);
+  append_json_member(out, "function", call.name);
   const Signature* signature = signature_of(call.signature);
   auto value = [&](std::string_view key, const std::optional<Bytes>& bytes, auto to_text) {
     if (!bytes || signature == nullptr) return;
     auto text = to_text(*signature, *bytes);
-    if (text && !text->empty()) member(out, key, cut_text(*std::move(text), kSpiedTextMax));
+    if (text && !text->empty())
+      append_json_member(out, key, cut_text(*std::move(text), kSpiedTextMax));
   };
   value("args", call.arguments, arguments_to_text);
   if (call.cancelled) {
-    member(out, "error", to_string(Errc::kCancelled));
+    append_json_member(out, "error", to_string(Errc::kCancelled));
   } else if (call.error) {
-    member(out, "error", to_string(call.error->code()));
+    append_json_member(out, "error", to_string(call.error->code()));
     // A failure's message may quote a value.
     const std::string& message = call.error->message();
     if (call.arguments && is_utf8(message))
-      member(out, "message", cut_text(message, kSpiedTextMax));
+      append_json_member(out, "message", cut_text(message, kSpiedTextMax));
   } else {
     value("result", call.reply, result_to_text);
   }

@@ -35,7 +35,10 @@ Result<void> check_is_ours(int file, const std::string& name) {
 
 Result<std::unique_ptr<CallRecorder>> CallRecorder::open(std::string file, Options options) {
   // Values of an app are its user's own.
-  Fd opened(::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0600));
+  constexpr int kFlags = O_RDWR | O_CLOEXEC | O_NOCTTY | O_NONBLOCK;
+  Fd opened(::open(file.c_str(), kFlags | O_CREAT | O_EXCL, 0600));
+  bool created = static_cast<bool>(opened);
+  if (!created && errno == EEXIST) opened = Fd(::open(file.c_str(), kFlags));
   if (!opened) return system_failure(fmt::format("{}: it cannot be written", file), errno);
   struct stat info{};
   if (::fstat(opened.get(), &info) != 0 || !S_ISREG(info.st_mode)) {
@@ -46,17 +49,22 @@ Result<std::unique_ptr<CallRecorder>> CallRecorder::open(std::string file, Optio
   }
   TRY_VOID(check_is_ours(opened.get(), file));
   return std::unique_ptr<CallRecorder>(
-      new CallRecorder(std::move(file), std::move(opened), options));
+      new CallRecorder(std::move(file), std::move(opened), created, options));
 }
 
-CallRecorder::CallRecorder(std::string path, Fd file, Options options)
-    : path_(std::move(path)), options_(options), file_(std::move(file)), thread_([this] {
+CallRecorder::CallRecorder(std::string path, Fd file, bool created, Options options)
+    : path_(std::move(path)),
+      options_(options),
+      file_(std::move(file)),
+      created_(created),
+      thread_([this] {
         name_thread("weft-record");
         run();
       }) {}
 
 CallRecorder::~CallRecorder() {
   stop();
+  if (created_ && !begun_) ::unlink(path_.c_str());
 }
 
 std::optional<std::size_t> CallRecorder::function(std::string interface, std::string name,

@@ -60,7 +60,7 @@ class CallRecorder {
  private:
   using Waiting = std::pair<std::size_t, TakenCall>;
 
-  CallRecorder(std::string path, Fd file, Options options);
+  CallRecorder(std::string path, Fd file, bool created, Options options);
   void run();
   void write_batch(std::deque<Waiting> batch);
   void append(std::string_view line);
@@ -71,6 +71,7 @@ class CallRecorder {
   const std::string path_;
   const Options options_;
   Fd file_;
+  const bool created_;  // It was not there before.
   std::mutex mutex_;
   std::condition_variable wake_;
   // Guarded:

@@ -213,6 +213,12 @@ TEST_F(RecordTest, AHostThatDidNotStartSpoilsNothing) {
   EXPECT_EQ(info.st_mode & 0777, 0600U);
 }
 
+TEST_F(RecordTest, AHostThatDidNotStartLeavesNoFile) {
+  open();
+  recorder_.reset();
+  EXPECT_FALSE(std::filesystem::exists(file_));
+}
+
 TEST_F(RecordTest, WhatIsNoRecordingIsNotWrittenOver) {
   std::ofstream(file_) << "[http]\n";
   EXPECT_FALSE(CallRecorder::open(file_));

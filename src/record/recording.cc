@@ -68,6 +68,7 @@ class Reader {
     if (object->contains("function")) return function(*object);
     if (object->contains("call")) return call(*object);
     if (const json::value* lost = object->if_contains("lost"); lost && lost->is_int64()) {
+      if (lost->get_int64() < 0) return corrupt("fewer than no calls are lost");
       recording_.lost = static_cast<std::uint64_t>(lost->get_int64());
       recording_.complete = true;
     }

@@ -12,11 +12,6 @@
 namespace weft {
 namespace {
 
-void member(std::string& out, std::string_view key, std::string_view text) {
-  out += fmt::format(",\"{}\":", key);
-  append_json_string(out, text);
-}
-
 // Text where it reads back to the very bytes, else the bytes. Numbers of handles are told only.
 void value(std::string& out, std::string_view key, const RecordedFunction& function,
            const TakenValue& taken) {
@@ -35,7 +30,7 @@ void value(std::string& out, std::string_view key, const RecordedFunction& funct
     same = back && *back == taken.bytes;
   }
   if (same) {
-    if (!nothing) member(out, key, *text);
+    if (!nothing) append_json_member(out, key, *text);
     return;
   }
   out += fmt::format(",\"{}-hex\":\"", key);
@@ -56,23 +51,23 @@ std::string recording_head() {
 
 std::string function_line(std::size_t number, const RecordedFunction& function) {
   std::string out = fmt::format("{{\"function\":{}", number);
-  member(out, "interface", function.interface);
-  member(out, "name", function.name);
-  member(out, "signature", function.signature);
-  member(out, "by", function.by);
+  append_json_member(out, "interface", function.interface);
+  append_json_member(out, "name", function.name);
+  append_json_member(out, "signature", function.signature);
+  append_json_member(out, "by", function.by);
   return out + "}\n";
 }
 
 std::string call_line(std::size_t number, const RecordedFunction& function, const TakenCall& call) {
   std::string out = fmt::format("{{\"call\":{}", number);
-  member(out, "app", call.app);
-  member(out, "component", call.component);
+  append_json_member(out, "app", call.app);
+  append_json_member(out, "component", call.component);
   value(out, "args", function, call.arguments);
   if (call.error) {
-    member(out, "error", to_string(call.error->code()));
+    append_json_member(out, "error", to_string(call.error->code()));
     // A peer's message may be any bytes, and JSON is UTF-8.
     const std::string& message = call.error->message();
-    member(out, "message", is_utf8(message) ? message : "(a message that is no UTF-8)");
+    append_json_member(out, "message", is_utf8(message) ? message : "(a message that is no UTF-8)");
   } else {
     value(out, "result", function, call.reply);
   }

@@ -55,25 +55,32 @@ class ProviderSdk(unittest.TestCase):
         self.assertEqual(done.returncode, 0,
                          f"{command}: {done.stdout[-2000:]}{done.stderr[-2000:]}")
 
+    def install(self, folder):
+        """The SDK, as `make install` does; where it is."""
+        prefix = os.path.join(folder, "prefix")
+        self.run_to_end(folder, f"{ROOT}/sdk/provider/package/install.sh", os.path.dirname(WEFT),
+                        prefix)
+        return prefix
+
+    def build(self, folder, source, prefix, program, *more):
+        """The project builds, and its program by itself says what it is."""
+        self.run_to_end(folder, "cmake", "-G", "Ninja", "-S", source, "-B", f"{folder}/build",
+                        "-DCMAKE_CXX_COMPILER=clang++-22", f"-DCMAKE_PREFIX_PATH={prefix}",
+                        *more)
+        self.run_to_end(folder, "ninja", "-C", f"{folder}/build")
+        alone = subprocess.run([f"{folder}/build/{program}"], capture_output=True, text=True,
+                               check=False, timeout=BUILD_SECONDS_MAX, env=environment(folder))
+        self.assertEqual(alone.returncode, 2)
+        self.assertIn("is a provider", alone.stderr)
+
     def test_a_project_finds_it_and_builds(self):
         with tempfile.TemporaryDirectory() as folder:
-            prefix = os.path.join(folder, "prefix")
-            self.run_to_end(folder, f"{ROOT}/sdk/provider/package/install.sh",
-                            os.path.dirname(WEFT), prefix)
+            prefix = self.install(folder)
             for name, text in (("words.wit", WIT), ("CMakeLists.txt", CMAKE),
                                ("main.cc", "#include <algorithm>\n" + MAIN)):
                 with open(os.path.join(folder, name), "w", encoding="utf-8") as file:
                     file.write(text)
-            self.run_to_end(folder, "cmake", "-G", "Ninja", "-S", folder, "-B", f"{folder}/build",
-                            "-DCMAKE_CXX_COMPILER=clang++-22", f"-DCMAKE_PREFIX_PATH={prefix}",
-                            f"-DWEFT_EXECUTABLE={WEFT}")
-            self.run_to_end(folder, "ninja", "-C", f"{folder}/build")
-            # By itself it says what it is.
-            alone = subprocess.run([f"{folder}/build/words"], capture_output=True, text=True,
-                                   check=False, timeout=BUILD_SECONDS_MAX,
-                                   env=environment(folder))
-            self.assertEqual(alone.returncode, 2)
-            self.assertIn("is a provider", alone.stderr)
+            self.build(folder, folder, prefix, "words", f"-DWEFT_EXECUTABLE={WEFT}")
 
     def test_the_example_llm_builds(self):
         """By the lines of its README, which use weft's HTTP client too."""
@@ -82,42 +89,22 @@ class ProviderSdk(unittest.TestCase):
             lines = re.search(r"(?:^    .*\n)*^    find_package\(weft-provider.*\n(?:^    .*\n)*",
                               file.read(), re.M)[0]
         with tempfile.TemporaryDirectory() as folder:
-            prefix = os.path.join(folder, "prefix")
-            self.run_to_end(folder, f"{ROOT}/sdk/provider/package/install.sh",
-                            os.path.dirname(WEFT), prefix)
+            prefix = self.install(folder)
             for name in ("wit", "provider"):
                 shutil.copytree(os.path.join(example, name), os.path.join(folder, name))
             with open(os.path.join(folder, "CMakeLists.txt"), "w", encoding="utf-8") as file:
                 file.write("cmake_minimum_required(VERSION 3.25)\nproject(llm CXX)\n" +
                            textwrap.dedent(lines))
-            self.run_to_end(folder, "cmake", "-G", "Ninja", "-S", folder, "-B", f"{folder}/build",
-                            "-DCMAKE_CXX_COMPILER=clang++-22", f"-DCMAKE_PREFIX_PATH={prefix}",
-                            f"-DWEFT_EXECUTABLE={WEFT}")
-            self.run_to_end(folder, "ninja", "-C", f"{folder}/build")
-            alone = subprocess.run([f"{folder}/build/llm-provider"], capture_output=True, text=True,
-                                   check=False, timeout=BUILD_SECONDS_MAX,
-                                   env=environment(folder))
-            self.assertEqual(alone.returncode, 2)
-            self.assertIn("is a provider", alone.stderr)
+            self.build(folder, folder, prefix, "llm-provider", f"-DWEFT_EXECUTABLE={WEFT}")
 
     def test_what_bindgen_begins_with_builds(self):
         """`weft bindgen provider`, and nothing else, is a project that builds and is a provider."""
         with tempfile.TemporaryDirectory() as folder:
-            prefix = os.path.join(folder, "prefix")
-            self.run_to_end(folder, f"{ROOT}/sdk/provider/package/install.sh",
-                            os.path.dirname(WEFT), prefix)
+            prefix = self.install(folder)
             self.run_to_end(folder, WEFT, "bindgen", "provider", f"{ROOT}/examples/prices/wit",
                             "--interface", "acme:prices/quotes@1.0.0", "--out",
                             f"{folder}/provider")
-            self.run_to_end(folder, "cmake", "-G", "Ninja", "-S", f"{folder}/provider", "-B",
-                            f"{folder}/build", "-DCMAKE_CXX_COMPILER=clang++-22",
-                            f"-DCMAKE_PREFIX_PATH={prefix}")
-            self.run_to_end(folder, "ninja", "-C", f"{folder}/build")
-            alone = subprocess.run([f"{folder}/build/provider"], capture_output=True, text=True,
-                                   check=False, timeout=BUILD_SECONDS_MAX,
-                                   env=environment(folder))
-            self.assertEqual(alone.returncode, 2)
-            self.assertIn("is a provider", alone.stderr)
+            self.build(folder, f"{folder}/provider", prefix, "provider")
 
 
 if __name__ == "__main__":

@@ -163,6 +163,19 @@ struct ExchangeSummary {
   std::chrono::nanoseconds time_to_head;  // From the head's last byte to the response's first.
   std::chrono::nanoseconds time;          // From the head's last byte to the release.
   ExchangeWatch* watch = nullptr;         // The exchange's own.
+
+  // Of what the wire answered itself.
+  static ExchangeSummary refused(const RequestHead& request, std::string_view peer, int status) {
+    return {.request = request,
+            .peer = peer,
+            .id = 0,
+            .status = status,
+            .end = End::kWhole,
+            .bytes_in = 0,
+            .bytes_out = 0,
+            .time_to_head = {},
+            .time = {}};
+  }
 };
 
 // Hears how exchanges ended.

@@ -184,15 +184,8 @@ void Http2Stream::refuse(HttpRefusal problem) {
   if (HttpHandler* handler = listener_->handler()) {
     RequestHead unread;
     unread.version = HttpVersion::k2;
-    handler->on_refused({.request = problem_ ? unread : head_,
-                         .peer = peer(),
-                         .id = 0,
-                         .status = problem.status,
-                         .end = ExchangeSummary::End::kWhole,
-                         .bytes_in = 0,
-                         .bytes_out = 0,
-                         .time_to_head = {},
-                         .time = {}});
+    const RequestHead& known = problem_ ? unread : head_;
+    handler->on_refused(ExchangeSummary::refused(known, peer(), problem.status));
   }
   answer_problem(problem);
 }

@@ -117,15 +117,7 @@ void Http1Connection::release() {
 // Answers a head that nobody is asked to serve.
 void Http1Connection::refuse(HttpRefusal problem, const RequestHead& head) {
   if (HttpHandler* handler = listener_->handler()) {
-    handler->on_refused({.request = head,
-                         .peer = peer(),
-                         .id = 0,
-                         .status = problem.status,
-                         .end = ExchangeSummary::End::kWhole,
-                         .bytes_in = 0,
-                         .bytes_out = 0,
-                         .time_to_head = {},
-                         .time = {}});
+    handler->on_refused(ExchangeSummary::refused(head, peer(), problem.status));
   }
   answer_problem(problem);
 }
