@@ -151,12 +151,8 @@ async fn serve(
     let mut store =
         state::new_store(&shared.engine, &shared.limits, &shared.grants, &host, &meter)?;
     let instance = shared.pre.instantiate_async(&mut store).await?;
-    let exports = Exports {
-        found: Mutex::new(vec![None; shared.exports.len()]),
-        instance,
-        shared,
-        meter,
-    };
+    let exports =
+        Exports { found: Mutex::new(vec![None; shared.exports.len()]), instance, shared, meter };
     while !queue.is_over() {
         let dropped = std::mem::take(&mut *queue.dropped.lock().unwrap());
         for number in dropped {

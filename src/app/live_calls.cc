@@ -123,8 +123,9 @@ Result<LiveCalls::Target> LiveCalls::find(std::string_view target) const {
 
 Result<void> LiveCalls::start_component(std::uint64_t number, Running& running, std::size_t plan) {
   if (edition_.plans()[plan]->component().shared) {
-    return failure(Errc::kUnsupported,
-                   "it is shared, and what it keeps is reached only by those that are linked to it");
+    return failure(
+        Errc::kUnsupported,
+        "it is shared, and what it keeps is reached only by those that are linked to it");
   }
   TRY(CallText text, read_call(running.form));
   TRY(running.prepared, prepare_call(running.form, text, edition_.plans()[plan]->info().exports));

@@ -53,7 +53,8 @@ Result<ProviderSettings> settings_of(const CallWords& words) {
                                       : ""));
     }
     ProviderManifest only = *wanted;
-    manifest->providers.assign(1, std::move(only));
+    manifest->providers.clear();
+    manifest->providers.push_back(std::move(only));
     manifest->components.clear();
     manifest->triggers.clear();
     environment.limits.clear();

@@ -16,8 +16,7 @@ namespace weft::testing {
 
 // What came of it; kTimeout when it does not end.
 template <class T>
-Result<T> run_task(Loop& loop, Task<T> task,
-                   std::chrono::seconds most = std::chrono::seconds(20)) {
+Result<T> run_task(Loop& loop, Task<T> task, std::chrono::seconds most = std::chrono::seconds(20)) {
   std::optional<Result<T>> outcome;
   auto keep = [](Task<T> work, std::optional<Result<T>>* out) -> Task<void> {
     out->emplace(co_await std::move(work));

@@ -1,9 +1,19 @@
 #include "observe/admin_server.h"
 
+#include <chrono>
+#include <future>
+#include <memory>
+
 #include "base/net_address.h"
 #include "observe/admin_handler.h"
 
 namespace weft {
+namespace {
+
+// From the host's end to the last answers.
+constexpr std::chrono::seconds kAnswersOutMax{1};
+
+}  // namespace
 
 AdminServer::AdminServer(Loops& own) : own_(own) {}
 
@@ -27,7 +37,12 @@ Result<std::unique_ptr<AdminServer>> AdminServer::start(Loops& own, Watched watc
   return admin;
 }
 
+// Calls that ended with the host have been told so: their answers leave before the connections are
+// closed.
 AdminServer::~AdminServer() {
+  auto out = std::make_shared<std::promise<void>>();
+  own_.on_each([&out](Loop& loop, std::size_t) { loop.defer_last([out] { out->set_value(); }); });
+  out->get_future().wait_for(kAnswersOutMax);
   server_.reset();
   own_.on_each([this](Loop&, std::size_t) { handler_.reset(); });
 }

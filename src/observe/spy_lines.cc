@@ -106,9 +106,13 @@ SpyFilter SpyFilter::of_query(std::string_view query) {
     if (cut == part.npos) continue;
     std::string value = decoded(part.substr(cut + 1));
     std::string_view key = part.substr(0, cut);
-    if (key == "app") filter.app = std::move(value);
-    if (key == "component") filter.component = std::move(value);
-    if (key == "interface") filter.interface = std::move(value);
+    if (key == "app") {
+      filter.app = std::move(value);
+    } else if (key == "component") {
+      filter.component = std::move(value);
+    } else if (key == "interface") {
+      filter.interface = std::move(value);
+    }
   }
   return filter;
 }

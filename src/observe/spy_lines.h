@@ -40,8 +40,9 @@ struct SpyFilter {
   bool takes(const SpiedCall& call) const;
 };
 
-// A line of the admin server as people read it, its time in UTC: "12:00:01.250 shop/cart -> keyvalue (embedded):
-// wasi:keyvalue/store@0.2.0#open("a") -> ok(1) [0.012 ms]". Empty for a line that says nothing.
+// A line of the admin server as people read it, its time in UTC: "12:00:01.250 shop/cart ->
+// keyvalue (embedded): wasi:keyvalue/store@0.2.0#open("a") -> ok(1) [0.012 ms]". Empty for a line
+// that says nothing.
 Result<std::string> spy_text(std::string_view line);
 
 }  // namespace weft

@@ -108,14 +108,14 @@ void CallRecorder::run() {
     std::deque<Waiting> batch = std::exchange(queue_, {});
     std::size_t bytes = queued_bytes_;
     hold.unlock();
-    write_batch(std::move(batch));
+    write_batch(batch);
     hold.lock();
     // Calls that are being written take up room until they are.
     queued_bytes_ -= bytes;
   }
 }
 
-void CallRecorder::write_batch(std::deque<Waiting> batch) {
+void CallRecorder::write_batch(const std::deque<Waiting>& batch) {
   for (const auto& [number, call] : batch) {
     const RecordedFunction* function = nullptr;
     {

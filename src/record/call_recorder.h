@@ -62,7 +62,7 @@ class CallRecorder {
 
   CallRecorder(std::string path, Fd file, bool created, Options options);
   void run();
-  void write_batch(std::deque<Waiting> batch);
+  void write_batch(const std::deque<Waiting>& batch);
   void append(std::string_view line);
   bool flush();
   void fail(const Error& error);
