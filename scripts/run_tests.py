@@ -33,7 +33,8 @@ ASAN_PROGRAMS = ["io", "routes", "door", "values", "observe", "engine", "keyvalu
 TSAN_PROGRAMS = ["io", "routes", "door", "observe", "keyvalue_drivers", "fake_engine"]
 PROGRAM_SECONDS_MAX = 900
 # What --fast leaves out: each takes ten seconds and more, most of them waits.
-SLOW_PROGRAMS = ["weft_powercut_test", "test_admin.py", "test_build.py", "test_limits.py"]
+SLOW_PROGRAMS = ["weft_powercut_test", "test_admin.py", "test_build.py", "test_call_at.py",
+                 "test_limits.py"]
 # Programs that --fast runs at once.
 FAST_LANES = 4
 

@@ -16,9 +16,9 @@
 namespace actor = weft::wit::example::stateful_actor_1_0_0::actor;
 namespace inference = weft::wit::example::stateful_actor_1_0_0::inference;
 
+using inference::Error;
 using weft::Task;
 using weft::http::reply;
-using inference::Error;
 
 namespace {
 
@@ -155,17 +155,19 @@ Task<> weft::http::handle(Request request) {
   if (post && what == "preempt") {
     auto done = co_await inference::preempt(metadata().sha256);
     if (!done) co_return co_await reply_error(done.error());
-    co_return co_await reply(200, "{\"predictions\": " + std::to_string(done->predictions) +
-                                      ", \"bytes\": " + std::to_string(done->bytes) + "}\n",
+    co_return co_await reply(200,
+                             "{\"predictions\": " + std::to_string(done->predictions) +
+                                 ", \"bytes\": " + std::to_string(done->bytes) + "}\n",
                              "application/json");
   }
   if (method == "GET" && what == "status") {
     co_return co_await reply(200, json_of(inference::status()), "application/json");
   }
   if (method == "GET" && what == metadata().name) {
-    co_return co_await reply(200, "{\"name\": \"" + metadata().name + "\", \"size\": " +
-                                      std::to_string(metadata().size) + ", \"sha256\": \"" +
-                                      metadata().sha256 + "\"}\n",
+    co_return co_await reply(200,
+                             "{\"name\": \"" + metadata().name +
+                                 "\", \"size\": " + std::to_string(metadata().size) +
+                                 ", \"sha256\": \"" + metadata().sha256 + "\"}\n",
                              "application/json");
   }
   co_await reply(404, "there is nothing here: see web.cc\n");

@@ -81,8 +81,8 @@ class EditionMaker {
     }
   }
 
-  // Only to look at an app no process is started, nor where a recording answers; one that nothing is
-  // linked to is never.
+  // Only to look at an app no process is started, nor where a recording answers; one that nothing
+  // is linked to is never.
   void start_providers(const Edition* before) {
     std::vector<Place> places;
     std::vector<ProviderSettings> wanted;
