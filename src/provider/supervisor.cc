@@ -140,7 +140,11 @@ bool Supervisor::restart() {
       delay = full - full / 200 * (random_() % 100);
     }
     ++failures_;
-    if (wait(Deadline::after(delay)) == Woken::kStop) return false;
+    // What a session says of the life that is over wakes this up too: that shortens no delay.
+    Deadline due = Deadline::after(delay);
+    do {
+      if (wait(due) == Woken::kStop) return false;
+    } while (!due.passed());
     Result<void> launched = launch(Deadline::after(settings_.limits.start));
     if (launched) return true;
     if (launched.error().code() == Errc::kCancelled) return false;
