@@ -87,6 +87,9 @@ class Fuzz {
     Context::retire(std::move(context_));
     links_.clear();
     provider_.reset();
+    // A call that was given up keeps what it was lent until the process answers or is gone: a
+    // session that nobody else needs lives as long.
+    roster_->publish(Absence{Error(Errc::kUnavailable, "it was stopped"), true});
     turn();
     CHECK(pool_.live() == 0);
   }
