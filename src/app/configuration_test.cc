@@ -105,6 +105,10 @@ TEST_F(Configuration, every_key_of_the_operators_file_is_written_of) {
     for (const DriverInfo& driver : capability->drivers()) {
       file += "[" + std::string(capability->name()) + ".name" + std::to_string(++number) +
               "]\ndriver = \"" + std::string(driver.name) + "\"\n";
+      for (const DriverKey& key : driver.keys) {
+        if (key.needed.empty()) continue;
+        file += std::string(key.name) + " = \"" + std::string(key.needed) + "\"\n";
+      }
     }
   }
   Environment::parse(

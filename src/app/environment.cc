@@ -216,7 +216,13 @@ class EnvironmentReader {
       }
       DriverSettings settings{
           std::string(capability.name()), {entry.key, entry.place}, {driver->text, {}}};
-      read_settings(reader, *info, settings.choice);
+      if (read_settings(reader, entry.value, *info, settings.choice)) {
+        if (auto checked = capability.check(settings.choice); !checked) {
+          problems_.error(entry.place,
+                          fmt::format("{}.{} cannot be used", capability.name(), entry.key),
+                          checked.error().message());
+        }
+      }
       environment_.drivers.push_back(std::move(settings));
     }
   }
@@ -224,19 +230,28 @@ class EnvironmentReader {
   static std::string show(const TomlEntry& entry) { return weft::show(entry.value); }
   static std::string show(const TomlValue& value) { return weft::show(value); }
 
-  void read_settings(TableReader& reader, const DriverInfo& info, DriverChoice& choice) {
+  // False where something is wrong with it, which was told.
+  bool read_settings(TableReader& reader, const TomlValue& table, const DriverInfo& info,
+                     DriverChoice& choice) {
+    std::size_t before = problems_.errors();
     for (const DriverKey& key : info.keys) {
       std::optional<std::string> text;
       if (key.kind == DriverKey::Kind::kSize) {
         if (auto size = reader.size(key.name, 1, std::uint64_t{1} << 50)) {
           text = fmt::format("{}", *size);
         }
+      } else if (key.kind == DriverKey::Kind::kDuration) {
+        if (auto time = reader.duration(key.name)) text = fmt::format("{}ns", time->count());
       } else if (auto placed = reader.text(key.name)) {
         text = std::move(placed->text);
+      }
+      if (!key.needed.empty() && table.find(key.name) == nullptr) {
+        reader.missing(key.name, fmt::format("{} = \"{}\"", key.name, key.needed));
       }
       if (text) choice.settings.emplace_back(key.name, Secret(*std::move(text)));
     }
     reader.finish();
+    return problems_.errors() == before;
   }
 
   std::vector<std::pair<Placed, Secret>> read_values(const TomlValue& table,

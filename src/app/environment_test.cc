@@ -128,7 +128,7 @@ b = { secret = "paymentkey" }
 c = "${NOT_SET}"
 d = "${env:"
 [keyvalue.carts]
-driver = "redos"
+driver = "lmdbx"
 [keyvalue.prices]
 driver = "memory"
 sise = 5
@@ -145,8 +145,7 @@ sise = 5
       "for the two characters themselves\n"
       "prod.toml:8:5: \"${env:\" has a ${ that is no ${env:NAME}: write ${env:NAME}, or $${ for "
       "the two characters themselves\n"
-      "prod.toml:10:10: there is no driver \"redos\" for keyvalue: what is known here: lmdb, "
-      "memory\n"
+      "prod.toml:10:10: there is no driver \"lmdbx\" for keyvalue: did you mean lmdb?\n"
       "prod.toml:13:1: unknown key \"sise\" in [keyvalue.prices]: did you mean size?\n"
       "prod.toml:14:1: [keyvalue.none] has no driver: write driver = \"lmdb\"\n");
 }
@@ -180,6 +179,24 @@ TEST_F(EnvironmentTest, a_secret_may_lie_in_a_file_beside_it) {
   EXPECT_EQ(environment->secrets.at("a").reveal(), "hunter2");
   EXPECT_EQ(problems_.errors(), 1u);
   EXPECT_THAT(problems_.text(), HasSubstr("none: it cannot be read: No such file"));
+}
+
+TEST_F(EnvironmentTest, says_what_a_driver_cannot_be_made_with) {
+  parse(R"(
+[keyvalue.carts]
+driver = "redis"
+url = "http://user:hunter2@cache"
+[keyvalue.prices]
+driver = "redis"
+url = "redis://cache"
+timeout = "5"
+)");
+  EXPECT_THAT(problems_.text(),
+              HasSubstr("prod.toml:2:11: keyvalue.carts cannot be used: the URL's "
+                        "scheme: write redis://"));
+  EXPECT_THAT(problems_.text(), HasSubstr("prod.toml:8:"));
+  EXPECT_THAT(problems_.text(), Not(HasSubstr("hunter2")));
+  EXPECT_EQ(problems_.errors(), 2U);
 }
 
 }  // namespace

@@ -34,9 +34,11 @@ struct Import {
 
 // A setting that a driver takes, and what its text must be.
 struct DriverKey {
-  enum class Kind : std::uint8_t { kText, kSize };
+  enum class Kind : std::uint8_t { kText, kSize, kDuration };
   std::string_view name;
   Kind kind = Kind::kText;
+  // What a message shows where it is missing. Empty: it may be missing.
+  std::string_view needed = {};
 };
 
 // A backend of a capability, by the name that operators choose it with.
@@ -109,6 +111,9 @@ class Capability {
   virtual std::optional<UsesForm> uses() const { return UsesForm{}; }
   // What an operator may choose between for a name. Empty: nothing is to be chosen.
   virtual std::span<const DriverInfo> drivers() const { return {}; }
+  // Whether the driver can be made with these settings, as far as that is known without opening
+  // anything. The message says which of them is wrong and what to write.
+  virtual Result<void> check(const DriverChoice&) const { return {}; }
   // Called when a component that imports one of its interfaces is loaded and all its imports are
   // matched, before any provider is made for that use: the time to open what is behind it. Once or
   // often; never while another thread makes a provider.

@@ -8,6 +8,7 @@
 #include "base/check.h"
 #include "base/limits.h"
 #include "capabilities/keyvalue/drivers/memory.h"
+#include "capabilities/keyvalue/drivers/redis/redis.h"
 #include "capabilities/keyvalue/host.h"
 #include "capabilities/offer_table.h"
 #include "wit/wasi/keyvalue_0_2_0_draft/atomics.h"
@@ -41,7 +42,13 @@ constexpr OfferTable<Make, 7> kTable({
 constexpr std::string_view kEmbedded = "lmdb";
 constexpr std::string_view kMemory = "memory";
 constexpr std::array<DriverKey, 1> kMemoryKeys{{{"size", DriverKey::Kind::kSize}}};
-constexpr std::array<DriverInfo, 2> kDrivers{{{kEmbedded, {}}, {kMemory, kMemoryKeys}}};
+constexpr std::string_view kRedis = "redis";
+
+std::span<const DriverInfo> driver_infos() {
+  static const std::array<DriverInfo, 3> kDrivers{
+      {{kEmbedded, {}}, {kMemory, kMemoryKeys}, {kRedis, redis::driver_keys()}}};
+  return kDrivers;
+}
 
 // Buckets of several backends: each name's own, or else the embedded one's.
 class StoreByName final : public Store {
@@ -66,6 +73,10 @@ bool needs_embedded(const Use& use) {
 }
 
 Result<std::unique_ptr<Backend>> make_backend(const DriverChoice& choice) {
+  if (choice.driver == kRedis) {
+    TRY(redis::Settings settings, redis::read_settings(choice));
+    return redis::redis_backend(std::move(settings));
+  }
   if (choice.driver != kMemory) {
     return failure(Errc::kUnsupported,
                    fmt::format("there is no driver \"{}\" for keyvalue", choice.driver));
@@ -84,7 +95,13 @@ std::span<const Offer> KeyvalueCapability::offers() const {
 }
 
 std::span<const DriverInfo> KeyvalueCapability::drivers() const {
-  return kDrivers;
+  return driver_infos();
+}
+
+Result<void> KeyvalueCapability::check(const DriverChoice& choice) const {
+  if (choice.driver != kRedis) return {};
+  TRY_VOID(redis::read_settings(choice));
+  return {};
 }
 
 Result<void> KeyvalueCapability::prepare(const Use& use) {

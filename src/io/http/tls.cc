@@ -180,15 +180,19 @@ std::unique_ptr<TlsSession> TlsContext::accept(int socket) {
   }
   if (ssl == nullptr) throw std::bad_alloc();
   auto session = std::make_unique<TlsSession>(ssl);
-  BIO* bio = BIO_new(bio_method());
-  if (bio == nullptr) throw std::bad_alloc();
-  BIO_set_data(bio, reinterpret_cast<void*>(static_cast<std::intptr_t>(socket)));
-  SSL_set_bio(ssl, bio, bio);
+  TlsSession::use_socket(ssl, socket);
   SSL_set_accept_state(ssl);
   return session;
 }
 
 TlsSession::TlsSession(ssl_st* ssl) : ssl_(ssl) {}
+
+void TlsSession::use_socket(ssl_st* ssl, int socket) {
+  BIO* bio = BIO_new(bio_method());
+  if (bio == nullptr) throw std::bad_alloc();
+  BIO_set_data(bio, reinterpret_cast<void*>(static_cast<std::intptr_t>(socket)));
+  SSL_set_bio(ssl, bio, bio);
+}
 
 TlsSession::~TlsSession() {
   SSL_free(ssl_);
@@ -205,6 +209,10 @@ TlsSession::Step TlsSession::handshake() {
   }
   broken_ = true;
   problem_ = ssl_reason();
+  long verdict = SSL_get_verify_result(ssl_);
+  if (SSL_is_server(ssl_) == 0 && verdict != X509_V_OK) {
+    problem_ = fmt::format("the server's certificate: {}", X509_verify_cert_error_string(verdict));
+  }
   return Step::kFailed;
 }
 

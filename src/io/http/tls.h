@@ -23,13 +23,15 @@ struct TlsFiles {
   std::string key;          // Not encrypted.
 };
 
-// The server's side of one TLS connection, over a socket that does not block and that somebody else
+// One TLS connection, over a socket that does not block and that somebody else
 // owns and closes. On its connection's loop only.
 class TlsSession {
  public:
   enum class Step : std::uint8_t { kDone, kWantRead, kWantWrite, kFailed };
 
   explicit TlsSession(ssl_st* ssl);
+  // Has it read and write that socket, without SIGPIPE.
+  static void use_socket(ssl_st* ssl, int socket);
   ~TlsSession();
   TlsSession(const TlsSession&) = delete;
 

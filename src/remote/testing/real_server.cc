@@ -1,0 +1,128 @@
+#include "remote/testing/real_server.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <chrono>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <thread>
+
+#include "base/check.h"
+
+extern char** environ;
+
+namespace weft::remote {
+namespace {
+
+constexpr std::chrono::seconds kStartTime{30};
+constexpr std::chrono::seconds kStopTime{10};
+
+sockaddr_in loopback(std::uint16_t port) {
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  address.sin_port = htons(port);
+  return address;
+}
+
+bool accepts(std::uint16_t port) {
+  Fd socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_in address = loopback(port);
+  return connect(socket.get(), reinterpret_cast<sockaddr*>(&address), sizeof(address)) == 0;
+}
+
+}  // namespace
+
+std::uint16_t free_port() {
+  Fd socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_in address = loopback(0);
+  CHECK(bind(socket.get(), reinterpret_cast<sockaddr*>(&address), sizeof(address)) == 0);
+  socklen_t size = sizeof(address);
+  CHECK(getsockname(socket.get(), reinterpret_cast<sockaddr*>(&address), &size) == 0);
+  return ntohs(address.sin_port);
+}
+
+RealServer::RealServer(Command command) : command_(std::move(command)), port_(free_port()) {
+  std::string name = (std::filesystem::temp_directory_path() / "weft-server-XXXXXX").string();
+  CHECK(mkdtemp(name.data()) != nullptr);
+  folder_ = name;
+  start();
+}
+
+RealServer::~RealServer() {
+  kill();
+  std::error_code ignored;
+  std::filesystem::remove_all(folder_, ignored);
+}
+
+void RealServer::start() {
+  CHECK(pid_ == 0);
+  std::vector<std::string> words = command_(port_, folder_);
+  std::vector<char*> arguments;
+  for (std::string& word : words) arguments.push_back(word.data());
+  arguments.push_back(nullptr);
+  std::string log = folder_ + "/log";
+  posix_spawn_file_actions_t files;
+  posix_spawn_file_actions_init(&files);
+  posix_spawn_file_actions_addopen(&files, 0, "/dev/null", O_RDONLY, 0);
+  posix_spawn_file_actions_addopen(&files, 1, log.c_str(), O_WRONLY | O_CREAT | O_APPEND, 0600);
+  posix_spawn_file_actions_adddup2(&files, 1, 2);
+  int failed = posix_spawnp(&pid_, arguments[0], &files, nullptr, arguments.data(), environ);
+  posix_spawn_file_actions_destroy(&files);
+  if (failed != 0) {
+    fmt::print(stderr, "{}: {}: scripts/setup.sh test installs it\n", words[0],
+               std::strerror(failed));
+    std::abort();
+  }
+  auto until = std::chrono::steady_clock::now() + kStartTime;
+  while (!accepts(port_)) {
+    int status = 0;
+    bool gone = waitpid(pid_, &status, WNOHANG) == pid_;
+    if (gone || std::chrono::steady_clock::now() > until) {
+      std::ifstream file(log);
+      std::string said((std::istreambuf_iterator<char>(file)), {});
+      fmt::print(stderr, "{} does not serve on port {}:\n{}\n", words[0], port_, said);
+      std::abort();
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
+}
+
+void RealServer::end(int signal) {
+  if (pid_ == 0) return;
+  ::kill(pid_, signal);
+  auto until = std::chrono::steady_clock::now() + kStopTime;
+  int status = 0;
+  while (waitpid(pid_, &status, WNOHANG) == 0) {
+    if (std::chrono::steady_clock::now() > until) ::kill(pid_, SIGKILL);
+    std::this_thread::sleep_for(std::chrono::milliseconds(2));
+  }
+  pid_ = 0;
+}
+
+void RealServer::kill() {
+  end(SIGKILL);
+}
+void RealServer::stop() {
+  end(SIGTERM);
+}
+void RealServer::freeze() {
+  ::kill(pid_, SIGSTOP);
+}
+void RealServer::thaw() {
+  ::kill(pid_, SIGCONT);
+}
+
+}  // namespace weft::remote
