@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <boost/asio/io_context.hpp>
 #include <filesystem>
 
 #include "capabilities/table.h"
@@ -28,9 +29,11 @@ TEST(Embedded, offers_every_name_that_components_import) {
                   "wasi:keyvalue/store@0.2.0-draft", "wasi:keyvalue/atomics@0.2.0-draft",
                   "wasi:keyvalue/batch@0.2.0-draft", "wasi:keyvalue/store@0.2.0-draft2",
                   "wasi:keyvalue/atomics@0.2.0-draft2", "wasi:keyvalue/batch@0.2.0-draft2",
-                  "wasi:config/store@0.2.0-rc.1", "wasi:config/store@0.2.0-draft",
-                  "wasi:config/store@0.2.0-draft-2024-09-27", "wasi:config/runtime@0.2.0-draft",
-                  "wasi:logging/logging", "wasi:logging/logging@0.1.0-draft"));
+                  "wasi:blobstore/types@0.2.0-draft", "wasi:blobstore/container@0.2.0-draft",
+                  "wasi:blobstore/blobstore@0.2.0-draft", "wasi:config/store@0.2.0-rc.1",
+                  "wasi:config/store@0.2.0-draft", "wasi:config/store@0.2.0-draft-2024-09-27",
+                  "wasi:config/runtime@0.2.0-draft", "wasi:logging/logging",
+                  "wasi:logging/logging@0.1.0-draft"));
 }
 
 TEST(Embedded, the_shape_of_a_batch_is_chosen_by_its_declared_type) {
@@ -113,6 +116,35 @@ TEST(Embedded, a_name_has_the_driver_that_the_operator_chose) {
     }
     EXPECT_EQ(get_from(guest, *match->offer, "kept"), to_bytes(std::string(1000, 'x')));
     EXPECT_EQ(get_from(guest, *match->offer, "lost").has_value(), first);
+  }
+}
+
+// Makes a container, and whether it is there.
+bool create_container(TestGuest& guest, const Offer& blobstore, std::string_view name) {
+  using Made = std::expected<std::uint32_t, std::string>;
+  auto made = guest.call<Made>(blobstore, "create-container", name);
+  return made.has_value() && made->has_value();
+}
+
+TEST(Embedded, containers_have_the_driver_that_the_operator_chose) {
+  TestFolder folder;
+  Use use{.names = {"kept", "lost", "small"}};
+  use.drivers.emplace("lost", DriverChoice{"memory"});
+  use.drivers.emplace("small", DriverChoice{"memory", {{"size", Secret(std::string("10"))}}});
+  auto table = embedded_capabilities({folder.path()});
+  auto match = table.match({"wasi:blobstore/blobstore@0.2.0-draft", {}});
+  ASSERT_TRUE(match.has_value());
+  TestGuest guest(*match->capability, use);
+  EXPECT_TRUE(create_container(guest, *match->offer, "kept"));
+  EXPECT_TRUE(create_container(guest, *match->offer, "lost"));
+  EXPECT_FALSE(create_container(guest, *match->offer, "small")) << "its driver has no room for it";
+  EXPECT_FALSE(create_container(guest, *match->offer, "other")) << "it was not granted";
+  EXPECT_TRUE(std::filesystem::exists(folder.path() / "blobs" / "app,kept"));
+  EXPECT_FALSE(std::filesystem::exists(folder.path() / "blobs" / "app,lost"));
+  EXPECT_FALSE(match->capability->prepare({.drivers = {{"a", {"s3"}}}}).has_value());
+  // What was answered has still to unwind.
+  guest.loop().context().restart();
+  while (guest.loop().context().poll() > 0) {
   }
 }
 

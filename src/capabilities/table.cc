@@ -7,6 +7,7 @@
 #include <set>
 
 #include "base/check.h"
+#include "capabilities/blobstore/blobstore.h"
 #include "capabilities/config/config.h"
 #include "capabilities/keyvalue/keyvalue.h"
 #include "capabilities/logging/logging.h"
@@ -118,6 +119,7 @@ std::string CapabilityTable::explain(const Import& import) const {
 CapabilityTable embedded_capabilities(const EmbeddedOptions& options) {
   auto state = std::make_unique<StateFolderOnDemand>(options.state_folder);
   std::vector<std::unique_ptr<Capability>> all;
+  all.push_back(std::make_unique<blobstore::BlobstoreCapability>(blobstore::files_backend(*state)));
   all.push_back(std::make_unique<config::ConfigCapability>());
   all.push_back(std::make_unique<keyvalue::KeyvalueCapability>(keyvalue::lmdb_backend(*state)));
   all.push_back(std::make_unique<logging::LoggingCapability>());

@@ -111,7 +111,8 @@ class Build {
     std::string done = bindings_ + "/done";
     if (fs::exists(done, problem)) return {};
     const std::string& world = settings_.world.text;
-    TRY_VOID(make_guest_bindings({sdk_.world(world), sdk_.packages(""), world}, bindings_));
+    TRY_VOID(make_guest_bindings({sdk_.world(world), sdk_.packages(sdk_.world(world)), world},
+                                 bindings_));
     return write_file(done, "The bindings are whole.\n");
   }
 

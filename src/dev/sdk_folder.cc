@@ -41,9 +41,10 @@ struct Package {
   std::string_view file;
 };
 
-constexpr std::array<Package, 4> kPackages{{
+constexpr std::array<Package, 5> kPackages{{
     {"wasi:keyvalue", "@0.2.0-draft", "wit/keyvalue-draft/keyvalue.wit"},
     {"wasi:keyvalue", "@0.2.0-draft2", "wit/keyvalue-draft2/keyvalue.wit"},
+    {"wasi:blobstore", "@0.2.0-draft", "wit/blobstore/blobstore.wit"},
     {"wasi:config", "@0.2.0-rc.1", "wit/config/config.wit"},
     {"wasi:logging", "@0.1.0-draft", "wit/logging/logging.wit"},
 }};
@@ -157,11 +158,10 @@ Result<Fd> SdkFolder::lock() const {
 }
 
 std::vector<std::string> SdkFolder::packages(const std::string& wit) const {
-  std::string text = wit.empty() ? "" : wit_text(wit);
+  std::string text = wit_text(wit);
   std::vector<std::string> paths;
   for (const Package& package : kPackages) {
-    bool wanted = wit.empty() ? package.version != "@0.2.0-draft2" : uses(text, package);
-    if (wanted) paths.push_back(fmt::format("{}/{}", path_, package.file));
+    if (uses(text, package)) paths.push_back(fmt::format("{}/{}", path_, package.file));
   }
   return paths;
 }

@@ -32,7 +32,7 @@ class SdkFolder {
   std::string compiled(const std::string& name) const { return path_ + "/compiled/" + name; }
 
   // The packages beside WASI that WIT at `wit` may use and does not bring: those whose interfaces
-  // it names. Empty: all that the SDK's worlds use.
+  // it names.
   std::vector<std::string> packages(const std::string& wit) const;
 
  private:

@@ -224,6 +224,40 @@ TEST_F(AnswerTest, ACancelStopsTheTaskWhichKeepsWhatItWorksOn) {
   EXPECT_EQ(ends, 1);
 }
 
+// A guest that lent a resource to a call may hand it over as soon as it has the answer, whether or
+// not the task has waited.
+TEST_F(AnswerTest, WhatWasLentIsFreeAgainWithTheAnswer) {
+  struct Hands : Caller {
+    void completed(Call& call) override {
+      taken = call.context().resources().take(kind, number).has_value();
+      ended = true;
+    }
+    ResourceKind kind = nullptr;
+    std::uint32_t number = 0;
+    bool ended = false;
+    bool taken = false;
+  };
+  auto at_once = []() -> Task<std::string> { co_return "here"; };
+  auto later = [](Loop& loop) -> Task<std::string> {
+    asio::steady_timer timer(loop.context(), asio::steady_timer::clock_type::now());
+    co_await timer.async_wait(asio::as_tuple(asio::use_awaitable));
+    co_return "here";
+  };
+  for (bool waits : {false, true}) {
+    Hands hands;
+    auto owned = std::make_unique<Resource>();
+    Answers<std::string> provider([&](Call&) { return waits ? later(loop_) : at_once(); });
+    provider.lent = owned.get();
+    hands.kind = &hands;
+    hands.number = *context_.resources().push(hands.kind, std::move(owned));
+    Call* call = start(provider);
+    call->set_caller(&hands);
+    run_until([&] { return hands.ended; });
+    EXPECT_TRUE(hands.taken) << waits;
+    call->release();
+  }
+}
+
 TEST_F(AnswerTest, PromisesEndTheCallWhenTheyAreFulfilled) {
   std::vector<Promise<std::string>> promises;
   Answers<std::string> provider([&](Call&) { return promises.emplace_back().answer(); });

@@ -32,14 +32,18 @@ LateCall::LateCall(Completion done)
 
 LateCall::~LateCall() = default;
 
+// The work is done: its caller, who may go on before this object is gone, may take for itself what
+// it had lent.
 Completion LateCall::take() {
   deadline_.disarm();
+  lent_.clear();
   return std::move(done_);
 }
 
 // The call ends first and the work is told second: it may end at once, and this object with it.
 void LateCall::give_up(Error error) {
-  Completion done = take();
+  deadline_.disarm();
+  Completion done = std::move(done_);
   asio::cancellation_signal* stop = work_ == nullptr ? nullptr : &work_->stop;
   if (done) std::move(done).fail(std::move(error));
   if (stop != nullptr) stop->emit(asio::cancellation_type::all);

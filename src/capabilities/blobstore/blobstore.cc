@@ -1,0 +1,107 @@
+#include "capabilities/blobstore/blobstore.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+#include "base/check.h"
+#include "base/limits.h"
+#include "capabilities/blobstore/drivers/memory.h"
+#include "capabilities/blobstore/host.h"
+#include "capabilities/blobstore/store_by_name.h"
+#include "capabilities/offer_table.h"
+#include "wit/wasi/blobstore_0_2_0_draft/blobstore.h"
+#include "wit/wasi/blobstore_0_2_0_draft/container.h"
+#include "wit/wasi/blobstore_0_2_0_draft/types.h"
+
+namespace weft::blobstore {
+namespace {
+
+namespace draft = ::weft::wit::wasi::blobstore_0_2_0_draft;
+
+using Make = std::unique_ptr<Provider> (*)(Ground);
+
+constexpr OfferTable<Make, 3> kTable({
+    {{draft::types::kName, draft::types::kFunctions}, draft_types},
+    {{draft::container::kName, draft::container::kFunctions}, draft_container},
+    {{draft::blobstore::kName, draft::blobstore::kFunctions}, draft_blobstore},
+});
+
+constexpr std::string_view kEmbedded = "files";
+constexpr std::string_view kMemory = "memory";
+constexpr std::array<DriverKey, 1> kMemoryKeys{{{"size", DriverKey::Kind::kSize}}};
+constexpr std::array<DriverInfo, 2> kDrivers{{{kEmbedded, {}}, {kMemory, kMemoryKeys}}};
+
+bool needs_embedded(const Use& use) {
+  if (use.any_name) return true;
+  return std::ranges::any_of(use.names, [&](const std::string& name) {
+    auto choice = use.drivers.find(name);
+    return choice == use.drivers.end() || choice->second.driver == kEmbedded;
+  });
+}
+
+Result<std::unique_ptr<Backend>> make_backend(const DriverChoice& choice) {
+  if (choice.driver != kMemory) {
+    return failure(Errc::kUnsupported,
+                   fmt::format("there is no driver \"{}\" for blobstore", choice.driver));
+  }
+  std::uint64_t bytes = MemoryBlobs::kBytesMaxByDefault;
+  if (const Secret* size = choice.find("size")) {
+    TRY(bytes, parse_size(size->reveal()));
+  }
+  return memory_backend(bytes);
+}
+
+}  // namespace
+
+BlobstoreCapability::BlobstoreCapability(std::unique_ptr<Backend> embedded)
+    : embedded_(std::move(embedded)) {}
+
+// The loops that answers go to are still there.
+BlobstoreCapability::~BlobstoreCapability() {
+  if (bodies_ != nullptr) bodies_->stop();
+}
+
+std::span<const Offer> BlobstoreCapability::offers() const {
+  return kTable.offers();
+}
+
+std::span<const DriverInfo> BlobstoreCapability::drivers() const {
+  return kDrivers;
+}
+
+Result<void> BlobstoreCapability::prepare(const Use& use) {
+  if (bodies_ == nullptr) bodies_ = std::make_shared<Bodies>();
+  if (needs_embedded(use)) {
+    TRY_VOID(embedded_->open());
+  }
+  for (const auto& [name, choice] : use.drivers) {
+    if (choice.driver == kEmbedded) continue;
+    std::vector<Chosen>& backends = chosen_[name];
+    if (std::ranges::find(backends, choice, &Chosen::choice) != backends.end()) continue;
+    TRY(auto backend, make_backend(choice));
+    TRY_VOID(backend->open());
+    backends.push_back({choice, std::move(backend)});
+  }
+  return {};
+}
+
+std::unique_ptr<Store> BlobstoreCapability::store(Site site) {
+  auto stores = std::make_unique<StoreByName>();
+  if (needs_embedded(site.use)) stores->embedded = embedded_->store(site.loop);
+  for (const auto& [name, choice] : site.use.drivers) {
+    if (choice.driver == kEmbedded) continue;
+    std::vector<Chosen>& backends = chosen_.find(name)->second;
+    auto chosen = std::ranges::find(backends, choice, &Chosen::choice);
+    CHECK(chosen != backends.end());
+    stores->others.emplace(name, chosen->backend->store(site.loop));
+  }
+  return stores;
+}
+
+std::unique_ptr<Provider> BlobstoreCapability::provider(const Offer& offer, Site site) {
+  return kTable.maker(offer)({store(site), bodies_, site.use});
+}
+
+}  // namespace weft::blobstore
