@@ -212,7 +212,7 @@ TEST(PowerCut, at_any_moment_leaves_whole_objects) {
   auto& records = recording.records();
   ASSERT_EQ(count_of(records, Kind::kMark), 150u);
   ASSERT_GT(count_of(records, Kind::kRename), 100u);
-  constexpr std::size_t kCuts = 70;
+  constexpr std::size_t kCuts = 50;
   for (std::size_t i = 0; i < kCuts; ++i) {
     // Every record of the first start, and then by chance.
     std::size_t cut = i < 25 ? i : chance() % (records.size() + 1);
