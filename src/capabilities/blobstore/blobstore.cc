@@ -20,7 +20,7 @@ namespace {
 
 namespace draft = ::weft::wit::wasi::blobstore_0_2_0_draft;
 
-using Make = std::unique_ptr<Provider> (*)(Ground);
+using Make = std::unique_ptr<Provider> (*)(const Ground&);
 
 constexpr OfferTable<Make, 3> kTable({
     {{draft::types::kName, draft::types::kFunctions}, draft_types},
@@ -101,7 +101,7 @@ std::unique_ptr<Store> BlobstoreCapability::store(Site site) {
 }
 
 std::unique_ptr<Provider> BlobstoreCapability::provider(const Offer& offer, Site site) {
-  return kTable.maker(offer)({store(site), bodies_, site.use});
+  return kTable.maker(offer)(Ground{store(site), bodies_, site.use});
 }
 
 }  // namespace weft::blobstore

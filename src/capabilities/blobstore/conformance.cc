@@ -208,7 +208,8 @@ TEST_P(Conformance, names_may_hold_any_bytes_up_to_the_bound) {
 TEST_P(Conformance, names_beyond_the_bounds_are_refused_everywhere) {
   auto c = hand().create("c");
   hand().put(*c, "o", "x");
-  for (std::string name : {std::string(), std::string(1025, 'n'), std::string(100'000, 'n')}) {
+  for (const std::string& name :
+       {std::string(), std::string(1025, 'n'), std::string(100'000, 'n')}) {
     EXPECT_EQ(code_of(hand().wait(c->write(hand().request(), name))), "(invalid)");
     EXPECT_EQ(code_of(hand().wait(c->read(hand().request(), name, {}))), "(invalid)");
     EXPECT_EQ(code_of(hand().wait(c->find(hand().request(), name))), "(invalid)");
@@ -222,7 +223,7 @@ TEST_P(Conformance, names_beyond_the_bounds_are_refused_everywhere) {
   std::vector<std::string> many(kEraseNamesMax + 1, "o");
   EXPECT_EQ(code_of(hand().wait(c->erase(hand().request(), many))), "(invalid)");
   EXPECT_EQ(hand().get(*c, "o"), "x");
-  for (std::string name : {std::string(), std::string(kContainerNameBytesMax + 1, 'n')}) {
+  for (const std::string& name : {std::string(), std::string(kContainerNameBytesMax + 1, 'n')}) {
     auto request = hand().request();
     EXPECT_EQ(code_of(hand().wait(hand().store().create(request, {"app", name}))), "(invalid)");
     EXPECT_EQ(code_of(hand().wait(hand().store().open(request, {"app", name}))), "(invalid)");

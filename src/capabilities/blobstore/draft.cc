@@ -86,7 +86,7 @@ class DraftIncoming final : public wit::types::IncomingValue {
 
 class TypesHost final : public wit::types::Host {
  public:
-  explicit TypesHost(Ground ground) : bodies_(std::move(ground.bodies)) {}
+  explicit TypesHost(const Ground& ground) : bodies_(ground.bodies) {}
 
   Answer<std::unique_ptr<wit::types::OutgoingValue>> outgoing_value_new_outgoing_value(
       Call& call) override {
@@ -218,8 +218,8 @@ class DraftContainer final : public wit::container::Container {
 // Containers: those that the component's grant names, of the app it belongs to.
 class BlobstoreHost final : public wit::blobstore::Host {
  public:
-  explicit BlobstoreHost(Ground ground)
-      : store_(std::move(ground.store)), bodies_(std::move(ground.bodies)), use_(ground.use) {}
+  explicit BlobstoreHost(const Ground& ground)
+      : store_(ground.store), bodies_(ground.bodies), use_(ground.use) {}
 
   using Opened = std::unique_ptr<wit::container::Container>;
   Answer<Or<Opened>> create_container(Call& call, std::string_view name) override {
@@ -306,17 +306,17 @@ class BlobstoreHost final : public wit::blobstore::Host {
 
 }  // namespace
 
-std::unique_ptr<Provider> draft_types(Ground ground) {
-  return std::make_unique<Hosted<TypesHost, wit::types::Binding>>(std::move(ground));
+std::unique_ptr<Provider> draft_types(const Ground& ground) {
+  return std::make_unique<Hosted<TypesHost, wit::types::Binding>>(ground);
 }
 
-std::unique_ptr<Provider> draft_container(Ground) {
+std::unique_ptr<Provider> draft_container(const Ground&) {
   struct ContainerHost final : wit::container::Host {};
   return std::make_unique<Hosted<ContainerHost, wit::container::Binding>>();
 }
 
-std::unique_ptr<Provider> draft_blobstore(Ground ground) {
-  return std::make_unique<Hosted<BlobstoreHost, wit::blobstore::Binding>>(std::move(ground));
+std::unique_ptr<Provider> draft_blobstore(const Ground& ground) {
+  return std::make_unique<Hosted<BlobstoreHost, wit::blobstore::Binding>>(ground);
 }
 
 }  // namespace weft::blobstore

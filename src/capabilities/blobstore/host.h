@@ -16,8 +16,8 @@ struct Ground {
 };
 
 // The providers of one interface each, as blobstore.cc lists them.
-std::unique_ptr<Provider> draft_types(Ground ground);
-std::unique_ptr<Provider> draft_container(Ground ground);
-std::unique_ptr<Provider> draft_blobstore(Ground ground);
+std::unique_ptr<Provider> draft_types(const Ground& ground);
+std::unique_ptr<Provider> draft_container(const Ground& ground);
+std::unique_ptr<Provider> draft_blobstore(const Ground& ground);
 
 }  // namespace weft::blobstore

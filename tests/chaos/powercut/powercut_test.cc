@@ -11,6 +11,7 @@
 #include <fstream>
 #include <set>
 
+#include "blob_workload.h"
 #include "capabilities/test_folder.h"
 #include "journal.h"
 #include "workload.h"
@@ -68,11 +69,15 @@ bool holds(const std::function<Result<void>()>& check, bool tell) {
   return WIFEXITED(status) && WEXITSTATUS(status) == 0;
 }
 
-// What the shim recorded of one run of the writer.
+using Check = std::function<Result<void>(const fs::path&, std::uint64_t, std::uint64_t,
+                                         const std::function<bool(std::uint64_t)>&)>;
+
+// What the shim recorded of one run of the writer, and what is checked after a cut.
 class Recording {
  public:
-  Recording(std::uint64_t seed, std::uint64_t count, const char* flush)
-      : seed_(seed), count_(count) {
+  Recording(std::uint64_t seed, std::uint64_t count, const char* flush,
+            Check check = check_workload)
+      : seed_(seed), count_(count), check_(std::move(check)) {
     Child writer = start_writer(
         {folder(), std::to_string(seed), "0", std::to_string(count), flush},
         {"LD_PRELOAD=" WEFT_POWERCUT_SHIM, "WEFT_POWERCUT_FOLDER=" + place_.path().string(),
@@ -106,8 +111,8 @@ class Recording {
     }
     return holds(
         [&] {
-          return check_workload(folder(), seed_, count_,
-                                [&](std::uint64_t n) { return marks.contains(n); });
+          return check_(folder(), seed_, count_,
+                        [&](std::uint64_t n) { return marks.contains(n); });
         },
         tell);
   }
@@ -120,6 +125,7 @@ class Recording {
   TestFolder outside_;
   std::uint64_t seed_;
   std::uint64_t count_;
+  Check check_;
   std::vector<Record> records_;
 };
 
@@ -195,6 +201,68 @@ TEST(Kill, in_the_middle_of_writing_loses_no_acknowledged_write) {
     first = *acknowledged.rbegin() + 33;
     auto outcome = check_workload(folder, seed, first,
                                   [&](std::uint64_t i) { return acknowledged.contains(i); });
+    ASSERT_TRUE(outcome.has_value()) << outcome.error().message() << "; WEFT_SEED=" << seed;
+  }
+}
+
+TEST(PowerCut, at_any_moment_leaves_whole_objects) {
+  auto seed = seed_of_run();
+  std::mt19937_64 chance(seed);
+  Recording recording(seed, 150, "blobs", check_blobs);
+  auto& records = recording.records();
+  ASSERT_EQ(count_of(records, Kind::kMark), 150u);
+  ASSERT_GT(count_of(records, Kind::kRename), 100u);
+  constexpr std::size_t kCuts = 50;
+  for (std::size_t i = 0; i < kCuts; ++i) {
+    // Every record of the first start, and then by chance.
+    std::size_t cut = i < 25 ? i : chance() % (records.size() + 1);
+    for (Left left : {Left::kNothing, Left::kSome, Left::kAll}) {
+      ASSERT_TRUE(recording.survives(cut, left, chance, true))
+          << "cut after record " << cut << " of " << records.size() << ", left "
+          << static_cast<int>(left) << ", WEFT_SEED=" << seed;
+    }
+  }
+}
+
+TEST(PowerCut, an_object_that_was_promised_too_early_is_missed) {
+  auto seed = seed_of_run();
+  std::mt19937_64 chance(seed);
+  Recording recording(seed, 150, "early-blobs", check_blobs);
+  auto& records = recording.records();
+  int lost = 0;
+  for (int i = 0; i < 30; ++i) {
+    std::size_t cut = records.size() - chance() % (records.size() / 2);
+    if (!recording.survives(cut, Left::kNothing, chance, false)) ++lost;
+  }
+  EXPECT_GT(lost, 10) << "of 30 cuts; WEFT_SEED=" << seed;
+}
+
+TEST(Kill, in_the_middle_of_writing_leaves_whole_objects) {
+  auto seed = seed_of_run();
+  std::mt19937_64 chance(seed);
+  TestFolder place;
+  auto folder = place.path().string() + "/state";
+  std::set<std::uint64_t> acknowledged;
+  std::uint64_t first = 0;
+  for (int round = 0; round < 8; ++round) {
+    Child writer =
+        start_writer({folder, std::to_string(seed), std::to_string(first), "20000", "blobs"}, {});
+    std::uint64_t n = 0;
+    std::size_t after = 5 + chance() % 60;
+    for (std::size_t i = 0; i < after; ++i) {
+      ASSERT_EQ(read(writer.output, &n, sizeof n), static_cast<ssize_t>(sizeof n));
+      acknowledged.insert(n);
+    }
+    kill(writer.process, SIGKILL);
+    while (read(writer.output, &n, sizeof n) == sizeof n) acknowledged.insert(n);
+    close(writer.output);
+    int status = 0;
+    ASSERT_EQ(waitpid(writer.process, &status, 0), writer.process);
+    ASSERT_TRUE(WIFSIGNALED(status)) << "the writer was done before it was killed";
+    // One operation was under way beyond the last one acknowledged.
+    first = *acknowledged.rbegin() + 2;
+    auto outcome =
+        check_blobs(folder, seed, first, [&](std::uint64_t i) { return acknowledged.contains(i); });
     ASSERT_TRUE(outcome.has_value()) << outcome.error().message() << "; WEFT_SEED=" << seed;
   }
 }

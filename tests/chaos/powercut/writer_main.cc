@@ -8,22 +8,32 @@
 #include <cstdlib>
 #include <string_view>
 
+#include "blob_workload.h"
 #include "workload.h"
 
 int main(int count, char** arguments) {
   if (count != 6) {
-    fmt::print(stderr, "usage: writer FOLDER SEED FIRST COUNT flushed|unflushed\n");
+    fmt::print(stderr,
+               "usage: writer FOLDER SEED FIRST COUNT flushed|unflushed|blobs|early-blobs\n");
     return 2;
   }
   auto number = [&](int i) { return std::strtoull(arguments[i], nullptr, 10); };
   using weft::keyvalue::lmdb::Flush;
   auto flush = std::string_view(arguments[5]) == "unflushed" ? Flush::kNever : Flush::kEachCommit;
   auto* mark = reinterpret_cast<void (*)(std::uint64_t)>(dlsym(RTLD_DEFAULT, "powercut_mark"));
-  auto done = weft::powercut::run_workload(arguments[1], number(2), {number(3), number(4)}, flush,
-                                           [mark](std::uint64_t n) {
-                                             if (mark != nullptr) mark(n);
-                                             if (write(1, &n, sizeof n) != sizeof n) std::exit(3);
-                                           });
+  auto acknowledged = [mark](std::uint64_t n) {
+    if (mark != nullptr) mark(n);
+    if (write(1, &n, sizeof n) != sizeof n) std::exit(3);
+  };
+  using weft::powercut::Promise;
+  std::string_view what = arguments[5];
+  weft::powercut::Range range{number(3), number(4)};
+  auto done =
+      what.ends_with("blobs")
+          ? weft::powercut::run_blobs(arguments[1], number(2), range,
+                                      what == "blobs" ? Promise::kWhenDone : Promise::kTooEarly,
+                                      acknowledged)
+          : weft::powercut::run_workload(arguments[1], number(2), range, flush, acknowledged);
   if (done) return 0;
   fmt::print(stderr, "{}\n", done.error().message());
   return 1;

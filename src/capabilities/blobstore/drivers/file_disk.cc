@@ -343,8 +343,10 @@ Result<void> FileDisk::erase(const ContainerName& container, const std::vector<s
     outcome = check_begin(deadline);
     if (!outcome) break;
     Result<bool> gone = unlink_object(folder, file_name_of(name));
-    if (!gone) outcome = std::unexpected(std::move(gone).error());
-    if (!outcome) break;
+    if (!gone) {
+      outcome = std::unexpected(std::move(gone).error());
+      break;
+    }
     changed |= *gone;
   }
   if (changed) TRY_VOID(sync_folder(folder));
