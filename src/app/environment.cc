@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <filesystem>
+#include <functional>
 
 #include "base/check.h"
 
@@ -26,6 +27,8 @@ constexpr std::uint64_t kHeadersMost = 10'000;
 // The empty line that ends a body in chunks is one of them.
 constexpr std::uint64_t kTrailerBytesLeast = 64;
 constexpr std::chrono::milliseconds kWireTimeLeast{100};
+// Of a driver's setting.
+constexpr std::chrono::milliseconds kDriverTimeLeast{1};
 
 class EnvironmentReader {
  public:
@@ -80,10 +83,23 @@ class EnvironmentReader {
     return std::move(environment_);
   }
 
+  // The driver of one entry of [secrets]; nothing when it is wrong.
+  std::optional<DriverSettings> read_secret(TomlEntry entry) {
+    const Capability* secrets = capabilities_.find("secrets");
+    if (secrets == nullptr) return std::nullopt;
+    TomlValue one;
+    one.entries.push_back(std::move(entry));
+    std::size_t before = problems_.errors();
+    read_drivers(*secrets, one);
+    if (problems_.errors() != before || environment_.drivers.empty()) return std::nullopt;
+    return std::move(environment_.drivers.back());
+  }
+
  private:
   // The drivers of its names, or the values for its components; nothing of others.
   void read_capability(const Capability& capability, TableReader& reader) {
     std::string_view name = capability.name();
+    if (name == "secrets") return;  // Read before everything else.
     CHECK(!reader.knows(name));
     auto form = capability.uses();
     bool valued = form && form->shape == UsesForm::Shape::kValues;
@@ -231,6 +247,15 @@ class EnvironmentReader {
         if (auto size = reader.size(key.name, 1, std::uint64_t{1} << 50)) {
           text = fmt::format("{}", *size);
         }
+      } else if (key.kind == DriverKey::Kind::kDuration) {
+        if (auto time = reader.duration(key.name, kDriverTimeLeast)) {
+          auto milliseconds = std::chrono::ceil<std::chrono::milliseconds>(*time);
+          text = fmt::format("{}ms", milliseconds.count());
+        }
+      } else if (key.kind == DriverKey::Kind::kPath) {
+        if (auto path = reader.text(key.name)) {
+          text = std::filesystem::path(beside(path->text)).lexically_normal();
+        }
       } else if (auto placed = reader.text(key.name)) {
         text = std::move(placed->text);
       }
@@ -299,14 +324,89 @@ class EnvironmentReader {
   Environment environment_;
 };
 
+// Where the file says that the state folder is; empty where it does not, or is wrong, which is told
+// when the file is read.
+std::string state_folder_of(const TomlValue& top, const std::string& file,
+                            const VariableLookup& variables) {
+  const TomlEntry* state = top.find("state");
+  const TomlEntry* folder = state == nullptr ? nullptr : state->value.find("folder");
+  if (folder == nullptr) return {};
+  TomlValue value = folder->value;
+  Problems told_later;
+  Interpolation(variables, told_later).apply(value);
+  if (told_later.failed() || value.kind != TomlValue::Kind::kText) return {};
+  return (std::filesystem::path(file).parent_path() / value.text).string();
+}
+
+// Reads [secrets], of which everything else may name some. An entry may name others: those that do
+// not name any themselves.
+class SecretsReader {
+ public:
+  SecretsReader(const std::string& file, const CapabilityTable& capabilities,
+                Interpolation& interpolation, Problems& problems)
+      : file_(file),
+        capabilities_(capabilities),
+        interpolation_(interpolation),
+        problems_(problems) {}
+
+  void read(std::vector<Interpolation::TakenSecret> taken, OperatorSecrets& secrets) {
+    auto names_others = [](const Interpolation::TakenSecret& each) {
+      return std::ranges::any_of(each.entry.value.entries, [](const TomlEntry& setting) {
+        return setting.value.find("secret") != nullptr;
+      });
+    };
+    auto later = std::ranges::partition(taken, std::not_fn(names_others));
+    for (auto each = taken.begin(); each != later.begin(); ++each) add(std::move(*each), secrets);
+    const OperatorSecrets known = secrets;
+    for (Interpolation::TakenSecret& each : later) {
+      interpolation_.apply(each.entry.value, known);
+      add(std::move(each), secrets);
+    }
+  }
+  std::vector<DriverSettings> drivers() && { return std::move(drivers_); }
+
+ private:
+  void add(Interpolation::TakenSecret taken, OperatorSecrets& secrets) {
+    std::string name = taken.entry.key;
+    Place place = taken.entry.value.place;
+    auto driver =
+        EnvironmentReader(file_, capabilities_, problems_).read_secret(std::move(taken.entry));
+    if (!driver) return secrets.add_wrong(std::move(name));
+    secrets.add(name, driver->choice);
+    drivers_.push_back(*std::move(driver));
+    if (!taken.is_file) return;
+    // Told here, whether or not somebody uses it.
+    auto value = secrets.read(name);
+    if (value) return;
+    problems_.error(
+        place, fmt::format("the secret \"{}\" cannot be read: {}", name, value.error().message()),
+        "name a file that is there and that this user may read");
+    secrets.add_wrong(std::move(name));
+  }
+
+  const std::string& file_;
+  const CapabilityTable& capabilities_;
+  Interpolation& interpolation_;
+  Problems& problems_;
+  std::vector<DriverSettings> drivers_;
+};
+
 Environment interpreted(TomlValue top, const std::string& file, const CapabilityTable& capabilities,
                         VariableLookup variables, Problems& problems) {
+  OperatorSecrets secrets(capabilities.secrets(),
+                          {state_folder_of(top, file, variables), variables});
   Interpolation interpolation(std::move(variables), problems);
-  interpolation.take_secrets(top);
-  interpolation.apply(top);
+  SecretsReader reader(file, capabilities, interpolation, problems);
+  reader.read(interpolation.take_secrets(top, secrets), secrets);
+  interpolation.apply(top, secrets);
   Environment environment = EnvironmentReader(file, capabilities, problems).read(top);
   environment.secret_variables = std::move(interpolation).secret_variables();
-  environment.secrets = std::move(interpolation).secrets();
+  for (DriverSettings& driver : std::move(reader).drivers()) {
+    auto variable = capabilities.secrets()->variable(driver.name.text, driver.choice);
+    if (variable) environment.secret_variables.push_back(*std::move(variable));
+    environment.drivers.push_back(std::move(driver));
+  }
+  environment.secrets = std::move(secrets);
   return environment;
 }
 
@@ -318,6 +418,23 @@ std::optional<Environment> Environment::parse(std::string_view text, const std::
   auto top = parse_toml(text, file, problems);
   if (!top) return std::nullopt;
   return interpreted(*std::move(top), file, capabilities, std::move(variables), problems);
+}
+
+Environment Environment::without_file(const CapabilityTable& capabilities,
+                                      VariableLookup variables) {
+  return {.secrets = OperatorSecrets(capabilities.secrets(), {{}, std::move(variables)})};
+}
+
+Result<std::string> Environment::state_folder_in(const std::string& file,
+                                                 VariableLookup variables) {
+  Problems problems;
+  auto top = read_toml(file, problems);
+  if (!top) {
+    std::string text = problems.text();
+    if (text.ends_with('\n')) text.pop_back();
+    return failure(Errc::kInvalid, std::move(text));
+  }
+  return state_folder_of(*top, file, variables);
 }
 
 std::optional<Environment> Environment::read(const std::string& file,

@@ -79,7 +79,7 @@ allow-http = ["http://127.0.0.1:*"]
   EXPECT_EQ(carts->choice.find("size")->reveal(), "1048576");
   EXPECT_EQ(environment->driver("keyvalue", "prices")->choice.driver, "lmdb");
   EXPECT_EQ(environment->driver("keyvalue", "others"), nullptr);
-  EXPECT_EQ(environment->secrets.at("payment-key").reveal(), "hunter2");
+  EXPECT_EQ(environment->secrets.read("payment-key")->reveal(), "hunter2");
   EXPECT_EQ(environment->variables.at("REGION").reveal(), "eu");
   ASSERT_EQ(environment->values.size(), 1u);
   const OperatorValues& config = environment->values[0];
@@ -177,9 +177,10 @@ TEST_F(EnvironmentTest, a_secret_may_lie_in_a_file_beside_it) {
   auto environment = parse("[secrets]\na = { file = \"key\" }\nb = { file = \"none\" }\n",
                            (folder.path() / "prod.toml").string());
   ASSERT_TRUE(environment.has_value());
-  EXPECT_EQ(environment->secrets.at("a").reveal(), "hunter2");
+  EXPECT_EQ(environment->secrets.read("a")->reveal(), "hunter2");
   EXPECT_EQ(problems_.errors(), 1u);
-  EXPECT_THAT(problems_.text(), HasSubstr("none: it cannot be read: No such file"));
+  EXPECT_THAT(problems_.text(),
+              HasSubstr("prod.toml:3:5: the secret \"b\" cannot be read: there is no file"));
 }
 
 }  // namespace

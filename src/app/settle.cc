@@ -101,10 +101,7 @@ class Settler {
     }
     settings.configuration_json = provider_configuration(provider, over, problems_);
     for (const Placed& name : provider.secrets) {
-      check_secret(name);
-      if (auto found = environment_.secrets.find(name.text); found != environment_.secrets.end()) {
-        settings.secrets.emplace_back(name.text, found->second);
-      }
+      if (auto value = read_secret(name)) settings.secrets.emplace_back(name.text, *value);
     }
     return settings;
   }
@@ -117,14 +114,17 @@ class Settler {
     } else if (kind == "net") {
       settings.allow_net = line.names;
       add_rules(line.names, &NetRules::add_net, RuleSource::kManifest, settings.plan);
-    } else if (kind == "secrets") {
-      for (const Placed& name : line.names) check_secret(name);
     } else if (kind == "env") {
       for (const Placed& name : line.names) give_variable(name, settings.plan.grants);
     } else if (kind == "folders") {
       for (const Placed& name : line.names) give_folder(name, settings.plan.grants);
     } else {
       settings.plan.uses.emplace(kind, use_of(kind, line));
+      // What keeps them on another machine is asked when they are used, or as weft starts.
+      if (kind != "secrets") return;
+      for (const Placed& name : line.names) {
+        if (environment_.secrets.is_local(name.text)) read_secret(name);
+      }
     }
   }
 
@@ -180,13 +180,24 @@ class Settler {
     }
   }
 
-  void check_secret(const Placed& name) {
-    if (environment_.secrets.contains(name.text)) return;
-    std::vector<std::string_view> known;
-    for (const auto& [each, value] : environment_.secrets) known.push_back(each);
-    problems_.error(name.place, fmt::format("nothing gives the secret \"{}\"", name.text),
-                    fmt::format("write [secrets] and in it {} = ... {}", name.text,
-                                in_environment(environment_)));
+  // Where it cannot be read, that is told; one that is wrong in the operator's file was.
+  std::optional<Secret> read_secret(const Placed& name) {
+    const OperatorSecrets& secrets = environment_.secrets;
+    if (secrets.is_wrong(name.text)) return std::nullopt;
+    auto value = secrets.read(name.text);
+    if (value) return *std::move(value);
+    if (value.error().code() == Errc::kNotFound && !secrets.contains(name.text)) {
+      problems_.error(
+          name.place, fmt::format("nothing gives the secret \"{}\"", name.text),
+          fmt::format("{}, or write [secrets] and in it {} = ... {}", secrets.how_to_set(name.text),
+                      name.text, in_environment(environment_)));
+    } else {
+      problems_.error(
+          name.place,
+          fmt::format("the secret \"{}\" cannot be read: {}", name.text, value.error().message()),
+          "");
+    }
+    return std::nullopt;
   }
 
   void give_variable(const Placed& name, WasiGrants& grants) {

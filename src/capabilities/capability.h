@@ -34,7 +34,7 @@ struct Import {
 
 // A setting that a driver takes, and what its text must be.
 struct DriverKey {
-  enum class Kind : std::uint8_t { kText, kSize };
+  enum class Kind : std::uint8_t { kText, kSize, kDuration, kPath };
   std::string_view name;
   Kind kind = Kind::kText;
 };
@@ -83,6 +83,8 @@ struct UsesForm {
 struct Site {
   Loop& loop;
   const Use& use;
+  // What the component imports it as: the interface's name, or one of its own.
+  std::string_view import = {};
 };
 
 // One interface in one version and shape, as a capability serves it.
@@ -109,6 +111,8 @@ class Capability {
   virtual std::optional<UsesForm> uses() const { return UsesForm{}; }
   // What an operator may choose between for a name. Empty: nothing is to be chosen.
   virtual std::span<const DriverInfo> drivers() const { return {}; }
+  // Whether what is in its calls may be secret: then nobody who watches is told.
+  virtual bool confidential() const { return false; }
   // Called when a component that imports one of its interfaces is loaded and all its imports are
   // matched, before any provider is made for that use: the time to open what is behind it. Once or
   // often; never while another thread makes a provider.
