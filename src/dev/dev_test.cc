@@ -124,7 +124,7 @@ TEST_F(DevTest, the_sdk_is_unpacked_once_and_knows_its_packages) {
   auto sdk = SdkFolder::open(folder_);
   ASSERT_TRUE(sdk) << sdk.error().message();
   EXPECT_TRUE(fs::exists(sdk->headers() + "/weft/http.h"));
-  EXPECT_THAT(sdk->packages(""), SizeIs(3));
+  EXPECT_THAT(sdk->packages(""), SizeIs(4));
   ASSERT_TRUE(write_file(path("w.wit"), "import wasi:keyvalue/store@0.2.0-draft2;"));
   EXPECT_THAT(sdk->packages(path("w.wit")),
               ElementsAre(sdk->path() + "/wit/keyvalue-draft2/keyvalue.wit"));
