@@ -8,6 +8,7 @@
 #include <functional>
 
 #include "base/check.h"
+#include "capabilities/config/config.h"
 
 namespace weft {
 namespace {
@@ -108,12 +109,33 @@ class EnvironmentReader {
     if (table == nullptr) return;
     if (!valued) return read_drivers(capability, table->value);
     each_component(*table, [&](const Placed& app, const TomlEntry& entry) {
+      TomlValue values = entry.value;
+      TomlValue chosen;
+      std::erase_if(values.entries, [&](TomlEntry& each) {
+        if (each.value.find("driver") == nullptr) return false;
+        chosen.entries.push_back(std::move(each));
+        return true;
+      });
+      read_drivers(capability, chosen, fmt::format("{}.{}.", app.text, entry.key));
       environment_.values.push_back(
           {std::string(name),
            app,
            {entry.key, entry.place},
-           read_values(entry.value, fmt::format("{}.{}.{}", name, app.text, entry.key))});
+           read_values(values, fmt::format("{}.{}.{}", name, app.text, entry.key))});
     });
+    look_at_sources(capability);
+  }
+
+  // What values come from is there when the file is read, as its secrets are.
+  void look_at_sources(const Capability& capability) {
+    const auto* config = dynamic_cast<const config::ConfigCapability*>(&capability);
+    if (config == nullptr) return;
+    for (const DriverSettings& each : environment_.drivers) {
+      if (each.capability != capability.name()) continue;
+      if (auto looked = config->look(each.choice); !looked) {
+        problems_.error(each.name.place, looked.error().message(), "");
+      }
+    }
   }
 
   // A path of the file is relative to the file.
@@ -204,9 +226,11 @@ class EnvironmentReader {
     reader.finish();
   }
 
-  void read_drivers(const Capability& capability, const TomlValue& names) {
+  // `within`: the tables that the names lie in, each with a dot.
+  void read_drivers(const Capability& capability, const TomlValue& names,
+                    const std::string& within = "") {
     for (const TomlEntry& entry : names.entries) {
-      std::string where = fmt::format("[{}.{}]", capability.name(), entry.key);
+      std::string where = fmt::format("[{}.{}{}]", capability.name(), within, entry.key);
       if (entry.value.kind != TomlValue::Kind::kTable) {
         problems_.error(entry.place,
                         fmt::format("{}.{} is {}", capability.name(), entry.key, show(entry.value)),
@@ -231,7 +255,7 @@ class EnvironmentReader {
         continue;
       }
       DriverSettings settings{
-          std::string(capability.name()), {entry.key, entry.place}, {driver->text, {}}};
+          std::string(capability.name()), {within + entry.key, entry.place}, {driver->text, {}}};
       read_settings(reader, *info, settings.choice);
       environment_.drivers.push_back(std::move(settings));
     }

@@ -54,6 +54,9 @@ std::string drivers_of(const Use& use) {
     drivers.insert("embedded");
     for (const auto& [name, choice] : use.drivers) drivers.insert(choice.driver);
   }
+  if (!use.values.empty() && !use.drivers.empty()) {
+    for (const auto& [key, choice] : use.drivers) drivers.insert(choice.driver);
+  }
   if (drivers.empty()) return "embedded";
   return fmt::format("{}", fmt::join(drivers, "+"));
 }

@@ -19,6 +19,7 @@ name = "shop"
 [component.web]
 source = "{guest}"
 uses.secrets = {names}
+uses.config = []
 [[trigger.http]]
 route = "/..."
 component = "web"
@@ -235,6 +236,39 @@ path = "."
                                            "address = \"vault.example\"\ntoken = \"t\"\n")
             checked = run("check", app, "--on", on, "--state", folder.state)
             self.assertIn("needs address = \"https://HOST:PORT\"", checked.out)
+
+
+class Config(unittest.TestCase):
+    def test_a_changed_value_needs_no_restart(self):
+        """A value from the operator's file of values is seen anew when that is replaced, and a file
+        that is broken changes nothing."""
+        with Folder() as folder:
+            folder.write("weft.toml", MANIFEST.format(guest=guest("secrets"), names="[]").replace(
+                "uses.config = []", 'uses.config = { currency = "EUR", region = "eu" }'))
+            values = folder.write("values.toml", "currency = \"USD\"\nother = \"x\"\n")
+            on = folder.write("prod.toml", "[config.shop.web.\"*\"]\ndriver = \"file\"\n"
+                                           "path = \"values.toml\"\n")
+            with Host(folder.path, "--on", on, state=folder.state) as host:
+                self.assertEqual(get(host, "/config?name=currency").text, "USD\n")
+                self.assertEqual(get(host, "/config?name=region").text, "eu\n")
+                self.assertEqual(get(host, "/config?name=other").text, "(none)\n")
+                folder.write("next.toml", "currency = \"GBP\"\n")
+                os.rename(os.path.join(folder.path, "next.toml"), values)
+                until(lambda: get(host, "/config?name=currency").text == "GBP\n", "the new value")
+                folder.write("values.toml", "currency = oops\n")
+                host.wait_log("values.toml: it is no TOML: line 1: the values from before hold")
+                self.assertEqual(get(host, "/config?name=currency").text, "GBP\n")
+
+    def test_what_cannot_be_read_is_told_by_check(self):
+        """With its place in the operator's file; a key that nobody asks for too."""
+        with Folder() as folder:
+            app = folder.app()
+            on = folder.write("prod.toml", "[config.shop.web]\ncurrency = { driver = \"file\", path "
+                                           "= \"none.json\" }\n")
+            checked = run("check", app, "--on", on, "--state", folder.state)
+            self.assertIn("prod.toml:2:1: ", checked.out)
+            self.assertIn("none.json: it cannot be read", checked.out)
+            self.assertIn("component web of shop asks for no config value \"currency\"", checked.out)
 
 
 class Unseen(unittest.TestCase):

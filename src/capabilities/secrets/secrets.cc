@@ -263,7 +263,10 @@ Result<Secret> SecretsCapability::look_up(std::string_view name, const DriverCho
 }
 
 bool SecretsCapability::is_local(const DriverChoice* choice) const {
-  return choice == nullptr || choice->driver != kVault;
+  if (choice == nullptr || choice->driver != kVault) return true;
+  // Settings that cannot work fail without asking anybody.
+  auto settings = vault_settings(*choice);
+  return !settings || !vault_source(*std::move(settings));
 }
 
 std::optional<std::string> SecretsCapability::variable(std::string_view name,
