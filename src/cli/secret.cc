@@ -30,6 +30,9 @@ using secrets::SealedFile;
 // What a terminal sends for Ctrl-C where it makes no signal of it.
 constexpr char kInterrupt = '\x03';
 
+// Of a line that is typed: Linux drops what is more.
+constexpr std::size_t kTypedMax = 4095;
+
 // A terminal that shows nothing of what is typed, until the object goes. Ctrl-C comes as a
 // character, so that nothing ends the process while it is like that.
 class SilentTerminal {
@@ -83,6 +86,11 @@ Result<Secret> read_value(const std::string& name) {
   TRY(Secret value, read_input(Until::kLine));
   if (value.reveal().find(kInterrupt) != std::string_view::npos) {
     return failure(Errc::kCancelled, "nothing was set");
+  }
+  if (value.reveal().size() >= kTypedMax) {
+    return failure(Errc::kLimit, fmt::format("a terminal cuts off what has {} characters: nothing "
+                                             "was set; give it on standard input",
+                                             kTypedMax));
   }
   if (value.reveal().empty()) {
     return failure(Errc::kInvalid,
