@@ -157,6 +157,18 @@ class Guests(unittest.TestCase):
                        "none")
             self.assertEqual(done.out, f"payment-key: {SECRET}\nnone: not-found\n", done)
 
+    def test_a_secret_by_the_name_of_its_import(self):
+        """`import api-key: wasmcloud:secrets/secret` is the secret api-key; one that is not there
+        ends the call."""
+        with Folder() as folder:
+            folder.set("api-key", SECRET.encode())
+            done = run("call", "--state", folder.state, guest("secrets_named"), "read()")
+            self.assertEqual((done.code, done.out), (0, f'"{SECRET}"\n'), done)
+            run("secret", "remove", "api-key", "--state", folder.state)
+            done = run("call", "--state", folder.state, guest("secrets_named"), "read()")
+            self.assertEqual(done.code, 1)
+            self.assertIn("api-key: there is no such secret", done.err)
+
     def test_only_what_the_app_asks_for(self):
         """A name that it does not ask for is denied whether or not there is such a secret."""
         with Folder() as folder:
