@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Secrets from end to end: set by `weft secret`, read by guests, and shown to nobody else."""
 
+import http.server
 import json
 import os
 import pty
@@ -8,6 +9,7 @@ import select
 import stat
 import subprocess
 import tempfile
+import threading
 import unittest
 
 from client import get
@@ -248,6 +250,89 @@ path = "."
                                            "address = \"vault.example\"\ntoken = \"t\"\n")
             checked = run("check", app, "--on", on, "--state", folder.state)
             self.assertIn("needs address = \"https://HOST:PORT\"", checked.out)
+
+
+class FakeVault(http.server.ThreadingHTTPServer):
+    """No Vault: one secret of a KV engine of version 2, for whoever has the token."""
+
+    TOKEN = "hvs.of-the-fake"
+
+    def __init__(self):
+        super().__init__(("127.0.0.1", 0), FakeVaultHandler)
+        self.value = "first"
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+    def __exit__(self, *_):
+        self.shutdown()
+        self.server_close()
+
+
+class FakeVaultHandler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        status, data = 200, {"data": {"data": {"card": self.server.value}}}
+        if self.headers["x-vault-token"] != FakeVault.TOKEN:
+            status, data = 403, {"errors": ["permission denied"]}
+        elif self.path != "/v1/kv/data/shop/keys":
+            status, data = 404, {"errors": []}
+        body = json.dumps(data).encode()
+        self.send_response(status)
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_):
+        pass
+
+
+class Vault(unittest.TestCase):
+    def operators_file(self, folder, vault, path="shop/keys"):
+        return folder.write("prod.toml", f"""
+[secrets]
+vault-token = {{ driver = "file", name = "token" }}
+[secrets.payment-key]
+driver = "vault"
+address = "http://127.0.0.1:{vault.server_port}"
+mount = "kv"
+path = "{path}"
+key = "card"
+token = {{ secret = "vault-token" }}
+timeout = "10s"
+""")
+
+    def test_a_secret_from_vault(self):
+        """With a token from the embedded store; a new value is seen at the next get, and a Vault that
+        went away is an error that tells the guest nothing of it."""
+        with Folder() as folder, FakeVault() as vault:
+            folder.set("token", FakeVault.TOKEN.encode())
+            on = self.operators_file(folder, vault)
+            with Host(folder.app("payment-key"), "--on", on, state=folder.state) as host:
+                self.assertEqual(get(host, "/reveal?name=payment-key").text, "first\n")
+                vault.value = "second"
+                self.assertEqual(get(host, "/reveal?name=payment-key").text, "second\n")
+                vault.shutdown()
+                vault.server_close()
+                answer = get(host, "/get?name=payment-key")
+                self.assertEqual((answer.status, answer.text),
+                                 (502, "4 the secret cannot be read now: the host's log says why\n"))
+                host.wait_log("secrets: the secret shop/keys in kv of http://127.0.0.1")
+                self.assertNotIn(FakeVault.TOKEN, host.log)
+
+    def test_what_vault_refuses_is_told_before_a_start(self):
+        """A wrong path or token is; check asks nobody else's machine."""
+        with Folder() as folder, FakeVault() as vault:
+            folder.set("token", b"hvs.wrong")
+            app = folder.app("payment-key")
+            on = self.operators_file(folder, vault)
+            started = run("run", app, "--on", on, "--http", "127.0.0.1:0", "--state", folder.state)
+            self.assertEqual(started.code, 1)
+            self.assertIn("Vault refuses", started.err)
+            self.assertNotIn("hvs.wrong", started.err)
+            folder.set("token", FakeVault.TOKEN.encode())
+            on = self.operators_file(folder, vault, path="none")
+            started = run("run", app, "--on", on, "--http", "127.0.0.1:0", "--state", folder.state)
+            self.assertIn("the secret none in kv of", started.err)
+            checked = run("check", app, "--on", on, "--state", folder.state)
+            self.assertEqual(checked.code, 0, checked)
 
 
 class Config(unittest.TestCase):
