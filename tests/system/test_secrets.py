@@ -317,6 +317,23 @@ timeout = "10s"
                 host.wait_log("secrets: the secret shop/keys in kv of http://127.0.0.1")
                 self.assertNotIn(FakeVault.TOKEN, host.log)
 
+    def test_a_vault_that_does_not_answer_keeps_nobody_from_starting(self):
+        """It is a warning at the start, and an error where the operator's file itself needs it."""
+        with Folder() as folder:
+            with FakeVault() as vault:
+                folder.set("token", FakeVault.TOKEN.encode())
+                on = self.operators_file(folder, vault)
+            folder.write("weft.toml", "[app]\nname = \"tool\"\n[component.tool]\nsource = "
+                                      f"\"{guest('secrets_wasmcloud')}\"\n"
+                                      "uses.secrets = [\"payment-key\"]\n")
+            done = run("run", "--on", on, "--state", folder.state, folder.path, "payment-key")
+            self.assertEqual((done.code, done.out), (0, "payment-key: another error\n"), done)
+            self.assertRegex(done.err, r"warn +secrets: the secret shop/keys in kv of .+refused")
+            with open(on, "a", encoding="utf-8") as file:
+                file.write("[log]\nlevel = { secret = \"payment-key\" }\n")
+            checked = run("check", folder.path, "--on", on, "--state", folder.state)
+            self.assertIn("the secret \"payment-key\" cannot be read: ", checked.out)
+
     def test_what_vault_refuses_is_told_before_a_start(self):
         """A wrong path or token is; check asks nobody else's machine."""
         with Folder() as folder, FakeVault() as vault:
