@@ -17,7 +17,7 @@ strip --strip-debug "$folder/bin/weft"
 ldd build/weft | sed -n 's/^[[:space:]]*\(lib[^ ]*\) => \([^ ]*\) .*/\1 \2/p' |
   while read -r library path; do
     case $library in
-      libfmt.*|libboost_*|liblmdb.*|libmimalloc.*|libtomlplusplus.*|libxxhash.*)
+      libfmt.*|libboost_*|liblmdb.*|libmimalloc.*|libsodium.*|libtomlplusplus.*|libxxhash.*)
         cp -L "$path" "$folder/lib/weft/$library" ;;
     esac
   done

@@ -7,6 +7,7 @@
 
 #include "app/environment.h"
 #include "app/manifest.h"
+#include "capabilities/test_folder.h"
 
 namespace weft {
 namespace {
@@ -99,15 +100,22 @@ TEST_F(Configuration, every_key_of_the_developers_file_is_written_of) {
 
 TEST_F(Configuration, every_key_of_the_operators_file_is_written_of) {
   std::string file(kEnvironment);
+  TestFolder empty;
   // Of each capability the settings of all its drivers.
   for (const auto& capability : capabilities_.all()) {
     int number = 0;
+    auto form = capability->uses();
+    bool valued = form && form->shape == UsesForm::Shape::kValues;
     for (const DriverInfo& driver : capability->drivers()) {
-      file += "[" + std::string(capability->name()) + ".name" + std::to_string(++number) +
-              "]\ndriver = \"" + std::string(driver.name) + "\"\n";
+      file += "[" + std::string(capability->name()) + (valued ? ".app.component.key" : ".name") +
+              std::to_string(++number) + "]\ndriver = \"" + std::string(driver.name) + "\"\n";
       for (const DriverKey& key : driver.keys) {
         if (key.needed.empty()) continue;
         file += std::string(key.name) + " = \"" + std::string(key.needed) + "\"\n";
+      }
+      // What values come from is looked at.
+      if (valued && !driver.keys.empty() && driver.keys[0].kind == DriverKey::Kind::kPath) {
+        file += std::string(driver.keys[0].name) + " = \"" + empty.path().string() + "\"\n";
       }
     }
   }

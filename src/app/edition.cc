@@ -59,6 +59,7 @@ class EditionMaker {
   void load_alone(Plan::Component component) {
     const Environment& environment = edition_->environment();
     for (const DriverSettings& driver : environment.drivers) {
+      if (driver.capability == "config") continue;  // Of components of apps.
       Use& use = component.uses[driver.capability];
       use.any_name = true;
       use.drivers.emplace(driver.name.text, driver.choice);
@@ -274,6 +275,9 @@ class EditionMaker {
       }
     }
     for (const DriverSettings& driver : edition_->environment().drivers) {
+      // The operator's file and processes use secrets too; values are of one component, which was
+      // looked for.
+      if (driver.capability == "secrets" || driver.capability == "config") continue;
       bool used = std::ranges::any_of(edition_->apps(), [&](const AppSettings& app) {
         return std::ranges::any_of(app.components, [&](const ComponentSettings& component) {
           auto use = component.plan.uses.find(driver.capability);

@@ -19,6 +19,7 @@ class SettingsReader {
       : capabilities_(capabilities), problems_(problems) {}
 
   EditionSettings read(const EditionSources& sources) {
+    settings_.environment = Environment::without_file(capabilities_, sources.process);
     if (!sources.environment_file.empty()) {
       auto environment =
           Environment::read(sources.environment_file, capabilities_, sources.process, problems_);

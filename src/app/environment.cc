@@ -5,8 +5,10 @@
 #include <algorithm>
 #include <array>
 #include <filesystem>
+#include <functional>
 
 #include "base/check.h"
+#include "capabilities/config/config.h"
 
 namespace weft {
 namespace {
@@ -26,6 +28,8 @@ constexpr std::uint64_t kHeadersMost = 10'000;
 // The empty line that ends a body in chunks is one of them.
 constexpr std::uint64_t kTrailerBytesLeast = 64;
 constexpr std::chrono::milliseconds kWireTimeLeast{100};
+// Of a driver's setting.
+constexpr std::chrono::milliseconds kDriverTimeLeast{1};
 
 class EnvironmentReader {
  public:
@@ -80,10 +84,23 @@ class EnvironmentReader {
     return std::move(environment_);
   }
 
+  // The driver of one entry of [secrets]; nothing when it is wrong.
+  std::optional<DriverSettings> read_secret(TomlEntry entry) {
+    const Capability* secrets = capabilities_.find("secrets");
+    if (secrets == nullptr) return std::nullopt;
+    TomlValue one;
+    one.entries.push_back(std::move(entry));
+    std::size_t before = problems_.errors();
+    read_drivers(*secrets, one);
+    if (problems_.errors() != before || environment_.drivers.empty()) return std::nullopt;
+    return std::move(environment_.drivers.back());
+  }
+
  private:
   // The drivers of its names, or the values for its components; nothing of others.
   void read_capability(const Capability& capability, TableReader& reader) {
     std::string_view name = capability.name();
+    if (name == "secrets") return;  // Read before everything else.
     CHECK(!reader.knows(name));
     auto form = capability.uses();
     bool valued = form && form->shape == UsesForm::Shape::kValues;
@@ -92,12 +109,33 @@ class EnvironmentReader {
     if (table == nullptr) return;
     if (!valued) return read_drivers(capability, table->value);
     each_component(*table, [&](const Placed& app, const TomlEntry& entry) {
+      TomlValue values = entry.value;
+      TomlValue chosen;
+      std::erase_if(values.entries, [&](TomlEntry& each) {
+        if (each.value.find("driver") == nullptr) return false;
+        chosen.entries.push_back(std::move(each));
+        return true;
+      });
+      read_drivers(capability, chosen, fmt::format("{}.{}.", app.text, entry.key));
       environment_.values.push_back(
           {std::string(name),
            app,
            {entry.key, entry.place},
-           read_values(entry.value, fmt::format("{}.{}.{}", name, app.text, entry.key))});
+           read_values(values, fmt::format("{}.{}.{}", name, app.text, entry.key))});
     });
+    look_at_sources(capability);
+  }
+
+  // What values come from is there when the file is read, as its secrets are.
+  void look_at_sources(const Capability& capability) {
+    const auto* config = dynamic_cast<const config::ConfigCapability*>(&capability);
+    if (config == nullptr) return;
+    for (const DriverSettings& each : environment_.drivers) {
+      if (each.capability != capability.name()) continue;
+      if (auto looked = config->look(each.choice); !looked) {
+        problems_.error(each.name.place, looked.error().message(), "");
+      }
+    }
   }
 
   // A path of the file is relative to the file.
@@ -188,9 +226,11 @@ class EnvironmentReader {
     reader.finish();
   }
 
-  void read_drivers(const Capability& capability, const TomlValue& names) {
+  // `within`: the tables that the names lie in, each with a dot.
+  void read_drivers(const Capability& capability, const TomlValue& names,
+                    const std::string& within = "") {
     for (const TomlEntry& entry : names.entries) {
-      std::string where = fmt::format("[{}.{}]", capability.name(), entry.key);
+      std::string where = fmt::format("[{}.{}{}]", capability.name(), within, entry.key);
       if (entry.value.kind != TomlValue::Kind::kTable) {
         problems_.error(entry.place,
                         fmt::format("{}.{} is {}", capability.name(), entry.key, show(entry.value)),
@@ -215,7 +255,7 @@ class EnvironmentReader {
         continue;
       }
       DriverSettings settings{
-          std::string(capability.name()), {entry.key, entry.place}, {driver->text, {}}};
+          std::string(capability.name()), {within + entry.key, entry.place}, {driver->text, {}}};
       if (read_settings(reader, entry.value, *info, settings.choice)) {
         if (auto checked = capability.check(settings.choice); !checked) {
           problems_.error(entry.place,
@@ -241,7 +281,14 @@ class EnvironmentReader {
           text = fmt::format("{}", *size);
         }
       } else if (key.kind == DriverKey::Kind::kDuration) {
-        if (auto time = reader.duration(key.name)) text = fmt::format("{}ns", time->count());
+        if (auto time = reader.duration(key.name, kDriverTimeLeast)) {
+          auto milliseconds = std::chrono::ceil<std::chrono::milliseconds>(*time);
+          text = fmt::format("{}ms", milliseconds.count());
+        }
+      } else if (key.kind == DriverKey::Kind::kPath) {
+        if (auto path = reader.text(key.name)) {
+          text = std::filesystem::path(beside(path->text)).lexically_normal();
+        }
       } else if (auto placed = reader.text(key.name)) {
         text = std::move(placed->text);
       }
@@ -314,14 +361,89 @@ class EnvironmentReader {
   Environment environment_;
 };
 
+// Where the file says that the state folder is; empty where it does not, or is wrong, which is told
+// when the file is read.
+std::string state_folder_of(const TomlValue& top, const std::string& file,
+                            const VariableLookup& variables) {
+  const TomlEntry* state = top.find("state");
+  const TomlEntry* folder = state == nullptr ? nullptr : state->value.find("folder");
+  if (folder == nullptr) return {};
+  TomlValue value = folder->value;
+  Problems told_later;
+  Interpolation(variables, told_later).apply(value);
+  if (told_later.failed() || value.kind != TomlValue::Kind::kText) return {};
+  return (std::filesystem::path(file).parent_path() / value.text).string();
+}
+
+// Reads [secrets], of which everything else may name some. An entry may name others: those that do
+// not name any themselves.
+class SecretsReader {
+ public:
+  SecretsReader(const std::string& file, const CapabilityTable& capabilities,
+                Interpolation& interpolation, Problems& problems)
+      : file_(file),
+        capabilities_(capabilities),
+        interpolation_(interpolation),
+        problems_(problems) {}
+
+  void read(std::vector<Interpolation::TakenSecret> taken, OperatorSecrets& secrets) {
+    auto names_others = [](const Interpolation::TakenSecret& each) {
+      return std::ranges::any_of(each.entry.value.entries, [](const TomlEntry& setting) {
+        return setting.value.find("secret") != nullptr;
+      });
+    };
+    auto later = std::ranges::partition(taken, std::not_fn(names_others));
+    for (auto each = taken.begin(); each != later.begin(); ++each) add(std::move(*each), secrets);
+    const OperatorSecrets known = secrets;
+    for (Interpolation::TakenSecret& each : later) {
+      interpolation_.apply(each.entry.value, known);
+      add(std::move(each), secrets);
+    }
+  }
+  std::vector<DriverSettings> drivers() && { return std::move(drivers_); }
+
+ private:
+  void add(Interpolation::TakenSecret taken, OperatorSecrets& secrets) {
+    std::string name = taken.entry.key;
+    Place place = taken.entry.value.place;
+    auto driver =
+        EnvironmentReader(file_, capabilities_, problems_).read_secret(std::move(taken.entry));
+    if (!driver) return secrets.add_wrong(std::move(name));
+    secrets.add(name, driver->choice);
+    drivers_.push_back(*std::move(driver));
+    if (!taken.is_file) return;
+    // Told here, whether or not somebody uses it.
+    auto value = secrets.read(name);
+    if (value) return;
+    problems_.error(
+        place, fmt::format("the secret \"{}\" cannot be read: {}", name, value.error().message()),
+        "name a file that is there and that this user may read");
+    secrets.add_wrong(std::move(name));
+  }
+
+  const std::string& file_;
+  const CapabilityTable& capabilities_;
+  Interpolation& interpolation_;
+  Problems& problems_;
+  std::vector<DriverSettings> drivers_;
+};
+
 Environment interpreted(TomlValue top, const std::string& file, const CapabilityTable& capabilities,
                         VariableLookup variables, Problems& problems) {
+  OperatorSecrets secrets(capabilities.secrets(),
+                          {state_folder_of(top, file, variables), variables});
   Interpolation interpolation(std::move(variables), problems);
-  interpolation.take_secrets(top);
-  interpolation.apply(top);
+  SecretsReader reader(file, capabilities, interpolation, problems);
+  reader.read(interpolation.take_secrets(top, secrets), secrets);
+  interpolation.apply(top, secrets);
   Environment environment = EnvironmentReader(file, capabilities, problems).read(top);
   environment.secret_variables = std::move(interpolation).secret_variables();
-  environment.secrets = std::move(interpolation).secrets();
+  for (DriverSettings& driver : std::move(reader).drivers()) {
+    auto variable = capabilities.secrets()->variable(driver.name.text, driver.choice);
+    if (variable) environment.secret_variables.push_back(*std::move(variable));
+    environment.drivers.push_back(std::move(driver));
+  }
+  environment.secrets = std::move(secrets);
   return environment;
 }
 
@@ -333,6 +455,23 @@ std::optional<Environment> Environment::parse(std::string_view text, const std::
   auto top = parse_toml(text, file, problems);
   if (!top) return std::nullopt;
   return interpreted(*std::move(top), file, capabilities, std::move(variables), problems);
+}
+
+Environment Environment::without_file(const CapabilityTable& capabilities,
+                                      VariableLookup variables) {
+  return {.secrets = OperatorSecrets(capabilities.secrets(), {{}, std::move(variables)})};
+}
+
+Result<std::string> Environment::state_folder_in(const std::string& file,
+                                                 VariableLookup variables) {
+  Problems problems;
+  auto top = read_toml(file, problems);
+  if (!top) {
+    std::string text = problems.text();
+    if (text.ends_with('\n')) text.pop_back();
+    return failure(Errc::kInvalid, std::move(text));
+  }
+  return state_folder_of(*top, file, variables);
 }
 
 std::optional<Environment> Environment::read(const std::string& file,

@@ -9,6 +9,7 @@
 #include "app/interpolate.h"
 #include "app/limit_settings.h"
 #include "app/listen_address.h"
+#include "app/operator_secrets.h"
 #include "app/problems.h"
 #include "app/table_reader.h"
 #include "base/log.h"
@@ -69,7 +70,7 @@ struct Environment {
   std::optional<LogLevel> log_level = {};
   std::string state_folder = {};
   std::vector<DriverSettings> drivers = {};
-  Interpolation::Secrets secrets = {};
+  OperatorSecrets secrets = {};
   // Those that secrets were read from: no process of a provider sees them.
   std::vector<std::string> secret_variables = {};
   std::map<std::string, Secret, std::less<>> variables = {};  // [env]
@@ -79,6 +80,9 @@ struct Environment {
   std::vector<Placed> allow_http = {};
   std::vector<Placed> allow_net = {};
 
+  // What there is without a file.
+  static Environment without_file(const CapabilityTable& capabilities,
+                                  VariableLookup variables = process_variables());
   // As Manifest::parse. `capabilities` knows the drivers, and what has values.
   static std::optional<Environment> parse(std::string_view text, const std::string& file,
                                           const CapabilityTable& capabilities,
@@ -86,6 +90,9 @@ struct Environment {
   static std::optional<Environment> read(const std::string& file,
                                          const CapabilityTable& capabilities,
                                          VariableLookup variables, Problems& problems);
+
+  // Where a file says that the state folder is, and nothing else of it; empty: it does not.
+  static Result<std::string> state_folder_in(const std::string& file, VariableLookup variables);
 
   const DriverSettings* driver(std::string_view capability, std::string_view name) const;
 };

@@ -79,7 +79,7 @@ allow-http = ["http://127.0.0.1:*"]
   EXPECT_EQ(carts->choice.find("size")->reveal(), "1048576");
   EXPECT_EQ(environment->driver("keyvalue", "prices")->choice.driver, "lmdb");
   EXPECT_EQ(environment->driver("keyvalue", "others"), nullptr);
-  EXPECT_EQ(environment->secrets.at("payment-key").reveal(), "hunter2");
+  EXPECT_EQ(environment->secrets.read("payment-key")->reveal(), "hunter2");
   EXPECT_EQ(environment->variables.at("REGION").reveal(), "eu");
   ASSERT_EQ(environment->values.size(), 1u);
   const OperatorValues& config = environment->values[0];
@@ -170,15 +170,91 @@ trailer-bytes = 64
   EXPECT_EQ(environment->http.limits.trailer_bytes_max, 64u);
 }
 
+// Each short form is a driver, a table may name another secret, and what is wrong is told once.
+TEST_F(EnvironmentTest, secrets_come_from_drivers) {
+  auto environment = parse(R"(
+[secrets]
+short = { env = "PASSWORD" }
+written = "x${env:SIZE}"
+[secrets.password]
+driver = "environment"
+[secrets.chained]
+driver = "value"
+value = { secret = "short" }
+[keyvalue.a]
+driver = "memory"
+size = { secret = "written-down" }
+)");
+  ASSERT_TRUE(environment.has_value());
+  EXPECT_EQ(problems_.text(),
+            "prod.toml:12:8: keyvalue.a.size is \"{ secret = written-down }\": write a size, like "
+            "\"64MiB\"\n"
+            "prod.toml:12:19: there is no secret \"written-down\" in [secrets]: write written-down "
+            "= ... there, or: weft secret set written-down --state /nowhere\n");
+  EXPECT_EQ(environment->secrets.read("short")->reveal(), "hunter2");
+  EXPECT_EQ(environment->secrets.read("written")->reveal(), "x1MiB");
+  EXPECT_EQ(environment->secrets.read("password")->reveal(), "hunter2");
+  EXPECT_EQ(environment->secrets.read("chained")->reveal(), "hunter2");
+  // No process sees what they come from.
+  EXPECT_THAT(environment->secret_variables,
+              ::testing::IsSupersetOf({"PASSWORD", "SIZE", "PASSWORD"}));
+  const DriverSettings* driver = environment->driver("secrets", "short");
+  ASSERT_NE(driver, nullptr);
+  EXPECT_EQ(driver->choice.driver, "environment");
+}
+
+TEST_F(EnvironmentTest, a_driver_of_secrets_that_is_none_is_told) {
+  parse(R"([secrets.a]
+driver = "vaullt"
+[secrets.b]
+name = "x"
+[secrets.c]
+driver = "folder"
+pathh = "x"
+[secrets]
+d = 7
+)");
+  EXPECT_EQ(
+      problems_.text(),
+      "prod.toml:2:10: there is no driver \"vaullt\" for secrets: did you mean vault?\n"
+      "prod.toml:3:1: [secrets.b] has no driver: write driver = \"file\"\n"
+      "prod.toml:7:1: unknown key \"pathh\" in [secrets.c]: did you mean path?\n"
+      "prod.toml:9:5: secrets.d is a whole number: write a string, { env = \"NAME\" }, { file "
+      "= \"PATH\" } or { driver = \"...\" }\n");
+}
+
+TEST_F(EnvironmentTest, values_may_come_from_a_driver) {
+  TestFolder folder;
+  std::ofstream(folder.path() / "values.toml") << "currency = \"EUR\"\n";
+  auto environment = parse(R"([config.shop.cart]
+region = "eu"
+currency = { driver = "file", path = "values.toml" }
+[config.shop.cart."*"]
+driver = "file"
+path = "none.json"
+)",
+                           (folder.path() / "prod.toml").string());
+  ASSERT_TRUE(environment.has_value());
+  EXPECT_EQ(problems_.errors(), 1u) << problems_.text();
+  EXPECT_THAT(problems_.text(), HasSubstr("prod.toml:4:19: "));
+  EXPECT_THAT(problems_.text(), HasSubstr("none.json: it cannot be read"));
+  const DriverSettings* driver = environment->driver("config", "shop.cart.currency");
+  ASSERT_NE(driver, nullptr);
+  EXPECT_EQ(driver->choice.find("path")->reveal(), (folder.path() / "values.toml").string());
+  ASSERT_EQ(environment->values.size(), 1u);
+  EXPECT_EQ(environment->values[0].values.size(), 1u);
+}
+
 TEST_F(EnvironmentTest, a_secret_may_lie_in_a_file_beside_it) {
   TestFolder folder;
   std::ofstream(folder.path() / "key") << "hunter2\n";
   auto environment = parse("[secrets]\na = { file = \"key\" }\nb = { file = \"none\" }\n",
                            (folder.path() / "prod.toml").string());
   ASSERT_TRUE(environment.has_value());
-  EXPECT_EQ(environment->secrets.at("a").reveal(), "hunter2");
+  EXPECT_EQ(environment->secrets.read("a")->reveal(), "hunter2");
   EXPECT_EQ(problems_.errors(), 1u);
-  EXPECT_THAT(problems_.text(), HasSubstr("none: it cannot be read: No such file"));
+  EXPECT_THAT(problems_.text(),
+              HasSubstr("prod.toml:3:5: the secret \"b\" cannot be read: there is no file"));
 }
 
 TEST_F(EnvironmentTest, says_what_a_driver_cannot_be_made_with) {

@@ -7,7 +7,7 @@
 #include <filesystem>
 
 #include "app/table_reader.h"
-#include "base/read_file.h"
+#include "base/nearest.h"
 
 namespace weft {
 namespace {
@@ -25,6 +25,22 @@ const TomlEntry* reference(const TomlValue& value) {
   bool one = value.kind == TomlValue::Kind::kTable && value.is_inline && value.entries.size() == 1;
   if (!one || value.entries[0].value.kind != TomlValue::Kind::kText) return nullptr;
   return value.entries.data();
+}
+
+// { driver = "DRIVER", KEY = the text of `named` }, where `at` stands.
+TomlValue driver_table(const TomlValue& at, std::string driver, std::string key,
+                       const TomlEntry& named) {
+  TomlEntry of_driver{"driver", at.place, {}};
+  of_driver.value.kind = TomlValue::Kind::kText;
+  of_driver.value.place = at.place;
+  of_driver.value.text = driver;
+  of_driver.value.shown = std::move(driver);
+  TomlEntry setting = named;
+  setting.key = std::move(key);
+  TomlValue table;
+  table.place = at.place;
+  table.entries = {std::move(of_driver), std::move(setting)};
+  return table;
 }
 
 }  // namespace
@@ -86,27 +102,44 @@ void Interpolation::expand(TomlValue& value) {
 bool Interpolation::refer(TomlValue& value) {
   const TomlEntry* found = reference(value);
   if (found == nullptr) return false;
-  std::string name = found->value.text;
   if (found->key == "env") {
+    std::string name = found->value.text;
     std::string text = variable(name, found->value.place).value_or("");
     put(value, std::move(text), fmt::format("{{ env = {} }}", name));
     return true;
   }
-  if (found->key != "secret") return false;
-  auto secret = secrets_.find(name);
-  if (secret != secrets_.end()) {
-    put(value, std::string(secret->second.reveal()), fmt::format("{{ secret = {} }}", name));
-    return true;
-  }
-  if (!named_.contains(name)) {
-    std::vector<std::string_view> known;
-    for (const auto& [each, read] : named_) known.push_back(each);
-    problems_.error(found->value.place, fmt::format("there is no secret \"{}\" in [secrets]", name),
-                    known.empty() ? fmt::format("write [secrets] and in it {} = ...", name)
-                                  : suggest(name, known));
-  }
-  put(value, "", fmt::format("{{ secret = {} }}", name));
+  if (found->key != "secret" || secrets_ == nullptr) return false;
+  refer_secret(value, *found);
   return true;
+}
+
+void Interpolation::refer_secret(TomlValue& value, const TomlEntry& named) {
+  std::string name = named.value.text;
+  Place place = named.value.place;
+  std::string shown = fmt::format("{{ secret = {} }}", name);
+  if (secrets_->is_wrong(name)) return put(value, "", std::move(shown));
+  auto secret = secrets_->read(name);
+  if (secret) return put(value, std::string(secret->reveal()), std::move(shown));
+  if (secrets_->contains(name)) {
+    problems_.error(
+        place, fmt::format("the secret \"{}\" cannot be read: {}", name, secret.error().message()),
+        "");
+  } else if (secret.error().code() == Errc::kNotFound) {
+    std::vector<std::string_view> known = secrets_->names();
+    problems_.error(place, fmt::format("there is no secret \"{}\" in [secrets]", name),
+                    nearest(name, known) ? suggest(name, known)
+                                         : fmt::format("write {} = ... there, or: {}", name,
+                                                       secrets_->how_to_set(name)));
+  } else {
+    problems_.error(place, secret.error().message(), "");
+  }
+  put(value, "", std::move(shown));
+}
+
+void Interpolation::apply(TomlValue& value, const OperatorSecrets& secrets) {
+  secrets_ = &secrets;
+  apply(value);
+  secrets_ = nullptr;
 }
 
 void Interpolation::apply(TomlValue& value) {
@@ -116,53 +149,68 @@ void Interpolation::apply(TomlValue& value) {
   for (TomlEntry& each : value.entries) apply(each.value);
 }
 
-void Interpolation::read_file(TomlValue& value, const std::string& path) {
-  std::filesystem::path file = path;
-  if (file.is_relative()) {
-    file = std::filesystem::path(value.place.file).parent_path() / file;
+// Makes one entry of [secrets] the table of its driver. False when it is wrong.
+bool Interpolation::settle_secret(TomlEntry& entry) {
+  TomlValue& value = entry.value;
+  const TomlEntry* named = reference(value);
+  if (named != nullptr && named->key == "file") {
+    std::filesystem::path file = named->value.text;
+    TomlEntry name = *named;
+    value = driver_table(value, "folder", "path", *named);
+    value.entries.back().value.text = file.parent_path().empty() ? "." : file.parent_path();
+    name.key = "file";
+    name.value.text = file.filename();
+    value.entries.push_back(std::move(name));
+    return true;
   }
-  auto text = weft::read_file(file.string(), kSecretBytesMax);
-  if (!text) {
-    problems_.error(value.place,
-                    fmt::format("the file {}: {}", file.string(), text.error().message()),
-                    text.error().code() == Errc::kLimit
-                        ? "that is too much for a secret"
-                        : "name a file that is there and that this user may read");
-    return;
+  if (named != nullptr && named->key == "env") {
+    if (!variable(named->value.text, named->value.place)) return false;
+    value = driver_table(value, "environment", "variable", *named);
+    return true;
   }
-  // What editors put at the end of a file.
-  if (text->ends_with('\n')) text->pop_back();
-  put(value, *std::move(text), fmt::format("{{ file = {} }}", path));
+  if (value.kind == TomlValue::Kind::kText) {
+    std::size_t before = problems_.errors();
+    expand(value);
+    if (problems_.errors() != before) return false;
+    TomlEntry text{entry.key, value.place, value};
+    text.value.hidden = true;
+    value = driver_table(value, "value", "value", text);
+    return true;
+  }
+  if (value.kind == TomlValue::Kind::kTable) {
+    std::size_t before = problems_.errors();
+    apply(value);
+    return problems_.errors() == before;
+  }
+  problems_.error(
+      value.place, fmt::format("secrets.{} is {}", entry.key, value.kind_name()),
+      "write a string, { env = \"NAME\" }, { file = \"PATH\" } or { driver = \"...\" }");
+  return false;
 }
 
-void Interpolation::take_secrets(TomlValue& top) {
+std::vector<Interpolation::TakenSecret> Interpolation::take_secrets(TomlValue& top,
+                                                                    OperatorSecrets& secrets) {
   auto at = std::ranges::find(top.entries, "secrets", &TomlEntry::key);
-  if (at == top.entries.end()) return;
+  if (at == top.entries.end()) return {};
   if (at->value.kind != TomlValue::Kind::kTable) {
     problems_.error(at->place, fmt::format("secrets is {}", at->value.kind_name()),
                     "write a table: [secrets]");
   }
+  std::vector<TomlEntry> entries = std::move(at->value.entries);
+  top.entries.erase(at);
+  std::vector<TakenSecret> taken;
   in_secrets_ = true;
-  for (TomlEntry& entry : at->value.entries) {
-    TomlValue& value = entry.value;
-    named_[entry.key] = true;
-    const TomlEntry* named = reference(value);
-    if (named != nullptr && named->key == "file") {
-      read_file(value, named->value.text);
-    } else if (named != nullptr && named->key == "env") {
-      refer(value);
-    } else if (value.kind == TomlValue::Kind::kText) {
-      expand(value);
+  for (TomlEntry& entry : entries) {
+    const TomlEntry* named = reference(entry.value);
+    bool is_file = named != nullptr && named->key == "file";
+    if (settle_secret(entry)) {
+      taken.push_back({std::move(entry), is_file});
     } else {
-      problems_.error(value.place, fmt::format("secrets.{} is {}", entry.key, value.kind_name()),
-                      "write a string, { env = \"NAME\" } or { file = \"PATH\" }");
-    }
-    if (value.kind == TomlValue::Kind::kText) {
-      secrets_.insert_or_assign(entry.key, Secret(std::move(value.text)));
+      secrets.add_wrong(entry.key);
     }
   }
   in_secrets_ = false;
-  top.entries.erase(at);
+  return taken;
 }
 
 }  // namespace weft

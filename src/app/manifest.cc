@@ -13,10 +13,9 @@ namespace {
 using Shape = UsesForm::Shape;
 
 // What WASI's own interfaces may reach; capabilities say themselves what stands in their lines.
-constexpr std::array<std::pair<std::string_view, std::string_view>, 5> kWasiUses{{
+constexpr std::array<std::pair<std::string_view, std::string_view>, 4> kWasiUses{{
     {"http", R"(["https://api.example.com"])"},
     {"net", R"(["tcp://db.example.com:5432"])"},
-    {"secrets", R"(["payment-key"])"},
     {"env", R"(["REGION"])"},
     {"folders", R"(["assets"])"},
 }};

@@ -12,6 +12,7 @@
 #include "app/replayed_import.h"
 #include "app/wasi_versions.h"
 #include "base/check.h"
+#include "door/confidential.h"
 #include "door/deadline_layer.h"
 #include "engine/component_provider.h"
 #include "engine/service_caller.h"
@@ -52,6 +53,9 @@ std::string drivers_of(const Use& use) {
   if (use.any_name && !use.drivers.empty()) {
     drivers.insert("embedded");
     for (const auto& [name, choice] : use.drivers) drivers.insert(choice.driver);
+  }
+  if (!use.values.empty() && !use.drivers.empty()) {
+    for (const auto& [key, choice] : use.drivers) drivers.insert(choice.driver);
   }
   if (drivers.empty()) return "embedded";
   return fmt::format("{}", fmt::join(drivers, "+"));
@@ -371,14 +375,16 @@ std::unique_ptr<Deployment> Plan::deploy(EngineLoop& engine, const Deployments& 
   }
   for (const Served& served : served_) {
     const Capability& capability = *served.match.capability;
-    Site site{engine.loop(), *use_of(capability)};
+    Site site{engine.loop(), *use_of(capability),
+              info().functions[served.functions.front()].interface};
     Provider& provider = deployment->links.keep(served.match.provider(site));
     std::vector<Layer*> layers;
     if (observer != nullptr) {
       CallMeter& meter = observer->metrics().calls(component_.app, component_.name,
                                                    capability.name(), drivers_of(site.use));
       // Configuration may have come from secrets.
-      bool secret = capability.uses() && capability.uses()->shape == UsesForm::Shape::kValues;
+      bool secret = capability.confidential() ||
+                    (capability.uses() && capability.uses()->shape == UsesForm::Shape::kValues);
       SpiedAs spied{component_.tap.spy,
                     fmt::format("{} ({})", capability.name(), drivers_of(site.use)), secret};
       layers.push_back(
@@ -442,8 +448,10 @@ void Plan::deploy_links(Deployment& deployment, const Deployments& others,
         CallMeter& meter = observer->metrics().calls(component_.app, component_.name,
                                                      InterfaceName::of(function.interface).path,
                                                      import.settings.end_text());
-        CallLayer& counts = deployment.links.keep(std::make_unique<CallLayer>(
-            meter, *observer, SpiedAs{component_.tap.spy, import.settings.end_text()}));
+        CallLayer& counts = deployment.links.keep(
+            std::make_unique<CallLayer>(meter, *observer,
+                                        SpiedAs{component_.tap.spy, import.settings.end_text(),
+                                                is_confidential(function.interface)}));
         notes = &counts;
         layers.push_back(&counts);
       }

@@ -8,6 +8,8 @@
 #include <set>
 #include <utility>
 
+#include "capabilities/config/config.h"
+
 namespace weft {
 namespace {
 
@@ -38,6 +40,7 @@ class Settler {
       check_known(each.capability, each.app, each.component);
     }
     for (const auto& each : environment_.limits) check_known("limits", each.app, each.component);
+    for (const DriverSettings& each : environment_.drivers) check_source_of(each);
     for (HttpTrigger& trigger : app.triggers) check_trigger(trigger);
     return app;
   }
@@ -67,6 +70,7 @@ class Settler {
     }
     add_rules(environment_.allow_http, &NetRules::add_http, RuleSource::kEnvironment, plan);
     add_rules(environment_.allow_net, &NetRules::add_net, RuleSource::kEnvironment, plan);
+    for (const DriverSettings& each : environment_.drivers) take_source(each, plan);
     for (const OperatorValues& each : environment_.values) {
       if (is_of(each.app, each.component, component)) take_values(each, plan);
     }
@@ -101,10 +105,7 @@ class Settler {
     }
     settings.configuration_json = provider_configuration(provider, over, problems_);
     for (const Placed& name : provider.secrets) {
-      check_secret(name);
-      if (auto found = environment_.secrets.find(name.text); found != environment_.secrets.end()) {
-        settings.secrets.emplace_back(name.text, found->second);
-      }
+      if (auto value = read_secret(name)) settings.secrets.emplace_back(name.text, *value);
     }
     return settings;
   }
@@ -117,14 +118,17 @@ class Settler {
     } else if (kind == "net") {
       settings.allow_net = line.names;
       add_rules(line.names, &NetRules::add_net, RuleSource::kManifest, settings.plan);
-    } else if (kind == "secrets") {
-      for (const Placed& name : line.names) check_secret(name);
     } else if (kind == "env") {
       for (const Placed& name : line.names) give_variable(name, settings.plan.grants);
     } else if (kind == "folders") {
       for (const Placed& name : line.names) give_folder(name, settings.plan.grants);
     } else {
       settings.plan.uses.emplace(kind, use_of(kind, line));
+      // What keeps them on another machine is asked when they are used, or as weft starts.
+      if (kind != "secrets") return;
+      for (const Placed& name : line.names) {
+        if (environment_.secrets.is_local(name.text)) read_secret(name);
+      }
     }
   }
 
@@ -171,6 +175,12 @@ class Settler {
       }
       if (into != nullptr) {
         *into = value.reveal();
+        // What the operator writes holds, whatever all keys come from.
+        std::map<std::string, DriverChoice, std::less<>>& drivers = use->second.drivers;
+        if (drivers.contains(config::ConfigCapability::kEvery)) {
+          drivers.emplace(key.text,
+                          DriverChoice{std::string(config::ConfigCapability::kManifest), {}});
+        }
         continue;
       }
       problems_.error(key.place,
@@ -180,13 +190,47 @@ class Settler {
     }
   }
 
-  void check_secret(const Placed& name) {
-    if (environment_.secrets.contains(name.text)) return;
+  // Takes what the operator chose for a value of the component, "shop.cart.currency", or for all of
+  // them, "shop.cart.*".
+  void take_source(const DriverSettings& from, Plan::Component& plan) {
+    std::string before = fmt::format("{}.{}.", manifest_.name.text, plan.name);
+    std::string_view key = from.name.text;
+    auto use = plan.uses.find(from.capability);
+    if (from.capability != "config" || !key.starts_with(before)) return;
+    key.remove_prefix(before.size());
     std::vector<std::string_view> known;
-    for (const auto& [each, value] : environment_.secrets) known.push_back(each);
-    problems_.error(name.place, fmt::format("nothing gives the secret \"{}\"", name.text),
-                    fmt::format("write [secrets] and in it {} = ... {}", name.text,
-                                in_environment(environment_)));
+    if (use != plan.uses.end()) {
+      for (const auto& [name, value] : use->second.values) known.push_back(name);
+    }
+    bool every = key == config::ConfigCapability::kEvery && use != plan.uses.end();
+    if (every || std::ranges::find(known, key) != known.end()) {
+      use->second.drivers.insert_or_assign(std::string(key), from.choice);
+      return;
+    }
+    problems_.error(from.name.place,
+                    fmt::format("component {} of {} asks for no {} value \"{}\"", plan.name,
+                                manifest_.name.text, from.capability, key),
+                    suggest(key, known));
+  }
+
+  // Where it cannot be read, that is told; one that is wrong in the operator's file was.
+  std::optional<Secret> read_secret(const Placed& name) {
+    const OperatorSecrets& secrets = environment_.secrets;
+    if (secrets.is_wrong(name.text)) return std::nullopt;
+    auto value = secrets.read(name.text);
+    if (value) return *std::move(value);
+    if (value.error().code() == Errc::kNotFound && !secrets.contains(name.text)) {
+      problems_.error(
+          name.place, fmt::format("nothing gives the secret \"{}\"", name.text),
+          fmt::format("{}, or write [secrets] and in it {} = ... {}", secrets.how_to_set(name.text),
+                      name.text, in_environment(environment_)));
+    } else {
+      problems_.error(
+          name.place,
+          fmt::format("the secret \"{}\" cannot be read: {}", name.text, value.error().message()),
+          "");
+    }
+    return std::nullopt;
   }
 
   void give_variable(const Placed& name, WasiGrants& grants) {
@@ -262,6 +306,24 @@ class Settler {
         component.place,
         fmt::format("[{}.{}.{}]: the app has no such component", table, app.text, component.text),
         suggest(component.text, component_names()));
+  }
+
+  // A driver of values is for a component of the app: what a process is given is read once.
+  void check_source_of(const DriverSettings& from) {
+    std::string before = manifest_.name.text + ".";
+    std::string_view name = from.name.text;
+    if (from.capability != "config" || !name.starts_with(before)) return;
+    name.remove_prefix(before.size());
+    std::string component(name.substr(0, name.find('.')));
+    if (manifest_.find(component) != nullptr) return;
+    bool provider = std::ranges::find(manifest_.providers, component, &ProviderManifest::name) !=
+                    manifest_.providers.end();
+    problems_.error(
+        from.name.place,
+        provider ? fmt::format("{} is a process, whose values have no driver", component)
+                 : fmt::format("[config.{}{}]: the app has no such component", before, component),
+        provider ? "write a value, { env = \"NAME\" } or { secret = \"NAME\" }"
+                 : suggest(component, component_names()));
   }
 
   bool check_link(const ComponentManifest& component, const LinkSettings& link) {

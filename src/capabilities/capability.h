@@ -34,7 +34,7 @@ struct Import {
 
 // A setting that a driver takes, and what its text must be.
 struct DriverKey {
-  enum class Kind : std::uint8_t { kText, kSize, kDuration };
+  enum class Kind : std::uint8_t { kText, kSize, kDuration, kPath };
   std::string_view name;
   Kind kind = Kind::kText;
   // What a message shows where it is missing. Empty: it may be missing.
@@ -85,6 +85,8 @@ struct UsesForm {
 struct Site {
   Loop& loop;
   const Use& use;
+  // What the component imports it as: the interface's name, or one of its own.
+  std::string_view import = {};
 };
 
 // One interface in one version and shape, as a capability serves it.
@@ -114,6 +116,8 @@ class Capability {
   // Whether the driver can be made with these settings, as far as that is known without opening
   // anything. The message says which of them is wrong and what to write.
   virtual Result<void> check(const DriverChoice&) const { return {}; }
+  // Whether what is in its calls may be secret: then nobody who watches is told.
+  virtual bool confidential() const { return false; }
   // Called when a component that imports one of its interfaces is loaded and all its imports are
   // matched, before any provider is made for that use: the time to open what is behind it. Once or
   // often; never while another thread makes a provider.

@@ -33,7 +33,11 @@ TEST(Embedded, offers_every_name_that_components_import) {
                   "wasi:blobstore/blobstore@0.2.0-draft", "wasi:config/store@0.2.0-rc.1",
                   "wasi:config/store@0.2.0-draft", "wasi:config/store@0.2.0-draft-2024-09-27",
                   "wasi:config/runtime@0.2.0-draft", "wasi:logging/logging",
-                  "wasi:logging/logging@0.1.0-draft"));
+                  "wasi:logging/logging@0.1.0-draft", "weft:secrets/store@0.1.0",
+                  "weft:secrets/reveal@0.1.0", "wasmcloud:secrets/store@0.1.0-draft",
+                  "wasmcloud:secrets/reveal@0.1.0-draft", "wasmcloud:secrets/store@1.0.0",
+                  "wasmcloud:secrets/reveal@1.0.0", "wasmcloud:secrets/store@2.1.0",
+                  "wasmcloud:secrets/reveal@2.1.0", "wasmcloud:secrets/secret@2.1.0"));
 }
 
 TEST(Embedded, the_shape_of_a_batch_is_chosen_by_its_declared_type) {

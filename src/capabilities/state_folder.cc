@@ -177,15 +177,23 @@ Result<StateFolder> StateFolder::open(fs::path path) {
   return folder;
 }
 
+Result<void> StateFolder::prepare(const fs::path& path) {
+  struct stat info{};
+  if (!path.empty() && ::stat((path / kFormatName).c_str(), &info) == 0) return check_format(path);
+  TRY(StateFolder folder, open(path));
+  return {};
+}
+
 Result<fs::path> StateFolder::subfolder(std::string_view name) const {
   auto path = path_ / name;
   TRY_VOID(make_folder(path));
   return path;
 }
 
-void StateFolderOnDemand::move_to(fs::path path) {
+void StateFolderOnDemand::move_to(fs::path path, Place place) {
   CHECK(!folder_);
   path_ = std::move(path);
+  place_ = place;
 }
 
 Result<fs::path> StateFolderOnDemand::subfolder(std::string_view name) {

@@ -22,6 +22,9 @@ class StateFolder {
 
   // Makes the folder, its parents too, when it is not there.
   static Result<StateFolder> open(std::filesystem::path path);
+  // Makes sure that it is there and a state folder of weft, and does not hold it: for what may be
+  // changed beside the process that does.
+  static Result<void> prepare(const std::filesystem::path& path);
 
   const std::filesystem::path& path() const { return path_; }
   // The folder `name` in it, made when it is not there.
@@ -44,13 +47,20 @@ class StateFolderOnDemand {
   explicit StateFolderOnDemand(std::filesystem::path path) : path_(std::move(path)) {}
 
   // Says where it is, before it was asked for: an operator's file that names it is read by those
-  // who know the capabilities.
-  void move_to(std::filesystem::path path);
+  // who know the capabilities. kFirm: whatever a file says later.
+  enum class Place : unsigned char { kLoose, kFirm };
+  void move_to(std::filesystem::path path, Place place = Place::kFirm);
+  const std::filesystem::path& path() const { return path_; }
+  // The same, or `other` where that names one and the place is loose.
+  const std::filesystem::path& path_or(const std::filesystem::path& other) const {
+    return place_ == Place::kFirm || other.empty() ? path_ : other;
+  }
   // The folder `name` in the state folder.
   Result<std::filesystem::path> subfolder(std::string_view name);
 
  private:
   std::filesystem::path path_;
+  Place place_ = Place::kLoose;
   std::optional<StateFolder> folder_;
 };
 

@@ -11,6 +11,7 @@
 #include "capabilities/config/config.h"
 #include "capabilities/keyvalue/keyvalue.h"
 #include "capabilities/logging/logging.h"
+#include "capabilities/secrets/secrets.h"
 
 namespace weft {
 namespace {
@@ -65,9 +66,10 @@ const Capability* CapabilityTable::find(std::string_view name) const {
   return nullptr;
 }
 
-void CapabilityTable::keep_in(std::filesystem::path state_folder) {
+void CapabilityTable::keep_in(std::filesystem::path state_folder,
+                              StateFolderOnDemand::Place place) {
   CHECK(state_ != nullptr);
-  state_->move_to(std::move(state_folder));
+  state_->move_to(std::move(state_folder), place);
 }
 
 std::vector<std::string_view> CapabilityTable::offered() const {
@@ -123,7 +125,10 @@ CapabilityTable embedded_capabilities(const EmbeddedOptions& options) {
   all.push_back(std::make_unique<config::ConfigCapability>());
   all.push_back(std::make_unique<keyvalue::KeyvalueCapability>(keyvalue::lmdb_backend(*state)));
   all.push_back(std::make_unique<logging::LoggingCapability>());
-  return CapabilityTable(std::move(all), std::move(state));
+  auto secrets = std::make_unique<secrets::SecretsCapability>(*state);
+  const SecretLookup* lookup = secrets.get();
+  all.push_back(std::move(secrets));
+  return CapabilityTable(std::move(all), std::move(state), lookup);
 }
 
 }  // namespace weft

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "capabilities/capability.h"
+#include "capabilities/secret_lookup.h"
 #include "capabilities/state_folder.h"
 
 namespace weft {
@@ -17,8 +18,9 @@ class CapabilityTable {
   CapabilityTable() = default;
   // `state` is what the capabilities keep their data in, where they keep any.
   explicit CapabilityTable(std::vector<std::unique_ptr<Capability>> capabilities,
-                           std::unique_ptr<StateFolderOnDemand> state = nullptr)
-      : state_(std::move(state)), capabilities_(std::move(capabilities)) {}
+                           std::unique_ptr<StateFolderOnDemand> state = nullptr,
+                           const SecretLookup* secrets = nullptr)
+      : state_(std::move(state)), secrets_(secrets), capabilities_(std::move(capabilities)) {}
 
   // What serves the import, not made ready yet. Fails with kUnsupported when nothing does; the
   // message says what is offered in its place, or which function is declared otherwise.
@@ -28,9 +30,13 @@ class CapabilityTable {
   const Capability* find(std::string_view name) const;
   std::span<const std::unique_ptr<Capability>> all() const { return capabilities_; }
 
+  // What reads secrets for weft itself: one of the capabilities, or null.
+  const SecretLookup* secrets() const { return secrets_; }
+
   // Where the capabilities keep their data, in the place of what they were made with. Before any of
-  // them was prepared.
-  void keep_in(std::filesystem::path state_folder);
+  // them was prepared. kLoose: an operator's file that is read next may say otherwise.
+  void keep_in(std::filesystem::path state_folder,
+               StateFolderOnDemand::Place place = StateFolderOnDemand::Place::kFirm);
 
   // Every interface that is served, each once, in order.
   std::vector<std::string_view> offered() const;
@@ -39,6 +45,7 @@ class CapabilityTable {
   std::string explain(const Import& import) const;
 
   std::unique_ptr<StateFolderOnDemand> state_;
+  const SecretLookup* secrets_ = nullptr;  // Among the capabilities.
   std::vector<std::unique_ptr<Capability>> capabilities_;
 };
 

@@ -52,6 +52,9 @@ class TestGuest : private Caller {
     return answer;
   }
 
+  // What it imports interfaces as that are called for the first time after this.
+  void import_as(std::string name) { import_ = std::move(name); }
+
   ResourceTable& resources() { return context_.resources(); }
   Loop& loop() { return loop_; }
 
@@ -71,7 +74,9 @@ class TestGuest : private Caller {
 
   Link& link(const Offer& offer, std::string_view function) {
     Served& served = served_[&offer];
-    if (served.provider == nullptr) served.provider = capability_.provider(offer, {loop_, use_});
+    if (served.provider == nullptr) {
+      served.provider = capability_.provider(offer, {loop_, use_, import_});
+    }
     auto& link = served.links[std::string(function)];
     for (std::size_t i = 0; link == nullptr && i < offer.functions.size(); ++i) {
       if (offer.functions[i].name != function) continue;
@@ -98,6 +103,7 @@ class TestGuest : private Caller {
   Capability& capability_;
   Use use_;
   std::string app_;
+  std::string import_;
   Loop loop_;
   CallPool pool_;
   Context context_;

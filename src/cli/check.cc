@@ -17,6 +17,8 @@ void add_check_options(CLI::App& verb, CheckWords& words) {
   verb.add_option("--env", words.env, "An environment variable, as for weft run")
       ->type_name("KEY=VALUE")
       ->allow_extra_args(false);
+  verb.add_option("--state", words.state, "The state folder that has the secrets, as for weft run")
+      ->type_name("DIR");
   verb.add_flag("--json", words.json, "Print one JSON object");
 }
 
@@ -29,8 +31,9 @@ Result<int> run_check(const CheckWords& words) {
     sources.variables.insert(std::move(variable));
   }
   TRY(auto runtime, Runtime::create({.cache_folder = default_cache_folder()}));
-  // Nothing is opened, so nothing is kept anywhere.
-  CapabilityTable capabilities = embedded_capabilities({.state_folder = {}});
+  // Nothing is opened or made; secrets are looked for where they would be.
+  CapabilityTable capabilities = embedded_capabilities({.state_folder = default_state_folder()});
+  if (!words.state.empty()) capabilities.keep_in(words.state);
   Problems problems;
   EditionSettings settings = EditionSettings::read(sources, capabilities, problems);
   Edition::make(*runtime, capabilities, sources, std::move(settings), Plan::Opening::kLookOnly,

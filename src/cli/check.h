@@ -15,6 +15,7 @@ namespace weft {
 struct CheckWords {
   std::vector<std::string> apps;
   std::string on;
+  std::string state;
   std::vector<std::string> env;
   bool json = false;
 };

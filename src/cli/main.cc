@@ -18,6 +18,7 @@
 #include "cli/new.h"
 #include "cli/record.h"
 #include "cli/run.h"
+#include "cli/secret.h"
 #include "cli/spy.h"
 #include "cli/top.h"
 #include "cli/usage.h"
@@ -67,6 +68,8 @@ void add_verbs(Verbs& verbs, const CLI::App& app, StopSignals& signals) {
                       [&](RunWords& words) { return run_dev(words, signals); });
   verbs.add<BindgenWords>("bindgen", "Make C++ bindings from WIT", add_bindgen_options,
                           run_bindgen);
+  verbs.add<SecretWords>("secret", "Set, list or remove secrets of the embedded store",
+                         add_secret_options, run_secret);
   verbs.add<TopWords>("top", "Show what a running host does, each second", add_top_options,
                       run_top);
   verbs.add<SpyWords>("spy", "Show the calls of a running host as they end", add_spy_options,

@@ -30,10 +30,11 @@ Result<void> check_words(const CallWords& words) {
 
 // What both files say of the one process, and nothing else: components need not be built yet.
 Result<ProviderSettings> settings_of(const CallWords& words) {
-  CapabilityTable capabilities = embedded_capabilities({.state_folder = {}});
+  CapabilityTable capabilities = embedded_capabilities({.state_folder = default_state_folder()});
+  if (!words.run.state.empty()) capabilities.keep_in(words.run.state);
   Problems problems;
   auto manifest = Manifest::read(*manifest_of(words.run.target), capabilities, problems);
-  Environment environment;
+  Environment environment = Environment::without_file(capabilities);
   if (!words.run.on.empty()) {
     auto read = Environment::read(words.run.on, capabilities, process_variables(), problems);
     if (read) environment = *std::move(read);

@@ -130,6 +130,11 @@ Result<int> run(RunOptions options, StopSignals& signals, Attendant* attendant) 
   std::optional<Loops> loops;
   CapabilityTable capabilities = embedded_capabilities({.state_folder = {}});
   Ready ready;
+  // The operator's file may name secrets that are kept there, and where "there" is.
+  bool said = !options.state_folder.empty();
+  capabilities.keep_in(
+      said ? options.state_folder : options.default_state_folder,
+      said ? StateFolderOnDemand::Place::kFirm : StateFolderOnDemand::Place::kLoose);
   ready.settings = EditionSettings::read(options.sources, capabilities, ready.problems);
   capabilities.keep_in(state_folder(options, ready.settings.environment));
   TRY(runtime, make_runtime(options, ready));

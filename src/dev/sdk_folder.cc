@@ -47,6 +47,7 @@ constexpr std::array<Package, 5> kPackages{{
     {"wasi:blobstore", "@0.2.0-draft", "wit/blobstore/blobstore.wit"},
     {"wasi:config", "@0.2.0-rc.1", "wit/config/config.wit"},
     {"wasi:logging", "@0.1.0-draft", "wit/logging/logging.wit"},
+    {"weft:secrets", "@0.1.0", "wit/secrets/secrets.wit"},
 }};
 
 // The texts of a .wit file, or of all in a folder.

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "door/call.h"
+#include "door/confidential.h"
 #include "record/call_recorder.h"
 
 namespace weft {
@@ -17,13 +18,14 @@ class RecordLayer final : public Layer {
   RecordLayer(CallRecorder& recorder, std::string interface, std::string name,
               std::string signature, std::string by)
       : recorder_(recorder),
+        hidden_(is_confidential(interface)),
         function_(recorder.function(std::move(interface), std::move(name), std::move(signature),
                                     std::move(by))) {}
 
   Flow before(Call& call, State& state) override {
     state.words[0] = static_cast<std::uint64_t>(Deadline::Clock::now().time_since_epoch().count());
     state.words[1] = call.arguments().size();
-    if (function_ && state.words[1] <= kRecordedValueMax) call.keep_arguments();
+    if (function_ && !hidden_ && state.words[1] <= kRecordedValueMax) call.keep_arguments();
     return Flow::kOn;
   }
 
@@ -39,10 +41,14 @@ class RecordLayer final : public Layer {
                     .component = std::string(call.context().component()),
                     .time = Deadline::Clock::now() - began};
     taken.arguments.size = state.words[1];
-    if (state.words[1] <= kRecordedValueMax) taken.arguments = TakenValue::of(call.arguments());
+    taken.arguments.hidden = hidden_;
+    taken.reply.hidden = hidden_;
+    if (!hidden_ && state.words[1] <= kRecordedValueMax) {
+      taken.arguments = TakenValue::of(call.arguments());
+    }
     if (call.outcome() == Call::State::kFailed) {
       taken.error = call.error();
-    } else {
+    } else if (!hidden_) {
       taken.reply = TakenValue::of(call.reply());
     }
     recorder_.add(*function_, std::move(taken));
@@ -51,6 +57,7 @@ class RecordLayer final : public Layer {
 
  private:
   CallRecorder& recorder_;
+  const bool hidden_;                    // What is in its calls may be secret.
   std::optional<std::size_t> function_;  // Absent: its calls are lost.
 };
 

@@ -56,9 +56,10 @@ class RecordTest : public ::testing::Test {
     recorder_ = *std::move(opened);
   }
 
-  void call(Provider& provider, BytesView arguments, const char* signature = kSignature) {
-    RecordLayer layer(*recorder_, "acme:kv/store@1.0.0", "get", signature, "provider kv");
-    Function function{.interface = "acme:kv/store@1.0.0", .name = "get", .signature = signature};
+  void call(Provider& provider, BytesView arguments, const char* signature = kSignature,
+            const char* interface = "acme:kv/store@1.0.0") {
+    RecordLayer layer(*recorder_, interface, "get", signature, "provider kv");
+    Function function{.interface = interface, .name = "get", .signature = signature};
     Link link(function, provider, {&layer});
     pool_.start(link, context_, arguments, Deadline::never())->release();
   }
@@ -162,6 +163,28 @@ TEST_F(RecordTest, AValueThatIsTooLongIsToldBySize) {
   EXPECT_FALSE(read.calls[0].bodies);
   EXPECT_EQ(read.calls[0].arguments_text, fmt::format("<{} bytes>", arguments.size()));
   EXPECT_EQ(read.calls[0].result_text, "ok([9])");
+}
+
+// Neither what is asked for nor what comes of it is in the file, and both are marked.
+TEST_F(RecordTest, CallsOfSecretsAreRecordedWithoutTheirValues) {
+  for (const char* interface : {"weft:secrets/store@0.1.0", "weft:secrets/reveal@9.0.0",
+                                "wasmcloud:secrets/reveal@2.1.0"}) {
+    open();
+    Bytes arguments =
+        *arguments_from_wave(*parse_signature(kSignature), "(\"hunter2-hunter2\", 7)");
+    call(store_, arguments, kSignature, interface);
+    call(echo_, arguments, "func(key: string, n: u32) -> tuple<string, u32>", interface);
+    EXPECT_EQ(recorder_->finish().calls, 2U);
+    std::string text = contents();
+    EXPECT_THAT(text, HasSubstr("\"args-hidden\":true,\"result-hidden\":true"));
+    EXPECT_THAT(text, ::testing::Not(HasSubstr("hunter2")));
+    Recording read = recording();
+    ASSERT_EQ(read.calls.size(), 2U);
+    EXPECT_FALSE(read.calls[0].bodies);
+    EXPECT_THAT(read.text(), HasSubstr("get<hidden, it may be a secret> -> <hidden, it may be a "
+                                       "secret> ["));
+    std::filesystem::remove(file_);
+  }
 }
 
 TEST_F(RecordTest, ACallThatNobodyWaitedForIsLeftOut) {

@@ -143,6 +143,10 @@ class Reader {
   // The bytes of one side of a call, and the text that stands for it. Absent: it was not recorded.
   static Result<std::optional<Bytes>> body(const json::object& object, const std::string& key,
                                            const RecordedFunction& function, std::string& text) {
+    if (object.contains(key + "-hidden")) {
+      text = "<hidden, it may be a secret>";
+      return std::nullopt;
+    }
     if (auto size = number_of(object, key + "-bytes")) {
       text = fmt::format("<{} bytes>", *size);
       return std::nullopt;

@@ -15,6 +15,10 @@ namespace {
 // Text where it reads back to the very bytes, else the bytes. Numbers of handles are told only.
 void value(std::string& out, std::string_view key, const RecordedFunction& function,
            const TakenValue& taken) {
+  if (taken.hidden) {
+    out += fmt::format(",\"{}-hidden\":true", key);
+    return;
+  }
   if (!taken.whole()) {
     out += fmt::format(",\"{}-bytes\":{}", key, taken.size);
     return;

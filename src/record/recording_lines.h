@@ -15,12 +15,13 @@ namespace weft {
 struct TakenValue {
   Bytes bytes = {};
   std::size_t size = 0;
+  bool hidden = false;  // It may be secret, and is not looked at.
 
   static TakenValue of(BytesView value) {
     if (value.size() > kRecordedValueMax) return {.size = value.size()};
     return {{value.begin(), value.end()}, value.size()};
   }
-  bool whole() const { return bytes.size() == size; }
+  bool whole() const { return !hidden && bytes.size() == size; }
 };
 
 // A call as it was seen.

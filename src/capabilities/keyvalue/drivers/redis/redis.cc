@@ -23,7 +23,7 @@ constexpr std::uint16_t kPort = 6379;
 constexpr std::array<DriverKey, 5> kKeys{{{"url", DriverKey::Kind::kText, "redis://HOST:6379"},
                                           {"username"},
                                           {"password"},
-                                          {"ca-file"},
+                                          {"ca-file", DriverKey::Kind::kPath},
                                           {"timeout", DriverKey::Kind::kDuration}}};
 
 // KEYS: values, keys, versions. ARGV: key, delta, version. HINCRBY takes only a number as it writes
