@@ -308,22 +308,17 @@ class Settler {
         suggest(component.text, component_names()));
   }
 
-  // A driver of values is for a component of the app: what a process is given is read once.
+  // A driver of values is for a component: what a process is given is read once. A component that
+  // the app does not have was told of already.
   void check_source_of(const DriverSettings& from) {
-    std::string before = manifest_.name.text + ".";
-    std::string_view name = from.name.text;
-    if (from.capability != "config" || !name.starts_with(before)) return;
-    name.remove_prefix(before.size());
-    std::string component(name.substr(0, name.find('.')));
-    if (manifest_.find(component) != nullptr) return;
-    bool provider = std::ranges::find(manifest_.providers, component, &ProviderManifest::name) !=
-                    manifest_.providers.end();
-    problems_.error(
-        from.name.place,
-        provider ? fmt::format("{} is a process, whose values have no driver", component)
-                 : fmt::format("[config.{}{}]: the app has no such component", before, component),
-        provider ? "write a value, { env = \"NAME\" } or { secret = \"NAME\" }"
-                 : suggest(component, component_names()));
+    if (from.capability != "config") return;
+    for (const ProviderManifest& provider : manifest_.providers) {
+      std::string before = fmt::format("{}.{}.", manifest_.name.text, provider.name);
+      if (!from.name.text.starts_with(before) || manifest_.find(provider.name) != nullptr) continue;
+      problems_.error(from.name.place,
+                      fmt::format("{} is a process, whose values have no driver", provider.name),
+                      "write a value, { env = \"NAME\" } or { secret = \"NAME\" }");
+    }
   }
 
   bool check_link(const ComponentManifest& component, const LinkSettings& link) {

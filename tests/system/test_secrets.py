@@ -383,6 +383,10 @@ class Config(unittest.TestCase):
             self.assertIn("prod.toml:2:1: ", checked.out)
             self.assertIn("none.json: it cannot be read", checked.out)
             self.assertIn("component web of shop asks for no config value \"currency\"", checked.out)
+            on = folder.write("prod.toml", "[config.shop.wbe]\nk = { driver = \"manifest\" }\n")
+            checked = run("check", app, "--on", on, "--state", folder.state)
+            self.assertIn("[config.shop.wbe]: the app has no such component: did you mean web?\n1 error",
+                          checked.out)
 
 
 class Unseen(unittest.TestCase):
