@@ -288,6 +288,7 @@ void Connection::set_size_max(std::uint64_t bytes) {
 
 Failure Connection::failure(int code) const {
   std::string message = database_ != nullptr ? sqlite3_errmsg(database_) : sqlite3_errstr(code);
+  if (!denied_.empty()) return Failure::access_denied(denied_);
   switch (code & 0xff) {
     case SQLITE_CONSTRAINT: return Failure::constraint({constraint_of(code), std::move(message)});
     case SQLITE_INTERRUPT:

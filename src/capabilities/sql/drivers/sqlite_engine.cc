@@ -46,7 +46,7 @@ Or<std::shared_ptr<sqlite::File>> SqliteEngine::file(const std::string& name) {
   std::lock_guard lock(mutex_);
   auto found = files_.find(name);
   if (found != files_.end()) return found->second;
-  if (files_.size() >= kFilesMax) {
+  if (files_.size() >= files_max_) {
     for (auto each = files_.begin(); each != files_.end();) {
       if (each->second.use_count() > 1) {
         ++each;
@@ -56,8 +56,9 @@ Or<std::shared_ptr<sqlite::File>> SqliteEngine::file(const std::string& name) {
       each = files_.erase(each);
     }
   }
-  if (files_.size() >= kFilesMax) {
-    return failed(Failure::limit(fmt::format("{} databases are open: no more at once", kFilesMax)));
+  if (files_.size() >= files_max_) {
+    return failed(
+        Failure::limit(fmt::format("{} databases are open: no more at once", files_max_)));
   }
   auto file = std::make_shared<sqlite::File>(folder_ / name, threads_);
   files_.emplace(name, file);

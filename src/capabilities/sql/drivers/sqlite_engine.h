@@ -24,7 +24,8 @@ class SqliteEngine {
   using Found = std::move_only_function<void(Or<std::shared_ptr<sqlite::File>>)>;
 
   // `folder` is there, and this process's alone.
-  explicit SqliteEngine(std::filesystem::path folder) : folder_(std::move(folder)) {}
+  explicit SqliteEngine(std::filesystem::path folder, std::size_t files_max = kFilesMax)
+      : folder_(std::move(folder)), files_max_(files_max) {}
   SqliteEngine(const SqliteEngine&) = delete;
   ~SqliteEngine();
 
@@ -40,6 +41,7 @@ class SqliteEngine {
   Or<std::shared_ptr<sqlite::File>> file(const std::string& name);
 
   const std::filesystem::path folder_;
+  const std::size_t files_max_;
   // Before the files: work that waits in the pool may hold the last of one.
   sqlite::Threads threads_;
   std::mutex mutex_;
