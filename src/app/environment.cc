@@ -231,6 +231,13 @@ class EnvironmentReader {
         if (auto size = reader.size(key.name, 1, std::uint64_t{1} << 50)) {
           text = fmt::format("{}", *size);
         }
+      } else if (key.kind == DriverKey::Kind::kTime) {
+        constexpr auto kLeast = std::chrono::milliseconds(1);
+        constexpr auto kMost = std::chrono::hours(1);
+        if (auto time = reader.duration(key.name, kLeast, kMost)) {
+          auto whole = std::chrono::ceil<std::chrono::microseconds>(*time);
+          text = fmt::format("{}us", whole.count());
+        }
       } else if (auto placed = reader.text(key.name)) {
         text = std::move(placed->text);
       }

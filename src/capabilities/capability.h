@@ -34,7 +34,7 @@ struct Import {
 
 // A setting that a driver takes, and what its text must be.
 struct DriverKey {
-  enum class Kind : std::uint8_t { kText, kSize };
+  enum class Kind : std::uint8_t { kText, kSize, kTime };  // A time is from 1ms to 1h.
   std::string_view name;
   Kind kind = Kind::kText;
 };

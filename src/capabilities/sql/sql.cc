@@ -27,8 +27,8 @@ constexpr OfferTable<Make, 3> kTable({
 
 constexpr std::string_view kEmbedded = "sqlite";
 constexpr std::array<DriverKey, 3> kSqliteKeys{{{"size", DriverKey::Kind::kSize},
-                                                {"statement-timeout", DriverKey::Kind::kText},
-                                                {"idle-timeout", DriverKey::Kind::kText}}};
+                                                {"statement-timeout", DriverKey::Kind::kTime},
+                                                {"idle-timeout", DriverKey::Kind::kTime}}};
 constexpr std::array<DriverInfo, 1> kDrivers{{{kEmbedded, kSqliteKeys}}};
 
 // Databases of several backends: each name's own, or else the embedded one's.

@@ -36,8 +36,9 @@ void write_flags(Text& out, const Type& type) {
 }
 
 // One struct a case inside one struct for the variant: a case without payload is a value like any
-// other, and two cases may carry the same type. A payload has no initializer of its own: with one the
-// case has no default constructor before the variant's struct is whole, so neither has its variant.
+// other, and two cases may carry the same type. A payload has no initializer of its own: with one
+// the case has no default constructor before the variant's struct is whole, so neither has its
+// variant.
 void write_variant(Text& out, const Types& types, const Type& type) {
   std::string name = pascal_case(type.name);
   out.line("struct {} {{", name);
