@@ -23,14 +23,16 @@ constexpr std::string_view kStore = "wasi:keyvalue/store@0.2.0-draft2";
 TEST(Embedded, offers_every_name_that_components_import) {
   TestFolder folder;
   auto table = embedded_capabilities({folder.path()});
-  EXPECT_THAT(table.offered(),
-              ::testing::UnorderedElementsAre(
-                  "wasi:keyvalue/store@0.2.0-draft", "wasi:keyvalue/atomics@0.2.0-draft",
-                  "wasi:keyvalue/batch@0.2.0-draft", "wasi:keyvalue/store@0.2.0-draft2",
-                  "wasi:keyvalue/atomics@0.2.0-draft2", "wasi:keyvalue/batch@0.2.0-draft2",
-                  "wasi:config/store@0.2.0-rc.1", "wasi:config/store@0.2.0-draft",
-                  "wasi:config/store@0.2.0-draft-2024-09-27", "wasi:config/runtime@0.2.0-draft",
-                  "wasi:logging/logging", "wasi:logging/logging@0.1.0-draft"));
+  EXPECT_THAT(
+      table.offered(),
+      ::testing::UnorderedElementsAre(
+          "wasi:keyvalue/store@0.2.0-draft", "wasi:keyvalue/atomics@0.2.0-draft",
+          "wasi:keyvalue/batch@0.2.0-draft", "wasi:keyvalue/store@0.2.0-draft2",
+          "wasi:keyvalue/atomics@0.2.0-draft2", "wasi:keyvalue/batch@0.2.0-draft2",
+          "wasi:config/store@0.2.0-rc.1", "wasi:config/store@0.2.0-draft",
+          "wasi:config/store@0.2.0-draft-2024-09-27", "wasi:config/runtime@0.2.0-draft",
+          "wasi:logging/logging", "wasi:logging/logging@0.1.0-draft", "weft:sql/database@0.1.0",
+          "wasi:sql/types@0.2.0-draft", "wasi:sql/readwrite@0.2.0-draft"));
 }
 
 TEST(Embedded, the_shape_of_a_batch_is_chosen_by_its_declared_type) {

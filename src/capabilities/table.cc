@@ -10,6 +10,7 @@
 #include "capabilities/config/config.h"
 #include "capabilities/keyvalue/keyvalue.h"
 #include "capabilities/logging/logging.h"
+#include "capabilities/sql/sql.h"
 
 namespace weft {
 namespace {
@@ -121,6 +122,7 @@ CapabilityTable embedded_capabilities(const EmbeddedOptions& options) {
   all.push_back(std::make_unique<config::ConfigCapability>());
   all.push_back(std::make_unique<keyvalue::KeyvalueCapability>(keyvalue::lmdb_backend(*state)));
   all.push_back(std::make_unique<logging::LoggingCapability>());
+  all.push_back(std::make_unique<sql::SqlCapability>(*state));
   return CapabilityTable(std::move(all), std::move(state));
 }
 

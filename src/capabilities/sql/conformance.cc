@@ -47,7 +47,7 @@ std::string show(const Or<Outcome>& outcome) {
 void Conformance::start(Times times) {
   store_.reset();
   backend_.reset();
-  backend_ = GetParam().make(state_, times);
+  backend_ = GetParam().make(state_, times, unique_);
   auto opened = backend_->open();
   if (!opened) ADD_FAILURE() << opened.error().message();
   CHECK(opened.has_value());

@@ -19,7 +19,9 @@ namespace weft::sql {
 // What the list of drivers in drivers_test.cc says of each: a backend with nothing in it.
 struct Driver {
   std::string name;
-  std::function<std::unique_ptr<Backend>(StateFolderOnDemand&, Times)> make;
+  // `unique` tells a test's databases from those of the others, where all are in one server.
+  std::function<std::unique_ptr<Backend>(StateFolderOnDemand&, Times, const std::string& unique)>
+      make;
   // What a table's column of bytes is declared as, the one type that has no name in common.
   std::string_view binary = "BYTEA";
 };
@@ -39,7 +41,11 @@ T must(Or<T> outcome) {
 // Holds every driver to what database.h and the README promise.
 class Conformance : public ::testing::TestWithParam<Driver> {
  protected:
-  Conformance() { start({}); }
+  Conformance() {
+    static int tests = 0;
+    unique_ = "t" + std::to_string(++tests);
+    start({});
+  }
 
   // Anew, with other times, on the same databases.
   void start(Times times);
@@ -70,6 +76,7 @@ class Conformance : public ::testing::TestWithParam<Driver> {
   Loop loop_;  // Outlives the backend, whose answers are posted to it.
   TestFolder folder_;
   StateFolderOnDemand state_{folder_.path()};
+  std::string unique_;
   std::unique_ptr<Backend> backend_;
   std::unique_ptr<Store> store_;
 };

@@ -17,10 +17,11 @@ class TestSqlite final : public Backend {
   std::unique_ptr<Backend> backend_;
 };
 
-const auto kDrivers = ::testing::Values(
-    Driver{"sqlite", [](StateFolderOnDemand& state, Times times) -> std::unique_ptr<Backend> {
-             return std::make_unique<TestSqlite>(state, times);
-           }});
+std::unique_ptr<Backend> make_sqlite(StateFolderOnDemand& state, Times times, const std::string&) {
+  return std::make_unique<TestSqlite>(state, times);
+}
+
+const auto kDrivers = ::testing::Values(Driver{"sqlite", make_sqlite});
 
 std::string name_of(const ::testing::TestParamInfo<Driver>& driver) {
   return driver.param.name;

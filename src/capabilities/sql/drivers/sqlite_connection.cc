@@ -25,7 +25,8 @@ constexpr std::array<std::string_view, 8> kPragmas = {
     "foreign_key_check", "foreign_key_list", "index_info", "index_list",
     "index_xinfo",       "table_info",       "table_list", "table_xinfo"};
 
-bool is_blank(std::string_view tail) {
+// What is left of a text without the blanks, comments and semicolons that it begins with.
+std::string_view without_blanks(std::string_view tail) {
   while (!tail.empty()) {
     if (tail.starts_with("--")) {
       tail.remove_prefix(std::min(tail.find('\n'), tail.size()));
@@ -35,10 +36,10 @@ bool is_blank(std::string_view tail) {
     } else if (std::string_view(" \t\r\n\f;").contains(tail.front())) {
       tail.remove_prefix(1);
     } else {
-      return false;
+      break;
     }
   }
-  return true;
+  return tail;
 }
 
 ConstraintKind constraint_of(int code) {
@@ -180,9 +181,10 @@ Or<Prepared> Connection::prepare(const std::string& text) {
   if (statement == nullptr)
     return failed(Failure::invalid_sql("there is no statement in the text"));
   Prepared prepared(*this, text, statement);
-  if (!is_blank(tail)) {
+  std::string_view rest = without_blanks(tail);
+  if (!rest.empty()) {
     return failed(Failure::invalid_sql(fmt::format(
-        "a second statement: \"{:.40}\": one goes in a call, several in a transaction", tail)));
+        "a second statement: \"{:.40}\": one goes in a call, several in a transaction", rest)));
   }
   return prepared;
 }

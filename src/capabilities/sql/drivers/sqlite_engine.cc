@@ -1,6 +1,7 @@
 #include "capabilities/sql/drivers/sqlite_engine.h"
 
 #include <fmt/format.h>
+#include <sqlite3.h>
 
 #include <vector>
 
@@ -25,6 +26,12 @@ std::string escaped(std::string_view text) {
 }
 
 }  // namespace
+
+SqliteEngine::SqliteEngine(std::filesystem::path folder, std::size_t files_max)
+    : folder_(std::move(folder)), files_max_(files_max) {
+  // SQLite keeps this once for the process.
+  sqlite3_hard_heap_limit64(kMemoryBytesMax);
+}
 
 SqliteEngine::~SqliteEngine() {
   *threads_.stopping = true;

@@ -23,9 +23,11 @@ class SqliteEngine {
   static constexpr std::size_t kFilesMax = 256;
   using Found = std::move_only_function<void(Or<std::shared_ptr<sqlite::File>>)>;
 
+  // What SQLite may have in memory, for all of them: a statement that wants more is `limit`.
+  static constexpr std::int64_t kMemoryBytesMax = std::int64_t{512} << 20;
+
   // `folder` is there, and this process's alone.
-  explicit SqliteEngine(std::filesystem::path folder, std::size_t files_max = kFilesMax)
-      : folder_(std::move(folder)), files_max_(files_max) {}
+  explicit SqliteEngine(std::filesystem::path folder, std::size_t files_max = kFilesMax);
   SqliteEngine(const SqliteEngine&) = delete;
   ~SqliteEngine();
 

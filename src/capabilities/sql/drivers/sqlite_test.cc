@@ -169,6 +169,15 @@ TEST_F(SqliteDriver, a_full_file_is_a_limit_and_leaves_nothing_half_written) {
   EXPECT_EQ(query(*again, "INSERT INTO t VALUES (?)", {Value::text(large)}), "");
 }
 
+TEST_F(SqliteDriver, a_statement_that_wants_too_much_memory_is_a_limit) {
+  auto database = must(open());
+  std::string text = "SELECT hex(zeroblob(30000000)) AS c0";
+  for (int i = 1; i < 12; ++i) text += fmt::format(", hex(zeroblob(30000000)) AS c{}", i);
+  EXPECT_THAT(query(*database, text), StartsWith("! limit"));
+  EXPECT_THAT(query(*database, "SELECT length(zeroblob(70000000))"), StartsWith("! limit"));
+  EXPECT_EQ(query(*database, "SELECT 1 AS one"), "one / 1");
+}
+
 TEST_F(SqliteDriver, too_many_that_wait_are_busy_and_the_rest_are_served) {
   auto database = must(open());
   query(*database, "CREATE TABLE t (n BIGINT)");
