@@ -29,7 +29,7 @@ LONG_FUNCTIONS = {
     ("src/io/http/parser_test.cc", "TEST"): "a table of heads",
 }
 # Headers that no README names: those of tests, the parts of one driver, helpers of one folder.
-UNNAMED = re.compile(r"/(test\w*|\w+_test_support|everything_host|lmdb_\w+)\.h$"
+UNNAMED = re.compile(r"/(test\w*|\w+_test_support|everything_host|(lmdb|sqlite|postgres)_\w+)\.h$"
                      r"|^src/(engine/fake/guest|engine/inspect|io/handler_memory"
                      r"|io/http_client/options|toolchain/bindgen/text)\.h$")
 # Of one source; and how many are read at once.

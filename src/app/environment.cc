@@ -30,6 +30,7 @@ constexpr std::uint64_t kTrailerBytesLeast = 64;
 constexpr std::chrono::milliseconds kWireTimeLeast{100};
 // Of a driver's setting.
 constexpr std::chrono::milliseconds kDriverTimeLeast{1};
+constexpr std::chrono::hours kDriverTimeMost{1};
 
 class EnvironmentReader {
  public:
@@ -281,7 +282,7 @@ class EnvironmentReader {
           text = fmt::format("{}", *size);
         }
       } else if (key.kind == DriverKey::Kind::kDuration) {
-        if (auto time = reader.duration(key.name, kDriverTimeLeast)) {
+        if (auto time = reader.duration(key.name, kDriverTimeLeast, kDriverTimeMost)) {
           auto milliseconds = std::chrono::ceil<std::chrono::milliseconds>(*time);
           text = fmt::format("{}ms", milliseconds.count());
         }

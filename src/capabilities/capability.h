@@ -34,7 +34,7 @@ struct Import {
 
 // A setting that a driver takes, and what its text must be.
 struct DriverKey {
-  enum class Kind : std::uint8_t { kText, kSize, kDuration, kPath };
+  enum class Kind : std::uint8_t { kText, kSize, kDuration, kPath };  // A time is from 1ms to 1h.
   std::string_view name;
   Kind kind = Kind::kText;
   // What a message shows where it is missing. Empty: it may be missing.

@@ -37,7 +37,9 @@ TEST(Embedded, offers_every_name_that_components_import) {
                   "weft:secrets/reveal@0.1.0", "wasmcloud:secrets/store@0.1.0-draft",
                   "wasmcloud:secrets/reveal@0.1.0-draft", "wasmcloud:secrets/store@1.0.0",
                   "wasmcloud:secrets/reveal@1.0.0", "wasmcloud:secrets/store@2.1.0",
-                  "wasmcloud:secrets/reveal@2.1.0", "wasmcloud:secrets/secret@2.1.0"));
+                  "wasmcloud:secrets/reveal@2.1.0", "wasmcloud:secrets/secret@2.1.0",
+                  "weft:sql/database@0.1.0", "wasi:sql/types@0.2.0-draft",
+                  "wasi:sql/readwrite@0.2.0-draft"));
 }
 
 TEST(Embedded, the_shape_of_a_batch_is_chosen_by_its_declared_type) {

@@ -12,6 +12,7 @@
 #include "capabilities/keyvalue/keyvalue.h"
 #include "capabilities/logging/logging.h"
 #include "capabilities/secrets/secrets.h"
+#include "capabilities/sql/sql.h"
 
 namespace weft {
 namespace {
@@ -125,6 +126,7 @@ CapabilityTable embedded_capabilities(const EmbeddedOptions& options) {
   all.push_back(std::make_unique<config::ConfigCapability>());
   all.push_back(std::make_unique<keyvalue::KeyvalueCapability>(keyvalue::lmdb_backend(*state)));
   all.push_back(std::make_unique<logging::LoggingCapability>());
+  all.push_back(std::make_unique<sql::SqlCapability>(*state));
   auto secrets = std::make_unique<secrets::SecretsCapability>(*state);
   const SecretLookup* lookup = secrets.get();
   all.push_back(std::move(secrets));

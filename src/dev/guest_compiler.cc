@@ -36,7 +36,7 @@ constexpr std::string_view kStandardHeaders =
     "#include <vector>\n";
 constexpr std::string_view kStoreHeaders =
     "#include \"weft/config.h\"\n#include \"weft/keyvalue.h\"\n#include \"weft/logging.h\"\n"
-    "#include \"weft/secrets.h\"\n";
+    "#include \"weft/secrets.h\"\n#include \"weft/sql.h\"\n";
 constexpr std::string_view kBindingsHeaders =
     "#include \"weft/stream.h\"\n#include \"weft/wit.h\"\n";
 constexpr std::string_view kHttpHeaders =

@@ -36,7 +36,9 @@ void write_flags(Text& out, const Type& type) {
 }
 
 // One struct a case inside one struct for the variant: a case without payload is a value like any
-// other, and two cases may carry the same type.
+// other, and two cases may carry the same type. A payload has no initializer of its own: with one
+// the case has no default constructor before the variant's struct is whole, so neither has its
+// variant.
 void write_variant(Text& out, const Types& types, const Type& type) {
   std::string name = pascal_case(type.name);
   out.line("struct {} {{", name);
@@ -46,7 +48,7 @@ void write_variant(Text& out, const Types& types, const Type& type) {
     if (alternative == name) alternative += '_';
     all += (all.empty() ? "" : ", ") + alternative;
     out.line("  struct {} {{", alternative);
-    if (member.type) out.line("    {} value{{}};", types.spell(*member.type, Form::kOwned));
+    if (member.type) out.line("    {} value;", types.spell(*member.type, Form::kOwned));
     out.line("    friend bool operator==(const {0}&, const {0}&) = default;", alternative);
     out.line("  }};");
   }

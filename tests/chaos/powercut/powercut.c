@@ -82,6 +82,8 @@ static int watched_path(const char* path) {
   if (journal < 0 || strncmp(path, folder, size) != 0) return 0;
   // LMDB's table of readers: mapped, and made anew at each start.
   if (end > 5 && strcmp(path + end - 5, "-lock") == 0) return 0;
+  // SQLite's index of its log: mapped, and made anew from the log by whoever opens the file first.
+  if (end > 4 && strcmp(path + end - 4, "-shm") == 0) return 0;
   return path[size] == '/' || path[size] == 0;
 }
 

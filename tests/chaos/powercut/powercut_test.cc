@@ -1,142 +1,27 @@
 // Shows that no acknowledged write is lost: by kill -9 in the middle of writing, and by a power cut
 // after any record of what a writing process did to its files (a shim that is preloaded into it
 // records them). A driver that does not flush is caught by the same check.
-#include <fcntl.h>
 #include <gtest/gtest.h>
-#include <spawn.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
-#include <algorithm>
-#include <fstream>
+#include <csignal>
 #include <set>
 
 #include "blob_workload.h"
-#include "capabilities/test_folder.h"
-#include "journal.h"
+#include "recording.h"
 #include "workload.h"
 
 namespace weft::powercut {
 namespace {
 
-namespace fs = std::filesystem;
 using Kind = Record::Kind;
 
-// A seed from the environment, for doing a failure over; it is printed with each failure.
-std::uint64_t seed_of_run() {
-  const char* text = std::getenv("WEFT_SEED");
-  return text != nullptr ? std::strtoull(text, nullptr, 10) : 1;
-}
-
-struct Child {
-  pid_t process = -1;
-  int output = -1;
-};
-
-Child start_writer(const std::vector<std::string>& arguments,
-                   const std::vector<std::string>& more) {
-  int ends[2];
-  CHECK(pipe2(ends, O_CLOEXEC) == 0);
-  posix_spawn_file_actions_t actions;
-  posix_spawn_file_actions_init(&actions);
-  posix_spawn_file_actions_adddup2(&actions, ends[1], 1);
-  std::vector<char*> argv = {const_cast<char*>(WEFT_POWERCUT_WRITER)};
-  for (auto& argument : arguments) argv.push_back(const_cast<char*>(argument.c_str()));
-  argv.push_back(nullptr);
-  std::vector<char*> environment;
-  for (char** entry = environ; *entry != nullptr; ++entry) environment.push_back(*entry);
-  for (auto& entry : more) environment.push_back(const_cast<char*>(entry.c_str()));
-  environment.push_back(nullptr);
-  Child child;
-  CHECK(posix_spawn(&child.process, argv[0], &actions, nullptr, argv.data(), environment.data()) ==
-        0);
-  posix_spawn_file_actions_destroy(&actions);
-  close(ends[1]);
-  child.output = ends[0];
-  return child;
-}
-
-// Runs `check` in a process of its own: what reads damaged files may well crash.
-bool holds(const std::function<Result<void>()>& check, bool tell) {
-  pid_t child = fork();
-  if (child == 0) {
-    auto outcome = check();
-    if (!outcome && tell) fprintf(stderr, "%s\n", outcome.error().message().c_str());
-    _exit(outcome ? 0 : 1);
-  }
-  int status = 0;
-  CHECK(waitpid(child, &status, 0) == child);
-  return WIFEXITED(status) && WEXITSTATUS(status) == 0;
-}
-
-using Check = std::function<Result<void>(const fs::path&, std::uint64_t, std::uint64_t,
-                                         const std::function<bool(std::uint64_t)>&)>;
-
-// What the shim recorded of one run of the writer, and what is checked after a cut.
-class Recording {
- public:
-  Recording(std::uint64_t seed, std::uint64_t count, const char* flush,
-            Check check = check_workload)
-      : seed_(seed), count_(count), check_(std::move(check)) {
-    Child writer = start_writer(
-        {folder(), std::to_string(seed), "0", std::to_string(count), flush},
-        {"LD_PRELOAD=" WEFT_POWERCUT_SHIM, "WEFT_POWERCUT_FOLDER=" + place_.path().string(),
-         "WEFT_POWERCUT_JOURNAL=" + journal()});
-    char buffer[4096];
-    while (read(writer.output, buffer, sizeof buffer) > 0) {
-    }
-    close(writer.output);
-    int status = 0;
-    CHECK(waitpid(writer.process, &status, 0) == writer.process);
-    CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
-    auto records = read_journal(journal());
-    CHECK(records.has_value());
-    records_ = *std::move(records);
-  }
-
-  const std::vector<Record>& records() const { return records_; }
-
-  // Whether a cut after `cut` records loses nothing that was acknowledged by then.
-  bool survives(std::size_t cut, Left left, std::mt19937_64& chance, bool tell) {
-    auto before = std::span(records_).first(cut);
-    std::set<std::uint64_t> marks;
-    for (auto& record : before) {
-      if (record.kind == Kind::kMark) marks.insert(record.number);
-    }
-    std::error_code ignored;
-    fs::remove_all(folder(), ignored);
-    for (auto& [path, contents] : files_after_cut(before, left, chance)) {
-      fs::create_directories(fs::path(path).parent_path());
-      std::ofstream(path, std::ios::binary) << contents;
-    }
-    return holds(
-        [&] {
-          return check_(folder(), seed_, count_,
-                        [&](std::uint64_t n) { return marks.contains(n); });
-        },
-        tell);
-  }
-
- private:
-  std::string folder() const { return place_.path().string() + "/state"; }
-  std::string journal() const { return outside_.path().string() + "/journal"; }
-
-  TestFolder place_;
-  TestFolder outside_;
-  std::uint64_t seed_;
-  std::uint64_t count_;
-  Check check_;
-  std::vector<Record> records_;
-};
-
-std::size_t count_of(const std::vector<Record>& records, Kind kind) {
-  return static_cast<std::size_t>(std::ranges::count(records, kind, &Record::kind));
-}
+const Subject kSubject{WEFT_POWERCUT_WRITER, check_workload};
+const Subject kBlobs{WEFT_POWERCUT_WRITER, check_blobs};
 
 TEST(PowerCut, at_any_moment_loses_no_acknowledged_write) {
   auto seed = seed_of_run();
   std::mt19937_64 chance(seed);
-  Recording recording(seed, 400, "flushed");
+  Recording recording(kSubject, seed, 400, "flushed");
   auto& records = recording.records();
   ASSERT_EQ(count_of(records, Kind::kMark), 400u);
   ASSERT_GT(count_of(records, Kind::kFlush), 10u);
@@ -158,7 +43,7 @@ TEST(PowerCut, at_any_moment_loses_no_acknowledged_write) {
 TEST(PowerCut, a_driver_that_does_not_flush_is_caught) {
   auto seed = seed_of_run();
   std::mt19937_64 chance(seed);
-  Recording recording(seed, 400, "unflushed");
+  Recording recording(kSubject, seed, 400, "unflushed");
   auto& records = recording.records();
   ASSERT_EQ(count_of(records, Kind::kMark), 400u);
   int lost = 0;
@@ -182,6 +67,7 @@ TEST(Kill, in_the_middle_of_writing_loses_no_acknowledged_write) {
   for (int round = 0; round < 10; ++round) {
     constexpr std::uint64_t kCount = 20'000;
     Child writer = start_writer(
+        kSubject.writer,
         {folder, std::to_string(seed), std::to_string(first), std::to_string(kCount), "flushed"},
         {});
     std::uint64_t n = 0;
@@ -208,7 +94,7 @@ TEST(Kill, in_the_middle_of_writing_loses_no_acknowledged_write) {
 TEST(PowerCut, at_any_moment_leaves_whole_objects) {
   auto seed = seed_of_run();
   std::mt19937_64 chance(seed);
-  Recording recording(seed, 150, "blobs", check_blobs);
+  Recording recording(kBlobs, seed, 150, "blobs");
   auto& records = recording.records();
   ASSERT_EQ(count_of(records, Kind::kMark), 150u);
   ASSERT_GT(count_of(records, Kind::kRename), 100u);
@@ -227,7 +113,7 @@ TEST(PowerCut, at_any_moment_leaves_whole_objects) {
 TEST(PowerCut, an_object_that_was_promised_too_early_is_missed) {
   auto seed = seed_of_run();
   std::mt19937_64 chance(seed);
-  Recording recording(seed, 150, "early-blobs", check_blobs);
+  Recording recording(kBlobs, seed, 150, "early-blobs");
   auto& records = recording.records();
   int lost = 0;
   for (int i = 0; i < 30; ++i) {
@@ -246,7 +132,8 @@ TEST(Kill, in_the_middle_of_writing_leaves_whole_objects) {
   std::uint64_t first = 0;
   for (int round = 0; round < 8; ++round) {
     Child writer =
-        start_writer({folder, std::to_string(seed), std::to_string(first), "20000", "blobs"}, {});
+        start_writer(WEFT_POWERCUT_WRITER,
+                     {folder, std::to_string(seed), std::to_string(first), "20000", "blobs"}, {});
     std::uint64_t n = 0;
     std::size_t after = 5 + chance() % 60;
     for (std::size_t i = 0; i < after; ++i) {

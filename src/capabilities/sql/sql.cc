@@ -1,0 +1,130 @@
+#include "capabilities/sql/sql.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+#include "base/check.h"
+#include "base/limits.h"
+#include "capabilities/offer_table.h"
+#include "capabilities/sql/host.h"
+#include "wit/wasi/sql_0_2_0_draft/readwrite.h"
+#include "wit/wasi/sql_0_2_0_draft/types.h"
+
+namespace weft::sql {
+namespace {
+
+namespace draft = ::weft::wit::wasi::sql_0_2_0_draft;
+
+using Make = std::unique_ptr<Provider> (*)(std::unique_ptr<Store>, const Use&);
+
+constexpr OfferTable<Make, 3> kTable({
+    {{interface::kName, interface::kFunctions}, database_provider},
+    {{draft::types::kName, draft::types::kFunctions}, draft_types_provider},
+    {{draft::readwrite::kName, draft::readwrite::kFunctions}, draft_readwrite_provider},
+});
+
+constexpr std::string_view kEmbedded = "sqlite";
+constexpr std::array<DriverKey, 3> kSqliteKeys{{{"size", DriverKey::Kind::kSize},
+                                                {"statement-timeout", DriverKey::Kind::kDuration},
+                                                {"idle-timeout", DriverKey::Kind::kDuration}}};
+constexpr std::array<DriverInfo, 1> kDrivers{{{kEmbedded, kSqliteKeys}}};
+
+// Databases of several backends: each name's own, or else the embedded one's.
+class StoreByName final : public Store {
+ public:
+  std::unique_ptr<Store> embedded;  // Null where every name has another.
+  std::map<std::string, std::unique_ptr<Store>, std::less<>> others;
+
+  Answer<Or<std::unique_ptr<Database>>> open(Request request, DatabaseName name) override {
+    auto other = others.find(name.name);
+    Store* store = other == others.end() ? embedded.get() : other->second.get();
+    CHECK(store != nullptr);
+    return store->open(request, name);
+  }
+};
+
+bool needs_embedded(const Use& use) {
+  return use.any_name || std::ranges::any_of(use.names, [&](const std::string& name) {
+           return !use.drivers.contains(name);
+         });
+}
+
+Result<std::chrono::nanoseconds> time_of(const DriverChoice& choice, std::string_view key,
+                                         std::chrono::nanoseconds otherwise) {
+  const Secret* text = choice.find(key);
+  if (text == nullptr) return otherwise;
+  auto time = parse_duration_ns(text->reveal());
+  constexpr std::uint64_t kLeast = 1'000'000;
+  constexpr std::uint64_t kMost = 3'600'000'000'000;
+  if (time && *time >= kLeast && *time <= kMost) {
+    return std::chrono::nanoseconds(static_cast<std::int64_t>(*time));
+  }
+  return failure(Errc::kInvalid, fmt::format("{} is no time from 1ms to 1h: write \"30s\"", key));
+}
+
+Result<Times> times_of(const DriverChoice& choice) {
+  Times times;
+  TRY(times.statement, time_of(choice, "statement-timeout", times.statement));
+  TRY(times.idle, time_of(choice, "idle-timeout", times.idle));
+  return times;
+}
+
+}  // namespace
+
+std::span<const Offer> SqlCapability::offers() const {
+  return kTable.offers();
+}
+
+std::span<const DriverInfo> SqlCapability::drivers() const {
+  return kDrivers;
+}
+
+Result<std::unique_ptr<Backend>> SqlCapability::make_backend(const DriverChoice& choice) {
+  if (choice.driver != kEmbedded) {
+    return failure(Errc::kUnsupported,
+                   fmt::format("there is no driver \"{}\" for sql", choice.driver));
+  }
+  SqliteOptions options;
+  TRY(options.times, times_of(choice));
+  if (const Secret* size = choice.find("size")) {
+    TRY(options.size_max, parse_size(size->reveal()));
+  }
+  return sqlite_.backend(options);
+}
+
+Result<void> SqlCapability::prepare(const Use& use) {
+  if (needs_embedded(use)) {
+    TRY_VOID(embedded_->open());
+  }
+  for (const auto& [name, choice] : use.drivers) {
+    std::vector<Chosen>& backends = chosen_[name];
+    if (std::ranges::find(backends, choice, &Chosen::choice) != backends.end()) continue;
+    auto backend = make_backend(choice);
+    if (!backend) {
+      return std::unexpected(std::move(backend).error().within(fmt::format("[sql.{}]", name)));
+    }
+    TRY_VOID((*backend)->open());
+    backends.push_back({choice, *std::move(backend)});
+  }
+  return {};
+}
+
+std::unique_ptr<Store> SqlCapability::store(Site site) {
+  auto stores = std::make_unique<StoreByName>();
+  if (needs_embedded(site.use)) stores->embedded = embedded_->store(site.loop);
+  for (const auto& [name, choice] : site.use.drivers) {
+    std::vector<Chosen>& backends = chosen_.find(name)->second;
+    auto chosen = std::ranges::find(backends, choice, &Chosen::choice);
+    CHECK(chosen != backends.end());
+    stores->others.emplace(name, chosen->backend->store(site.loop));
+  }
+  return stores;
+}
+
+std::unique_ptr<Provider> SqlCapability::provider(const Offer& offer, Site site) {
+  return kTable.maker(offer)(store(site), site.use);
+}
+
+}  // namespace weft::sql

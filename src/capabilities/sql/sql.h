@@ -1,0 +1,46 @@
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "capabilities/capability.h"
+#include "capabilities/sql/backend.h"
+
+namespace weft::sql {
+
+// weft:sql/database@0.1.0, and types and readwrite of wasi:sql@0.2.0-draft. Databases belong to the
+// app: its components share those they open by the same name.
+//
+// A name is kept by the embedded backend, which goes by the name `sqlite`, unless the operator
+// chose another driver, or other settings of that one.
+class SqlCapability final : public Capability {
+ public:
+  // `state` outlives it.
+  explicit SqlCapability(StateFolderOnDemand& state)
+      : sqlite_(state), embedded_(sqlite_.backend()) {}
+
+  std::string_view name() const override { return "sql"; }
+  std::span<const Offer> offers() const override;
+  std::span<const DriverInfo> drivers() const override;
+  Result<void> prepare(const Use& use) override;
+  std::unique_ptr<Provider> provider(const Offer& offer, Site site) override;
+
+ private:
+  struct Chosen {
+    DriverChoice choice;
+    std::unique_ptr<Backend> backend;
+  };
+
+  Result<std::unique_ptr<Backend>> make_backend(const DriverChoice& choice);
+  std::unique_ptr<Store> store(Site site);
+
+  Sqlite sqlite_;
+  std::unique_ptr<Backend> embedded_;
+  // By name: the backends that the operator chose, with how each was chosen. One that was chosen
+  // otherwise since stays, because an earlier version of an app may still use it.
+  std::map<std::string, std::vector<Chosen>, std::less<>> chosen_;
+};
+
+}  // namespace weft::sql
