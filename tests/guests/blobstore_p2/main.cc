@@ -17,11 +17,11 @@ void fail(Out out, const Error& error) {
   Response(out, 500).write(error.message + "\n");
 }
 
-// What comes goes on at once: nothing of it is held here.
+// What comes goes on at once: nothing of it is held here. What the store does not take is read all
+// the same, so that the client hears why.
 void send_on(Request& request, blobstore::Writer& writer) {
-  while (auto piece = request.read()) {
-    if (!writer.write(*piece)) return;
-  }
+  bool taken = true;
+  while (auto piece = request.read()) taken = taken && writer.write(*piece);
 }
 
 void put(const blobstore::Container& container, std::string_view name, Request& request, Out out) {
