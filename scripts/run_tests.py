@@ -28,11 +28,11 @@ SUITES = ["unit", "rust", "e2e", "system", "asan", "tsan", "fuzz"]
 SLOW_SUITES = ["asan", "tsan", "fuzz"]
 # What each sanitizer runs: where memory is handed about, and where threads meet. TSan has a fake
 # engine, because it cannot follow the fibers of real guests.
-ASAN_PROGRAMS = ["io", "routes", "door", "values", "observe", "engine", "keyvalue_drivers",
-                 "keyvalue", "blobstore_drivers", "blobstore", "sql_drivers", "sql", "provider",
-                 "provider_sdk", "llm"]
-TSAN_PROGRAMS = ["io", "routes", "door", "observe", "keyvalue_drivers", "blobstore_drivers", "sql_drivers",
-                 "fake_engine"]
+ASAN_PROGRAMS = ["io", "remote", "routes", "door", "values", "observe", "engine",
+                 "keyvalue_drivers", "keyvalue", "blobstore_drivers", "blobstore", "sql_drivers",
+                 "sql", "provider", "provider_sdk", "llm"]
+TSAN_PROGRAMS = ["io", "routes", "door", "observe", "keyvalue_drivers", "blobstore_drivers",
+                 "sql_drivers", "fake_engine"]
 PROGRAM_SECONDS_MAX = 900
 # What --fast leaves out: each takes ten seconds and more, most of them waits.
 SLOW_PROGRAMS = ["weft_powercut_test", "weft_sql_powercut_test", "test_admin.py", "test_build.py",

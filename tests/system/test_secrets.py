@@ -81,7 +81,7 @@ class SecretVerb(unittest.TestCase):
             self.assertIn("there is no secret payment-key", again.err)
 
     def test_where_the_store_is(self):
-        """--state, else [state] folder of --on, else where it always is; in nobody else's folder."""
+        """--state, else [state] folder of --on, else its own place; in nobody else's folder."""
         with Folder() as folder:
             on = folder.write("prod.toml", "[state]\nfolder = \"mine\"\n"
                                            "[log]\nlevel = { secret = \"not-there-yet\" }\n")
@@ -231,8 +231,8 @@ path = "."
             self.assertEqual(good.code, 0, good)
             run("secret", "remove", "level", "--state", folder.state)
             bad = run("check", folder.path, "--on", on, "--state", folder.state)
-            self.assertIn("prod.toml:2:20: there is no secret \"level\" in [secrets]: write level = "
-                          f"... there, or: weft secret set level --state {folder.state}", bad.out)
+            self.assertIn("prod.toml:2:20: there is no secret \"level\" in [secrets]: write "
+                          f"level = ... there, or: weft secret set level --state {folder.state}", bad.out)
 
     def test_what_does_not_resolve_is_told_by_check_and_before_a_start(self):
         """With what to write, and where."""
@@ -300,8 +300,8 @@ timeout = "10s"
 """)
 
     def test_a_secret_from_vault(self):
-        """With a token from the embedded store; a new value is seen at the next get, and a Vault that
-        went away is an error that tells the guest nothing of it."""
+        """With a token from the embedded store; a new value is seen at the next get, and a Vault
+        that went away is an error that tells the guest nothing of it."""
         with Folder() as folder, FakeVault() as vault:
             folder.set("token", FakeVault.TOKEN.encode())
             on = self.operators_file(folder, vault)
@@ -313,7 +313,8 @@ timeout = "10s"
                 vault.server_close()
                 answer = get(host, "/get?name=payment-key")
                 self.assertEqual((answer.status, answer.text),
-                                 (502, "4 the secret cannot be read now: the host's log says why\n"))
+                                 (502, "4 the secret cannot be read now: "
+                                       "the host's log says why\n"))
                 host.wait_log("secrets: the secret shop/keys in kv of http://127.0.0.1")
                 self.assertNotIn(FakeVault.TOKEN, host.log)
 
@@ -377,16 +378,17 @@ class Config(unittest.TestCase):
         """With its place in the operator's file; a key that nobody asks for too."""
         with Folder() as folder:
             app = folder.app()
-            on = folder.write("prod.toml", "[config.shop.web]\ncurrency = { driver = \"file\", path "
-                                           "= \"none.json\" }\n")
+            on = folder.write("prod.toml", "[config.shop.web]\ncurrency = { driver = \"file\", "
+                                           "path = \"none.json\" }\n")
             checked = run("check", app, "--on", on, "--state", folder.state)
             self.assertIn("prod.toml:2:1: ", checked.out)
             self.assertIn("none.json: it cannot be read", checked.out)
-            self.assertIn("component web of shop asks for no config value \"currency\"", checked.out)
+            self.assertIn("component web of shop asks for no config value \"currency\"",
+                          checked.out)
             on = folder.write("prod.toml", "[config.shop.wbe]\nk = { driver = \"manifest\" }\n")
             checked = run("check", app, "--on", on, "--state", folder.state)
-            self.assertIn("[config.shop.wbe]: the app has no such component: did you mean web?\n1 error",
-                          checked.out)
+            self.assertIn("[config.shop.wbe]: the app has no such component: did you mean web?\n"
+                          "1 error", checked.out)
 
 
 class Unseen(unittest.TestCase):
