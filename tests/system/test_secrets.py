@@ -232,7 +232,8 @@ path = "."
             run("secret", "remove", "level", "--state", folder.state)
             bad = run("check", folder.path, "--on", on, "--state", folder.state)
             self.assertIn("prod.toml:2:20: there is no secret \"level\" in [secrets]: write "
-                          f"level = ... there, or: weft secret set level --state {folder.state}", bad.out)
+                          f"level = ... there, or: weft secret set level --state {folder.state}",
+                          bad.out)
 
     def test_what_does_not_resolve_is_told_by_check_and_before_a_start(self):
         """With what to write, and where."""
