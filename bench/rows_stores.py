@@ -124,5 +124,5 @@ def redis(setting):
                      f"redis-benchmark -p PORT -c {GUESTS} -n {requests} HGET '{HASH}' {KEY}"],
         "notes": ["16-byte keys and values. One get after the other: means of 1,000, the guest's "
                   "by its own clock, p50 of the batches. 64 at once: 64 HTTP connections, on each "
-                  "a fresh instance for every 1,000 gets; all of them share a connection to Redis on "
-                  "each loop. redis-benchmark has 64 connections and does not pipeline."]}
+                  "a fresh instance for every 1,000 gets; all of them share a connection to Redis "
+                  "on each loop. redis-benchmark has 64 connections and does not pipeline."]}
