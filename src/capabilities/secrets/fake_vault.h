@@ -86,7 +86,9 @@ class FakeVault {
 
  public:
   ~FakeVault() {
-    // What nobody answered goes on its own loop, while that still runs.
+    // What nobody answered goes on its own loop, while that still runs; a request that comes even
+    // later is answered.
+    status_ = 503;
     server_.loops.on_each([&](Loop&, std::size_t) { silent_.clear(); });
   }
 };
