@@ -187,7 +187,7 @@ TEST_F(Files, large_objects_go_through_little_memory) {
   Hand& hand = open();
   auto c = hand.create("c");
   hand.put(*c, "warm", std::string(1 << 20, 'w'));
-  std::size_t before = resident_kib();
+  [[maybe_unused]] std::size_t before = resident_kib();
   auto writer = *hand.wait(c->write(hand.request(), "large"));
   for (std::uint64_t at = 0; at < size; at += kPartBytesMax) {
     Bytes part(kPartBytesMax, static_cast<std::uint8_t>(at / kPartBytesMax));
