@@ -134,7 +134,12 @@ TEST_P(Transactions, a_read_only_one_writes_nothing) {
 TEST_P(Transactions, two_statements_of_one_at_once_are_busy) {
   auto database = with_table(1);
   auto transaction = begin(*database);
-  auto first = transaction->run(request(), {std::string(kUpdate)}, Wanted::kCount);
+  EXPECT_EQ(execute(*transaction, std::string(kUpdate)), "1");
+  // Long enough to be under way when the second comes.
+  std::string slow =
+      "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c WHERE x < 2000000) "
+      "SELECT count(*) FROM c";
+  auto first = transaction->run(request(), {slow}, Wanted::kRows);
   auto second = wait(transaction->run(request(), {std::string(kUpdate)}, Wanted::kCount));
   EXPECT_TRUE(wait(std::move(first)).has_value());
   ASSERT_FALSE(second.has_value());
