@@ -76,27 +76,13 @@ Result<void> BlobstoreCapability::prepare(const Use& use) {
   if (needs_embedded(use)) {
     TRY_VOID(embedded_->open());
   }
-  for (const auto& [name, choice] : use.drivers) {
-    if (choice.driver == kEmbedded) continue;
-    std::vector<Chosen>& backends = chosen_[name];
-    if (std::ranges::find(backends, choice, &Chosen::choice) != backends.end()) continue;
-    TRY(auto backend, make_backend(choice));
-    TRY_VOID(backend->open());
-    backends.push_back({choice, std::move(backend)});
-  }
-  return {};
+  return chosen_.prepare(use, name(), kEmbedded, make_backend);
 }
 
 std::unique_ptr<Store> BlobstoreCapability::store(Site site) {
   auto stores = std::make_unique<StoreByName>();
   if (needs_embedded(site.use)) stores->embedded = embedded_->store(site.loop);
-  for (const auto& [name, choice] : site.use.drivers) {
-    if (choice.driver == kEmbedded) continue;
-    std::vector<Chosen>& backends = chosen_.find(name)->second;
-    auto chosen = std::ranges::find(backends, choice, &Chosen::choice);
-    CHECK(chosen != backends.end());
-    stores->others.emplace(name, chosen->backend->store(site.loop));
-  }
+  chosen_.stores(site, kEmbedded, stores->others);
   return stores;
 }
 

@@ -7,6 +7,7 @@
 
 #include "capabilities/blobstore/backend.h"
 #include "capabilities/capability.h"
+#include "capabilities/chosen_backends.h"
 
 namespace weft::blobstore {
 
@@ -29,17 +30,10 @@ class BlobstoreCapability final : public Capability {
   std::unique_ptr<Provider> provider(const Offer& offer, Site site) override;
 
  private:
-  struct Chosen {
-    DriverChoice choice;
-    std::unique_ptr<Backend> backend;
-  };
-
   std::unique_ptr<Store> store(Site site);
 
   std::unique_ptr<Backend> embedded_;
-  // By name: the backends of drivers that are not the embedded one, with how each was chosen. One
-  // that was chosen otherwise since stays, because an earlier version of an app may still use it.
-  std::map<std::string, std::vector<Chosen>, std::less<>> chosen_;
+  ChosenBackends<Backend> chosen_;
   std::shared_ptr<Bodies> bodies_;  // Shared with every body; made when it is needed.
 };
 

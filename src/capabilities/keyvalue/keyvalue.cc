@@ -45,9 +45,9 @@ constexpr std::array<DriverKey, 1> kMemoryKeys{{{"size", DriverKey::Kind::kSize}
 constexpr std::string_view kRedis = "redis";
 
 std::span<const DriverInfo> driver_infos() {
-  static const std::array<DriverInfo, 3> kDrivers{
+  static const std::array<DriverInfo, 3> infos{
       {{kEmbedded, {}}, {kMemory, kMemoryKeys}, {kRedis, redis::driver_keys()}}};
-  return kDrivers;
+  return infos;
 }
 
 // Buckets of several backends: each name's own, or else the embedded one's.
@@ -108,15 +108,7 @@ Result<void> KeyvalueCapability::prepare(const Use& use) {
   if (needs_embedded(use)) {
     TRY_VOID(embedded_->open());
   }
-  for (const auto& [name, choice] : use.drivers) {
-    if (choice.driver == kEmbedded) continue;
-    std::vector<Chosen>& backends = chosen_[name];
-    if (std::ranges::find(backends, choice, &Chosen::choice) != backends.end()) continue;
-    TRY(auto backend, make_backend(choice));
-    TRY_VOID(backend->open());
-    backends.push_back({choice, std::move(backend)});
-  }
-  return {};
+  return chosen_.prepare(use, name(), kEmbedded, make_backend);
 }
 
 std::unique_ptr<Store> KeyvalueCapability::store(Site site) {
@@ -125,13 +117,7 @@ std::unique_ptr<Store> KeyvalueCapability::store(Site site) {
   }
   auto stores = std::make_unique<StoreByName>();
   if (needs_embedded(site.use)) stores->embedded = embedded_->store(site.loop);
-  for (const auto& [name, choice] : site.use.drivers) {
-    if (choice.driver == kEmbedded) continue;
-    std::vector<Chosen>& backends = chosen_.find(name)->second;
-    auto chosen = std::ranges::find(backends, choice, &Chosen::choice);
-    CHECK(chosen != backends.end());
-    stores->others.emplace(name, chosen->backend->store(site.loop));
-  }
+  chosen_.stores(site, kEmbedded, stores->others);
   return stores;
 }
 

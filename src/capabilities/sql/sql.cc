@@ -98,28 +98,14 @@ Result<void> SqlCapability::prepare(const Use& use) {
   if (needs_embedded(use)) {
     TRY_VOID(embedded_->open());
   }
-  for (const auto& [name, choice] : use.drivers) {
-    std::vector<Chosen>& backends = chosen_[name];
-    if (std::ranges::find(backends, choice, &Chosen::choice) != backends.end()) continue;
-    auto backend = make_backend(choice);
-    if (!backend) {
-      return std::unexpected(std::move(backend).error().within(fmt::format("[sql.{}]", name)));
-    }
-    TRY_VOID((*backend)->open());
-    backends.push_back({choice, *std::move(backend)});
-  }
-  return {};
+  return chosen_.prepare(use, name(), "",
+                         [this](const DriverChoice& choice) { return make_backend(choice); });
 }
 
 std::unique_ptr<Store> SqlCapability::store(Site site) {
   auto stores = std::make_unique<StoreByName>();
   if (needs_embedded(site.use)) stores->embedded = embedded_->store(site.loop);
-  for (const auto& [name, choice] : site.use.drivers) {
-    std::vector<Chosen>& backends = chosen_.find(name)->second;
-    auto chosen = std::ranges::find(backends, choice, &Chosen::choice);
-    CHECK(chosen != backends.end());
-    stores->others.emplace(name, chosen->backend->store(site.loop));
-  }
+  chosen_.stores(site, "", stores->others);
   return stores;
 }
 

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "capabilities/capability.h"
+#include "capabilities/chosen_backends.h"
 #include "capabilities/sql/backend.h"
 
 namespace weft::sql {
@@ -28,19 +29,12 @@ class SqlCapability final : public Capability {
   std::unique_ptr<Provider> provider(const Offer& offer, Site site) override;
 
  private:
-  struct Chosen {
-    DriverChoice choice;
-    std::unique_ptr<Backend> backend;
-  };
-
   Result<std::unique_ptr<Backend>> make_backend(const DriverChoice& choice);
   std::unique_ptr<Store> store(Site site);
 
   Sqlite sqlite_;
   std::unique_ptr<Backend> embedded_;
-  // By name: the backends that the operator chose, with how each was chosen. One that was chosen
-  // otherwise since stays, because an earlier version of an app may still use it.
-  std::map<std::string, std::vector<Chosen>, std::less<>> chosen_;
+  ChosenBackends<Backend> chosen_;
 };
 
 }  // namespace weft::sql

@@ -1,0 +1,76 @@
+#pragma once
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/check.h"
+#include "capabilities/capability.h"
+
+namespace weft {
+
+// The backends of the drivers that operators chose for names of one capability, opened. One that
+// was chosen otherwise since stays, because an earlier version of an app may still use it.
+//
+// `embedded` is the driver that is not among them; empty where every choice has a backend of its
+// own.
+template <class Backend>
+class ChosenBackends {
+ public:
+  // Opens those that are not there yet: `make` gives a Result<std::unique_ptr<Backend>> for a
+  // choice. As Capability::prepare; the first failure names the table it is about.
+  template <class Make>
+  Result<void> prepare(const Use& use, std::string_view capability, std::string_view embedded,
+                       Make make) {
+    for (const auto& [name, choice] : use.drivers) {
+      if (choice.driver == embedded || find(name, choice) != nullptr) continue;
+      Result<std::unique_ptr<Backend>> backend = make(choice);
+      if (backend) {
+        if (Result<void> opened = (*backend)->open(); !opened) {
+          backend = std::unexpected(std::move(opened).error());
+        }
+      }
+      if (!backend) {
+        return std::unexpected(
+            std::move(backend).error().within(fmt::format("[{}.{}]", capability, name)));
+      }
+      backends_[name].push_back({choice, *std::move(backend)});
+    }
+    return {};
+  }
+
+  // A store on the loop for each name that has a backend here. Everything was prepared.
+  template <class Store>
+  void stores(Site site, std::string_view embedded,
+              std::map<std::string, std::unique_ptr<Store>, std::less<>>& into) const {
+    for (const auto& [name, choice] : site.use.drivers) {
+      if (choice.driver == embedded) continue;
+      Backend* backend = find(name, choice);
+      CHECK(backend != nullptr);
+      into.emplace(name, backend->store(site.loop));
+    }
+  }
+
+ private:
+  struct Chosen {
+    DriverChoice choice;
+    std::unique_ptr<Backend> backend;
+  };
+
+  Backend* find(std::string_view name, const DriverChoice& choice) const {
+    auto named = backends_.find(name);
+    if (named == backends_.end()) return nullptr;
+    auto chosen = std::ranges::find(named->second, choice, &Chosen::choice);
+    return chosen == named->second.end() ? nullptr : chosen->backend.get();
+  }
+
+  std::map<std::string, std::vector<Chosen>, std::less<>> backends_;
+};
+
+}  // namespace weft
