@@ -71,6 +71,12 @@ Result<Times> times_of(const DriverChoice& choice) {
   return times;
 }
 
+// One that keeps its databases on a server.
+Result<std::unique_ptr<Backend>> make_remote(const DriverChoice& choice) {
+  return failure(Errc::kUnsupported,
+                 fmt::format("there is no driver \"{}\" for sql", choice.driver));
+}
+
 }  // namespace
 
 std::span<const Offer> SqlCapability::offers() const {
@@ -82,16 +88,18 @@ std::span<const DriverInfo> SqlCapability::drivers() const {
 }
 
 Result<std::unique_ptr<Backend>> SqlCapability::make_backend(const DriverChoice& choice) {
-  if (choice.driver != kEmbedded) {
-    return failure(Errc::kUnsupported,
-                   fmt::format("there is no driver \"{}\" for sql", choice.driver));
-  }
+  if (choice.driver != kEmbedded) return make_remote(choice);
   SqliteOptions options;
   TRY(options.times, times_of(choice));
   if (const Secret* size = choice.find("size")) {
     TRY(options.size_max, parse_size(size->reveal()));
   }
   return sqlite_.backend(options);
+}
+
+Result<void> SqlCapability::connect(std::string_view, const DriverChoice& choice) const {
+  if (choice.driver == kEmbedded) return {};
+  return ChosenBackends<Backend>::connect(choice, make_remote);
 }
 
 Result<void> SqlCapability::prepare(const Use& use) {
