@@ -26,9 +26,10 @@ namespace weft::gate {
 
 using std::chrono::milliseconds;
 
-// Of one call while a fault is on, and how much later than that it may end.
+// Of one call while a fault is on, and how much later than that it may end: a driver may first ask
+// its server to stop. The guest has its answer at the deadline in any case, from the door.
 inline constexpr milliseconds kDeadline{400};
-inline constexpr milliseconds kSlack{1'500};
+inline constexpr milliseconds kSlack{2'800};
 // How long a driver may take to be well again.
 inline constexpr std::chrono::seconds kRecovery{20};
 // How long a fault is on at least, and calls of each worker in that time at most.
