@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
 #include <cstring>
 #include <utility>
 
@@ -16,6 +17,9 @@ namespace {
 // long as they may wait for one to be made.
 constexpr std::size_t kConnectionsMax = 128;
 constexpr std::size_t kRequestsMax = 4'096;
+
+// A piece of a response's body.
+constexpr std::size_t kPieceRoom = std::size_t{64} << 10;
 
 constexpr unsigned kTooMany = 429;
 constexpr unsigned kServerError = 500;
@@ -94,12 +98,20 @@ std::int64_t HttpResponse::read(std::span<std::uint8_t> room) {
 void HttpResponse::head(unsigned status, const HttpHeaders& headers) {
   status_ = status;
   headers_ = headers;
+  std::string_view length = header("content-length");
+  std::from_chars(length.data(), length.data() + length.size(), left_);
   signal_.raise();
 }
 
+// What comes in small pieces is handed on in larger ones, if nobody is faster.
 void HttpResponse::data(BytesView bytes) {
   held_ += bytes.size();
-  pieces_.emplace_back(bytes.begin(), bytes.end());
+  if (pieces_.empty() || pieces_.back().size() + bytes.size() > kPieceRoom) {
+    pieces_.emplace_back();
+    pieces_.back().reserve(std::min(kPieceRoom, std::max(bytes.size(), left_)));
+  }
+  pieces_.back().insert(pieces_.back().end(), bytes.begin(), bytes.end());
+  left_ -= std::min(left_, bytes.size());
   signal_.raise();
 }
 
@@ -220,8 +232,7 @@ Task<std::unique_ptr<HttpResponse>> HttpService::ask(HttpAsk ask, Deadline deadl
       if (tried.error().code() != Errc::kTimeout) {
         co_return std::unexpected(std::move(tried).error());
       }
-      Error late(Errc::kTimeout,
-                 fmt::format("{}: no answer before the deadline", options_.name));
+      Error late(Errc::kTimeout, fmt::format("{}: no answer before the deadline", options_.name));
       co_return std::unexpected(unknown(std::move(late), ask));
     }
     bool last = number == kAttemptsMax;

@@ -90,6 +90,7 @@ class HttpResponse final : public HttpTransferListener {
   HttpHeaders headers_;
   std::deque<Bytes> pieces_;
   std::size_t held_ = 0;
+  std::size_t left_ = 0;  // Of what the head said will come; 0 where it said nothing.
   bool over_ = false;
   std::optional<Failure> error_;
   std::unique_ptr<HttpTransfer> transfer_;
@@ -126,8 +127,8 @@ class HttpService : public std::enable_shared_from_this<HttpService> {
   HttpClient client_;
   Breaker breaker_;
   std::minstd_rand random_;
-  bool probing_ = false;          // The breaker is open, and one request tries.
-  std::optional<Error> last_;     // Why the server could not be reached.
+  bool probing_ = false;       // The breaker is open, and one request tries.
+  std::optional<Error> last_;  // Why the server could not be reached.
 };
 
 }  // namespace weft::remote
