@@ -59,6 +59,16 @@ bool needs_embedded(const Use& use) {
          });
 }
 
+// One that keeps its databases on a server.
+Result<std::unique_ptr<Backend>> make_remote(const DriverChoice& choice) {
+  if (choice.driver == kPostgres) {
+    TRY(postgres::Settings settings, postgres::read_settings(choice));
+    return postgres::postgres_backend(std::move(settings));
+  }
+  return failure(Errc::kUnsupported,
+                 fmt::format("there is no driver \"{}\" for sql", choice.driver));
+}
+
 }  // namespace
 
 std::span<const Offer> SqlCapability::offers() const {
@@ -77,20 +87,18 @@ Result<void> SqlCapability::check(const DriverChoice& choice) const {
 }
 
 Result<std::unique_ptr<Backend>> SqlCapability::make_backend(const DriverChoice& choice) {
-  if (choice.driver == kPostgres) {
-    TRY(postgres::Settings settings, postgres::read_settings(choice));
-    return postgres::postgres_backend(std::move(settings));
-  }
-  if (choice.driver != kEmbedded) {
-    return failure(Errc::kUnsupported,
-                   fmt::format("there is no driver \"{}\" for sql", choice.driver));
-  }
+  if (choice.driver != kEmbedded) return make_remote(choice);
   SqliteOptions options;
   TRY(options.times, times_of(choice));
   if (const Secret* size = choice.find("size")) {
     TRY(options.size_max, parse_size(size->reveal()));
   }
   return sqlite_.backend(options);
+}
+
+Result<void> SqlCapability::connect(std::string_view, const DriverChoice& choice) const {
+  if (choice.driver == kEmbedded) return {};
+  return ChosenBackends<Backend>::connect(choice, make_remote);
 }
 
 Result<void> SqlCapability::prepare(const Use& use) {
