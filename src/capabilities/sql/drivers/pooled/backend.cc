@@ -10,6 +10,7 @@
 #include "capabilities/sql/drivers/pooled/cursor.h"
 #include "capabilities/sql/settings.h"
 #include "io/loop.h"
+#include "remote/health.h"
 
 namespace weft::sql::pooled {
 namespace {
@@ -240,6 +241,25 @@ class PooledStore final : public Store {
   std::shared_ptr<LoopPools> pools_;  // Shared with the loop's other stores.
 };
 
+Result<void> as_result(const Or<void>& outcome) {
+  if (outcome) return {};
+  const Failure& why = outcome.error();
+  auto code = why.is<Failure::AccessDenied>()  ? Errc::kDenied
+              : why.is<Failure::Timeout>()     ? Errc::kTimeout
+              : why.is<Failure::Unavailable>() ? Errc::kUnavailable
+                                               : Errc::kInternal;
+  return failure(code, to_text(why));
+}
+
+Task<void> reach_now(std::shared_ptr<const System> system, Loop* loop, Deadline deadline,
+                     DriverBackend::Reached done) {
+  auto reached = co_await system->reach(*loop, deadline);
+  reached ? system->health()->up() : system->health()->down();
+  Loop::Turn turn(*loop);
+  done(as_result(reached));
+  co_return Result<void>();
+}
+
 class PooledBackend final : public Backend {
  public:
   PooledBackend(std::shared_ptr<const System> system, std::shared_ptr<Pool> helpers,
@@ -249,6 +269,10 @@ class PooledBackend final : public Backend {
 
   // A server that is away is no reason not to start.
   Result<void> open() override { return {}; }
+  void reach(Loop& loop, Deadline deadline, Reached done) override {
+    loop.spawn(reach_now(system_, &loop, deadline, std::move(done)));
+  }
+  std::shared_ptr<const remote::Health> health() const override { return system_->health(); }
   std::unique_ptr<Store> store(Loop& loop) override {
     std::lock_guard lock(mutex_);
     auto& known = pools_[&loop];

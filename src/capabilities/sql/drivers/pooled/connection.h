@@ -9,6 +9,10 @@
 
 #include "capabilities/sql/database.h"
 
+namespace weft::remote {
+class Health;
+}
+
 namespace weft::sql::pooled {
 
 // Work that waits on a loop. Nothing asks it to stop: it ends by itself, at its deadline at the
@@ -72,6 +76,11 @@ class System {
   // A new connection to that place. The system, the loop and the place outlive the wait.
   virtual Wait<Or<std::unique_ptr<Connection>>> connect(Loop& loop, const std::string& place,
                                                         Deadline deadline) const = 0;
+  // Connects, as the operator said, and changes nothing there.
+  virtual Wait<Or<void>> reach(Loop& loop, Deadline deadline) const = 0;
+  // What its clients see of the server. Connections count what they ask; the pools tell whether
+  // one can be made.
+  virtual const std::shared_ptr<remote::Health>& health() const = 0;
 };
 
 }  // namespace weft::sql::pooled

@@ -9,6 +9,7 @@
 #include "capabilities/sql/conformance.h"
 #include "capabilities/sql/drivers/postgres/postgres.h"
 #include "capabilities/sql/drivers/postgres/server.h"
+#include "remote/health.h"
 #include "remote/testing/fault_proxy.h"
 
 namespace weft::sql::pooled {
@@ -212,6 +213,43 @@ TEST_P(Faults, a_server_that_is_killed_loses_nothing_it_acknowledged) {
 TEST_P(Faults, connections_are_used_again_and_not_made_for_each_statement) {
   for (int i = 0; i < 20; ++i) EXPECT_EQ(n(), "n / 0");
   EXPECT_EQ(proxy_->connections(), 1u);
+}
+
+TEST_P(Faults, are_told_to_who_asks_whether_the_server_can_be_used) {
+  auto other = GetParam().make(holder_, proxy_->port());
+  EXPECT_FALSE(other->health()->read().asked);
+  Result<void> reached = reach_now(loop_, *other);
+  EXPECT_TRUE(reached.has_value()) << reached.error().message();
+  EXPECT_TRUE(other->health()->read().up);
+  EXPECT_THAT(other->health()->server(), HasSubstr(fmt::format("127.0.0.1:{}", proxy_->port())));
+  proxy_->set(Fault::kRefuse);
+  reached = reach_now(loop_, *other);
+  ASSERT_FALSE(reached.has_value());
+  EXPECT_EQ(reached.error().code(), Errc::kUnavailable);
+  EXPECT_FALSE(other->health()->read().up);
+}
+
+TEST_P(Faults, are_counted) {
+  auto before = backend_->health()->read();
+  EXPECT_EQ(n(), "n / 0");
+  EXPECT_EQ(n(), "n / 0");
+  auto after = backend_->health()->read();
+  EXPECT_TRUE(after.up);
+  EXPECT_GE(after.requests, before.requests + 2);
+  EXPECT_GT(after.time, before.time);
+  EXPECT_EQ(after.failures, 0u);
+  proxy_->set(Fault::kCutAsked);
+  EXPECT_THAT(execute(kAdd), StartsWith("! unavailable"));
+  proxy_->set(Fault::kNone);
+  auto broken = backend_->health()->read();
+  EXPECT_FALSE(broken.up);
+  EXPECT_EQ(broken.failures, 1u);
+  EXPECT_EQ(broken.losses, 1u);
+}
+
+// For messages of GoogleTest.
+void PrintTo(const Pooled& pooled, std::ostream* out) {
+  *out << pooled.name;
 }
 
 Pooled postgres_server() {

@@ -11,6 +11,7 @@
 
 #include "base/check.h"
 #include "io/loop.h"
+#include "remote/health.h"
 
 namespace weft::sql::pooled {
 namespace {
@@ -107,8 +108,10 @@ Wait<Or<std::unique_ptr<Connection>>> Connections::connect(Deadline deadline) {
         co_await system_->connect(loop_, place_, earlier(deadline, Deadline::after(kConnecting)));
     if (opened) {
       breaker_.succeeded();
+      system_->health()->up();
       co_return opened;
     }
+    system_->health()->down();
     problem_ = opened.error();
     breaker_.failed(began, Clock::now());
     // What is refused by a server that is there is refused again.

@@ -6,6 +6,7 @@
 
 #include "capabilities/sql/drivers/pooled/connection.h"
 #include "io/pool.h"
+#include "remote/health.h"
 
 namespace weft::sql::pooled {
 
@@ -26,6 +27,28 @@ class Socket {
  private:
   Loop& loop_;
   boost::asio::posix::stream_descriptor socket_;
+};
+
+// Counts one request that is sent now, as answered or not, when it goes.
+class Counted {
+ public:
+  // Not answered are those after which `broken` is true. Both outlive it.
+  Counted(remote::Health& health, const bool& broken)
+      : health_(health), broken_(broken), since_(remote::Health::Clock::now()) {}
+  Counted(const Counted&) = delete;
+  ~Counted() {
+    if (broken_) {
+      health_.unanswered();
+      health_.down();
+    } else {
+      health_.answered(since_);
+    }
+  }
+
+ private:
+  remote::Health& health_;
+  const bool& broken_;
+  const remote::Health::Clock::time_point since_;
 };
 
 // Does `work` on a thread that may block, and goes on here after it. False where too much waits for

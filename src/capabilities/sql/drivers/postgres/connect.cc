@@ -70,11 +70,11 @@ Failure too_late() {
 Wait<Or<std::unique_ptr<Connection>>> Connection::open(Loop& loop, Pool& helpers,
                                                        std::shared_ptr<const Target> target,
                                                        std::string schema, Deadline deadline) {
-  auto connection = co_await bare(loop, helpers, target, deadline);
+  auto connection = co_await bare(loop, helpers, std::move(target), deadline);
   if (!connection) co_return connection;
-  auto set_up = co_await (*connection)->set_up(*target, std::move(schema), deadline);
+  auto set_up = co_await (*connection)->set_up(std::move(schema), deadline);
   if (!set_up) co_return failed(std::move(set_up).error());
-  (*connection)->target_ = std::move(target);
+  (*connection)->stops_ = true;
   co_return connection;
 }
 
@@ -86,7 +86,8 @@ Wait<Or<std::unique_ptr<Connection>>> Connection::bare(Loop& loop, Pool& helpers
       loop, helpers, [target, made] { *made = begin_connecting(*target); }, deadline);
   if (!done) co_return failed(too_late());
   if (*made == nullptr) co_return failed(Failure::limit("there is no memory for a connection"));
-  std::unique_ptr<Connection> connection(new Connection(loop, helpers, std::move(*made)));
+  std::unique_ptr<Connection> connection(
+      new Connection(loop, helpers, std::move(target), std::move(*made)));
   auto connected = co_await connection->connect(deadline);
   if (!connected) co_return failed(std::move(connected).error());
   co_return connection;
@@ -126,7 +127,7 @@ Wait<Or<void>> Connection::connect(Deadline deadline) {
   co_return Or<void>();
 }
 
-Wait<Or<void>> Connection::set_up(const Target& target, std::string schema, Deadline deadline) {
+Wait<Or<void>> Connection::set_up(std::string schema, Deadline deadline) {
   auto milliseconds = [](std::chrono::nanoseconds time) {
     constexpr std::chrono::seconds kMore{5};
     return std::chrono::ceil<std::chrono::milliseconds>(time + kStopping + kMore).count();
@@ -136,7 +137,7 @@ Wait<Or<void>> Connection::set_up(const Target& target, std::string schema, Dead
       "SET bytea_output TO 'hex'; SET standard_conforming_strings TO on; "
       "SET extra_float_digits TO 1; SET statement_timeout TO {}; "
       "SET idle_in_transaction_session_timeout TO {}",
-      milliseconds(target.times.statement), milliseconds(target.times.idle));
+      milliseconds(target_->times.statement), milliseconds(target_->times.idle));
   if (!schema.empty()) {
     auto name = quoted_name(schema);
     // Looked for first: to make what is there takes a right that a role may not have.

@@ -46,9 +46,11 @@ std::string name_of(CursorNumber number) {
 
 }  // namespace
 
-Connection::Connection(Loop& loop, Pool& helpers, std::shared_ptr<PGconn> handle)
+Connection::Connection(Loop& loop, Pool& helpers, std::shared_ptr<const Target> target,
+                       std::shared_ptr<PGconn> handle)
     : loop_(loop),
       helpers_(helpers),
+      target_(std::move(target)),
       shared_(std::move(handle)),
       handle_(shared_.get()),
       socket_(loop) {}
@@ -218,7 +220,7 @@ Wait<Or<PGresult*>> Connection::next(Deadline deadline) {
   bool asked = false;
   while (PQisBusy(handle_) != 0) {
     if (!co_await socket_.ready(Event::kReadable, deadline)) {
-      if (asked || target_ == nullptr) {
+      if (asked || !stops_) {
         broken_ = true;
         co_return failed(Failure::unavailable(
             "the server did not answer in time: it is not known whether the statement was done"));
@@ -252,6 +254,7 @@ Wait<void> Connection::ask_to_stop(Deadline deadline) {
 
 Wait<Or<Connection::Done>> Connection::finish(Wanted wanted, Bounds bounds, Deadline deadline) {
   failed_state_.clear();
+  pooled::Counted counted(*target_->health, broken_);
   auto flushed = co_await send(deadline);
   if (!flushed) co_return failed(std::move(flushed).error());
   Done done;

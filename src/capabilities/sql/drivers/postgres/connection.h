@@ -22,8 +22,8 @@ using pooled::Wait;
 
 // How long a server that was asked to stop may take to say so, before its session is given up.
 inline constexpr std::chrono::seconds kStopping{2};
-// What libpq may keep of a row that is not complete.
-inline constexpr std::size_t kIncompleteBytesMax = 4 * kResultBytesMax;
+// What libpq may keep of a row that is not complete: bytes come as two digits each.
+inline constexpr std::size_t kIncompleteBytesMax = 2 * kResultBytesMax + (1UL << 20);
 
 // Where a server is, and as whom. The password is in `settings` alone.
 struct Target {
@@ -32,6 +32,7 @@ struct Target {
   std::vector<std::pair<std::string, Secret>> settings;
   // What the server does for itself where this host is gone.
   Times times = {};
+  std::shared_ptr<remote::Health> health;  // Shared by all loops' connections, and who shows it.
 };
 
 // A session with a server. As pooled::Connection.
@@ -44,6 +45,10 @@ class Connection final : public pooled::Connection {
   static Wait<Or<std::unique_ptr<Connection>>> open(Loop& loop, Pool& helpers,
                                                     std::shared_ptr<const Target> target,
                                                     std::string schema, Deadline deadline);
+  // One that is let in and not set up: it serves to see that, and to stop another's statement.
+  static Wait<Or<std::unique_ptr<Connection>>> bare(Loop& loop, Pool& helpers,
+                                                    std::shared_ptr<const Target> target,
+                                                    Deadline deadline);
   Connection(const Connection&) = delete;
   ~Connection() override;
 
@@ -67,14 +72,11 @@ class Connection final : public pooled::Connection {
     std::string command;
   };
 
-  Connection(Loop& loop, Pool& helpers, std::shared_ptr<PGconn> handle);
+  Connection(Loop& loop, Pool& helpers, std::shared_ptr<const Target> target,
+             std::shared_ptr<PGconn> handle);
 
-  // One that is connected and not set up.
-  static Wait<Or<std::unique_ptr<Connection>>> bare(Loop& loop, Pool& helpers,
-                                                    std::shared_ptr<const Target> target,
-                                                    Deadline deadline);
   Wait<Or<void>> connect(Deadline deadline);
-  Wait<Or<void>> set_up(const Target& target, std::string schema, Deadline deadline);
+  Wait<Or<void>> set_up(std::string schema, Deadline deadline);
 
   // The driver's own words, without parameters and rows: one statement, or several.
   Wait<Or<Done>> say(std::string text, Deadline deadline);
@@ -96,8 +98,7 @@ class Connection final : public pooled::Connection {
 
   Loop& loop_;
   Pool& helpers_;
-  std::shared_ptr<const Target>
-      target_;  // Null until it is set up: then its statements are stopped.
+  std::shared_ptr<const Target> target_;
   // Shared with the work of `helpers`, which may go on when this was given up.
   std::shared_ptr<PGconn> shared_;
   PGconn* handle_;
@@ -105,6 +106,7 @@ class Connection final : public pooled::Connection {
   Prepared prepared_;
   std::string failed_state_;          // What the server called the failure of the last statement.
   std::size_t incomplete_bytes_ = 0;  // That came since the last result.
+  bool stops_ = false;                // It is set up: statements that take too long are stopped.
   bool broken_ = false;
   bool spoiled_ = false;  // Something may be left in it: nobody else gets it.
 };

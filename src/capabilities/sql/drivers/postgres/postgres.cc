@@ -48,9 +48,26 @@ std::string schema_of(std::string_view pattern, DatabaseName name) {
   return "weft_" + sha256_hex(as_bytes(schema)).substr(0, kHashed);
 }
 
+// For operators: "db.example.com:5432". The URL was read before.
+std::string server_of(const Settings& settings) {
+  std::string text(settings.url.reveal());
+  auto* parsed = PQconninfoParse(text.c_str(), nullptr);
+  explicit_bzero(text.data(), text.size());
+  std::string host = "local";
+  std::string port = "5432";
+  for (auto* each = parsed; each != nullptr && each->keyword != nullptr; ++each) {
+    if (each->val == nullptr) continue;
+    if (std::string_view(each->keyword) == "host") host = each->val;
+    if (std::string_view(each->keyword) == "port") port = each->val;
+  }
+  PQconninfoFree(parsed);
+  return host + ":" + port;
+}
+
 std::shared_ptr<const Target> target_of(const Settings& settings) {
   auto target = std::make_shared<Target>();
   target->times = settings.options.times;
+  target->health = std::make_shared<remote::Health>(server_of(settings));
   // Kerberos is for whoever asks for it in the URL.
   target->settings.emplace_back("gssencmode", Secret("disable"));
   target->settings.emplace_back("dbname", settings.url);
@@ -74,6 +91,12 @@ class PostgresSystem final : public pooled::System {
                                                         Deadline deadline) const override {
     co_return co_await Connection::open(loop, *helpers_, target_, place, deadline);
   }
+  Wait<Or<void>> reach(Loop& loop, Deadline deadline) const override {
+    auto connection = co_await Connection::bare(loop, *helpers_, target_, deadline);
+    if (!connection) co_return failed(std::move(connection).error());
+    co_return Or<void>();
+  }
+  const std::shared_ptr<remote::Health>& health() const override { return target_->health; }
 
  private:
   const std::string schema_;
