@@ -3,7 +3,7 @@
 
     run.py [--quick] [--rounds N] [--only ROW]... [--build DIR]
 
-Rows: http_p2, http_p3, observed, outgoing, codec, linked, layers, keyvalue, redis, provider, start,
+Rows: http_p2, http_p3, observed, outgoing, codec, linked, layers, keyvalue, lmdb, redis, provider, start,
 memory, profile. What is measured is merged into build/bench.json, so that a row may be measured
 again by itself. --quick takes seconds instead of minutes, for working on the bench: it writes
 build/bench-quick.json and build/RESULTS-quick.md. --rounds says how often the HTTP rows' sides take
@@ -38,6 +38,7 @@ ROWS = (
     ("linked", "Calls from one component to another", rows_calls.linked),
     ("layers", "Layers", rows_calls.layers),
     ("keyvalue", "Key-value get from a guest on LMDB", rows_calls.keyvalue),
+    ("lmdb", "64 writers on LMDB", rows_stores.lmdb_writers),
     ("redis", "Key-value get from a guest on Redis", rows_stores.redis),
     ("provider", "Calls of a provider process", rows_provider.provider),
     ("start", "Process start to first 200", rows_start.start),

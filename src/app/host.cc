@@ -11,8 +11,27 @@
 #include "base/log.h"
 #include "base/net_address.h"
 #include "io/timer.h"
+#include "remote/health.h"
 
 namespace weft {
+
+namespace {
+
+ServerFacts facts_of(const Capability& capability, const ChosenServer& server) {
+  remote::Health::Reading seen = server.health->read();
+  return {.capability = std::string(capability.name()),
+          .name = server.name,
+          .driver = server.driver,
+          .server = server.health->server(),
+          .asked = seen.asked,
+          .up = seen.up,
+          .losses = seen.losses,
+          .answered = seen.requests,
+          .unanswered = seen.failures,
+          .time = seen.time};
+}
+
+}  // namespace
 
 // What one loop of a host has, made, used and destroyed on its thread: the deck that takes requests
 // now, and earlier ones until their last request has ended.
@@ -184,9 +203,17 @@ void Host::count_programs(const Edition& edition) {
 }
 
 HostFacts Host::facts() {
-  std::lock_guard hold(facts_mutex_);
-  HostFacts facts = facts_;
-  if (counted_ != nullptr) facts.connections = counted_->connections();
+  HostFacts facts;
+  {
+    std::lock_guard hold(facts_mutex_);
+    facts = facts_;
+    if (counted_ != nullptr) facts.connections = counted_->connections();
+  }
+  for (const auto& capability : capabilities_.all()) {
+    for (const ChosenServer& each : capability->servers()) {
+      facts.servers.push_back(facts_of(*capability, each));
+    }
+  }
   return facts;
 }
 

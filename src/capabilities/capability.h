@@ -18,6 +18,9 @@
 namespace weft {
 
 class Loop;
+namespace remote {
+class Health;
+}
 
 // One function of an interface, as a component declares it. The signature is the canonical text of
 // its type.
@@ -71,6 +74,13 @@ struct Use {
   bool allows(std::string_view name) const;
 };
 
+// The server behind a name for which the operator chose a driver.
+struct ChosenServer {
+  std::string name;
+  std::string driver;
+  std::shared_ptr<const remote::Health> health;  // Shared with its clients.
+};
+
 // How a component asks for a capability: what stands after `uses.NAME =`.
 struct UsesForm {
   enum class Shape : std::uint8_t {
@@ -116,6 +126,12 @@ class Capability {
   // Whether the driver can be made with these settings, as far as that is known without opening
   // anything. The message says which of them is wrong and what to write.
   virtual Result<void> check(const DriverChoice&) const { return {}; }
+  // Asks the server behind what was chosen for a name, once: is it there, does it let us in, has it
+  // what the settings name? Blocks for some seconds at most. Keeps nothing, and changes nothing
+  // there.
+  virtual Result<void> connect(std::string_view /*name*/, const DriverChoice&) const { return {}; }
+  // The servers behind what was chosen and is used, as their clients see them. From any thread.
+  virtual std::vector<ChosenServer> servers() const { return {}; }
   // Whether what is in its calls may be secret: then nobody who watches is told.
   virtual bool confidential() const { return false; }
   // Called when a component that imports one of its interfaces is loaded and all its imports are

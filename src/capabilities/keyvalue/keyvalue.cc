@@ -104,6 +104,11 @@ Result<void> KeyvalueCapability::check(const DriverChoice& choice) const {
   return {};
 }
 
+Result<void> KeyvalueCapability::connect(std::string_view, const DriverChoice& choice) const {
+  if (choice.driver == kEmbedded) return {};
+  return ChosenBackends<Backend>::connect(choice, make_backend);
+}
+
 Result<void> KeyvalueCapability::prepare(const Use& use) {
   if (needs_embedded(use)) {
     TRY_VOID(embedded_->open());

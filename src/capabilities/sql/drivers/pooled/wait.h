@@ -1,0 +1,35 @@
+#pragma once
+
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <cstdint>
+#include <functional>
+
+#include "capabilities/sql/drivers/pooled/connection.h"
+#include "io/pool.h"
+
+namespace weft::sql::pooled {
+
+// A socket of somebody else's that is waited for, and never closed by this. On its loop only.
+class Socket {
+ public:
+  enum class Event : std::uint8_t { kReadable, kWritable };
+
+  explicit Socket(Loop& loop);
+  ~Socket() { release(); }
+
+  // Takes that one in the place of another; none where it is negative.
+  void watch(int descriptor);
+  void release();
+  // False at the deadline, and where there is no socket.
+  Wait<bool> ready(Event event, Deadline deadline);
+
+ private:
+  Loop& loop_;
+  boost::asio::posix::stream_descriptor socket_;
+};
+
+// Does `work` on a thread that may block, and goes on here after it. False where too much waits for
+// a thread, and at the deadline: then `work` may run all the same, so it owns what it uses.
+Wait<bool> apart(Loop& loop, Pool& helpers, Pool::Work work, Deadline deadline);
+
+}  // namespace weft::sql::pooled
