@@ -43,6 +43,9 @@ DRIVERS = [
            servers.Postgres),
     Driver("blobstore", "files", "files, embedded"),
     Driver("blobstore", "memory", "this process", "", keeps=False),
+    Driver("blobstore", "s3", "OpenStack Swift's S3",
+           'url = "http://127.0.0.1:{port}"\nbucket = "{server.bucket}"\n'
+           'access-key-id = "{server.user}"\nsecret-access-key = "{server.key}"', servers.Swift),
     Driver("config", "manifest", "`weft.toml`"),
     Driver("config", "file", "a file of JSON or TOML", 'path = "{folder}/config.json"'),
     Driver("config", "environment", "environment variables", 'prefix = "NOTES_"'),

@@ -11,7 +11,7 @@ import subprocess
 import tempfile
 import time
 
-from host import SECONDS_MAX
+from host import ROOT, SECONDS_MAX
 
 
 def free_port():
@@ -137,3 +137,18 @@ class Postgres(Server):
     def is_ready(self):
         return subprocess.run([self.program("pg_isready"), "-q", "-h", "127.0.0.1", "-p",
                                str(self.port)], check=False).returncode == 0
+
+
+class Swift(Server):
+    """OpenStack Swift with its S3 interface; `bucket` is there."""
+
+    user, key, bucket = "test:tester", "testing", "notes"
+
+    def command(self):
+        script = os.path.join(ROOT, "src", "remote", "testing", "swift_server.py")
+        return ["/usr/bin/python3", script, str(self.port), self.folder]
+
+    def fill(self):
+        self.run("curl", "--silent", "--show-error", "--fail", "--aws-sigv4", "aws:amz:us-east-1:s3",
+                 "--user", f"{self.user}:{self.key}", "-X", "PUT",
+                 f"http://127.0.0.1:{self.port}/{self.bucket}")
