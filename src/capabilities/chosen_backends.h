@@ -81,12 +81,7 @@ class ChosenBackends {
     return servers;
   }
 
- private:
-  struct Chosen {
-    DriverChoice choice;
-    std::unique_ptr<Backend> backend;
-  };
-
+  // What was opened for the choice, or null.
   Backend* find(std::string_view name, const DriverChoice& choice) const {
     std::lock_guard lock(mutex_);
     auto named = backends_.find(name);
@@ -94,6 +89,12 @@ class ChosenBackends {
     auto chosen = std::ranges::find(named->second, choice, &Chosen::choice);
     return chosen == named->second.end() ? nullptr : chosen->backend.get();
   }
+
+ private:
+  struct Chosen {
+    DriverChoice choice;
+    std::unique_ptr<Backend> backend;
+  };
 
   mutable std::mutex mutex_;
   // By name, in the order of their choice. Guarded; the backends themselves stay where they are.

@@ -11,6 +11,8 @@
 #include "capabilities/config/config.h"
 #include "capabilities/keyvalue/keyvalue.h"
 #include "capabilities/logging/logging.h"
+#include "capabilities/messaging/log_broker.h"
+#include "capabilities/messaging/messaging.h"
 #include "capabilities/secrets/secrets.h"
 #include "capabilities/sql/sql.h"
 
@@ -144,6 +146,8 @@ CapabilityTable embedded_capabilities(const EmbeddedOptions& options) {
   all.push_back(std::make_unique<config::ConfigCapability>());
   all.push_back(std::make_unique<keyvalue::KeyvalueCapability>(keyvalue::lmdb_backend(*state)));
   all.push_back(std::make_unique<logging::LoggingCapability>());
+  all.push_back(std::make_unique<messaging::MessagingCapability>(
+      messaging::log_backend(keyvalue::lmdb_backend(*state))));
   all.push_back(std::make_unique<sql::SqlCapability>(*state));
   auto secrets = std::make_unique<secrets::SecretsCapability>(*state);
   const SecretLookup* lookup = secrets.get();

@@ -1,0 +1,117 @@
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/deadline.h"
+#include "capabilities/driver_backend.h"
+#include "capabilities/messaging/message.h"
+#include "door/answer.h"
+
+namespace weft {
+class Loop;
+}  // namespace weft
+
+// What a driver of messages implements. The README says what each operation promises; the
+// conformance suite holds every driver to it.
+namespace weft::messaging {
+
+// Where an answer is wanted, and until when. Passed by value.
+struct Request {
+  Loop& loop;
+  Deadline deadline;
+};
+
+struct BrokerName {
+  std::string owner;  // whose broker: those of two owners never meet
+  std::string name;   // what the guest calls it; the empty name is the default one
+};
+
+enum class Ordering : std::uint8_t { kNone, kTopic, kKey };
+
+// Deliveries of one group that are not settled, at most.
+inline constexpr std::size_t kConcurrencyMax = 512;
+
+// What a group wants to be brought.
+struct Wanted {
+  std::string group;
+  std::string pattern;
+  Ordering ordering = Ordering::kNone;
+  std::size_t at_once = 8;  // Deliveries that are not settled, at most.
+};
+
+struct Delivery {
+  std::uint64_t id = 0;  // Of this delivery, for `settle`.
+  Message message = {};
+  unsigned attempt = 1;
+};
+
+// What became of a delivery.
+struct Verdict {
+  enum class Kind : std::uint8_t {
+    kDone,
+    kAgain,   // After `pause`. An attempt that does not count: there was no room.
+    kFailed,  // After `pause`, as one attempt more.
+    kDead,    // Never again: it is put among the dead letters, with the reason.
+  };
+  Kind kind = Kind::kDone;
+  std::chrono::milliseconds pause{0};
+  std::string reason = {};
+};
+
+// Who is brought a group's messages; outlives the queue.
+class Receiver {
+ public:
+  virtual ~Receiver() = default;
+  // From a handler of the loop, never inside a call of the queue.
+  virtual void deliver(Delivery delivery) = 0;
+};
+
+// One group's messages on one loop. Dropped, what is not settled is brought to whoever comes next.
+class Queue {
+ public:
+  virtual ~Queue() = default;
+  virtual void settle(std::uint64_t id, Verdict verdict) = 0;
+  // Brings nothing more; what is out may still be settled.
+  virtual void stop() = 0;
+  // Stopped, everything settled, and that written.
+  virtual bool idle() const = 0;
+};
+
+// A dead letter, for operators.
+struct DeadLetter {
+  std::string group;
+  std::string reason;
+  Message message;
+};
+
+// One loop's way to one broker. Its answers are values or promises, never tasks.
+class Broker {
+ public:
+  virtual ~Broker() = default;
+
+  // Answered when it is kept. kFull where no more is.
+  virtual Answer<void> publish(Request request, Message message) = 0;
+  // Publishes it with an address for replies, and waits for so many of them. At the deadline those
+  // that came, or kTimeout when none did.
+  virtual Answer<std::vector<Message>> request(Request request, Message message,
+                                               std::size_t replies) = 0;
+  virtual std::unique_ptr<Queue> subscribe(Wanted wanted, Receiver& receiver) = 0;
+  // The first of them, at most `most`.
+  virtual Answer<std::vector<DeadLetter>> dead(Request request, std::size_t most) = 0;
+};
+
+// The brokers of a system: one backend for the process.
+class Backend : public DriverBackend {
+ public:
+  // On any loop's thread, when it is open. Does not block. The broker holds what it needs of it.
+  virtual std::unique_ptr<Broker> broker(Loop& loop, BrokerName name) = 0;
+};
+
+}  // namespace weft::messaging

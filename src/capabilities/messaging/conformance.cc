@@ -1,0 +1,341 @@
+// Shows that a driver does what broker.h promises: what is published is brought to each group, at
+// least once, in order where asked, again when it failed, and after a crash.
+#include "capabilities/messaging/conformance.h"
+
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+
+#include <algorithm>
+#include <boost/asio/io_context.hpp>
+#include <map>
+#include <set>
+
+#include "capabilities/messaging/settled.h"
+
+namespace weft::messaging {
+
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+using ::testing::UnorderedElementsAre;
+using Kind = Verdict::Kind;
+using std::chrono::milliseconds;
+
+void Taker::deliver(Delivery delivery) {
+  taken.push_back(delivery);
+  ++out;
+  most_out = std::max(most_out, out);
+  auto verdict = judge(delivery);
+  if (!verdict) return;
+  loop_.post([this, id = delivery.id, verdict = *std::move(verdict)]() mutable {
+    if (queue == nullptr) return;
+    --out;
+    queue->settle(id, std::move(verdict));
+  });
+}
+
+std::vector<std::string> Taker::texts() const {
+  std::vector<std::string> texts;
+  for (const Delivery& each : taken) {
+    texts.push_back(fmt::format("{}={}", each.message.topic, as_text(each.message.data)));
+  }
+  return texts;
+}
+
+Conformance::~Conformance() {
+  broker_.reset();
+  backend_.reset();
+}
+
+void Conformance::start() {
+  broker_.reset();
+  backend_.reset();
+  backend_ = GetParam().make(state_);
+  CHECK(backend_->open());
+  broker_ = backend_->broker(loop_, {"app", "b"});
+}
+
+std::unique_ptr<Taker> Conformance::take(std::string pattern, std::string group, Ordering ordering,
+                                         std::size_t at_once) {
+  auto taker = std::make_unique<Taker>(loop_);
+  taker->queue =
+      broker_->subscribe({std::move(group), std::move(pattern), ordering, at_once}, *taker);
+  run_for(milliseconds(50));
+  return taker;
+}
+
+std::string Conformance::publish(std::string topic, std::string_view data,
+                                 std::vector<std::pair<std::string, std::string>> metadata) {
+  std::optional<Result<void>> outcome;
+  auto keep = [](Broker* broker, Request request, Message message,
+                 std::optional<Result<void>>* out) -> Task<void> {
+    auto answer = broker->publish(request, std::move(message));
+    if (answer.ready()) {
+      *out = answer.result();
+    } else {
+      *out = co_await settled(std::move(answer));
+    }
+    co_return Result<void>();
+  };
+  loop_.spawn(keep(broker_.get(), request(), {std::move(topic), to_bytes(data), {}, {}, metadata},
+                   &outcome));
+  EXPECT_TRUE(until([&] { return outcome.has_value(); }));
+  if (!outcome) return "nothing";
+  return *outcome ? "ok" : std::string(to_string(outcome->error().code()));
+}
+
+bool Conformance::until(const std::function<bool()>& check) {
+  Deadline limit = Deadline::after(std::chrono::seconds(20));
+  while (!check() && !limit.passed()) run_for(milliseconds(5));
+  return check();
+}
+
+void Conformance::run_for(milliseconds time) {
+  loop_.context().restart();
+  loop_.context().run_for(time);
+}
+
+void Conformance::stop(std::unique_ptr<Taker> taker) {
+  taker->queue->stop();
+  EXPECT_TRUE(until([&] { return taker->queue->idle(); }));
+}
+
+TEST_P(Conformance, BringsWhatIsPublishedToEachGroupThatWantsIt) {
+  auto orders = take("orders.*", "orders");
+  auto all = take(">", "all");
+  auto other = take("orders.*", "other");
+  EXPECT_EQ(publish("orders.new", "1"), "ok");
+  EXPECT_EQ(publish("users.new", "2"), "ok");
+  EXPECT_EQ(publish("orders.new.eu", "3"), "ok");
+  EXPECT_TRUE(until([&] { return all->taken.size() == 3 && !orders->taken.empty(); }));
+  run_for(milliseconds(30));
+  EXPECT_THAT(orders->texts(), ElementsAre("orders.new=1"));
+  EXPECT_THAT(other->texts(), ElementsAre("orders.new=1"));
+  EXPECT_THAT(all->texts(), UnorderedElementsAre("orders.new=1", "users.new=2", "orders.new.eu=3"));
+}
+
+TEST_P(Conformance, KeepsAMessageWhole) {
+  auto taker = take("t");
+  std::string data(kMessageBytesMax - 100, 'x');
+  data[7] = '\0';
+  Message message{"t", to_bytes(data), "text/plain", {}, {{"a", "1"}, {"a", "2"}}};
+  bool kept = false;
+  auto answer = broker_->publish(request(), message).settle([&](Result<void> result) {
+    kept = result.has_value();
+    return Nothing();
+  });
+  EXPECT_TRUE(until([&] { return !taker->taken.empty(); }));
+  ASSERT_EQ(taker->taken.size(), 1U);
+  EXPECT_EQ(taker->taken[0].message, message);
+  EXPECT_EQ(taker->taken[0].attempt, 1U);
+  EXPECT_TRUE(kept);
+}
+
+TEST_P(Conformance, RefusesWhatIsBeyondItsBounds) {
+  EXPECT_EQ(publish("", "x"), "invalid");
+  EXPECT_EQ(publish("a b", "x"), "invalid");
+  EXPECT_EQ(publish("a..b", "x"), "invalid");
+  EXPECT_EQ(publish("a.*", "x"), "invalid");
+  EXPECT_EQ(publish(std::string(kTopicBytesMax + 1, 't'), "x"), "invalid");
+  EXPECT_EQ(publish("t", std::string(kMessageBytesMax + 1, 'x')), "invalid");
+}
+
+TEST_P(Conformance, NobodyElsesMessagesAreBrought) {
+  auto mine = take("t");
+  auto theirs = backend_->broker(loop_, {"another", "b"});
+  Taker taker(loop_);
+  taker.queue = theirs->subscribe({"g", "t"}, taker);
+  run_for(milliseconds(50));
+  EXPECT_EQ(publish("t", "1"), "ok");
+  EXPECT_TRUE(until([&] { return mine->taken.size() == 1; }));
+  run_for(milliseconds(30));
+  EXPECT_THAT(taker.texts(), IsEmpty());
+  taker.queue.reset();
+}
+
+TEST_P(Conformance, BringsAFailedMessageAgainAndCountsItsAttempts) {
+  auto taker = take("t");
+  taker->judge = [](const Delivery& delivery) {
+    return delivery.attempt < 3 ? Verdict{Kind::kFailed, milliseconds(10), "no"} : Verdict();
+  };
+  EXPECT_EQ(publish("t", "1"), "ok");
+  EXPECT_TRUE(until([&] { return taker->taken.size() == 3; }));
+  run_for(milliseconds(60));
+  ASSERT_EQ(taker->taken.size(), 3U);
+  EXPECT_EQ(taker->taken[2].attempt, 3U);
+}
+
+TEST_P(Conformance, WhatHadNoRoomHasMadeNoAttempt) {
+  auto taker = take("t");
+  int times = 0;
+  taker->judge = [&](const Delivery&) {
+    return ++times < 4 ? Verdict{Kind::kAgain, milliseconds(5)} : Verdict();
+  };
+  EXPECT_EQ(publish("t", "1"), "ok");
+  EXPECT_TRUE(until([&] { return taker->taken.size() == 4; }));
+  EXPECT_EQ(taker->taken.back().attempt, 1U);
+}
+
+TEST_P(Conformance, APoisonMessageIsInNobodysWayAndAmongTheDeadLetters) {
+  auto taker = take(">");
+  taker->judge = [](const Delivery& delivery) {
+    if (as_text(delivery.message.data) != "poison") return Verdict();
+    return delivery.attempt < 2 ? Verdict{Kind::kFailed, milliseconds(10), "no"}
+                                : Verdict{Kind::kDead, {}, "it is poison"};
+  };
+  EXPECT_EQ(publish("t", "poison"), "ok");
+  for (int i = 0; i < 20; ++i) EXPECT_EQ(publish("t", std::to_string(i)), "ok");
+  EXPECT_TRUE(until([&] { return taker->taken.size() == 22; }));
+  run_for(milliseconds(50));
+  std::optional<Result<std::vector<DeadLetter>>> dead;
+  auto ask = [&]() -> Task<void> {
+    dead = co_await settled(broker_->dead(request(), 10));
+    co_return Result<void>();
+  };
+  loop_.spawn(ask());
+  EXPECT_TRUE(until([&] { return dead.has_value(); }));
+  ASSERT_TRUE(dead->has_value());
+  ASSERT_EQ((*dead)->size(), 1U);
+  EXPECT_EQ((**dead)[0].reason, "it is poison");
+  EXPECT_EQ((**dead)[0].message.topic, "t");
+}
+
+TEST_P(Conformance, NeverBringsMoreAtOnceThanWasAskedFor) {
+  auto taker = take("t", "g", Ordering::kNone, 3);
+  taker->judge = [](const Delivery&) { return std::nullopt; };
+  for (int i = 0; i < 10; ++i) EXPECT_EQ(publish("t", std::to_string(i)), "ok");
+  run_for(milliseconds(80));
+  EXPECT_EQ(taker->taken.size(), 3U);
+  // Settled one by one, the others come.
+  for (std::size_t i = 0; i < 10; ++i) {
+    ASSERT_TRUE(until([&] { return taker->taken.size() > i; }));
+    taker->queue->settle(taker->taken[i].id, {});
+    run_for(milliseconds(5));
+  }
+  EXPECT_EQ(taker->taken.size(), 10U);
+}
+
+TEST_P(Conformance, KeepsTheOrderOfAKeyAndHoldsUpNoOther) {
+  auto taker = take(">", "g", Ordering::kKey, 16);
+  std::map<std::string, std::vector<int>> done;
+  taker->judge = [&](const Delivery& delivery) {
+    int number = std::stoi(std::string(as_text(delivery.message.data)));
+    if (number % 7 == 3 && delivery.attempt == 1)
+      return Verdict{Kind::kFailed, milliseconds(20), "no"};
+    done[delivery.message.metadata.at(0).second].push_back(number);
+    return Verdict();
+  };
+  for (int i = 0; i < 60; ++i) {
+    EXPECT_EQ(publish("t", std::to_string(i), {{"key", std::to_string(i % 4)}}), "ok");
+  }
+  std::size_t count = 0;
+  EXPECT_TRUE(until([&] {
+    count = 0;
+    for (const auto& [key, numbers] : done) count += numbers.size();
+    return count == 60;
+  }));
+  EXPECT_EQ(done.size(), 4U);
+  for (const auto& [key, numbers] : done) EXPECT_TRUE(std::ranges::is_sorted(numbers)) << key;
+}
+
+TEST_P(Conformance, OneTakesOverFromTheOtherAndNothingIsBroughtTwice) {
+  auto first = take("t");
+  for (int i = 0; i < 30; ++i) EXPECT_EQ(publish("t", std::to_string(i)), "ok");
+  auto second = take("t");  // Waits for its turn.
+  EXPECT_TRUE(until([&] { return first->taken.size() == 30; }));
+  EXPECT_THAT(second->taken, IsEmpty());
+  auto seen = first->texts();
+  stop(std::move(first));
+  for (int i = 30; i < 40; ++i) EXPECT_EQ(publish("t", std::to_string(i)), "ok");
+  EXPECT_TRUE(until([&] { return second->taken.size() == 10; }));
+  run_for(milliseconds(30));
+  EXPECT_EQ(second->taken.size(), 10U);
+  EXPECT_EQ(seen.size(), 30U);
+}
+
+TEST_P(Conformance, AGroupIsBroughtWhatCameWhileItsTriggerDidNotRun) {
+  auto taker = take("t");
+  EXPECT_EQ(publish("t", "before"), "ok");
+  EXPECT_TRUE(until([&] { return taker->taken.size() == 1; }));
+  stop(std::move(taker));
+  EXPECT_EQ(publish("t", "meanwhile"), "ok");
+  taker = take("t");
+  EXPECT_TRUE(until([&] { return taker->taken.size() == 1; }));
+  EXPECT_THAT(taker->texts(), ElementsAre("t=meanwhile"));
+}
+
+TEST_P(Conformance, ANewGroupBeginsWithWhatComesFromNowOn) {
+  auto first = take("t", "one");
+  EXPECT_EQ(publish("t", "1"), "ok");
+  auto second = take("t", "two");
+  EXPECT_EQ(publish("t", "2"), "ok");
+  EXPECT_TRUE(until([&] { return first->taken.size() == 2 && !second->taken.empty(); }));
+  EXPECT_THAT(second->texts(), ElementsAre("t=2"));
+}
+
+TEST_P(Conformance, RequestsHaveTheirReplies) {
+  auto taker = take("ask");
+  taker->judge = [&](const Delivery& delivery) {
+    for (int i = 0; i < 2; ++i) {
+      auto sent = broker_->publish(
+          request(), {*delivery.message.reply_to, to_bytes("answer " + std::to_string(i))});
+    }
+    return Verdict();
+  };
+  for (std::size_t wanted : {1U, 2U}) {
+    std::optional<Result<std::vector<Message>>> replies;
+    auto ask = [&]() -> Task<void> {
+      replies = co_await settled(broker_->request(request(), {"ask", to_bytes("?")}, wanted));
+      co_return Result<void>();
+    };
+    loop_.spawn(ask());
+    EXPECT_TRUE(until([&] { return replies.has_value(); }));
+    ASSERT_TRUE(replies->has_value()) << replies->error().message();
+    EXPECT_EQ((*replies)->size(), wanted);
+    EXPECT_EQ(as_text((**replies)[0].data), "answer 0");
+  }
+}
+
+TEST_P(Conformance, ARequestWithoutRepliesEndsByItsDeadline) {
+  std::optional<Result<std::vector<Message>>> replies;
+  auto ask = [&]() -> Task<void> {
+    replies =
+        co_await settled(broker_->request(request(milliseconds(80)), {"nobody", to_bytes("?")}, 1));
+    co_return Result<void>();
+  };
+  loop_.spawn(ask());
+  EXPECT_TRUE(until([&] { return replies.has_value(); }));
+  ASSERT_FALSE(replies->has_value());
+  EXPECT_EQ(replies->error().code(), Errc::kTimeout);
+}
+
+TEST_P(Conformance, WhatWasAcknowledgedOutlivesACrash) {
+  if (!GetParam().durable) GTEST_SKIP() << "it forgets all";
+  {
+    auto taker = take("t", "g", Ordering::kNone, 4);
+    taker->judge = [](const Delivery& delivery) -> std::optional<Verdict> {
+      // Some are done, some failed and wait, and some are out when it happens.
+      int number = std::stoi(std::string(as_text(delivery.message.data)));
+      if (number == 1) return Verdict{Kind::kFailed, std::chrono::hours(1), "later"};
+      if (number > 5) return std::nullopt;
+      return Verdict();
+    };
+    for (int i = 0; i < 20; ++i) EXPECT_EQ(publish("t", std::to_string(i)), "ok");
+    EXPECT_TRUE(until([&] { return taker->out == 4; }));
+    run_for(milliseconds(100));
+    taker->queue.reset();
+    start();
+  }
+  auto taker = take("t");
+  EXPECT_TRUE(until([&] { return taker->taken.size() >= 15; }));
+  run_for(milliseconds(50));
+  std::set<std::string> numbers;
+  for (const Delivery& each : taker->taken) {
+    numbers.emplace(as_text(each.message.data));
+    EXPECT_EQ(each.attempt, as_text(each.message.data) == "1" ? 2U : 1U);
+  }
+  EXPECT_TRUE(numbers.contains("1"));
+  for (int i = 6; i < 20; ++i) EXPECT_TRUE(numbers.contains(std::to_string(i))) << i;
+  EXPECT_FALSE(numbers.contains("0"));
+}
+
+}  // namespace weft::messaging

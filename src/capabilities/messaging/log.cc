@@ -1,0 +1,236 @@
+#include "capabilities/messaging/log.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <chrono>
+#include <random>
+#include <utility>
+
+#include "base/buffer.h"
+#include "base/check.h"
+#include "door/values.h"
+#include "io/loop.h"
+
+namespace weft::messaging {
+namespace {
+
+constexpr std::string_view kMessages = "log/";
+constexpr std::string_view kReplies = "_reply.";
+// Each start of a log has sequences of its own: none is given twice, whatever was lost.
+constexpr unsigned kEpochShift = 32;
+// Requests of one broker that wait for replies.
+constexpr std::size_t kInboxesMax = 65'536;
+
+}  // namespace
+
+Bytes Standing::encode() const {
+  Buffer buffer;
+  Writer out(buffer);
+  out.write(position);
+  out.write(seen_ms);
+  out.count(open.size());
+  for (const auto& [sequence, attempts] : open) {
+    out.write(sequence);
+    out.write(static_cast<std::uint32_t>(attempts));
+  }
+  BytesView view = buffer.view();
+  return {view.begin(), view.end()};
+}
+
+Result<Standing> Standing::decode(BytesView bytes) {
+  Reader in(bytes);
+  Standing standing;
+  standing.position = in.read<std::uint64_t>();
+  standing.seen_ms = in.read<std::int64_t>();
+  std::size_t count = in.count();
+  for (std::size_t i = 0; i < count; ++i) {
+    auto sequence = in.read<std::uint64_t>();
+    standing.open[sequence] = in.read<std::uint32_t>();
+  }
+  if (Result<void> end = in.end(); !end) return failure(Errc::kCorrupt, "no standing of a group");
+  return standing;
+}
+
+std::string Log::message_key(std::uint64_t sequence) {
+  return fmt::format("{}{:016x}", kMessages, sequence);
+}
+
+std::string Log::group_key(std::string_view group) {
+  return fmt::format("group/{}", group);
+}
+
+std::string Log::dead_key(std::string_view group, std::uint64_t sequence) {
+  return fmt::format("dead/{}/{:016x}", group, sequence);
+}
+
+std::optional<std::uint64_t> Log::sequence_of(std::string_view key) {
+  if (!key.starts_with(kMessages)) return std::nullopt;
+  key.remove_prefix(kMessages.size());
+  std::uint64_t sequence = 0;
+  auto [stop, error] = std::from_chars(key.data(), key.data() + key.size(), sequence, 16);
+  if (error != std::errc() || stop != key.data() + key.size()) return std::nullopt;
+  return sequence;
+}
+
+void Log::tell(const Waiter& waiter) {
+  waiter.loop->post([news = waiter.news] { news(); });
+}
+
+Log::State Log::begin(Loop& loop, News news) {
+  std::lock_guard hold(mutex_);
+  if (state_ == State::kReady) return state_;
+  waiting_.push_back({&loop, std::move(news)});
+  return std::exchange(state_, State::kStarting);
+}
+
+std::vector<std::string> Log::started(std::uint64_t epoch, std::vector<std::uint64_t> sequences,
+                                      std::map<std::string, Standing> groups, std::int64_t now_ms) {
+  std::vector<std::string> forgotten;
+  std::lock_guard hold(mutex_);
+  next_ = epoch << kEpochShift;
+  kept_ = {sequences.begin(), sequences.end()};
+  for (auto& [name, standing] : groups) {
+    auto age = std::chrono::milliseconds(now_ms - standing.seen_ms);
+    if (age > kGroupKept && groups_[name].claims.empty()) {
+      groups_.erase(name);
+      forgotten.push_back(name);
+    } else {
+      groups_[name].standing = std::move(standing);
+    }
+  }
+  // One that is new begins with what comes from now on.
+  for (auto& [name, group] : groups_) {
+    if (!groups.contains(name)) group.standing.position = next_;
+  }
+  state_ = State::kReady;
+  for (const Waiter& waiter : std::exchange(waiting_, {})) tell(waiter);
+  return forgotten;
+}
+
+void Log::not_started() {
+  std::lock_guard hold(mutex_);
+  state_ = State::kNew;
+  for (const Waiter& waiter : std::exchange(waiting_, {})) tell(waiter);
+}
+
+Result<std::optional<std::uint64_t>> Log::reserve(std::string_view topic) {
+  std::lock_guard hold(mutex_);
+  CHECK(state_ == State::kReady);
+  bool wanted = std::ranges::any_of(groups_, [&](const auto& each) {
+    // Of a group whose trigger does not run now nobody knows what it wants.
+    return each.second.pattern.empty() || matches(each.second.pattern, topic);
+  });
+  if (!wanted) return std::nullopt;
+  if (kept_.size() + under_way_.size() >= kMessagesMax) {
+    return failure(Errc::kFull, fmt::format("{} messages are kept already, and wait for who is to "
+                                            "handle them",
+                                            kMessagesMax));
+  }
+  under_way_.insert(next_);
+  return next_++;
+}
+
+void Log::settled(std::uint64_t sequence, bool kept) {
+  std::lock_guard hold(mutex_);
+  under_way_.erase(sequence);
+  if (kept) kept_.insert(kept_.end(), sequence);
+  for (const auto& [name, group] : groups_) {
+    if (group.news) tell(*group.news);
+  }
+}
+
+bool Log::reply(const Message& message) {
+  if (!message.topic.starts_with(kReplies)) return false;
+  std::lock_guard hold(mutex_);
+  auto inbox = inboxes_.find(message.topic);
+  if (inbox == inboxes_.end()) return true;
+  inbox->second.loop->post([arrived = inbox->second.arrived, message] { (*arrived)(message); });
+  return true;
+}
+
+std::string Log::open_inbox(Loop& loop, std::function<void(Message)> arrived) {
+  static thread_local std::mt19937_64 random{std::random_device{}()};
+  std::lock_guard hold(mutex_);
+  if (inboxes_.size() >= kInboxesMax) return "";
+  std::string address = fmt::format("{}{:016x}.{}", kReplies, random(), ++inboxes_made_);
+  inboxes_[address] = {&loop, std::make_shared<std::function<void(Message)>>(std::move(arrived))};
+  return address;
+}
+
+void Log::close_inbox(const std::string& address) {
+  std::lock_guard hold(mutex_);
+  inboxes_.erase(address);
+}
+
+void Log::claim(const std::string& group, std::string_view pattern, const void* who, Loop& loop,
+                News granted) {
+  std::lock_guard hold(mutex_);
+  Group& claimed = groups_[group];
+  // A new one begins with what comes from now on.
+  if (claimed.pattern.empty() && claimed.standing.seen_ms == 0 && claimed.claims.empty()) {
+    claimed.standing.position = next_;
+  }
+  claimed.pattern = pattern;
+  claimed.claims.push_back({who, {&loop, std::move(granted)}});
+  if (claimed.claims.size() == 1) tell(claimed.claims.front().waiter);
+}
+
+void Log::release(const std::string& group, const void* who) {
+  std::lock_guard hold(mutex_);
+  Group& released = groups_[group];
+  bool had = !released.claims.empty() && released.claims.front().who == who;
+  std::erase_if(released.claims, [&](const Claim& claim) { return claim.who == who; });
+  if (!had) return;
+  released.news.reset();
+  if (!released.claims.empty()) tell(released.claims.front().waiter);
+}
+
+Standing Log::standing(const std::string& group) const {
+  std::lock_guard hold(mutex_);
+  auto found = groups_.find(group);
+  return found == groups_.end() ? Standing() : found->second.standing;
+}
+
+std::vector<std::uint64_t> Log::after(std::uint64_t from, std::size_t most) const {
+  std::lock_guard hold(mutex_);
+  std::vector<std::uint64_t> found;
+  std::uint64_t end = under_way_.empty() ? next_ : *under_way_.begin();
+  for (auto each = kept_.lower_bound(from); each != kept_.end() && *each < end; ++each) {
+    if (found.size() == most) break;
+    found.push_back(*each);
+  }
+  return found;
+}
+
+void Log::on_news(const std::string& group, Loop& loop, News news) {
+  std::lock_guard hold(mutex_);
+  groups_[group].news = Waiter{&loop, std::move(news)};
+}
+
+std::vector<std::uint64_t> Log::stands(const std::string& group, Standing standing) {
+  std::lock_guard hold(mutex_);
+  groups_[group].standing = std::move(standing);
+  return trim();
+}
+
+std::vector<std::uint64_t> Log::trim() {
+  constexpr std::size_t kAtOnce = 1000;
+  std::uint64_t end = next_;
+  for (const auto& [name, group] : groups_) end = std::min(end, group.standing.position);
+  std::vector<std::uint64_t> gone;
+  for (auto each = kept_.begin(); each != kept_.end() && *each < end && gone.size() < kAtOnce;) {
+    bool needed = std::ranges::any_of(
+        groups_, [&](const auto& group) { return group.second.standing.needs(*each); });
+    if (needed) {
+      ++each;
+    } else {
+      gone.push_back(*each);
+      each = kept_.erase(each);
+    }
+  }
+  return gone;
+}
+
+}  // namespace weft::messaging

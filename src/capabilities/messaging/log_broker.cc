@@ -1,0 +1,334 @@
+#include "capabilities/messaging/log_broker.h"
+
+#include <fmt/format.h>
+
+#include <map>
+#include <mutex>
+#include <utility>
+
+#include "base/check.h"
+#include "base/log.h"
+#include "capabilities/messaging/log.h"
+#include "capabilities/messaging/log_format.h"
+#include "capabilities/messaging/log_queue.h"
+#include "capabilities/messaging/settled.h"
+#include "io/loop.h"
+#include "io/timer.h"
+#include "remote/called_back.h"
+
+namespace weft::messaging {
+namespace {
+
+constexpr std::chrono::seconds kStartTime{30};
+// Of logs among the owners of buckets: no app is called so.
+constexpr std::string_view kOwner = "weft/messages/";
+
+// Reads what is in the store of a log, whose bucket it is.
+class Starter {
+ public:
+  Starter(Loop& loop, std::shared_ptr<Log> log, std::shared_ptr<keyvalue::Bucket> bucket)
+      : request_{loop, Deadline::after(kStartTime)},
+        log_(std::move(log)),
+        bucket_(std::move(bucket)) {}
+
+  Task<void> run() {
+    CO_TRY(std::int64_t epoch, co_await settled(bucket_->increment(request_, Log::kEpochKey, 1)));
+    CO_TRY_VOID(co_await read_keys());
+    std::map<std::string, Standing> groups;
+    for (const std::string& name : names_) {
+      CO_TRY(auto value, co_await settled(bucket_->get(request_, Log::group_key(name))));
+      if (!value) continue;
+      CO_TRY(groups[name], Standing::decode(*value));
+    }
+    auto forgotten = log_->started(static_cast<std::uint64_t>(epoch), std::move(sequences_),
+                                   std::move(groups), now_ms());
+    for (const std::string& name : forgotten) {
+      log::warn("messaging", "a group is forgotten: its trigger has not run for a week",
+                {{"group", name}});
+      CO_TRY_VOID(co_await settled(bucket_->erase(request_, Log::group_key(name))));
+    }
+    co_return Result<void>();
+  }
+
+ private:
+  Task<void> read_keys() {
+    const std::string groups = Log::group_key("");
+    std::optional<std::string> cursor;
+    do {
+      CO_TRY(keyvalue::Page page, co_await settled(bucket_->list(request_, cursor)));
+      for (const std::string& key : page.keys) {
+        if (auto sequence = Log::sequence_of(key)) sequences_.push_back(*sequence);
+        if (key.starts_with(groups)) names_.push_back(key.substr(groups.size()));
+      }
+      cursor = std::move(page.cursor);
+    } while (cursor);
+    co_return Result<void>();
+  }
+
+  const keyvalue::Request request_;
+  const std::shared_ptr<Log> log_;
+  const std::shared_ptr<keyvalue::Bucket> bucket_;
+  std::vector<std::uint64_t> sequences_;
+  std::vector<std::string> names_;
+};
+
+// What one loop has of a log: the bucket, opened once.
+class LogAccess : public std::enable_shared_from_this<LogAccess> {
+ public:
+  LogAccess(Loop& loop, std::shared_ptr<Log> log, std::unique_ptr<keyvalue::Store> store,
+            BrokerName name)
+      : loop_(loop),
+        log_(std::move(log)),
+        store_(std::move(store)),
+        owner_(std::string(kOwner) + name.owner),
+        name_(std::move(name.name)) {}
+
+  Loop& loop() { return loop_; }
+  const std::shared_ptr<Log>& log() { return log_; }
+  // Where it is ready.
+  const std::shared_ptr<keyvalue::Bucket>& bucket() { return bucket_; }
+  bool ready() const { return ready_; }
+
+  // Opens the bucket, and reads the log where nobody has yet.
+  static Task<void> start(std::shared_ptr<LogAccess> self) {
+    while (!self->ready_) {
+      if (self->bucket_ == nullptr) {
+        keyvalue::Request request{self->loop_, Deadline::after(kStartTime)};
+        CO_TRY(auto opened,
+               co_await settled(self->store_->open(request, {self->owner_, self->name_})));
+        self->bucket_ = std::move(opened);
+      }
+      auto state = Log::State::kReady;
+      auto told = remote::called_back<bool>([&](auto done) {
+        auto shared = std::make_shared<decltype(done)>(std::move(done));
+        state = self->log_->begin(self->loop_, [shared] { (*shared)(true); });
+        if (state == Log::State::kReady) self->loop_.post([shared] { (*shared)(true); });
+        if (state == Log::State::kNew) self->loop_.spawn(read(self));
+      });
+      CO_TRY(bool again, co_await std::move(told));
+      self->ready_ = again && state == Log::State::kReady;
+      if (self->failed_) co_return std::unexpected(*std::exchange(self->failed_, std::nullopt));
+    }
+    co_return Result<void>();
+  }
+
+ private:
+  static Task<void> read(std::shared_ptr<LogAccess> self) {
+    Starter starter(self->loop_, self->log_, self->bucket_);
+    Result<void> done = co_await starter.run();
+    if (!done) {
+      self->failed_ = done.error();
+      self->log_->not_started();
+    }
+    co_return Result<void>();
+  }
+
+  Loop& loop_;
+  const std::shared_ptr<Log> log_;
+  const std::unique_ptr<keyvalue::Store> store_;
+  const std::string owner_;
+  const std::string name_;
+  std::shared_ptr<keyvalue::Bucket> bucket_;
+  bool ready_ = false;
+  std::optional<Error> failed_;
+};
+
+// A queue that begins when the log is there.
+class LateQueue final : public Queue {
+ public:
+  LateQueue(const std::shared_ptr<LogAccess>& access, Wanted wanted, Receiver& receiver)
+      : self_(std::make_shared<LateQueue*>(this)),
+        retry_(access->loop(), [this] { start(); }),
+        access_(access),
+        wanted_(std::move(wanted)),
+        receiver_(receiver) {
+    start();
+  }
+  ~LateQueue() override { *self_ = nullptr; }
+
+  void settle(std::uint64_t id, Verdict verdict) override {
+    queue_->settle(id, std::move(verdict));
+  }
+  void stop() override {
+    stopped_ = true;
+    retry_.disarm();
+    if (queue_) queue_->stop();
+  }
+  bool idle() const override { return queue_ ? queue_->idle() : stopped_; }
+
+ private:
+  static constexpr std::chrono::seconds kRetry{1};
+
+  void start() {
+    access_->loop().spawn(LogAccess::start(access_), [self = self_](Result<void> started) {
+      if (*self == nullptr || (*self)->stopped_) return;
+      LateQueue& queue = **self;
+      if (started) {
+        queue.queue_ =
+            std::make_unique<LogQueue>(queue.access_->loop(), queue.access_->log(),
+                                       queue.access_->bucket(), queue.wanted_, queue.receiver_);
+        return;
+      }
+      log::warn("messaging", started.error().message(), {{"group", queue.wanted_.group}});
+      queue.retry_.arm(Deadline::after(kRetry));
+    });
+  }
+
+  const std::shared_ptr<LateQueue*> self_;  // Null once the queue is gone.
+  Timer retry_;
+  const std::shared_ptr<LogAccess> access_;  // Shared with what is under way.
+  const Wanted wanted_;
+  Receiver& receiver_;
+  std::unique_ptr<LogQueue> queue_;
+  bool stopped_ = false;
+};
+
+// Replies that come to one request.
+struct Inbox {
+  std::vector<Message> came;
+  std::size_t wanted;
+  std::move_only_function<void()> enough;
+};
+
+class LogBroker final : public Broker {
+ public:
+  explicit LogBroker(std::shared_ptr<LogAccess> access) : access_(std::move(access)) {}
+
+  Answer<void> publish(Request request, Message message) override {
+    TRY_VOID(check_message(message));
+    if (!access_->ready())
+      return promised(request.loop, publish_late(access_, request, std::move(message)));
+    return publish_now(*access_, request, message);
+  }
+
+  Answer<std::vector<Message>> request(Request request, Message message,
+                                       std::size_t replies) override {
+    TRY_VOID(check_message(message));
+    return promised(request.loop, request_task(access_, request, std::move(message), replies));
+  }
+
+  std::unique_ptr<Queue> subscribe(Wanted wanted, Receiver& receiver) override {
+    return std::make_unique<LateQueue>(access_, std::move(wanted), receiver);
+  }
+
+  Answer<std::vector<DeadLetter>> dead(Request request, std::size_t most) override {
+    return promised(request.loop, dead_task(access_, request, most));
+  }
+
+ private:
+  static Answer<void> publish_now(LogAccess& access, Request request, const Message& message) {
+    if (access.log()->reply(message)) return {};
+    TRY(std::optional<std::uint64_t> sequence, access.log()->reserve(message.topic));
+    if (!sequence) return {};
+    Bytes bytes = encode(message);
+    return access.bucket()
+        ->set({request.loop, request.deadline}, Log::message_key(*sequence), bytes)
+        .settle([log = access.log(), sequence = *sequence](Result<void> kept) {
+          log->settled(sequence, kept.has_value());
+          return kept;
+        });
+  }
+  static Task<void> publish_late(std::shared_ptr<LogAccess> access, Request request,
+                                 Message message) {
+    CO_TRY_VOID(co_await LogAccess::start(access));
+    co_return co_await settled(publish_now(*access, request, message));
+  }
+
+  static Task<std::vector<Message>> request_task(std::shared_ptr<LogAccess> access, Request request,
+                                                 Message message, std::size_t replies) {
+    CO_TRY_VOID(co_await LogAccess::start(access));
+    auto inbox = std::make_shared<Inbox>(Inbox{{}, replies, nullptr});
+    std::string address = access->log()->open_inbox(request.loop, [inbox](Message reply) {
+      if (inbox->came.size() < inbox->wanted) inbox->came.push_back(std::move(reply));
+      if (inbox->came.size() >= inbox->wanted && inbox->enough) inbox->enough();
+    });
+    if (address.empty()) co_return failure(Errc::kLimit, "too many requests wait for replies");
+    message.reply_to = address;
+    Result<void> sent = co_await settled(publish_now(*access, request, message));
+    if (sent && inbox->came.size() < inbox->wanted) {
+      sent = co_await remote::called_back<void>([&](auto done) {
+        auto shared = std::make_shared<decltype(done)>(std::move(done));
+        auto timer = std::make_shared<std::optional<Timer>>();
+        auto end = [shared, timer, inbox] {
+          if (!*timer) return;
+          timer->reset();
+          inbox->enough = nullptr;
+          (*shared)(Result<void>());
+        };
+        Loop& loop = request.loop;
+        auto end_later = [&loop, end] { loop.post(end); };
+        timer->emplace(loop, end_later);
+        (*timer)->arm(request.deadline);
+        inbox->enough = end_later;
+      });
+    }
+    access->log()->close_inbox(address);
+    if (!sent) co_return std::unexpected(sent.error());
+    if (inbox->came.empty()) co_return failure(Errc::kTimeout, "no reply came in time");
+    co_return std::move(inbox->came);
+  }
+
+  static Task<std::vector<DeadLetter>> dead_task(std::shared_ptr<LogAccess> access, Request request,
+                                                 std::size_t most) {
+    CO_TRY_VOID(co_await LogAccess::start(access));
+    keyvalue::Request inner{request.loop, request.deadline};
+    std::vector<DeadLetter> letters;
+    std::optional<std::string> cursor = "dead/";
+    while (cursor && letters.size() < most) {
+      CO_TRY(keyvalue::Page page, co_await settled(access->bucket()->list(inner, cursor)));
+      cursor = std::move(page.cursor);
+      for (const std::string& key : page.keys) {
+        if (!key.starts_with("dead/") || letters.size() == most) {
+          cursor.reset();
+          break;
+        }
+        CO_TRY(auto value, co_await settled(access->bucket()->get(inner, key)));
+        if (!value) continue;
+        CO_TRY(DeadLetter letter, decode_dead(*value));
+        letters.push_back(std::move(letter));
+      }
+    }
+    co_return letters;
+  }
+
+  const std::shared_ptr<LogAccess> access_;  // Shared with what is under way.
+};
+
+class LogBackend final : public Backend {
+ public:
+  explicit LogBackend(keyvalue::Backend& store) : store_(store) {}
+  explicit LogBackend(std::unique_ptr<keyvalue::Backend> store)
+      : owned_(std::move(store)), store_(*owned_) {}
+
+  Result<void> open() override { return store_.open(); }
+  std::unique_ptr<Broker> broker(Loop& loop, BrokerName name) override {
+    std::shared_ptr<Log> log;
+    {
+      std::lock_guard hold(mutex_);
+      auto& known = logs_[{name.owner, name.name}];
+      if (known == nullptr) known = std::make_shared<Log>();
+      log = known;
+    }
+    return std::make_unique<LogBroker>(
+        std::make_shared<LogAccess>(loop, std::move(log), store_.store(loop), std::move(name)));
+  }
+
+ private:
+  const std::unique_ptr<keyvalue::Backend> owned_;
+  keyvalue::Backend& store_;
+  std::mutex mutex_;
+  // For the life of the process, as the brokers that apps name. Guarded.
+  std::map<std::pair<std::string, std::string>, std::shared_ptr<Log>> logs_;
+};
+
+}  // namespace
+
+std::unique_ptr<Backend> log_backend(keyvalue::Backend& store) {
+  return std::make_unique<LogBackend>(store);
+}
+
+std::unique_ptr<Backend> log_backend(std::unique_ptr<keyvalue::Backend> store) {
+  return std::make_unique<LogBackend>(std::move(store));
+}
+
+}  // namespace weft::messaging

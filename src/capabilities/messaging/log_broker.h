@@ -1,0 +1,15 @@
+#pragma once
+
+#include <memory>
+
+#include "capabilities/keyvalue/backend.h"
+#include "capabilities/messaging/broker.h"
+
+namespace weft::messaging {
+
+// Brokers whose logs lie in a key-value store: durable when that is. The store outlives it.
+std::unique_ptr<Backend> log_backend(keyvalue::Backend& store);
+// The same with a store of its own.
+std::unique_ptr<Backend> log_backend(std::unique_ptr<keyvalue::Backend> store);
+
+}  // namespace weft::messaging

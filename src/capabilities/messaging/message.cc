@@ -1,0 +1,122 @@
+#include "capabilities/messaging/message.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdint>
+
+#include "base/buffer.h"
+#include "door/values.h"
+
+namespace weft::messaging {
+namespace {
+
+constexpr std::uint8_t kFormat = 1;
+
+// Takes the first part off.
+std::string_view take_part(std::string_view& text) {
+  std::string_view part = text.substr(0, text.find('.'));
+  text.remove_prefix(std::min(text.size(), part.size() + 1));
+  return part;
+}
+
+Result<void> check_text(std::string_view topic, std::string_view what) {
+  if (topic.empty() || topic.size() > kTopicBytesMax) {
+    return failure(Errc::kInvalid, fmt::format("a {} of {} bytes: 1 to {} are allowed", what,
+                                               topic.size(), kTopicBytesMax));
+  }
+  bool wrong = std::ranges::any_of(topic, [](char c) {
+    auto byte = static_cast<unsigned char>(c);
+    return byte <= ' ' || byte == 0x7f;
+  });
+  if (wrong) {
+    return failure(Errc::kInvalid,
+                   fmt::format("a {} has no spaces and no control characters", what));
+  }
+  if (topic.front() == '.' || topic.back() == '.' || topic.find("..") != topic.npos) {
+    return failure(Errc::kInvalid, fmt::format("a {} has no empty part between dots", what));
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<void> check_topic(std::string_view topic) {
+  TRY_VOID(check_text(topic, "topic"));
+  if (topic.find_first_of("*>") == topic.npos) return {};
+  return failure(Errc::kInvalid, "a topic that is published to has no * and no >");
+}
+
+Result<void> check_pattern(std::string_view pattern) {
+  TRY_VOID(check_text(pattern, "pattern of topics"));
+  std::string_view rest = pattern;
+  while (!rest.empty()) {
+    std::string_view part = take_part(rest);
+    bool wild = part == "*" || (part == ">" && rest.empty());
+    if (!wild && part.find_first_of("*>") != part.npos) {
+      return failure(Errc::kInvalid, "in a pattern * is a whole part, and > the last one");
+    }
+  }
+  return {};
+}
+
+Result<void> check_message(const Message& message) {
+  TRY_VOID(check_topic(message.topic));
+  std::size_t bytes = message.data.size();
+  for (const auto& [key, value] : message.metadata) bytes += key.size() + value.size();
+  if (message.metadata.size() > kMetadataMax) {
+    return failure(Errc::kInvalid, fmt::format("{} pairs of metadata: at most {} are allowed",
+                                               message.metadata.size(), kMetadataMax));
+  }
+  if (bytes > kMessageBytesMax) {
+    return failure(Errc::kInvalid, fmt::format("a message of {} bytes: at most {} are allowed",
+                                               bytes, kMessageBytesMax));
+  }
+  return {};
+}
+
+bool matches(std::string_view pattern, std::string_view topic) {
+  while (!pattern.empty() && !topic.empty()) {
+    std::string_view wanted = take_part(pattern);
+    if (wanted == ">") return true;
+    std::string_view part = take_part(topic);
+    if (wanted != "*" && wanted != part) return false;
+  }
+  return pattern.empty() && topic.empty();
+}
+
+Bytes encode(const Message& message) {
+  Buffer buffer;
+  Writer out(buffer);
+  out.byte(kFormat);
+  out.write(std::string_view(message.topic));
+  out.write(message.content_type);
+  out.write(message.reply_to);
+  out.count(message.metadata.size());
+  for (const auto& [key, value] : message.metadata) {
+    out.write(std::string_view(key));
+    out.write(std::string_view(value));
+  }
+  out.write(BytesView(message.data));
+  BytesView view = buffer.view();
+  return {view.begin(), view.end()};
+}
+
+Result<Message> decode(BytesView bytes) {
+  Reader in(bytes);
+  Message message;
+  if (in.byte() != kFormat) return failure(Errc::kCorrupt, "no message of this version");
+  message.topic = in.read<std::string>();
+  message.content_type = in.read<std::optional<std::string>>();
+  message.reply_to = in.read<std::optional<std::string>>();
+  std::size_t count = in.count();
+  for (std::size_t i = 0; i < count; ++i) {
+    auto key = in.read<std::string>();
+    message.metadata.emplace_back(std::move(key), in.read<std::string>());
+  }
+  message.data = in.read<Bytes>();
+  if (Result<void> end = in.end(); !end) return failure(Errc::kCorrupt, "no message");
+  return message;
+}
+
+}  // namespace weft::messaging

@@ -1,0 +1,43 @@
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/bytes.h"
+#include "base/error.h"
+
+namespace weft::messaging {
+
+// Bounds that hold for every driver.
+inline constexpr std::size_t kTopicBytesMax = 250;
+inline constexpr std::size_t kMessageBytesMax = 1 << 20;  // Of data and metadata together.
+inline constexpr std::size_t kMetadataMax = 64;           // Pairs.
+inline constexpr std::size_t kBrokerNameBytesMax = 250;
+inline constexpr std::size_t kGroupNameBytesMax = 250;
+
+struct Message {
+  std::string topic;
+  Bytes data;
+  std::optional<std::string> content_type = {};
+  std::optional<std::string> reply_to = {};
+  std::vector<std::pair<std::string, std::string>> metadata = {};
+
+  friend bool operator==(const Message&, const Message&) = default;
+};
+
+// kInvalid, with the bound or what is wrong with it.
+Result<void> check_topic(std::string_view topic);
+Result<void> check_pattern(std::string_view pattern);
+Result<void> check_message(const Message& message);
+// Of a checked pattern and a checked topic.
+bool matches(std::string_view pattern, std::string_view topic);
+
+// As it lies in a log, and back: kCorrupt for what is none.
+Bytes encode(const Message& message);
+Result<Message> decode(BytesView bytes);
+
+}  // namespace weft::messaging

@@ -1,0 +1,218 @@
+#include "capabilities/messaging/messaging.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <map>
+
+#include "base/check.h"
+#include "base/limits.h"
+#include "capabilities/keyvalue/backend.h"
+#include "capabilities/messaging/hosts.h"
+#include "capabilities/messaging/log_broker.h"
+#include "capabilities/messaging/trigger.h"
+#include "capabilities/offer_table.h"
+#include "wit/wasi/messaging_0_2_0_draft/incoming_handler.h"
+#include "wit/wasi/messaging_0_2_0_draft/producer.h"
+#include "wit/wasi/messaging_0_2_0_draft/request_reply.h"
+#include "wit/wasi/messaging_0_2_0_draft/types.h"
+#include "wit/wasmcloud/messaging_0_2_0/consumer.h"
+#include "wit/wasmcloud/messaging_0_2_0/handler.h"
+
+namespace weft::messaging {
+namespace {
+
+namespace wasi = ::weft::wit::wasi::messaging_0_2_0_draft;
+namespace wasmcloud = ::weft::wit::wasmcloud::messaging_0_2_0;
+
+using Make = std::unique_ptr<Provider> (*)(std::unique_ptr<Brokers>);
+
+constexpr OfferTable<Make, 4> kTable({
+    {{wasmcloud::consumer::kName, wasmcloud::consumer::kFunctions}, wasmcloud_consumer},
+    {{wasi::types::kName, wasi::types::kFunctions}, wasi_types},
+    {{wasi::producer::kName, wasi::producer::kFunctions}, wasi_producer},
+    {{wasi::request_reply::kName, wasi::request_reply::kFunctions}, wasi_request_reply},
+});
+constexpr OfferTable<const HandlerForm*, 2> kHandlers({
+    {{wasi::incoming_handler::kName, wasi::incoming_handler::kFunctions}, &kWasiHandler},
+    {{wasmcloud::handler::kName, wasmcloud::handler::kFunctions}, &kWasmcloudHandler},
+});
+
+constexpr std::string_view kEmbedded = "embedded";
+constexpr std::string_view kMemory = "memory";
+constexpr std::array<DriverKey, 1> kMemoryKeys{{{"size", DriverKey::Kind::kSize}}};
+constexpr std::array<DriverInfo, 2> kDrivers{{{kEmbedded, {}}, {kMemory, kMemoryKeys}}};
+constexpr std::uint64_t kMemoryByDefault = std::uint64_t{256} << 20;
+
+Result<std::unique_ptr<Backend>> make_backend(const DriverChoice& choice) {
+  if (choice.driver != kMemory) {
+    return failure(Errc::kUnsupported,
+                   fmt::format("there is no driver \"{}\" for messaging", choice.driver));
+  }
+  std::uint64_t bytes = kMemoryByDefault;
+  if (const Secret* size = choice.find("size")) {
+    TRY(bytes, parse_size(size->reveal()));
+  }
+  return log_backend(keyvalue::memory_backend(bytes));
+}
+
+bool needs_embedded(const Use& use) {
+  if (use.any_name) return true;
+  return std::ranges::any_of(use.names, [&](const std::string& name) {
+    auto choice = use.drivers.find(name);
+    return choice == use.drivers.end() || choice->second.driver == kEmbedded;
+  });
+}
+
+// The brokers of one component on one loop, each opened when it is asked for first.
+class UsedBrokers final : public Brokers {
+ public:
+  using Open =
+      std::move_only_function<std::unique_ptr<Broker>(std::string_view app, std::string_view name)>;
+
+  UsedBrokers(const Use& use, Open open) : use_(use), open_(std::move(open)) {}
+
+  Result<Broker*> find(std::string_view app, std::string_view name) override {
+    if (!use_.allows(name)) {
+      return failure(Errc::kDenied, fmt::format("the broker \"{}\" is not granted: name it in "
+                                                "uses.messaging",
+                                                name));
+    }
+    auto known = open_brokers_.find(name);
+    if (known == open_brokers_.end()) {
+      known = open_brokers_.emplace(std::string(name), open_(app, name)).first;
+    }
+    return known->second.get();
+  }
+  Result<Broker*> only(std::string_view app) override {
+    bool default_one = use_.any_name || use_.allows("");
+    if (default_one || use_.names.size() != 1) return find(app, "");
+    return find(app, use_.names.front());
+  }
+  std::vector<Broker*> all(std::string_view app) override {
+    std::vector<Broker*> all;
+    for (const std::string& name : use_.names) all.push_back(*find(app, name));
+    if (all.empty()) all.push_back(*find(app, ""));
+    return all;
+  }
+
+ private:
+  const Use& use_;
+  Open open_;
+  std::map<std::string, std::unique_ptr<Broker>, std::less<>> open_brokers_;
+};
+
+std::string text_of(const TriggerSettings& settings, std::string_view key) {
+  const std::string* text = settings.find(key);
+  return text == nullptr ? "" : *text;
+}
+
+}  // namespace
+
+std::span<const Offer> MessagingCapability::offers() const {
+  return kTable.offers();
+}
+
+std::span<const DriverInfo> MessagingCapability::drivers() const {
+  return kDrivers;
+}
+
+Result<void> MessagingCapability::connect(std::string_view, const DriverChoice& choice) const {
+  if (choice.driver == kEmbedded) return {};
+  return ChosenBackends<Backend>::connect(choice, make_backend);
+}
+
+Result<void> MessagingCapability::prepare(const Use& use) {
+  if (needs_embedded(use)) {
+    TRY_VOID(embedded_->open());
+  }
+  return chosen_.prepare(use, name(), kEmbedded, make_backend);
+}
+
+Backend* MessagingCapability::backend_of(const Use& use, std::string_view name) const {
+  auto choice = use.drivers.find(name);
+  if (choice == use.drivers.end() || choice->second.driver == kEmbedded) return embedded_.get();
+  return chosen_.find(name, choice->second);
+}
+
+std::unique_ptr<Provider> MessagingCapability::provider(const Offer& offer, Site site) {
+  auto open = [this, &use = site.use, &loop = site.loop](std::string_view app,
+                                                         std::string_view name) {
+    Backend* backend = backend_of(use, name);
+    CHECK(backend != nullptr);
+    return backend->broker(loop, {std::string(app), std::string(name)});
+  };
+  return kTable.maker(offer)(std::make_unique<UsedBrokers>(site.use, std::move(open)));
+}
+
+std::optional<TriggerForm> MessagingCapability::trigger() const {
+  using Kind = DriverKey::Kind;
+  static constexpr std::array<DriverKey, 8> kKeys{{{"topic", Kind::kText, "orders.>"},
+                                                   {"broker"},
+                                                   {"group"},
+                                                   {"concurrency", Kind::kCount},
+                                                   {"ordering"},
+                                                   {"retries", Kind::kCount},
+                                                   {"backoff", Kind::kDuration},
+                                                   {"dead-letter-topic"}}};
+  return TriggerForm{"message", kKeys};
+}
+
+std::span<const Offer> MessagingCapability::handlers() const {
+  return kHandlers.offers();
+}
+
+Result<void> MessagingCapability::check_trigger(const Use& use,
+                                                const TriggerSettings& settings) const {
+  std::string broker = text_of(settings, "broker");
+  if (!use.allows(broker)) {
+    return failure(Errc::kDenied,
+                   fmt::format("the component is not granted the broker \"{}\": write it into its "
+                               "uses.messaging, or broker = one that is there",
+                               broker));
+  }
+  TRY_VOID(check_pattern(text_of(settings, "topic")));
+  if (const std::string* topic = settings.find("dead-letter-topic")) TRY_VOID(check_topic(*topic));
+  if (const std::string* group = settings.find("group")) {
+    if (group->empty() || group->size() > kGroupNameBytesMax) {
+      return failure(Errc::kInvalid,
+                     fmt::format("a group's name has 1 to {} bytes", kGroupNameBytesMax));
+    }
+  }
+  std::string ordering = text_of(settings, "ordering");
+  if (ordering.empty() || ordering == "none" || ordering == "topic" || ordering == "key") return {};
+  return failure(Errc::kInvalid, "ordering is \"none\", \"topic\" or \"key\"");
+}
+
+std::unique_ptr<Subscription> MessagingCapability::subscribe(const Waking& waking) {
+  const TriggerSettings& settings = waking.settings;
+  TriggerOptions options{.dead_letter_topic = text_of(settings, "dead-letter-topic")};
+  options.wanted.pattern = text_of(settings, "topic");
+  // A group of its own for each component and pattern, where none is named.
+  const std::string* group = settings.find("group");
+  options.wanted.group =
+      group != nullptr ? *group : fmt::format("{} {}", waking.component, options.wanted.pattern);
+  std::string ordering = text_of(settings, "ordering");
+  if (ordering == "topic") options.wanted.ordering = Ordering::kTopic;
+  if (ordering == "key") options.wanted.ordering = Ordering::kKey;
+  if (const std::string* count = settings.find("concurrency")) {
+    options.wanted.at_once = std::min<std::size_t>(std::stoul(*count), kConcurrencyMax);
+  }
+  if (const std::string* count = settings.find("retries")) {
+    options.retries = static_cast<unsigned>(std::stoul(*count));
+  }
+  if (const std::string* time = settings.find("backoff")) {
+    if (auto ns = parse_duration_ns(*time)) {
+      options.backoff = std::chrono::milliseconds(*ns / 1'000'000);
+    }
+  }
+  std::string name = text_of(settings, "broker");
+  Backend* backend = backend_of(waking.use, name);
+  CHECK(backend != nullptr);
+  return std::make_unique<MessageTrigger>(
+      waking, std::move(options), *kHandlers.maker(waking.handler),
+      backend->broker(waking.loop, {std::string(waking.app), std::move(name)}));
+}
+
+}  // namespace weft::messaging

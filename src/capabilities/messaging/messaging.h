@@ -1,0 +1,43 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "capabilities/capability.h"
+#include "capabilities/chosen_backends.h"
+#include "capabilities/messaging/broker.h"
+
+namespace weft::messaging {
+
+// wasmcloud:messaging 0.2.0 and wasi:messaging 0.2.0-draft. Brokers belong to the app.
+//
+// A name is served by the embedded backend, which goes by the name `embedded`, unless the operator
+// chose another driver for it.
+class MessagingCapability final : public Capability {
+ public:
+  explicit MessagingCapability(std::unique_ptr<Backend> embedded)
+      : embedded_(std::move(embedded)) {}
+
+  std::string_view name() const override { return "messaging"; }
+  std::span<const Offer> offers() const override;
+  std::span<const DriverInfo> drivers() const override;
+  Result<void> connect(std::string_view name, const DriverChoice& choice) const override;
+  std::vector<ChosenServer> servers() const override { return chosen_.servers(); }
+  Result<void> prepare(const Use& use) override;
+  std::unique_ptr<Provider> provider(const Offer& offer, Site site) override;
+  // [[trigger.message]]
+  std::optional<TriggerForm> trigger() const override;
+  std::span<const Offer> handlers() const override;
+  Result<void> check_trigger(const Use& use, const TriggerSettings& settings) const override;
+  std::unique_ptr<Subscription> subscribe(const Waking& waking) override;
+
+ private:
+  // Null where nothing was opened for the name.
+  Backend* backend_of(const Use& use, std::string_view name) const;
+
+  std::unique_ptr<Backend> embedded_;
+  ChosenBackends<Backend> chosen_;
+};
+
+}  // namespace weft::messaging

@@ -1,0 +1,98 @@
+#include "capabilities/messaging/trigger.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/log.h"
+#include "door/values.h"
+#include "io/loop.h"
+
+namespace weft::messaging {
+namespace {
+
+constexpr std::chrono::seconds kDeadTime{30};
+
+std::chrono::milliseconds pause_after(unsigned attempt, std::chrono::milliseconds backoff) {
+  constexpr unsigned kDoublingsMax = 20;
+  return std::min(kBackoffMax, backoff * (1 << std::min(attempt - 1, kDoublingsMax)));
+}
+
+}  // namespace
+
+MessageTrigger::MessageTrigger(const Waking& waking, TriggerOptions options, HandlerForm form,
+                               std::unique_ptr<Broker> broker)
+    : self_(std::make_shared<MessageTrigger*>(this)),
+      loop_(waking.loop),
+      app_(waking.app),
+      component_(waking.component),
+      calls_(waking.calls),
+      options_(std::move(options)),
+      form_(form),
+      broker_(std::move(broker)),
+      queue_(broker_->subscribe(options_.wanted, *this)) {}
+
+MessageTrigger::~MessageTrigger() {
+  *self_ = nullptr;
+}
+
+void MessageTrigger::deliver(Delivery delivery) {
+  // What the handler returned, until the call has ended.
+  auto handled = std::make_shared<Handled>();
+  Message message = delivery.message;
+  calls_.call(
+      0,
+      [form = form_, message = std::move(message)](Writer& out) mutable {
+        form.write(out, std::move(message));
+      },
+      [form = form_, handled](Reader& in) { *handled = form.read(in); },
+      [self = self_, handled, delivery = std::move(delivery)](Result<void> outcome) {
+        if (*self != nullptr) (*self)->ended(delivery, std::move(*handled), std::move(outcome));
+      });
+}
+
+void MessageTrigger::ended(const Delivery& delivery, Handled handled, Result<void> outcome) {
+  using Kind = Verdict::Kind;
+  if (!outcome && outcome.error().code() == Errc::kUnavailable) {
+    return queue_->settle(delivery.id, {Kind::kAgain, kNoRoomPause});
+  }
+  if (!outcome) handled = {.well = false, .reason = std::string(outcome.error().message())};
+  if (handled.well) return queue_->settle(delivery.id, {});
+  if (!handled.reject && delivery.attempt < options_.retries) {
+    return queue_->settle(delivery.id,
+                          {Kind::kFailed, pause_after(delivery.attempt, options_.backoff)});
+  }
+  log::warn("messaging", "a message is a dead letter now",
+            {{"app", app_},
+             {"component", component_},
+             {"group", options_.wanted.group},
+             {"topic", delivery.message.topic},
+             {"attempts", std::to_string(delivery.attempt)},
+             {"why", handled.reason}});
+  if (!options_.dead_letter_topic.empty()) send_dead(delivery.message, handled.reason);
+  queue_->settle(delivery.id, {Kind::kDead, {}, std::move(handled.reason)});
+}
+
+// Beside the dead letters, which are kept in any case.
+void MessageTrigger::send_dead(const Message& message, const std::string& reason) {
+  Message dead = message;
+  dead.topic = options_.dead_letter_topic;
+  dead.metadata.emplace_back("dead-letter-topic", message.topic);
+  dead.metadata.emplace_back("dead-letter-reason", reason);
+  auto publish = [](std::shared_ptr<MessageTrigger*> self, Message letter) -> Task<void> {
+    if (*self == nullptr) co_return Result<void>();
+    MessageTrigger& trigger = **self;
+    Request request{trigger.loop_, Deadline::after(kDeadTime)};
+    auto answer = trigger.broker_->publish(request, std::move(letter))
+                      .settle([app = trigger.app_](Result<void> sent) {
+                        if (!sent) {
+                          log::warn("messaging", "a dead letter was not published",
+                                    {{"app", app}, {"why", sent.error().message()}});
+                        }
+                        return Nothing();
+                      });
+    co_return Result<void>();
+  };
+  loop_.spawn(publish(self_, std::move(dead)));
+}
+
+}  // namespace weft::messaging
