@@ -7,8 +7,10 @@
 #include <cstdlib>
 
 #include "base/check.h"
+#include "base/limits.h"
 #include "capabilities/hosted.h"
 #include "capabilities/offer_table.h"
+#include "remote/etcd/client.h"
 #include "wit/wasi/config_0_2_0_draft/runtime.h"
 #include "wit/wasi/config_0_2_0_draft/store.h"
 #include "wit/wasi/config_0_2_0_draft_2024_09_27/store.h"
@@ -26,10 +28,20 @@ constexpr std::string_view kFile = "file";
 constexpr std::string_view kEnvironment = "environment";
 constexpr std::array<DriverKey, 2> kFileKeys{{{"path", DriverKey::Kind::kPath}, {"key"}}};
 constexpr std::array<DriverKey, 1> kEnvironmentKeys{{{"prefix"}}};
-constexpr std::array<DriverInfo, 3> kDrivers{{
+constexpr std::string_view kEtcd = "etcd";
+constexpr std::string_view kEtcdPrefix = "weft/config/";
+constexpr std::array<DriverKey, 7> kEtcdKeys{{{"url", DriverKey::Kind::kText, "http://HOST:2379"},
+                                              {"username"},
+                                              {"password"},
+                                              {"ca-file", DriverKey::Kind::kPath},
+                                              {"prefix"},
+                                              {"timeout", DriverKey::Kind::kDuration},
+                                              {"key"}}};
+constexpr std::array<DriverInfo, 4> kDrivers{{
     {kManifest, {}},
     {kFile, kFileKeys},
     {kEnvironment, kEnvironmentKeys},
+    {kEtcd, kEtcdKeys},
 }};
 
 std::string setting(const DriverChoice& choice, std::string_view key) {
@@ -43,10 +55,25 @@ std::optional<std::string> process_variable(std::string_view name) {
   return value;
 }
 
+Result<std::unique_ptr<Source>> make_etcd_source(const DriverChoice& choice) {
+  remote::etcd::Access access{.username = setting(choice, "username"),
+                              .ca_file = setting(choice, "ca-file")};
+  if (const Secret* url = choice.find("url")) access.url = *url;
+  if (const Secret* password = choice.find("password")) access.password = *password;
+  if (const Secret* timeout = choice.find("timeout")) {
+    TRY(std::uint64_t ns, parse_duration_ns(timeout->reveal()));
+    access.timeout = std::chrono::milliseconds(ns / 1'000'000);
+  }
+  TRY(auto settings, remote::etcd::read_access(access));
+  std::string prefix = setting(choice, "prefix");
+  return etcd_source(std::move(settings), prefix.empty() ? std::string(kEtcdPrefix) : prefix);
+}
+
 Result<std::unique_ptr<Source>> make_source(const DriverChoice& choice) {
   if (choice.driver == kEnvironment) {
     return environment_source(setting(choice, "prefix"), process_variable);
   }
+  if (choice.driver == kEtcd) return make_etcd_source(choice);
   if (choice.driver != kFile) {
     return failure(Errc::kUnsupported,
                    fmt::format("there is no driver \"{}\" for config", choice.driver));
@@ -155,6 +182,13 @@ std::span<const DriverInfo> ConfigCapability::drivers() const {
 }
 
 Result<void> ConfigCapability::look(const DriverChoice& choice) const {
+  if (choice.driver == kManifest) return {};
+  TRY(auto source, make_source(choice));
+  if (choice.driver == kEtcd) return {};
+  return source->open();
+}
+
+Result<void> ConfigCapability::connect(std::string_view, const DriverChoice& choice) const {
   if (choice.driver == kManifest) return {};
   TRY(auto source, make_source(choice));
   return source->open();

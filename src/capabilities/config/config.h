@@ -33,11 +33,10 @@ class ConfigCapability final : public Capability {
   std::span<const Offer> offers() const override;
   std::span<const DriverInfo> drivers() const override;
   bool confidential() const override { return true; }
-  // Whether what a driver was chosen for can be read now. Nothing of it is kept.
+  // Whether what a driver was chosen for can be read now, where that asks no server. Nothing of it
+  // is kept.
   Result<void> look(const DriverChoice& choice) const;
-  Result<void> connect(std::string_view, const DriverChoice& choice) const override {
-    return look(choice);
-  }
+  Result<void> connect(std::string_view, const DriverChoice& choice) const override;
   Result<void> prepare(const Use& use) override;
   std::unique_ptr<Provider> provider(const Offer& offer, Site site) override;
 

@@ -9,6 +9,10 @@
 
 #include "base/error.h"
 
+namespace weft::remote::etcd {
+struct Settings;
+}
+
 // What a driver of wasi:config implements.
 namespace weft::config {
 
@@ -48,5 +52,9 @@ using Variables = std::function<std::optional<std::string>(std::string_view name
 // `environment`: weft's environment variables. A key is the variable of its name in capitals, `_`
 // for what is no letter, after the prefix.
 std::unique_ptr<Source> environment_source(std::string prefix, Variables variables);
+
+// `etcd`: the keys that begin with `prefix`, without it. Watched: a change is there when etcd has told
+// it.
+std::unique_ptr<Source> etcd_source(remote::etcd::Settings settings, std::string prefix);
 
 }  // namespace weft::config

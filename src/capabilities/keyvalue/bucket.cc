@@ -60,6 +60,11 @@ Result<void> check_batch(const std::vector<Pair>& pairs) {
   return {};
 }
 
+Error answer_too_large() {
+  return {Errc::kInvalid,
+          fmt::format("the answer takes more than {} bytes: ask for fewer keys", kBatchBytesMax)};
+}
+
 Result<std::int64_t> read_counter(BytesView value) {
   auto text = as_text(value);
   std::int64_t number = 0;

@@ -110,6 +110,8 @@ Result<void> check_key(std::string_view key);
 Result<void> check_value(BytesView value);
 Result<void> check_batch(const std::vector<std::string_view>& keys);
 Result<void> check_batch(const std::vector<Pair>& pairs);
+// What a get_many says whose answer is beyond kBatchBytesMax.
+Error answer_too_large();
 
 // A counter's value as text, and back.
 Result<std::int64_t> read_counter(BytesView value);

@@ -109,7 +109,7 @@ TEST_P(Conformance, keys_up_to_the_bound_are_kept_and_longer_ones_refused) {
 
 TEST_P(Conformance, values_up_to_the_bound_are_kept_and_larger_ones_refused) {
   auto bucket = open("b");
-  Bytes value(kValueBytesMax);
+  Bytes value(GetParam().value_bytes_max);
   for (std::size_t i = 0; i < value.size(); i += 4093) value[i] = static_cast<std::uint8_t>(i);
   auto done = wait(bucket->set(request(), "large", value));
   ASSERT_TRUE(done.has_value()) << done.error().message();
@@ -118,7 +118,7 @@ TEST_P(Conformance, values_up_to_the_bound_are_kept_and_larger_ones_refused) {
   EXPECT_TRUE(**back == value);
   value.push_back(0);
   EXPECT_EQ(wait(bucket->set(request(), "large", value)).error().code(), Errc::kInvalid);
-  EXPECT_EQ(wait(bucket->get(request(), "large"))->value().size(), kValueBytesMax);
+  EXPECT_EQ(wait(bucket->get(request(), "large"))->value().size(), GetParam().value_bytes_max);
 }
 
 TEST_P(Conformance, buckets_and_owners_do_not_see_each_other) {
@@ -265,6 +265,50 @@ TEST_P(Conformance, increments_from_several_loops_all_count) {
   EXPECT_EQ(get(*open("b"), "n"), std::to_string(3 * kEach));
 }
 
+TEST_P(Conformance, sixty_four_incrementers_sum_exactly) {
+  constexpr int kAtOnce = 64;
+  constexpr int kEach = 20;
+  auto bucket = open("b");
+  std::set<std::int64_t> sums;
+  for (int round = 0; round < kEach; ++round) {
+    std::vector<Answer<std::int64_t>> answers;
+    for (int i = 0; i < kAtOnce; ++i) answers.push_back(bucket->increment(request(), "n", 1));
+    for (auto& answer : answers) {
+      auto sum = wait(std::move(answer));
+      ASSERT_TRUE(sum.has_value()) << sum.error().message();
+      EXPECT_TRUE(sums.insert(*sum).second) << *sum << " was answered twice";
+    }
+  }
+  EXPECT_EQ(*sums.rbegin(), kAtOnce * kEach);
+  EXPECT_EQ(get(*bucket, "n"), std::to_string(kAtOnce * kEach));
+}
+
+TEST_P(Conformance, an_increment_that_does_not_fit_spoils_none_beside_it) {
+  auto bucket = open("b");
+  ASSERT_EQ(wait(bucket->increment(request(), "n", kMost - 1)), kMost - 1);
+  auto first = bucket->increment(request(), "n", 1);
+  auto second = bucket->increment(request(), "n", 1);
+  auto third = bucket->increment(request(), "n", -1);
+  EXPECT_EQ(wait(std::move(first)), kMost);
+  EXPECT_EQ(wait(std::move(second)).error().code(), Errc::kInvalid);
+  EXPECT_EQ(wait(std::move(third)), kMost - 1);
+}
+
+TEST_P(Conformance, keys_that_look_like_something_else_are_keys) {
+  auto bucket = open("b");
+  std::vector<std::string> keys = {
+      " ",         ".",    "..",       "../k",       "./",  "/",     "//a", "*", ">", "a.*",
+      "a.>",       "a..b", ".a",       "a.",         "=",   "=41",   "%2F", "_", "A", "a\tb",
+      "a\r\nPING", "\x7f", "k\u00e9y", "\U0001F600", "$KV", "weft/", "\"",  "{}"};
+  for (auto& key : keys) set(*bucket, key, "of " + key);
+  for (auto& key : keys) EXPECT_EQ(get(*bucket, key), "of " + key);
+  std::ranges::sort(keys);
+  EXPECT_EQ(keys_of(*bucket), keys);
+  std::vector<std::string_view> all(keys.begin(), keys.end());
+  ASSERT_TRUE(wait(bucket->erase_many(request(), all)).has_value());
+  EXPECT_THAT(keys_of(*bucket), IsEmpty());
+}
+
 TEST_P(Conformance, a_swap_succeeds_on_what_the_snapshot_saw) {
   auto bucket = open("b");
   auto absent = wait(bucket->snapshot(request(), "k"));
@@ -374,10 +418,12 @@ TEST_P(Conformance, a_batch_beyond_a_bound_is_refused_whole) {
 
 TEST_P(Conformance, a_batch_read_of_too_many_bytes_is_refused) {
   auto bucket = open("b");
-  Bytes value(kValueBytesMax);
+  Bytes value(GetParam().value_bytes_max);
   ASSERT_TRUE(wait(bucket->set(request(), "k", value)).has_value());
-  EXPECT_EQ(wait(bucket->get_many(request(), {"k", "k"}))->size(), 2u);
-  EXPECT_EQ(wait(bucket->get_many(request(), {"k", "k", "k"})).error().code(), Errc::kInvalid);
+  std::vector<std::string_view> keys(kBatchBytesMax / value.size(), "k");
+  EXPECT_EQ(wait(bucket->get_many(request(), keys))->size(), keys.size());
+  keys.push_back("k");
+  EXPECT_EQ(wait(bucket->get_many(request(), keys)).error().code(), Errc::kInvalid);
 }
 
 TEST_P(Conformance, a_write_past_its_deadline_changes_nothing) {

@@ -19,6 +19,8 @@ namespace weft::keyvalue {
 struct Driver {
   std::string name;
   std::function<std::unique_ptr<Backend>(StateFolderOnDemand&)> make;
+  // Of a value, where a driver's README makes it an exception.
+  std::size_t value_bytes_max = kValueBytesMax;
 };
 
 // Holds every driver to what bucket.h and the README promise.

@@ -1,7 +1,13 @@
 // Shows that every driver passes the one conformance suite. A new driver is one more line below.
+#include <fmt/format.h>
+
 #include "capabilities/keyvalue/conformance.h"
+#include "capabilities/keyvalue/drivers/etcd/etcd.h"
+#include "capabilities/keyvalue/drivers/nats/nats.h"
 #include "capabilities/keyvalue/drivers/redis/redis.h"
 #include "capabilities/keyvalue/drivers/redis/server.h"
+#include "remote/etcd/testing.h"
+#include "remote/nats/testing.h"
 
 namespace weft::keyvalue {
 namespace {
@@ -14,10 +20,31 @@ std::unique_ptr<Backend> empty_redis(StateFolderOnDemand&) {
   return redis::redis_backend(std::move(settings));
 }
 
+// Nothing is in it, because nobody else has its prefix.
+std::unique_ptr<Backend> empty_nats(StateFolderOnDemand&) {
+  static int made = 0;
+  nats::Settings settings;
+  settings.server.endpoints = {{"127.0.0.1", remote::nats::shared_server().port()}};
+  settings.prefix = "t" + std::to_string(++made);
+  return nats::nats_backend(std::move(settings));
+}
+constexpr std::size_t kNatsValueMax = (1UL << 20) - nats::kBesideValue;
+
+std::unique_ptr<Backend> empty_etcd(StateFolderOnDemand&) {
+  static int made = 0;
+  etcd::Settings settings;
+  settings.server.servers = {
+      fmt::format("http://127.0.0.1:{}", remote::etcd::shared_server().port())};
+  settings.prefix = "t" + std::to_string(++made);
+  return etcd::etcd_backend(std::move(settings));
+}
+
 INSTANTIATE_TEST_SUITE_P(
     keyvalue, Conformance,
     ::testing::Values(Driver{"memory", [](StateFolderOnDemand&) { return memory_backend(); }},
-                      Driver{"lmdb", lmdb_backend}, Driver{"redis", empty_redis}),
+                      Driver{"lmdb", lmdb_backend}, Driver{"redis", empty_redis},
+                      Driver{"nats", empty_nats, kNatsValueMax},
+                      Driver{"etcd", empty_etcd, etcd::kEtcdValueBytesMax}),
     [](const auto& driver) { return driver.param.name; });
 
 }  // namespace

@@ -7,7 +7,9 @@
 
 #include "base/check.h"
 #include "base/limits.h"
+#include "capabilities/keyvalue/drivers/etcd/etcd.h"
 #include "capabilities/keyvalue/drivers/memory.h"
+#include "capabilities/keyvalue/drivers/nats/nats.h"
 #include "capabilities/keyvalue/drivers/redis/redis.h"
 #include "capabilities/keyvalue/host.h"
 #include "capabilities/keyvalue/watched_bucket.h"
@@ -57,10 +59,15 @@ constexpr std::string_view kEmbedded = "lmdb";
 constexpr std::string_view kMemory = "memory";
 constexpr std::array<DriverKey, 1> kMemoryKeys{{{"size", DriverKey::Kind::kSize}}};
 constexpr std::string_view kRedis = "redis";
+constexpr std::string_view kNats = "nats";
+constexpr std::string_view kEtcd = "etcd";
 
 std::span<const DriverInfo> driver_infos() {
-  static const std::array<DriverInfo, 3> infos{
-      {{kEmbedded, {}}, {kMemory, kMemoryKeys}, {kRedis, redis::driver_keys()}}};
+  static const std::array<DriverInfo, 5> infos{{{kEmbedded, {}},
+                                                {kMemory, kMemoryKeys},
+                                                {kRedis, redis::driver_keys()},
+                                                {kNats, nats::driver_keys()},
+                                                {kEtcd, etcd::driver_keys()}}};
   return infos;
 }
 
@@ -101,6 +108,14 @@ Result<std::unique_ptr<Backend>> make_backend(const DriverChoice& choice) {
     TRY(redis::Settings settings, redis::read_settings(choice));
     return redis::redis_backend(std::move(settings));
   }
+  if (choice.driver == kNats) {
+    TRY(nats::Settings settings, nats::read_settings(choice));
+    return nats::nats_backend(std::move(settings));
+  }
+  if (choice.driver == kEtcd) {
+    TRY(etcd::Settings settings, etcd::read_settings(choice));
+    return etcd::etcd_backend(std::move(settings));
+  }
   if (choice.driver != kMemory) {
     return failure(Errc::kUnsupported,
                    fmt::format("there is no driver \"{}\" for keyvalue", choice.driver));
@@ -123,8 +138,9 @@ std::span<const DriverInfo> KeyvalueCapability::drivers() const {
 }
 
 Result<void> KeyvalueCapability::check(const DriverChoice& choice) const {
-  if (choice.driver != kRedis) return {};
-  TRY_VOID(redis::read_settings(choice));
+  if (choice.driver == kRedis) TRY_VOID(redis::read_settings(choice));
+  if (choice.driver == kNats) TRY_VOID(nats::read_settings(choice));
+  if (choice.driver == kEtcd) TRY_VOID(etcd::read_settings(choice));
   return {};
 }
 

@@ -70,8 +70,12 @@ struct Client::Request {
   Repeat repeat = Repeat::kNo;
   bool sent = false;
   bool repeated = false;
-  Breaker::Time sent_at{};
-  Each each;  // Null: one answer.
+  Breaker::Time sent_at{};   // First,
+  Breaker::Time asked_at{};  // and last.
+  Each each;                 // Null: one answer.
+  // Of its own, where there are several answers: they may come under the subjects of what was
+  // asked for.
+  std::uint64_t subscription = 0;
   Done done;
   Timer timer;
 };
@@ -79,6 +83,7 @@ struct Client::Request {
 Client::Client(Loop& loop, std::shared_ptr<const Settings> settings)
     : loop_(loop),
       settings_(std::move(settings)),
+      health_(settings_->health != nullptr ? settings_->health : std::make_shared<Health>("")),
       breaker_(std::random_device{}()),
       inbox_(new_inbox()),
       retry_(loop,
@@ -274,6 +279,7 @@ Result<void> Client::taken(ServerOp op) {
   if (state_ != State::kGreeting) return {};
   state_ = State::kReady;
   breaker_.succeeded();
+  health_->up();
   if (problem_) {
     log::info("nats", "the server is there again",
               {{"server", settings_->endpoints[endpoint_].text()}});
@@ -350,6 +356,9 @@ Result<void> Client::on_message(ServerOp op) {
   if (!op.headers.empty()) {
     TRY(message.headers, parse_headers(op.headers));
   }
+  if (auto many = many_.find(op.subscription); many != many_.end()) {
+    return answer(many->second, std::move(message));
+  }
   if (op.subscription != kInbox) {
     auto found = subscriptions_.find(op.subscription);
     // What was on its way when the subscription ended.
@@ -363,6 +372,10 @@ Result<void> Client::on_message(ServerOp op) {
   text.remove_prefix(inbox_.size());
   std::uint64_t number = 0;
   std::from_chars(text.data(), text.data() + text.size(), number);
+  return answer(number, std::move(message));
+}
+
+Result<void> Client::answer(std::uint64_t number, Message message) {
   auto found = by_number_.find(number);
   if (found == by_number_.end()) return {};  // Nobody waits for it any more.
   auto request = found->second;
@@ -372,9 +385,21 @@ Result<void> Client::on_message(ServerOp op) {
     message = std::move(copy);
   }
   finish(std::move(request->done), std::move(message));
-  by_number_.erase(found);
-  sent_.erase(request);
+  health_->answered(request->asked_at);
+  answered(request);
   return {};
+}
+
+void Client::answered(Requests::iterator request) {
+  by_number_.erase(request->number);
+  if (request->subscription != 0) {
+    many_.erase(request->subscription);
+    if (state_ == State::kReady) {
+      connection_->out().append(fmt::format("UNSUB {}\r\n", request->subscription));
+      connection_->flush();
+    }
+  }
+  sent_.erase(request);
 }
 
 void Client::write(const Outgoing& message, std::string_view reply) {
@@ -415,13 +440,19 @@ void Client::send(Requests::iterator request) {
     return;
   }
   sent_.splice(sent_.end(), waiting_, request);
-  if (!request->sent) {
-    request->sent = true;
-    request->sent_at = loop_.now();
-  }
+  request->asked_at = Deadline::Clock::now();
+  if (!std::exchange(request->sent, true)) request->sent_at = request->asked_at;
   request->number = next_++;
   by_number_.emplace(request->number, request);
-  write(request->message, fmt::format("{}{}", inbox_, request->number));
+  std::string reply = fmt::format("{}{}", inbox_, request->number);
+  if (request->each) {
+    // Two words behind the inbox, which takes one.
+    reply = fmt::format("{}all.{}", inbox_, request->number);
+    request->subscription = next_subscription_++;
+    many_.emplace(request->subscription, request->number);
+    connection_->out().append(fmt::format("SUB {} {}\r\n", reply, request->subscription));
+  }
+  write(request->message, reply);
   // Only what may be sent again is kept.
   if (request->repeat == Repeat::kNo || request->repeated) {
     request->message.payload = {};
@@ -483,9 +514,9 @@ void Client::late(Requests::iterator request) {
       request->sent ? "no answer before the deadline" : "the deadline passed before it was sent";
   finish(std::exchange(request->done, nullptr),
          failure(Errc::kTimeout, fmt::format("NATS: {}{}", what, doubt(*request))));
-  if (by_number_.erase(request->number) > 0) {
-    sent_.erase(request);
-    return;
+  if (by_number_.contains(request->number)) {
+    health_->unanswered();
+    return answered(request);
   }
   waiting_bytes_ -= bytes_of(request->message);
   waiting_.erase(request);
@@ -527,6 +558,7 @@ void Client::broken(Error error) {
     log::warn("nats", "there is no connection", {{"why", error.message()}});
   }
   problem_ = std::move(error);
+  health_->down();
   if (connection_ != nullptr) connection_->close();
   connection_ = nullptr;
   Breaker::Time now = loop_.now();
@@ -536,9 +568,11 @@ void Client::broken(Error error) {
   silence_.disarm();
   pinged_ = false;
   by_number_.clear();
+  many_.clear();
   // What may be sent again goes before what waits already, in its order.
   while (!sent_.empty()) {
     auto request = std::prev(sent_.end());
+    health_->unanswered();
     request->number = 0;
     if (may_repeat(*request)) {
       request->repeated = true;

@@ -17,6 +17,7 @@
 #include "io/timer.h"
 #include "remote/breaker.h"
 #include "remote/connection.h"
+#include "remote/health.h"
 #include "remote/nats/protocol.h"
 
 namespace weft::remote::nats {
@@ -48,6 +49,8 @@ struct Settings {
   Secret jwt = {};
   // A server that owes an answer and sends nothing for so long is given up.
   std::chrono::milliseconds silence{5'000};
+  // Shared by the clients of all loops, and who shows it. Null: nobody does.
+  std::shared_ptr<Health> health = nullptr;
 };
 
 // What is published.
@@ -125,6 +128,8 @@ class Client : private ConnectionOwner, public std::enable_shared_from_this<Clie
   Result<void> on_info(std::string_view text);
   Result<void> on_error(std::string_view text);
   Result<void> on_message(ServerOp op);
+  Result<void> answer(std::uint64_t number, Message message);
+  void answered(Requests::iterator request);
   Result<std::string> connect_options();
   Result<void> greet();
   void connect();
@@ -144,7 +149,8 @@ class Client : private ConnectionOwner, public std::enable_shared_from_this<Clie
 
   Loop& loop_;
   const std::shared_ptr<const Settings> settings_;
-  std::size_t endpoint_ = 0;  // The one that is tried, of those of the settings.
+  const std::shared_ptr<Health> health_;  // Shared likewise.
+  std::size_t endpoint_ = 0;              // The one that is tried, of those of the settings.
   State state_ = State::kDown;
   // Shared with the operations of asio that are under way on it.
   std::shared_ptr<Connection> connection_;
@@ -161,6 +167,8 @@ class Client : private ConnectionOwner, public std::enable_shared_from_this<Clie
   std::size_t waiting_bytes_ = 0;
   Requests sent_;
   std::unordered_map<std::uint64_t, Requests::iterator> by_number_;  // Those in sent_.
+  // The requests in sent_ that have several answers, by their own subscriptions.
+  std::unordered_map<std::uint64_t, std::uint64_t> many_;
   std::map<std::uint64_t, Subscription> subscriptions_;
   std::uint64_t next_subscription_ = 2;  // 1 is the inbox.
   Timer retry_;

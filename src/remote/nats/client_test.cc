@@ -88,6 +88,32 @@ TEST_F(NatsClient, AsksAndIsAnswered) {
   EXPECT_EQ(*answer->headers.find("Of"), "twice.b");
 }
 
+TEST_F(NatsClient, TakesSeveralAnswersUntilItHasEnough) {
+  auto one = client(shared_server().port());
+  auto added = one->subscribe("count", "", [&](Message message) {
+    for (int i = 0; i < 5; ++i) one->publish({message.reply, {}, to_bytes(std::to_string(i))});
+  });
+  ASSERT_TRUE(added.has_value());
+  for (std::size_t enough : {std::size_t{5}, std::size_t{3}}) {
+    std::vector<std::string> got;
+    bool done = false;
+    loop_.post([&] {
+      Loop::Turn turn(loop_);
+      one->request(
+          {"count", {}, {}}, Deadline::after(std::chrono::seconds(15)),
+          [&](Message message) {
+            got.emplace_back(as_text(message.payload));
+            return got.size() < enough;
+          },
+          [&](Result<Message> last) { done = last.has_value(); });
+    });
+    ASSERT_TRUE(until([&] { return done; }));
+    EXPECT_EQ(text_of(ask(*one, "nobody.here")), "503 ");
+    EXPECT_EQ(got.size(), enough);
+    EXPECT_EQ(got.back(), std::to_string(enough - 1));
+  }
+}
+
 TEST_F(NatsClient, IsToldAtOnceThatNobodyListens) {
   auto one = client(shared_server().port());
   EXPECT_EQ(text_of(ask(*one, "nobody.here")), "503 ");

@@ -5,10 +5,14 @@
 #include <tuple>
 
 #include "capabilities/keyvalue/backend.h"
+#include "capabilities/keyvalue/drivers/etcd/etcd.h"
+#include "capabilities/keyvalue/drivers/nats/nats.h"
 #include "capabilities/keyvalue/drivers/redis/redis.h"
 #include "capabilities/keyvalue/drivers/redis/server.h"
 #include "capabilities/keyvalue/testing.h"
 #include "gate.h"
+#include "remote/etcd/testing.h"
+#include "remote/nats/testing.h"
 
 namespace weft::keyvalue {
 namespace {
@@ -26,6 +30,41 @@ std::unique_ptr<Backend> redis_at(std::uint16_t port) {
   settings.endpoint = {"127.0.0.1", port};
   settings.silence = gate::kDeadline;
   return redis::redis_backend(std::move(settings));
+}
+
+std::unique_ptr<gate::Server> start_nats() {
+  return std::make_unique<gate::OneProcess>(remote::nats::server_command);
+}
+
+std::unique_ptr<Backend> nats_at(std::uint16_t port) {
+  nats::Settings settings;
+  settings.server.endpoints = {{"127.0.0.1", port}};
+  settings.server.silence = gate::kDeadline;
+  return nats::nats_backend(std::move(settings));
+}
+
+// Which listens before it has elected itself.
+class Etcd final : public gate::Server {
+ public:
+  std::uint16_t port() const override { return server_.port(); }
+  void kill() override { server_.kill(); }
+  void start() override { server_.start(); }
+  void freeze() override { server_.freeze(); }
+  void thaw() override { server_.thaw(); }
+
+ private:
+  remote::etcd::Server server_;
+};
+
+std::unique_ptr<gate::Server> start_etcd() {
+  return std::make_unique<Etcd>();
+}
+
+std::unique_ptr<Backend> etcd_at(std::uint16_t port) {
+  etcd::Settings settings;
+  settings.server.servers = {"http://127.0.0.1:" + std::to_string(port)};
+  settings.server.timeout = gate::kDeadline;
+  return etcd::etcd_backend(std::move(settings));
 }
 
 class Worker {
@@ -116,7 +155,9 @@ TEST_P(KeyvalueGate, LosesNothingAndDoesNothingTwice) {
 
 INSTANTIATE_TEST_SUITE_P(
     drivers, KeyvalueGate,
-    ::testing::Combine(::testing::Values(Driver{"redis", start_redis, redis_at}),
+    ::testing::Combine(::testing::Values(Driver{"redis", start_redis, redis_at},
+                                         Driver{"nats", start_nats, nats_at},
+                                         Driver{"etcd", start_etcd, etcd_at}),
                        ::testing::ValuesIn(gate::kFaults)),
     [](const auto& each) {
       return std::get<0>(each.param).name + "_" + std::string(std::get<1>(each.param).name);
