@@ -144,10 +144,12 @@ CapabilityTable embedded_capabilities(const EmbeddedOptions& options) {
   std::vector<std::unique_ptr<Capability>> all;
   all.push_back(std::make_unique<blobstore::BlobstoreCapability>(blobstore::files_backend(*state)));
   all.push_back(std::make_unique<config::ConfigCapability>());
-  all.push_back(std::make_unique<keyvalue::KeyvalueCapability>(keyvalue::lmdb_backend(*state)));
+  // Messages lie in the same file, so that writes of both share flushes; their capability goes first.
+  auto embedded = keyvalue::lmdb_backend(*state);
+  all.push_back(
+      std::make_unique<messaging::MessagingCapability>(messaging::log_backend(*embedded)));
+  all.push_back(std::make_unique<keyvalue::KeyvalueCapability>(std::move(embedded)));
   all.push_back(std::make_unique<logging::LoggingCapability>());
-  all.push_back(std::make_unique<messaging::MessagingCapability>(
-      messaging::log_backend(keyvalue::lmdb_backend(*state))));
   all.push_back(std::make_unique<sql::SqlCapability>(*state));
   auto secrets = std::make_unique<secrets::SecretsCapability>(*state);
   const SecretLookup* lookup = secrets.get();

@@ -7,6 +7,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "capabilities/sql/backend.h"
@@ -22,8 +23,14 @@ struct Driver {
   // `unique` tells a test's databases from those of the others, where all are in one server.
   std::function<std::unique_ptr<Backend>(StateFolderOnDemand&, Times, const std::string& unique)>
       make;
-  // What a table's column of bytes is declared as, the one type that has no name in common.
+  // What a table's column of bytes is declared as, the one type that has no name in common
+  // between SQLite and PostgreSQL.
   std::string_view binary = "BYTEA";
+  // What the other types of the suite are called where it is not the same.
+  std::vector<std::pair<std::string_view, std::string_view>> types = {};
+  std::string_view text_in_cast = "TEXT";
+
+  std::string_view type(std::string_view wanted) const;
 };
 
 // "name|name / cell|cell / cell|cell", or "! failure": what a statement answered, as text.

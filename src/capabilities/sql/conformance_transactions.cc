@@ -288,7 +288,9 @@ TEST_P(Transactions, a_cursor_in_a_transaction_ends_with_it) {
 
 TEST_P(Transactions, a_cursor_hands_out_no_more_bytes_than_the_bound_but_a_row_at_least) {
   auto database = open();
-  ASSERT_EQ(execute(*database, "CREATE TABLE b (id INTEGER PRIMARY KEY, s TEXT)"), "0");
+  ASSERT_EQ(execute(*database, fmt::format("CREATE TABLE b (id INTEGER PRIMARY KEY, s {})",
+                                           GetParam().type("TEXT"))),
+            "0");
   std::string large(kFetchBytesMax / 2 + 1, 'x');
   for (int i = 1; i <= 3; ++i) {
     ASSERT_EQ(

@@ -10,7 +10,9 @@
 namespace weft::sql {
 std::string Values::through(std::string_view type, Value in) {
   std::string table = fmt::format("t{}", ++tables_);
-  EXPECT_EQ(execute(*database_, fmt::format("CREATE TABLE {} (v {})", table, type)), "0");
+  EXPECT_EQ(
+      execute(*database_, fmt::format("CREATE TABLE {} (v {})", table, GetParam().type(type))),
+      "0");
   auto stored = execute(*database_, fmt::format("INSERT INTO {} VALUES (?)", table), {in});
   if (stored != "1") return stored;
   auto found =
@@ -146,8 +148,10 @@ TEST_P(Values, texts_stand_for_other_types_where_a_column_says_so) {
 }
 
 TEST_P(Values, parameters_compare_with_columns_by_their_type) {
-  ASSERT_EQ(execute(*database_, "CREATE TABLE t (n BIGINT, d DECIMAL(10,2), s TEXT, w TIMESTAMP)"),
-            "0");
+  ASSERT_EQ(
+      execute(*database_, fmt::format("CREATE TABLE t (n BIGINT, d DECIMAL(10,2), s TEXT, w {})",
+                                      GetParam().type("TIMESTAMP"))),
+      "0");
   ASSERT_EQ(execute(*database_, "INSERT INTO t VALUES (10, 2.50, '10', '2026-11-26 10:00:00')"),
             "1");
   auto count = [&](std::string condition, Value value) {

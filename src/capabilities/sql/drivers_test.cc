@@ -1,5 +1,7 @@
 // Shows that every driver passes the one conformance suite. A new driver is one more line below.
 #include "capabilities/sql/conformance.h"
+#include "capabilities/sql/drivers/mysql/mysql.h"
+#include "capabilities/sql/drivers/mysql/server.h"
 #include "capabilities/sql/drivers/postgres/postgres.h"
 #include "capabilities/sql/drivers/postgres/server.h"
 
@@ -30,10 +32,34 @@ std::unique_ptr<Backend> make_postgres(StateFolderOnDemand&, Times times,
                                      .options = {.times = times}});
 }
 
-// PostgreSQL where it is installed: `make test` sees to that.
+std::unique_ptr<Backend> make_mysql(StateFolderOnDemand&, Times times, const std::string& unique) {
+  return mysql::mysql_backend({.host = "127.0.0.1",
+                               .port = mysql::shared_mariadb().port(),
+                               .user = "weft",
+                               .database = unique + "/{app}/{name}",
+                               .options = {.times = times}});
+}
+
+// Its TIMESTAMP is an instant, and it declares how many digits of a second it keeps.
+Driver mysql_driver() {
+  return {.name = "mysql",
+          .make = make_mysql,
+          .binary = "LONGBLOB",
+          .types = {{"TEXT", "LONGTEXT"},
+                    {"NUMERIC", "NUMERIC(15,3)"},
+                    {"TIME", "TIME(6)"},
+                    {"TIMESTAMP", "DATETIME(6)"},
+                    {"TIMESTAMP WITHOUT TIME ZONE", "DATETIME(6)"},
+                    {"TIMESTAMPTZ", "TIMESTAMP(6)"},
+                    {"TIMESTAMP WITH TIME ZONE", "TIMESTAMP(6)"}},
+          .text_in_cast = "CHAR"};
+}
+
+// Servers where they are installed: `make test` sees to that.
 std::vector<Driver> drivers() {
   std::vector<Driver> all = {{"sqlite", make_sqlite}};
   if (postgres::PostgresServer::available()) all.push_back({"postgres", make_postgres});
+  if (mysql::MariadbServer::available()) all.push_back(mysql_driver());
   return all;
 }
 

@@ -8,6 +8,7 @@
 #include "base/check.h"
 #include "base/limits.h"
 #include "capabilities/offer_table.h"
+#include "capabilities/sql/drivers/mysql/mysql.h"
 #include "capabilities/sql/drivers/postgres/postgres.h"
 #include "capabilities/sql/host.h"
 #include "capabilities/sql/settings.h"
@@ -32,10 +33,12 @@ constexpr std::array<DriverKey, 3> kSqliteKeys{{{"size", DriverKey::Kind::kSize}
                                                 {"statement-timeout", DriverKey::Kind::kDuration},
                                                 {"idle-timeout", DriverKey::Kind::kDuration}}};
 constexpr std::string_view kPostgres = "postgres";
+constexpr std::string_view kMysql = "mysql";
 
 std::span<const DriverInfo> driver_infos() {
-  static const std::array<DriverInfo, 2> infos{
-      {{kEmbedded, kSqliteKeys}, {kPostgres, postgres::driver_keys()}}};
+  static const std::array<DriverInfo, 3> infos{{{kEmbedded, kSqliteKeys},
+                                                {kPostgres, postgres::driver_keys()},
+                                                {kMysql, mysql::driver_keys()}}};
   return infos;
 }
 
@@ -65,6 +68,10 @@ Result<std::unique_ptr<Backend>> make_remote(const DriverChoice& choice) {
     TRY(postgres::Settings settings, postgres::read_settings(choice));
     return postgres::postgres_backend(std::move(settings));
   }
+  if (choice.driver == kMysql) {
+    TRY(mysql::Settings settings, mysql::read_settings(choice));
+    return mysql::mysql_backend(std::move(settings));
+  }
   return failure(Errc::kUnsupported,
                  fmt::format("there is no driver \"{}\" for sql", choice.driver));
 }
@@ -82,6 +89,9 @@ std::span<const DriverInfo> SqlCapability::drivers() const {
 Result<void> SqlCapability::check(const DriverChoice& choice) const {
   if (choice.driver == kPostgres) {
     TRY_VOID(postgres::read_settings(choice));
+  }
+  if (choice.driver == kMysql) {
+    TRY_VOID(mysql::read_settings(choice));
   }
   return {};
 }

@@ -15,7 +15,7 @@ namespace weft::sql {
 // app: its components share those they open by the same name.
 //
 // A name is kept by the embedded backend, which goes by the name `sqlite`, unless the operator
-// chose another driver (`postgres`), or other settings of that one.
+// chose another driver (`postgres`, `mysql`), or other settings of that one.
 class SqlCapability final : public Capability {
  public:
   // `state` outlives it.

@@ -7,6 +7,8 @@
 #include <functional>
 
 #include "capabilities/sql/conformance.h"
+#include "capabilities/sql/drivers/mysql/mysql.h"
+#include "capabilities/sql/drivers/mysql/server.h"
 #include "capabilities/sql/drivers/postgres/postgres.h"
 #include "capabilities/sql/drivers/postgres/server.h"
 #include "remote/health.h"
@@ -23,26 +25,22 @@ using Fault = FaultProxy::Fault;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-// A server of a system, as this suite needs it.
-struct Server {
-  std::uint16_t port = 0;
-  std::function<void()> restart;  // At once, as after a crash.
-};
-
+// A driver with a real server of its system, one for all tests.
 struct Pooled {
   std::string name;
-  // Started for the test, and gone with what holds it.
-  std::function<Server(std::shared_ptr<void>& holder)> start;
-  std::function<std::unique_ptr<Backend>(const std::shared_ptr<void>& holder, std::uint16_t port)>
-      make;
+  std::function<std::uint16_t()> port;
+  std::function<void()> restart;  // At once, as after a crash.
+  // By another port; `unique` tells a test's tables from those of the others.
+  std::function<std::unique_ptr<Backend>(std::uint16_t port, const std::string& unique)> make;
 };
 
 class Faults : public ::testing::TestWithParam<Pooled> {
  protected:
   Faults() {
-    server_ = GetParam().start(holder_);
-    proxy_ = std::make_unique<FaultProxy>(server_.port);
-    backend_ = GetParam().make(holder_, proxy_->port());
+    static int tests = 0;
+    unique_ = fmt::format("faults{}", ++tests);
+    proxy_ = std::make_unique<FaultProxy>(GetParam().port());
+    backend_ = GetParam().make(proxy_->port(), unique_);
     CHECK(backend_->open().has_value());
     store_ = backend_->store(loop_);
     database_ = must(await(loop_, store_->open(soon(), {"app", "orders"})));
@@ -70,8 +68,7 @@ class Faults : public ::testing::TestWithParam<Pooled> {
   }
 
   Loop loop_;  // Outlives the backend.
-  std::shared_ptr<void> holder_;
-  Server server_;
+  std::string unique_;
   std::unique_ptr<FaultProxy> proxy_;
   std::unique_ptr<Backend> backend_;
   std::unique_ptr<Store> store_;
@@ -202,7 +199,7 @@ TEST_P(Faults, a_server_that_is_killed_loses_nothing_it_acknowledged) {
     auto transaction = must(
         await(loop_, database_->begin(soon(), {Isolation::kReadCommitted, Access::kReadWrite})));
     EXPECT_EQ(count(await(loop_, transaction->run(soon(), {kAdd}, Wanted::kCount))), "1");
-    server_.restart();
+    GetParam().restart();
     auto done = await(loop_, transaction->commit(soon()));
     ASSERT_FALSE(done.has_value());
     EXPECT_TRUE(done.error().is<Failure::Unavailable>()) << to_text(done.error());
@@ -216,7 +213,7 @@ TEST_P(Faults, connections_are_used_again_and_not_made_for_each_statement) {
 }
 
 TEST_P(Faults, are_told_to_who_asks_whether_the_server_can_be_used) {
-  auto other = GetParam().make(holder_, proxy_->port());
+  auto other = GetParam().make(proxy_->port(), unique_);
   EXPECT_FALSE(other->health()->read().asked);
   Result<void> reached = reach_now(loop_, *other);
   EXPECT_TRUE(reached.has_value()) << reached.error().message();
@@ -253,25 +250,33 @@ void PrintTo(const Pooled& pooled, std::ostream* out) {
 }
 
 Pooled postgres_server() {
-  return {"postgres",
-          [](std::shared_ptr<void>& holder) {
-            auto started = postgres::PostgresServer::start();
-            CHECK(started.has_value());
-            std::shared_ptr<postgres::PostgresServer> server = *std::move(started);
-            holder = server;
-            return Server{server->port(),
-                          [server = server.get()] { CHECK(server->restart().has_value()); }};
-          },
-          [](const std::shared_ptr<void>& holder, std::uint16_t port) {
-            auto server = std::static_pointer_cast<postgres::PostgresServer>(holder);
-            return postgres::postgres_backend(
-                {.url = Secret(server->tcp_url(port)), .options = {.connections = 4}});
+  using postgres::shared_postgres;
+  return {"postgres", [] { return shared_postgres().port(); },
+          [] { CHECK(shared_postgres().restart().has_value()); },
+          [](std::uint16_t port, const std::string& unique) {
+            return postgres::postgres_backend({.url = Secret(shared_postgres().tcp_url(port)),
+                                               .schema = unique,
+                                               .options = {.connections = 4}});
+          }};
+}
+
+Pooled mysql_server() {
+  using mysql::shared_mariadb;
+  return {"mysql", [] { return shared_mariadb().port(); },
+          [] { CHECK(shared_mariadb().restart().has_value()); },
+          [](std::uint16_t port, const std::string& unique) {
+            return mysql::mysql_backend({.host = "127.0.0.1",
+                                         .port = port,
+                                         .user = "weft",
+                                         .database = unique,
+                                         .options = {.connections = 4}});
           }};
 }
 
 std::vector<Pooled> servers() {
   std::vector<Pooled> all;
   if (postgres::PostgresServer::available()) all.push_back(postgres_server());
+  if (mysql::MariadbServer::available()) all.push_back(mysql_server());
   return all;
 }
 

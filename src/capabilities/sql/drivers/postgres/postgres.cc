@@ -6,11 +6,9 @@
 #include <cstring>
 #include <string_view>
 
-#include "base/bytes.h"
-#include "base/sha256.h"
+#include "capabilities/sql/drivers/pooled/place.h"
 #include "capabilities/sql/drivers/postgres/connection.h"
 #include "capabilities/sql/drivers/postgres/statement.h"
-#include "capabilities/sql/settings.h"
 
 namespace weft::sql::postgres {
 namespace {
@@ -24,29 +22,8 @@ constexpr std::array<DriverKey, 6> kKeys{{{"url", Kind::kText, kExample},
                                           {"statement-timeout", Kind::kDuration},
                                           {"idle-timeout", Kind::kDuration}}};
 
-// The pattern with the names in their places; what stands in a name is not looked at again.
-std::string schema_of(std::string_view pattern, DatabaseName name) {
-  std::string schema;
-  while (!pattern.empty()) {
-    constexpr std::string_view kApp = "{app}";
-    constexpr std::string_view kName = "{name}";
-    if (pattern.starts_with(kApp)) {
-      schema += name.owner;
-      pattern.remove_prefix(kApp.size());
-    } else if (pattern.starts_with(kName)) {
-      schema += name.name;
-      pattern.remove_prefix(kName.size());
-    } else {
-      schema += pattern.front();
-      pattern.remove_prefix(1);
-    }
-  }
-  // The server would cut it, and two might become one.
-  constexpr std::size_t kSchemaBytesMax = 63;
-  constexpr std::size_t kHashed = 48;
-  if (schema.size() <= kSchemaBytesMax) return schema;
-  return "weft_" + sha256_hex(as_bytes(schema)).substr(0, kHashed);
-}
+// The server cuts what is longer.
+constexpr std::size_t kSchemaBytesMax = 63;
 
 // For operators: "db.example.com:5432". The URL was read before.
 std::string server_of(const Settings& settings) {
@@ -86,7 +63,9 @@ class PostgresSystem final : public pooled::System {
   Or<Ready> ready(Statement statement) const override {
     return postgres::ready(std::move(statement));
   }
-  std::string place(DatabaseName name) const override { return schema_of(schema_, name); }
+  std::string place(DatabaseName name) const override {
+    return pooled::place_of(schema_, name, kSchemaBytesMax);
+  }
   Wait<Or<std::unique_ptr<pooled::Connection>>> connect(Loop& loop, const std::string& place,
                                                         Deadline deadline) const override {
     co_return co_await Connection::open(loop, *helpers_, target_, place, deadline);
