@@ -12,12 +12,16 @@
 
 #include "base/error.h"
 #include "base/secret.h"
+#include "capabilities/waking.h"
 #include "door/binding.h"
 #include "door/call.h"
 
 namespace weft {
 
 class Loop;
+namespace remote {
+class Health;
+}
 
 // One function of an interface, as a component declares it. The signature is the canonical text of
 // its type.
@@ -32,9 +36,10 @@ struct Import {
   std::span<const DeclaredFunction> functions;
 };
 
-// A setting that a driver takes, and what its text must be.
+// A setting that a driver or a trigger takes, and what its text must be.
 struct DriverKey {
-  enum class Kind : std::uint8_t { kText, kSize, kDuration, kPath };  // A time is from 1ms to 1h.
+  // A time is from 1ms to 1h, a count from 1 to a million.
+  enum class Kind : std::uint8_t { kText, kSize, kDuration, kPath, kCount };
   std::string_view name;
   Kind kind = Kind::kText;
   // What a message shows where it is missing. Empty: it may be missing.
@@ -71,6 +76,13 @@ struct Use {
   bool allows(std::string_view name) const;
 };
 
+// The server behind a name for which the operator chose a driver.
+struct ChosenServer {
+  std::string name;
+  std::string driver;
+  std::shared_ptr<const remote::Health> health;  // Shared with its clients.
+};
+
 // How a component asks for a capability: what stands after `uses.NAME =`.
 struct UsesForm {
   enum class Shape : std::uint8_t {
@@ -79,6 +91,12 @@ struct UsesForm {
   };
   Shape shape = Shape::kNames;
   std::string_view example = R"(["NAME"])";  // What a message shows.
+};
+
+// How a developer writes what wakes a component: [[trigger.NAME]], and its keys beside `component`.
+struct TriggerForm {
+  std::string_view name;
+  std::span<const DriverKey> keys;
 };
 
 // Whom a provider is made for. `use` outlives it.
@@ -116,6 +134,12 @@ class Capability {
   // Whether the driver can be made with these settings, as far as that is known without opening
   // anything. The message says which of them is wrong and what to write.
   virtual Result<void> check(const DriverChoice&) const { return {}; }
+  // Asks the server behind what was chosen for a name, once: is it there, does it let us in, has it
+  // what the settings name? Blocks for some seconds at most. Keeps nothing, and changes nothing
+  // there.
+  virtual Result<void> connect(std::string_view /*name*/, const DriverChoice&) const { return {}; }
+  // The servers behind what was chosen and is used, as their clients see them. From any thread.
+  virtual std::vector<ChosenServer> servers() const { return {}; }
   // Whether what is in its calls may be secret: then nobody who watches is told.
   virtual bool confidential() const { return false; }
   // Called when a component that imports one of its interfaces is loaded and all its imports are
@@ -124,6 +148,16 @@ class Capability {
   virtual Result<void> prepare(const Use&) { return {}; }
   // Serves that one of its offers to a component on a loop.
   virtual std::unique_ptr<Provider> provider(const Offer& offer, Site site) = 0;
+
+  // Whether it wakes components, and how that is written.
+  virtual std::optional<TriggerForm> trigger() const { return {}; }
+  // The interfaces that it calls of a component that it wakes. Of those that the component exports
+  // the first is taken.
+  virtual std::span<const Offer> handlers() const { return {}; }
+  // Whether a component with these grants can be woken so. The message says what to write.
+  virtual Result<void> check_trigger(const Use&, const TriggerSettings&) const { return {}; }
+  // Wakes the component from now on. `prepare` was called for its grants.
+  virtual std::unique_ptr<Subscription> subscribe(const Waking&) { return nullptr; }
 };
 
 // What serves one import: the answer to "can this component be linked?".

@@ -6,12 +6,15 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/check.h"
 #include "capabilities/capability.h"
+#include "capabilities/driver_backend.h"
+#include "io/loop.h"
 
 namespace weft {
 
@@ -40,6 +43,7 @@ class ChosenBackends {
         return std::unexpected(
             std::move(backend).error().within(fmt::format("[{}.{}]", capability, name)));
       }
+      std::lock_guard lock(mutex_);
       backends_[name].push_back({choice, *std::move(backend)});
     }
     return {};
@@ -57,6 +61,26 @@ class ChosenBackends {
     }
   }
 
+  // As Capability::connect, for a choice that has a backend of its own.
+  template <class Make>
+  static Result<void> connect(const DriverChoice& choice, Make make) {
+    Loop loop;  // Outlives the backend, whose clients are on it.
+    TRY(std::unique_ptr<Backend> backend, make(choice));
+    return reach_now(loop, *backend);
+  }
+
+  // As Capability::servers: of each name what was chosen last.
+  std::vector<ChosenServer> servers() const {
+    std::vector<ChosenServer> servers;
+    std::lock_guard lock(mutex_);
+    for (const auto& [name, chosen] : backends_) {
+      std::shared_ptr<const remote::Health> health = chosen.back().backend->health();
+      if (health == nullptr) continue;
+      servers.push_back({name, chosen.back().choice.driver, std::move(health)});
+    }
+    return servers;
+  }
+
  private:
   struct Chosen {
     DriverChoice choice;
@@ -64,12 +88,15 @@ class ChosenBackends {
   };
 
   Backend* find(std::string_view name, const DriverChoice& choice) const {
+    std::lock_guard lock(mutex_);
     auto named = backends_.find(name);
     if (named == backends_.end()) return nullptr;
     auto chosen = std::ranges::find(named->second, choice, &Chosen::choice);
     return chosen == named->second.end() ? nullptr : chosen->backend.get();
   }
 
+  mutable std::mutex mutex_;
+  // By name, in the order of their choice. Guarded; the backends themselves stay where they are.
   std::map<std::string, std::vector<Chosen>, std::less<>> backends_;
 };
 

@@ -4,6 +4,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include "app/connect_check.h"
 #include "app/edition.h"
 #include "cli/run_options.h"
 
@@ -19,6 +20,8 @@ void add_check_options(CLI::App& verb, CheckWords& words) {
       ->allow_extra_args(false);
   verb.add_option("--state", words.state, "The state folder that has the secrets, as for weft run")
       ->type_name("DIR");
+  verb.add_flag("--connect", words.connect,
+                "Also ask every server that the operator's file names whether it can be used");
   verb.add_flag("--json", words.json, "Print one JSON object");
 }
 
@@ -36,11 +39,18 @@ Result<int> run_check(const CheckWords& words) {
   if (!words.state.empty()) capabilities.keep_in(words.state);
   Problems problems;
   EditionSettings settings = EditionSettings::read(sources, capabilities, problems);
+  const Environment environment = settings.environment;
   Edition::make(*runtime, capabilities, sources, std::move(settings), Plan::Opening::kLookOnly,
                 problems);
+  std::vector<Reached> reached;
+  if (words.connect) reached = connect_all(environment, capabilities, problems);
   if (words.json) {
     fmt::print("{}\n", problems.json());
   } else {
+    for (const Reached& each : reached) {
+      fmt::print("[{}]: {} is there and can be used ({:.1f} ms)\n", each.table, each.driver,
+                 std::chrono::duration<double, std::milli>(each.took).count());
+    }
     fmt::print("{}", problems.text());
     fmt::print("{}\n", problems.summary());
   }

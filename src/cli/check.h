@@ -17,6 +17,7 @@ struct CheckWords {
   std::string on;
   std::string state;
   std::vector<std::string> env;
+  bool connect = false;
   bool json = false;
 };
 

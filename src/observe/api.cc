@@ -117,6 +117,25 @@ json::array calls(const Totals& totals) {
   return out;
 }
 
+json::array servers(const HostFacts& facts) {
+  json::array out;
+  for (const ServerFacts& each : facts.servers) {
+    json::object server;
+    server["capability"] = text(each.capability);
+    server["name"] = text(each.name);
+    server["driver"] = text(each.driver);
+    server["server"] = text(each.server);
+    server["state"] = text(!each.asked ? "not asked" : each.up ? "up" : "down");
+    server["losses"] = each.losses;
+    server["answered"] = each.answered;
+    server["unanswered"] = each.unanswered;
+    double us = std::chrono::duration<double, std::micro>(each.time).count();
+    server["mean_us"] = rounded(each.answered == 0 ? 0 : us / static_cast<double>(each.answered));
+    out.push_back(std::move(server));
+  }
+  return out;
+}
+
 json::object point(const HistoryPoint& each) {
   json::object out;
   out["at"] = each.at;
@@ -170,6 +189,7 @@ std::string overview_json(const Totals& totals, const HostFacts& facts, const Pr
   out["routes"] = routes(totals);
   out["components"] = components(totals);
   out["calls"] = calls(totals);
+  out["servers"] = servers(facts);
   return json::serialize(out);
 }
 

@@ -12,6 +12,20 @@
 
 namespace weft {
 
+// A server that a capability's driver talks to, as its clients see it.
+struct ServerFacts {
+  std::string capability;
+  std::string name;  // Of the operator's table: [keyvalue.carts].
+  std::string driver;
+  std::string server;  // Where it is.
+  bool asked = false;
+  bool up = false;
+  std::uint64_t losses = 0;
+  std::uint64_t answered = 0;
+  std::uint64_t unanswered = 0;
+  std::chrono::nanoseconds time{};  // Of what was answered, added up.
+};
+
 // What there is to say of a host beside its meters, at one moment.
 struct HostFacts {
   enum class State : std::uint8_t { kStarting, kServing, kStopping };
@@ -27,6 +41,7 @@ struct HostFacts {
   std::uint64_t spans_exported = 0;
   std::uint64_t spans_dropped = 0;
   std::chrono::system_clock::time_point started = {};
+  std::vector<ServerFacts> servers = {};
 };
 
 std::string_view to_string(HostFacts::State state);

@@ -228,6 +228,51 @@ void links(Text& text, const Totals& totals) {
          {{LinkEvent::kQueued, "queued"}, {LinkEvent::kShed, "refused"}});
 }
 
+void servers(Text& text, const HostFacts& facts) {
+  auto family = [&](std::string_view name, std::string_view type, std::string_view help,
+                    auto write) {
+    text.family(name, type, help);
+    for (const ServerFacts& each : facts.servers) {
+      auto sample = [&](auto value, std::string_view suffix = {}, std::string_view outcome = {}) {
+        if (outcome.empty()) {
+          text.sample({{"capability", each.capability},
+                       {"name", each.name},
+                       {"driver", each.driver},
+                       {"server", each.server}},
+                      value, suffix);
+        } else {
+          text.sample({{"capability", each.capability},
+                       {"name", each.name},
+                       {"driver", each.driver},
+                       {"server", each.server},
+                       {"outcome", outcome}},
+                      value, suffix);
+        }
+      };
+      write(each, sample);
+    }
+  };
+  if (facts.servers.empty()) return;
+  family("weft_server_up", "gauge",
+         "Whether the server of a driver was there when it was last heard of; none: nobody asked.",
+         [](const ServerFacts& each, auto sample) {
+           if (each.asked) sample(each.up ? 1 : 0);
+         });
+  family("weft_server_losses_total", "counter", "Connections that failed or broke.",
+         [](const ServerFacts& each, auto sample) { sample(each.losses); });
+  family("weft_server_requests_total", "counter", "Requests to servers, by what became of them.",
+         [](const ServerFacts& each, auto sample) {
+           sample(each.answered, {}, "answered");
+           sample(each.unanswered, {}, "unanswered");
+         });
+  family("weft_server_request_duration_seconds", "summary",
+         "From sending a request to the end of its answer.",
+         [](const ServerFacts& each, auto sample) {
+           sample(std::chrono::duration<double>(each.time).count(), "_sum");
+           sample(each.answered, "_count");
+         });
+}
+
 void host(Text& text, const HostFacts& facts, const ProcessUse& use) {
   auto one = [&](std::string_view name, std::string_view type, std::string_view help, auto value) {
     text.family(name, type, help);
@@ -264,6 +309,7 @@ std::string prometheus_text(const Totals& totals, const HostFacts& facts, const 
   components(text, totals);
   calls(text, totals);
   links(text, totals);
+  servers(text, facts);
   return text.take();
 }
 

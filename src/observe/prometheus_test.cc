@@ -85,6 +85,33 @@ TEST(Prometheus, TellsOfLinksWhatTheirLayersDid) {
 }
 
 // Each family is announced once, and each line is a comment or a sample.
+TEST(Prometheus, WritesWhatIsSeenOfServers) {
+  HostFacts facts;
+  facts.servers = {
+      {.capability = "keyvalue",
+       .name = "carts",
+       .driver = "redis",
+       .server = "cache:6379",
+       .asked = true,
+       .up = true,
+       .losses = 1,
+       .answered = 4,
+       .unanswered = 2,
+       .time = std::chrono::milliseconds(8)},
+      {.capability = "sql", .name = "idle", .driver = "postgres", .server = "db:5432"}};
+  std::string text = prometheus_text({}, facts, {});
+  std::string labels = R"({capability="keyvalue",name="carts",driver="redis",server="cache:6379")";
+  EXPECT_THAT(text, HasSubstr("weft_server_up" + labels + "} 1\n"));
+  EXPECT_THAT(text, Not(HasSubstr(R"(weft_server_up{capability="sql")")));
+  EXPECT_THAT(text, HasSubstr("weft_server_losses_total" + labels + "} 1\n"));
+  EXPECT_THAT(text, HasSubstr("weft_server_requests_total" + labels + R"(,outcome="answered"} 4)"));
+  EXPECT_THAT(text,
+              HasSubstr("weft_server_requests_total" + labels + R"(,outcome="unanswered"} 2)"));
+  EXPECT_THAT(text, HasSubstr("weft_server_request_duration_seconds_sum" + labels + "} 0.008\n"));
+  EXPECT_THAT(text, HasSubstr("weft_server_request_duration_seconds_count" + labels + "} 4\n"));
+  EXPECT_THAT(prometheus_text({}, {}, {}), Not(HasSubstr("weft_server_up")));
+}
+
 TEST(Prometheus, IsWellFormed) {
   LoopMetrics loop;
   loop.route("a", "b", "/").begun.add();

@@ -4,17 +4,14 @@
 
 #include "base/error.h"
 #include "capabilities/blobstore/container.h"
+#include "capabilities/driver_backend.h"
 #include "capabilities/state_folder.h"
 
 namespace weft::blobstore {
 
 // Where containers are kept: one backend for the process, a store of it for each loop.
-class Backend {
+class Backend : public DriverBackend {
  public:
-  virtual ~Backend() = default;
-  // Opens it, once or often; on the thread that loads components, before anything is served, so it
-  // may block on the disk, and on a network up to a time of its own.
-  virtual Result<void> open() = 0;
   // On any loop's thread, when it is open. Does not block.
   virtual std::unique_ptr<Store> store(Loop& loop) = 0;
 };

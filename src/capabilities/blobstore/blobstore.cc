@@ -88,6 +88,11 @@ Result<void> BlobstoreCapability::check(const DriverChoice& choice) const {
   return {};
 }
 
+Result<void> BlobstoreCapability::connect(std::string_view, const DriverChoice& choice) const {
+  if (choice.driver == kEmbedded) return {};
+  return ChosenBackends<Backend>::connect(choice, make_backend);
+}
+
 Result<void> BlobstoreCapability::prepare(const Use& use) {
   if (bodies_ == nullptr) bodies_ = std::make_shared<Bodies>();
   if (needs_embedded(use)) {

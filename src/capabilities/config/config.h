@@ -35,6 +35,9 @@ class ConfigCapability final : public Capability {
   bool confidential() const override { return true; }
   // Whether what a driver was chosen for can be read now. Nothing of it is kept.
   Result<void> look(const DriverChoice& choice) const;
+  Result<void> connect(std::string_view, const DriverChoice& choice) const override {
+    return look(choice);
+  }
   Result<void> prepare(const Use& use) override;
   std::unique_ptr<Provider> provider(const Offer& offer, Site site) override;
 

@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "base/error.h"
+#include "capabilities/driver_backend.h"
 #include "capabilities/sql/database.h"
 #include "capabilities/state_folder.h"
 
@@ -12,12 +13,8 @@ namespace weft::sql {
 class SqliteEngine;
 
 // Where databases are kept: one backend for the process, a store of it for each loop.
-class Backend {
+class Backend : public DriverBackend {
  public:
-  virtual ~Backend() = default;
-  // Opens it, once or often; on the thread that loads components, before anything is served, so it
-  // may block on the disk, and on a network up to a time of its own.
-  virtual Result<void> open() = 0;
   // On any loop's thread, when it is open. Does not block.
   virtual std::unique_ptr<Store> store(Loop& loop) = 0;
 };

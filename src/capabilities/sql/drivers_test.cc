@@ -1,5 +1,7 @@
 // Shows that every driver passes the one conformance suite. A new driver is one more line below.
 #include "capabilities/sql/conformance.h"
+#include "capabilities/sql/drivers/postgres/postgres.h"
+#include "capabilities/sql/drivers/postgres/server.h"
 
 namespace weft::sql {
 namespace {
@@ -21,7 +23,21 @@ std::unique_ptr<Backend> make_sqlite(StateFolderOnDemand& state, Times times, co
   return std::make_unique<TestSqlite>(state, times);
 }
 
-const auto kDrivers = ::testing::Values(Driver{"sqlite", make_sqlite});
+std::unique_ptr<Backend> make_postgres(StateFolderOnDemand&, Times times,
+                                       const std::string& unique) {
+  return postgres::postgres_backend({.url = Secret(postgres::shared_postgres().url()),
+                                     .schema = unique + "/{app}/{name}",
+                                     .options = {.times = times}});
+}
+
+// PostgreSQL where it is installed: `make test` sees to that.
+std::vector<Driver> drivers() {
+  std::vector<Driver> all = {{"sqlite", make_sqlite}};
+  if (postgres::PostgresServer::available()) all.push_back({"postgres", make_postgres});
+  return all;
+}
+
+const auto kDrivers = ::testing::ValuesIn(drivers());
 
 std::string name_of(const ::testing::TestParamInfo<Driver>& driver) {
   return driver.param.name;

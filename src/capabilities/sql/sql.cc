@@ -8,7 +8,9 @@
 #include "base/check.h"
 #include "base/limits.h"
 #include "capabilities/offer_table.h"
+#include "capabilities/sql/drivers/postgres/postgres.h"
 #include "capabilities/sql/host.h"
+#include "capabilities/sql/settings.h"
 #include "wit/wasi/sql_0_2_0_draft/readwrite.h"
 #include "wit/wasi/sql_0_2_0_draft/types.h"
 
@@ -29,7 +31,13 @@ constexpr std::string_view kEmbedded = "sqlite";
 constexpr std::array<DriverKey, 3> kSqliteKeys{{{"size", DriverKey::Kind::kSize},
                                                 {"statement-timeout", DriverKey::Kind::kDuration},
                                                 {"idle-timeout", DriverKey::Kind::kDuration}}};
-constexpr std::array<DriverInfo, 1> kDrivers{{{kEmbedded, kSqliteKeys}}};
+constexpr std::string_view kPostgres = "postgres";
+
+std::span<const DriverInfo> driver_infos() {
+  static const std::array<DriverInfo, 2> infos{
+      {{kEmbedded, kSqliteKeys}, {kPostgres, postgres::driver_keys()}}};
+  return infos;
+}
 
 // Databases of several backends: each name's own, or else the embedded one's.
 class StoreByName final : public Store {
@@ -51,24 +59,14 @@ bool needs_embedded(const Use& use) {
          });
 }
 
-Result<std::chrono::nanoseconds> time_of(const DriverChoice& choice, std::string_view key,
-                                         std::chrono::nanoseconds otherwise) {
-  const Secret* text = choice.find(key);
-  if (text == nullptr) return otherwise;
-  auto time = parse_duration_ns(text->reveal());
-  constexpr std::uint64_t kLeast = 1'000'000;
-  constexpr std::uint64_t kMost = 3'600'000'000'000;
-  if (time && *time >= kLeast && *time <= kMost) {
-    return std::chrono::nanoseconds(static_cast<std::int64_t>(*time));
+// One that keeps its databases on a server.
+Result<std::unique_ptr<Backend>> make_remote(const DriverChoice& choice) {
+  if (choice.driver == kPostgres) {
+    TRY(postgres::Settings settings, postgres::read_settings(choice));
+    return postgres::postgres_backend(std::move(settings));
   }
-  return failure(Errc::kInvalid, fmt::format("{} is no time from 1ms to 1h: write \"30s\"", key));
-}
-
-Result<Times> times_of(const DriverChoice& choice) {
-  Times times;
-  TRY(times.statement, time_of(choice, "statement-timeout", times.statement));
-  TRY(times.idle, time_of(choice, "idle-timeout", times.idle));
-  return times;
+  return failure(Errc::kUnsupported,
+                 fmt::format("there is no driver \"{}\" for sql", choice.driver));
 }
 
 }  // namespace
@@ -78,20 +76,29 @@ std::span<const Offer> SqlCapability::offers() const {
 }
 
 std::span<const DriverInfo> SqlCapability::drivers() const {
-  return kDrivers;
+  return driver_infos();
+}
+
+Result<void> SqlCapability::check(const DriverChoice& choice) const {
+  if (choice.driver == kPostgres) {
+    TRY_VOID(postgres::read_settings(choice));
+  }
+  return {};
 }
 
 Result<std::unique_ptr<Backend>> SqlCapability::make_backend(const DriverChoice& choice) {
-  if (choice.driver != kEmbedded) {
-    return failure(Errc::kUnsupported,
-                   fmt::format("there is no driver \"{}\" for sql", choice.driver));
-  }
+  if (choice.driver != kEmbedded) return make_remote(choice);
   SqliteOptions options;
   TRY(options.times, times_of(choice));
   if (const Secret* size = choice.find("size")) {
     TRY(options.size_max, parse_size(size->reveal()));
   }
   return sqlite_.backend(options);
+}
+
+Result<void> SqlCapability::connect(std::string_view, const DriverChoice& choice) const {
+  if (choice.driver == kEmbedded) return {};
+  return ChosenBackends<Backend>::connect(choice, make_remote);
 }
 
 Result<void> SqlCapability::prepare(const Use& use) {

@@ -15,7 +15,7 @@ namespace weft::sql {
 // app: its components share those they open by the same name.
 //
 // A name is kept by the embedded backend, which goes by the name `sqlite`, unless the operator
-// chose another driver, or other settings of that one.
+// chose another driver (`postgres`), or other settings of that one.
 class SqlCapability final : public Capability {
  public:
   // `state` outlives it.
@@ -25,6 +25,9 @@ class SqlCapability final : public Capability {
   std::string_view name() const override { return "sql"; }
   std::span<const Offer> offers() const override;
   std::span<const DriverInfo> drivers() const override;
+  Result<void> check(const DriverChoice& choice) const override;
+  Result<void> connect(std::string_view name, const DriverChoice& choice) const override;
+  std::vector<ChosenServer> servers() const override { return chosen_.servers(); }
   Result<void> prepare(const Use& use) override;
   std::unique_ptr<Provider> provider(const Offer& offer, Site site) override;
 

@@ -97,6 +97,13 @@ function showOverview(data) {
     number(each.calls, count(each.calls)), number(each.failures, count(each.failures), true),
     number(each.time.count, each.time.count ? ms(each.time.p50_us / 1000) : "\u2013"),
     number(each.time.count, each.time.count ? ms(each.time.p99_us / 1000) : "\u2013")]));
+  byId("servers-card").hidden = data.servers.length === 0;
+  fill("servers", data.servers.map((each) => [
+    cell(`${each.capability}.${each.name}`), cell(each.driver), cell(each.server),
+    cell(each.state, each.state === "down" ? "alarm" : ""),
+    number(each.answered, count(each.answered)), number(each.unanswered, count(each.unanswered), true),
+    number(each.losses, count(each.losses), true),
+    number(each.answered, each.answered ? ms(each.mean_us / 1000) : "\u2013")]));
   showComponents(data.components);
 }
 

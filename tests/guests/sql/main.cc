@@ -6,6 +6,9 @@
 //   run TEXT [PARAMETER...]   one statement with texts for its parameters
 //   books     transfers between accounts in transactions, and one that fails half way
 //   cursor N  reads N rows by cursor in steps of 1000
+//   bench N   reads one row by its key, N times, and prints the nanoseconds that took as JSON
+#include <algorithm>
+#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -119,6 +122,29 @@ int cursor(sql::Database& database, const char* count) {
   return 0;
 }
 
+int bench(sql::Database& database, int rounds) {
+  constexpr std::int64_t kRows = 1000;
+  auto made = database.execute("CREATE TABLE IF NOT EXISTS bench (id BIGINT PRIMARY KEY, v TEXT)");
+  if (made) made = database.execute("DELETE FROM bench");
+  for (std::int64_t i = 0; i < kRows && made; ++i) {
+    made = database.execute("INSERT INTO bench VALUES (?, '0123456789abcdef')", {i});
+  }
+  if (!made) return fail(made.error());
+  std::vector<double> times;
+  double sum = 0;
+  for (int i = 0; i < rounds; ++i) {
+    auto start = std::chrono::steady_clock::now();
+    auto found = database.query("SELECT v FROM bench WHERE id = ?", {i % kRows});
+    if (!found) return fail(found.error());
+    times.push_back(
+        std::chrono::duration<double, std::nano>(std::chrono::steady_clock::now() - start).count());
+    sum += times.back();
+  }
+  std::sort(times.begin(), times.end());
+  std::printf("{\"p50\": %.0f, \"mean\": %.0f}\n", times[times.size() / 2], sum / rounds);
+  return 0;
+}
+
 }  // namespace
 
 int main(int count, char** arguments) {
@@ -134,6 +160,7 @@ int main(int count, char** arguments) {
   if (verb == "books") return books(*database);
   if (count < 4) return 2;
   if (verb == "cursor") return cursor(*database, arguments[3]);
+  if (verb == "bench") return bench(*database, std::max(1, std::atoi(arguments[3])));
   sql::Values parameters;
   for (int i = 4; i < count; ++i) parameters.emplace_back(std::string(arguments[i]));
   return print(database->query(arguments[3], parameters));

@@ -24,6 +24,7 @@ struct Client::Request {
   bool repeated = false;
   std::optional<Error> error;
   Done done;  // Null once it was given up.
+  remote::Health::Clock::time_point sent{};
   Timer timer;
 };
 
@@ -173,6 +174,7 @@ Result<void> Client::greeted(Reply reply) {
     problem_.reset();
   }
   breaker_.succeeded();
+  settings_->health->up();
   silence_.disarm();
   send_waiting();
   return {};
@@ -207,6 +209,7 @@ Result<void> Client::reply(Reply reply) {
     }
   }
   if (--request.replies_left > 0) return {};
+  settings_->health->answered(request.sent);
   if (request.done) {
     if (request.error) {
       finish(std::move(request.done), std::unexpected(*std::move(request.error)));
@@ -222,6 +225,7 @@ void Client::write(Requests::iterator request) {
   waiting_bytes_ -= request->commands.bytes().size();
   sent_.splice(sent_.end(), waiting_, request);
   request->replies_left = request->commands.count();
+  request->sent = remote::Health::Clock::now();
   connection_->out().append(request->commands.bytes());
   // Only what may be sent again is kept.
   if (request->repeat == Repeat::kNo || request->repeated) request->commands = {};
@@ -264,6 +268,7 @@ void Client::broken(Error error) {
     log::warn("redis", "there is no connection", {{"why", error.message()}});
   }
   problem_ = std::move(error);
+  settings_->health->down();
   if (connection_ != nullptr) connection_->close();
   connection_ = nullptr;
   Breaker::Time now = loop_.now();
@@ -274,6 +279,7 @@ void Client::broken(Error error) {
   // What may be sent again goes before what waits already.
   while (!sent_.empty()) {
     auto request = std::prev(sent_.end());
+    settings_->health->unanswered();
     if (request->done && request->repeat == Repeat::kYes && !request->repeated) {
       request->repeated = true;
       request->replies_left = 0;

@@ -14,6 +14,7 @@
 #include "io/timer.h"
 #include "remote/breaker.h"
 #include "remote/connection.h"
+#include "remote/health.h"
 
 namespace weft::keyvalue::redis {
 
@@ -30,6 +31,8 @@ struct Settings {
   unsigned database = 0;
   // A server that owes an answer and sends nothing for so long is given up.
   std::chrono::milliseconds silence{5'000};
+  // Shared by the clients of all loops, and who shows it. The backend makes it.
+  std::shared_ptr<remote::Health> health = nullptr;
 };
 
 // Commands that are sent together, as bytes.

@@ -332,14 +332,27 @@ class RedisBackend final : public Backend {
 
   Result<void> open() override { return {}; }
   std::unique_ptr<Store> store(Loop& loop) override {
+    return std::make_unique<RedisStore>(client(loop));
+  }
+  void reach(Loop& loop, Deadline deadline, Reached done) override {
+    std::shared_ptr<Client> asked = client(loop);
+    asked->send(Commands({"PING"}), deadline, Repeat::kNo,
+                [asked, done = std::move(done)](Result<Reply> reply) mutable {
+                  if (!reply) return done(std::unexpected(std::move(reply).error()));
+                  done({});
+                });
+  }
+  std::shared_ptr<const remote::Health> health() const override { return settings_->health; }
+
+ private:
+  std::shared_ptr<Client> client(Loop& loop) {
     std::lock_guard lock(mutex_);
     std::weak_ptr<Client>& known = clients_[&loop];
     std::shared_ptr<Client> client = known.lock();
     if (client == nullptr) known = client = std::make_shared<Client>(loop, settings_);
-    return std::make_unique<RedisStore>(std::move(client));
+    return client;
   }
 
- private:
   std::shared_ptr<const Settings> settings_;  // Shared with the clients, which may outlive it.
   std::mutex mutex_;
   // One a loop, for as long as a store or a bucket has it.
@@ -392,6 +405,7 @@ Result<Settings> read_settings(const DriverChoice& choice) {
 }
 
 std::unique_ptr<Backend> redis_backend(Settings settings) {
+  settings.health = std::make_shared<remote::Health>(settings.endpoint.text());
   return std::make_unique<RedisBackend>(std::move(settings));
 }
 

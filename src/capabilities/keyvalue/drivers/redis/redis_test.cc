@@ -201,6 +201,30 @@ TEST_F(RedisFaults, AWrongPasswordIsARefusal) {
   EXPECT_THAT(value.error().message(), ::testing::Not(HasSubstr("s3cret")));
 }
 
+TEST_F(RedisFaults, AreToldToWhoAsksWhetherTheServerCanBeUsed) {
+  EXPECT_FALSE(backend_->health()->read().asked);
+  EXPECT_TRUE(reach_now(loop_, *backend_).has_value());
+  EXPECT_TRUE(backend_->health()->read().up);
+  proxy_.set(Fault::kRefuse);
+  Result<void> reached = reach_now(loop_, *backend_);
+  ASSERT_FALSE(reached.has_value());
+  EXPECT_EQ(reached.error().code(), Errc::kUnavailable);
+  EXPECT_FALSE(backend_->health()->read().up);
+}
+
+TEST_F(RedisFaults, AreCounted) {
+  ASSERT_TRUE(set("k", "v").has_value());
+  proxy_.set(Fault::kCutAsked);
+  ASSERT_FALSE(set("k", "w").has_value());
+  EXPECT_EQ(get("k"), "w");
+  remote::Health::Reading seen = backend_->health()->read();
+  EXPECT_TRUE(seen.up);
+  EXPECT_EQ(seen.requests, 2U);
+  EXPECT_EQ(seen.failures, 1U);
+  EXPECT_EQ(seen.losses, 1U);
+  EXPECT_GT(seen.time.count(), 0);
+}
+
 TEST_F(RedisFaults, OneConnectionServesAllOfALoop) {
   auto other = backend_->store(loop_);
   auto bucket = *await(loop_, other->open(soon(), {"app", "c"}));

@@ -12,6 +12,7 @@ void empty(remote::RealServer& server) {
   Loop loop;
   auto settings = std::make_shared<Settings>();
   settings->endpoint = {"127.0.0.1", server.port()};
+  settings->health = std::make_shared<remote::Health>("");
   auto client = std::make_shared<Client>(loop, settings);
   bool done = false;
   loop.post([&] {

@@ -1,0 +1,60 @@
+#include "app/connect_check.h"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+namespace weft {
+namespace {
+
+constexpr std::string_view kSecrets = "secrets";
+
+// What to do about it.
+std::string advice(const Error& error, const DriverSettings& driver) {
+  switch (error.code()) {
+    case Errc::kDenied: return "write who may use it, and the right password or key";
+    case Errc::kNotFound: return "make it there, or write the name of one that is there";
+    case Errc::kUnavailable:
+    case Errc::kTimeout:
+    case Errc::kIo:
+      return fmt::format("write where it is in [{}.{}], and see that it runs and can be reached",
+                         driver.capability, driver.name.text);
+    default: return "";
+  }
+}
+
+Result<void> connect(const Environment& environment, const CapabilityTable& capabilities,
+                     const DriverSettings& driver) {
+  // Those have a look-up of their own, which knows the state folder and variables of the file.
+  if (driver.capability == kSecrets) {
+    TRY_VOID(environment.secrets.read(driver.name.text));
+    return {};
+  }
+  const Capability* capability = capabilities.find(driver.capability);
+  if (capability == nullptr) return {};  // Told where the file was read.
+  return capability->connect(driver.name.text, driver.choice);
+}
+
+}  // namespace
+
+std::vector<Reached> connect_all(const Environment& environment,
+                                 const CapabilityTable& capabilities, Problems& problems) {
+  std::vector<Reached> reached;
+  for (const DriverSettings& driver : environment.drivers) {
+    auto began = std::chrono::steady_clock::now();
+    Result<void> connected = connect(environment, capabilities, driver);
+    std::string table = fmt::format("{}.{}", driver.capability, driver.name.text);
+    if (!connected) {
+      problems.error(driver.name.place,
+                     fmt::format("[{}]: the driver \"{}\": {}", table, driver.choice.driver,
+                                 connected.error().message()),
+                     advice(connected.error(), driver));
+      continue;
+    }
+    reached.push_back(
+        {std::move(table), driver.choice.driver, std::chrono::steady_clock::now() - began});
+  }
+  return reached;
+}
+
+}  // namespace weft

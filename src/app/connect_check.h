@@ -1,0 +1,26 @@
+#pragma once
+
+#include <chrono>
+#include <string>
+#include <vector>
+
+#include "app/environment.h"
+#include "app/problems.h"
+#include "capabilities/table.h"
+
+namespace weft {
+
+// A server that was asked, and let us in.
+struct Reached {
+  std::string table;   // "keyvalue.carts"
+  std::string driver;  // "redis"
+  std::chrono::nanoseconds took;
+};
+
+// Asks what is behind each driver that the operator chose, one after the other, some seconds each
+// at most: servers, files, and what keeps secrets elsewhere. What cannot be used is a problem at
+// its line. Changes nothing there.
+std::vector<Reached> connect_all(const Environment& environment,
+                                 const CapabilityTable& capabilities, Problems& problems);
+
+}  // namespace weft

@@ -1,0 +1,154 @@
+"""Real servers for the tests of drivers: each on a free loopback port, in a temporary folder, ended
+by its pid."""
+
+import glob
+import os
+import pwd
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+
+from host import ROOT, SECONDS_MAX
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def as_ordinary():
+    """Some servers refuse to run as root: (user or None, what makes a child that user)."""
+    if os.getuid() != 0:
+        return None, None
+    nobody = pwd.getpwnam("nobody")
+
+    def become():
+        os.setgid(nobody.pw_gid)
+        os.setuid(nobody.pw_uid)
+
+    return nobody, become
+
+
+class Server:
+    """One process of somebody else's server. A subclass says which command, and when it is ready."""
+
+    seconds = SECONDS_MAX
+    ordinary = False  # Whether it must not run as root.
+    stop = signal.SIGTERM
+
+    def __init__(self):
+        self.folder = tempfile.mkdtemp(prefix="weft-server-")
+        self.port = free_port()
+        self.process = None
+        self.become = None
+        if self.ordinary:
+            user, self.become = as_ordinary()
+            if user:
+                os.chown(self.folder, user.pw_uid, user.pw_gid)
+
+    def run(self, *words):
+        """A program of the server's to its end."""
+        done = subprocess.run(words, cwd=self.folder, capture_output=True, timeout=2 * SECONDS_MAX,
+                              check=False, preexec_fn=self.become)
+        if done.returncode != 0:
+            raise AssertionError(f"{words[0]}: {done.stdout.decode()}{done.stderr.decode()}")
+
+    def command(self):
+        raise NotImplementedError
+
+    def is_ready(self):
+        """By default: it lets somebody connect."""
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", self.port)) == 0
+
+    def prepare(self):
+        """Before it is started."""
+
+    def fill(self):
+        """Once it is ready, what it is to have."""
+
+    def start(self):
+        with open(os.path.join(self.folder, "log"), "ab") as log:
+            self.process = subprocess.Popen(self.command(), cwd=self.folder, stdout=log, stderr=log,
+                                            stdin=subprocess.DEVNULL, preexec_fn=self.become)
+        deadline = time.monotonic() + self.seconds
+        while not self.is_ready():
+            if self.process.poll() is not None or time.monotonic() > deadline:
+                with open(os.path.join(self.folder, "log"), encoding="utf-8",
+                          errors="replace") as log:
+                    raise AssertionError(f"{self.command()[0]} does not start:\n{log.read()}")
+            time.sleep(0.02)
+
+    def end(self):
+        if self.process is None:
+            return
+        if self.process.poll() is None:
+            self.process.send_signal(self.stop)
+            try:
+                self.process.wait(SECONDS_MAX)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait(SECONDS_MAX)
+        self.process = None
+
+    def __enter__(self):
+        try:
+            self.prepare()
+            self.start()
+            self.fill()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_):
+        self.end()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+class Redis(Server):
+    def command(self):
+        return ["redis-server", "--port", str(self.port), "--bind", "127.0.0.1", "--dir",
+                self.folder, "--save", "", "--appendonly", "yes", "--appendfsync", "always"]
+
+
+class Postgres(Server):
+    ordinary = True
+    stop = signal.SIGINT  # Does not wait for those who are connected.
+
+    def program(self, name):
+        found = sorted(glob.glob(f"/usr/lib/postgresql/*/bin/{name}"))
+        if not found:
+            raise AssertionError(f"{name} is not installed: make test installs it")
+        return found[-1]
+
+    def prepare(self):
+        self.run(self.program("initdb"), "-D", "data", "-U", "weft", "-A", "trust", "-E", "UTF8",
+                 "--locale=C.UTF-8", "--no-sync")
+
+    def command(self):
+        return [self.program("postgres"), "-D", "data", "-k", self.folder, "-p", str(self.port), "-c",
+                "listen_addresses=127.0.0.1", "-c", "fsync=off"]
+
+    def is_ready(self):
+        return subprocess.run([self.program("pg_isready"), "-q", "-h", "127.0.0.1", "-p",
+                               str(self.port)], check=False).returncode == 0
+
+
+class Swift(Server):
+    """OpenStack Swift with its S3 interface; `bucket` is there."""
+
+    user, key, bucket = "test:tester", "testing", "notes"
+
+    def command(self):
+        script = os.path.join(ROOT, "src", "remote", "testing", "swift_server.py")
+        return ["/usr/bin/python3", script, str(self.port), self.folder]
+
+    def fill(self):
+        self.run("curl", "--silent", "--show-error", "--fail", "--aws-sigv4", "aws:amz:us-east-1:s3",
+                 "--user", f"{self.user}:{self.key}", "-X", "PUT",
+                 f"http://127.0.0.1:{self.port}/{self.bucket}")
