@@ -368,6 +368,23 @@ TEST_F(S3Faults, AWriteThatIsCutIsDoneOnceAndWhole) {
   }
 }
 
+TEST_F(S3Faults, AreToldToWhoAsksWhetherTheServerCanBeUsed) {
+  ASSERT_TRUE(put("o", "v").has_value());
+  auto before = backend_->health()->read();
+  EXPECT_TRUE(before.up);
+  // Two looks at the container, and the object itself; making the container was two more.
+  EXPECT_GE(before.requests, 3U);
+  EXPECT_EQ(before.failures + before.losses, 0U);
+  EXPECT_GT(before.time.count(), 0);
+  Loop loop;
+  EXPECT_TRUE(reach_now(loop, *backend_).has_value());
+  EXPECT_EQ(backend_->health()->read().requests, before.requests + 1);
+  proxy_.set(Fault::kRefuse);
+  EXPECT_EQ(code_of(reach_now(loop, *backend_)), "(unavailable)");
+  EXPECT_FALSE(backend_->health()->read().up);
+  EXPECT_GT(backend_->health()->read().losses, 0U);
+}
+
 TEST_F(S3Faults, AServerThatIsKilledLosesNothingItAcknowledged) {
   for (int round = 0; round < 2; ++round) {
     std::string value = pattern(200'000, static_cast<unsigned>(round));
