@@ -133,6 +133,24 @@ class Writer {
   detail::Output stream_;
 };
 
+// Bytes as they came, without a copy of them.
+class Piece {
+ public:
+  explicit Piece(guest_list_u8_t list) : list_(list) {}
+  Piece(Piece&& other) noexcept : list_(std::exchange(other.list_, {})) {}
+  Piece& operator=(Piece&& other) noexcept {
+    std::swap(list_, other.list_);
+    return *this;
+  }
+  ~Piece() { guest_list_u8_free(&list_); }
+
+  Bytes bytes() const { return {list_.ptr, list_.len}; }
+  std::size_t size() const { return list_.len; }
+
+ private:
+  guest_list_u8_t list_;
+};
+
 // An object that comes piece by piece, as it was when it was asked for.
 class Reader {
  public:
@@ -142,13 +160,19 @@ class Reader {
   std::uint64_t size() const { return size_; }
   // The next piece, waiting for it; nothing at the end. A failure is a failure of the store.
   Result<std::optional<std::string>> read(std::size_t most = 64 << 10) {
+    auto piece = read_piece(most);
+    if (!piece) return std::unexpected(std::move(piece).error());
+    if (!*piece) return std::nullopt;
+    Bytes bytes = (*piece)->bytes();
+    return std::string(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  }
+  // The same for those who only look at it.
+  Result<std::optional<Piece>> read_piece(std::size_t most = 64 << 10) {
     guest_list_u8_t piece;
     wasi_io_streams_stream_error_t error;
     auto stream = wasi_io_streams_borrow_input_stream(stream_.get());
     if (wasi_io_streams_method_input_stream_blocking_read(stream, most, &piece, &error)) {
-      std::string text(detail::view(piece));
-      guest_list_u8_free(&piece);
-      return text;
+      return Piece(piece);
     }
     bool end = error.tag == WASI_IO_STREAMS_STREAM_ERROR_CLOSED;
     wasi_io_streams_stream_error_free(&error);

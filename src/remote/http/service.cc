@@ -201,12 +201,18 @@ Task<HttpService::Attempt> HttpService::attempt(const HttpAsk& ask, Deadline dea
   while (response->status_ == 0 && !response->error_) {
     CO_TRY_VOID(co_await response->signal_.wait(deadline));
   }
+  Health* health = options_.health.get();
   if (response->status_ != 0) {
     breaker_.succeeded();
+    if (health != nullptr) health->up(), health->answered(began);
     out.response = std::move(response);
     co_return out;
   }
   breaker_.failed(began, Deadline::Clock::now());
+  if (health != nullptr) {
+    health->down();
+    if (response->error_->begun) health->unanswered();
+  }
   last_ = response->error_->error;
   out.failure = std::move(response->error_);
   co_return out;

@@ -15,6 +15,7 @@
 #include "io/http_client/http_client.h"
 #include "io/task.h"
 #include "remote/breaker.h"
+#include "remote/health.h"
 #include "remote/http/signal.h"
 
 namespace weft::remote {
@@ -32,6 +33,8 @@ struct HttpServiceOptions {
   std::string ca_file = {};
   // A server that owes something and sends nothing for so long is given up.
   std::chrono::milliseconds timeout{30'000};
+  // Told of attempts and answers. Shared with the backend; null where nobody wants to know.
+  std::shared_ptr<Health> health = nullptr;
 };
 
 struct HttpAsk {

@@ -1,5 +1,6 @@
 #!/usr/bin/python3
-"""OpenStack Swift with its S3 interface, all of it in one process: swift_server.py PORT FOLDER.
+"""OpenStack Swift with its S3 interface, all of it in one process:
+swift_server.py PORT FOLDER [CERTIFICATE KEY]. With the latter two it speaks TLS.
 
 Debian's packages swift-proxy, -account, -container and -object, as they are: the four servers on
 ports of 127.0.0.1, one copy of everything, rings and data in FOLDER. Needs no root and no
@@ -188,7 +189,11 @@ def main():
         builder.rebalance()
         builder.get_ring().save(os.path.join(FOLDER, kind + ".ring.gz"))
         serve(kind, STORAGE, where)
-    serve("proxy", PROXY, listen(PORT))
+    where = listen(PORT)
+    if len(sys.argv) > 3:
+        where = eventlet.wrap_ssl(where, certfile=sys.argv[3], keyfile=sys.argv[4],
+                                  server_side=True)
+    serve("proxy", PROXY, where)
     print(json.dumps({"port": PORT, "pid": os.getpid()}), flush=True)
     while True:
         eventlet.sleep(3600)

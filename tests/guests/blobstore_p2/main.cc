@@ -88,7 +88,7 @@ void drain(const blobstore::Container& container, std::string_view name, Out out
   if (!reader) return fail(out, reader.error());
   std::uint64_t bytes = 0;
   for (;;) {
-    auto piece = reader->read();
+    auto piece = reader->read_piece();
     if (!piece) return fail(out, piece.error());
     if (!*piece) break;
     bytes += (*piece)->size();

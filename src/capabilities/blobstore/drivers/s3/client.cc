@@ -12,6 +12,7 @@
 
 #include "base/check.h"
 #include "base/sha256.h"
+#include "remote/base64.h"
 #include "remote/http/xml.h"
 
 namespace weft::blobstore::s3 {
@@ -59,18 +60,11 @@ std::uint64_t read_number(std::string_view text) {
   return number;
 }
 
-std::string base64(BytesView bytes) {
-  std::string out(4 * ((bytes.size() + 2) / 3), '\0');
-  EVP_EncodeBlock(reinterpret_cast<unsigned char*>(out.data()), bytes.data(),
-                  static_cast<int>(bytes.size()));
-  return out;
-}
-
 std::string md5_base64(std::string_view text) {
   std::array<std::uint8_t, EVP_MAX_MD_SIZE> digest{};
   unsigned size = 0;
   CHECK(EVP_Digest(text.data(), text.size(), digest.data(), &size, EVP_md5(), nullptr) == 1);
-  return base64(BytesView(digest).first(size));
+  return remote::base64(BytesView(digest).first(size));
 }
 
 // A name that no key spells, in headers: in hexadecimal digits, in pieces.
@@ -139,7 +133,8 @@ Client::Client(Loop& loop, std::shared_ptr<const Settings> settings)
           loop, remote::HttpServiceOptions{.name = fmt::format("S3 at {}://{}", settings_->scheme,
                                                                settings_->host),
                                            .ca_file = settings_->ca_file,
-                                           .timeout = settings_->timeout})),
+                                           .timeout = settings_->timeout,
+                                           .health = settings_->health})),
       signer_(settings_->credentials, settings_->region, "s3") {}
 
 Task<Client::Response> Client::ask(Request request, Ask ask) {

@@ -28,6 +28,8 @@ struct Settings {
   std::string ca_file = {};
   std::chrono::milliseconds timeout{30'000};
   std::size_t part_bytes = kPartBytesByDefault;
+  // What the clients see of the server. Shared by them; null where nobody wants to know.
+  std::shared_ptr<remote::Health> health = nullptr;
 };
 
 // What is known of an object without its bytes.

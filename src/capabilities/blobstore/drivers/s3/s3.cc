@@ -11,6 +11,7 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "capabilities/blobstore/drivers/s3/container.h"
+#include "io/loop.h"
 #include "remote/endpoint.h"
 
 namespace weft::blobstore::s3 {
@@ -99,8 +100,7 @@ Result<void> read_sizes(const DriverChoice& choice, Settings& settings) {
 class S3Backend final : public Backend {
  public:
   explicit S3Backend(Settings settings)
-      : settings_(std::make_shared<const Settings>(std::move(settings))),
-        making_(std::make_shared<Making>()) {}
+      : settings_(with_health(std::move(settings))), making_(std::make_shared<Making>()) {}
 
   Result<void> open() override {
     std::string_view host = settings_->host;
@@ -114,14 +114,30 @@ class S3Backend final : public Backend {
   }
 
   std::unique_ptr<Store> store(Loop& loop) override {
+    return std::make_unique<S3Store>(client(loop), making_);
+  }
+
+  void reach(Loop& loop, Deadline deadline, Reached done) override {
+    auto ask = [](std::shared_ptr<Client> asked, Request request) -> Task<void> {
+      co_return co_await asked->reach(request);
+    };
+    loop.spawn(ask(client(loop), {loop, deadline}), std::move(done));
+  }
+  std::shared_ptr<const remote::Health> health() const override { return settings_->health; }
+
+ private:
+  static std::shared_ptr<const Settings> with_health(Settings settings) {
+    settings.health = std::make_shared<remote::Health>(settings.host);
+    return std::make_shared<const Settings>(std::move(settings));
+  }
+  std::shared_ptr<Client> client(Loop& loop) {
     std::lock_guard lock(mutex_);
     std::weak_ptr<Client>& known = clients_[&loop];
     std::shared_ptr<Client> client = known.lock();
     if (client == nullptr) known = client = std::make_shared<Client>(loop, settings_);
-    return std::make_unique<S3Store>(std::move(client), making_);
+    return client;
   }
 
- private:
   std::shared_ptr<const Settings> settings_;  // Shared with the clients, which may outlive it.
   std::shared_ptr<Making> making_;            // Shared by the stores.
   std::mutex mutex_;

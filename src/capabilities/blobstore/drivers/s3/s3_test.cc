@@ -6,8 +6,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <fstream>
+
 #include "capabilities/blobstore/conformance.h"
 #include "capabilities/blobstore/drivers/s3/server.h"
+#include "io/http/tls_test_support.h"
 #include "remote/testing/fault_proxy.h"
 
 namespace weft::blobstore::s3 {
@@ -225,6 +228,49 @@ TEST_F(S3Bucket, WhatIsWrongWithTheSettingsIsSaid) {
   }
 }
 
+// Over TLS, with an authority of the test's own.
+TEST(S3Tls, TrustsWhomItIsToldToAndNobodyElse) {
+  http_test::MadeCertificate made("localhost"), other("localhost");
+  std::string authorities, others;
+  RealServer server([&](std::uint16_t port, const std::string& folder) {
+    std::string key = folder + "/key.pem";
+    authorities = folder + "/ca.pem";
+    others = folder + "/others.pem";
+    std::ofstream(key) << made.key;
+    std::ofstream(authorities) << made.certificate;
+    std::ofstream(others) << other.certificate;
+    auto command = server_command(port, folder);
+    command.insert(command.end(), {authorities, key});
+    return command;
+  });
+  auto at = [&](const std::string& ca_file) {
+    auto settings =
+        read_settings(choice({{"url", fmt::format("https://localhost:{}", server.port())},
+                              {"bucket", "tls"},
+                              {"access-key-id", "test:tester"},
+                              {"secret-access-key", "testing"},
+                              {"ca-file", ca_file}}));
+    CHECK(settings.has_value());
+    return *std::move(settings);
+  };
+  {
+    Hand hand(*s3_backend(at(others)));
+    auto exists = hand.wait(hand.store().exists(hand.request(), {"app", "c"}));
+    EXPECT_EQ(code_of(exists), "(unavailable)");
+    EXPECT_THAT(exists.error().message(), HasSubstr("certificate"));
+  }
+  Loop loop;
+  auto client = std::make_shared<Client>(loop, std::make_shared<const Settings>(at(authorities)));
+  Request soon{loop, Deadline::after(std::chrono::seconds(20))};
+  ASSERT_TRUE(testing::run_task(loop, client->put(soon, "", {}, "")).has_value());
+  auto backend = s3_backend(at(authorities));
+  Hand hand(*backend);
+  auto c = hand.create("c");
+  std::string text = pattern(300'000, 1);
+  hand.put(*c, "o", text);
+  EXPECT_TRUE(hand.get(*c, "o") == text);
+}
+
 // A server of the test's own, a proxy before it, and a container.
 class S3Faults : public ::testing::Test {
  protected:
@@ -366,6 +412,23 @@ TEST_F(S3Faults, AWriteThatIsCutIsDoneOnceAndWhole) {
       EXPECT_TRUE(now == old || now == text);
     }
   }
+}
+
+TEST_F(S3Faults, AreToldToWhoAsksWhetherTheServerCanBeUsed) {
+  ASSERT_TRUE(put("o", "v").has_value());
+  auto before = backend_->health()->read();
+  EXPECT_TRUE(before.up);
+  // Two looks at the container, and the object itself; making the container was two more.
+  EXPECT_GE(before.requests, 3U);
+  EXPECT_EQ(before.failures + before.losses, 0U);
+  EXPECT_GT(before.time.count(), 0);
+  Loop loop;
+  EXPECT_TRUE(reach_now(loop, *backend_).has_value());
+  EXPECT_EQ(backend_->health()->read().requests, before.requests + 1);
+  proxy_.set(Fault::kRefuse);
+  EXPECT_EQ(code_of(reach_now(loop, *backend_)), "(unavailable)");
+  EXPECT_FALSE(backend_->health()->read().up);
+  EXPECT_GT(backend_->health()->read().losses, 0U);
 }
 
 TEST_F(S3Faults, AServerThatIsKilledLosesNothingItAcknowledged) {
