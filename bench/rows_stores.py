@@ -126,3 +126,37 @@ def redis(setting):
                   "by its own clock, p50 of the batches. 64 at once: 64 HTTP connections, on each "
                   "a fresh instance for every 1,000 gets; all of them share a connection to Redis "
                   "on each loop. redis-benchmark has 64 connections and does not pipeline."]}
+
+
+def lmdb_writers(setting):
+    """64 writers on the embedded driver, each of whose writes is durable before its next one."""
+    writers = 64
+    command = [setting.need(setting.built("bench", "weft_lmdb_bench")),
+               f"--benchmark_filter=^(writers/{writers}|flush)/", "--benchmark_format=json",
+               f"--benchmark_min_time={0.3 if setting.quick else 2}"]
+    rates, shares, flushes = [], [], []
+    for _ in range(2 if setting.quick else 7):
+        rows = {row["name"].split("/")[0]: row
+                for row in json.loads(harness.run(command))["benchmarks"]}
+        rates.append(rows["writers"]["items_per_second"])
+        shares.append(rows["writers"]["writes_per_flush"])
+        flushes.append(rows["flush"]["real_time"] / 1e6)
+    ratio = median([rate * flush / writers for rate, flush in zip(rates, flushes)])
+    return {
+        "verdicts": [
+            {"what": "64 writers: writes in one commit", "asked": "≥ 32",
+             "measured": f"{median(shares):.0f}", "ratio": median(shares) / 32,
+             "met": median(shares) >= 32},
+            {"what": "64 writers: writes a second, of 64 ÷ the time of a flush", "asked": "≥ 0.5 ×",
+             "measured": f"{median(rates):,.0f} writes/s, a flush {1000 * median(flushes):.2f} ms",
+             "ratio": ratio, "met": ratio >= 0.5}],
+        "table": [["", "measured"], ["writes a second", f"{median(rates):,.0f}"],
+                  ["writes in one commit", f"{median(shares):.1f}"],
+                  ["a commit", f"{1000 * median(shares) / median(rates):.2f} ms"],
+                  ["4 KiB written and flushed", f"{1000 * median(flushes):.2f} ms"]],
+        "rounds": {"writes": rates, "per commit": shares, "flush": flushes},
+        "commands": [setting.shown(command)],
+        "notes": ["Values of 100 bytes under 10,000 keys. A commit of LMDB is two flushes, one of "
+                  "the pages and one of the page that makes them valid, so that 0.5 is what no "
+                  "commit can be above; the pages of 64 keys lie apart, while the flush that it is "
+                  "measured by writes one page."]}

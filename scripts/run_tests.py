@@ -6,7 +6,7 @@
 Suites: unit (GoogleTest programs of build/tests), rust (cargo test), e2e (tests/e2e/*.txt), system
 (tests/system/test_*.py, which start the host and load it), asan and tsan (GoogleTest programs of
 build/dev and build/tsan, built on the way), fuzz (each fuzzer of build/dev, likewise). --fast
-leaves out slow programs and tests, asan, tsan and fuzz, and runs some programs beside each other. A
+leaves out slow programs and tests, asan, tsan and fuzz, and runs more programs beside each other. A
 suite that is not there is an error, unless it was not asked for.
 """
 
@@ -28,17 +28,21 @@ SUITES = ["unit", "rust", "e2e", "system", "asan", "tsan", "fuzz"]
 SLOW_SUITES = ["asan", "tsan", "fuzz"]
 # What each sanitizer runs: where memory is handed about, and where threads meet. TSan has a fake
 # engine, because it cannot follow the fibers of real guests.
-ASAN_PROGRAMS = ["io", "remote", "routes", "door", "values", "observe", "engine",
+ASAN_PROGRAMS = ["io", "remote", "nats", "routes", "door", "values", "observe", "engine",
                  "keyvalue_drivers", "keyvalue", "blobstore_drivers", "blobstore", "sql_drivers",
                  "sql", "provider", "provider_sdk", "llm"]
 TSAN_PROGRAMS = ["io", "routes", "door", "observe", "keyvalue_drivers", "blobstore_drivers",
                  "sql_drivers", "fake_engine"]
 PROGRAM_SECONDS_MAX = 900
 # What --fast leaves out: each takes ten seconds and more, most of them waits.
-SLOW_PROGRAMS = ["weft_powercut_test", "weft_sql_powercut_test", "test_admin.py", "test_build.py",
+SLOW_PROGRAMS = ["weft_powercut_test", "weft_sql_powercut_test", "weft_keyvalue_gate_test",
+                 "weft_blobstore_gate_test", "weft_sql_gate_test", "weft_sql_drivers_test",
+                 "weft_blobstore_drivers_test", "test_notes.py", "test_admin.py", "test_build.py",
                  "test_call_at.py", "test_limits.py"]
-# Programs that --fast runs at once.
+# Programs that --fast runs at once, and those of unit tests, sanitizers and fuzzers that a full run
+# does: many of them wait, for servers and for time to pass.
 FAST_LANES = 4
+LANES = 2
 
 
 class Tally:
@@ -60,15 +64,13 @@ class Tally:
             print("\n".join(lines), flush=True)
 
 
-def each(options, programs, work):
-    """Does it to each program; with --fast to those that are not slow, some at once."""
-    if not options.fast:
-        for program in programs:
-            work(program)
-        return
-    quick = [each for each in programs if os.path.basename(each) not in SLOW_PROGRAMS]
-    with concurrent.futures.ThreadPoolExecutor(FAST_LANES) as lanes:
-        list(lanes.map(work, quick))
+def each(options, programs, work, at_once=1):
+    """Does it to each program, so many at once; with --fast to those that are not slow, more."""
+    if options.fast:
+        at_once = FAST_LANES
+        programs = [each for each in programs if os.path.basename(each) not in SLOW_PROGRAMS]
+    with concurrent.futures.ThreadPoolExecutor(at_once) as lanes:
+        list(lanes.map(work, programs))
 
 
 def run(command, **options):
@@ -113,12 +115,12 @@ def googletest(tally, name, program):
 def unit(tally, options):
     programs = sorted(glob.glob(os.path.join(BUILD, "tests/weft_*_test")))
     each(options, programs,
-         lambda program: googletest(tally, os.path.basename(program), program))
+         lambda program: googletest(tally, os.path.basename(program), program), LANES)
     if not programs:
         tally.add("unit", 0, 1, 0, "no test programs are built: run make test")
 
 
-def sanitized(tally, suite, preset, programs):
+def sanitized(tally, options, suite, preset, programs):
     start = time.monotonic()
     targets = " ".join(f"weft_{name}_test" for name in programs)
     code, log = run(["sh", "-c", f"cmake --preset {preset} -DWEFT_TESTS=ON && "
@@ -127,17 +129,18 @@ def sanitized(tally, suite, preset, programs):
         tally.add(suite, 0, 1, time.monotonic() - start, log)
         return
     print(f"       {suite}: built ({time.monotonic() - start:.1f} s)", flush=True)
-    for name in programs:
-        googletest(tally, f"{suite}/weft_{name}_test",
-                   os.path.join(ROOT, f"build/{preset}/tests/weft_{name}_test"))
+    each(options, programs,
+         lambda name: googletest(tally, f"{suite}/weft_{name}_test",
+                                 os.path.join(ROOT, f"build/{preset}/tests/weft_{name}_test")),
+         LANES)
 
 
-def asan(tally, _options):
-    sanitized(tally, "asan", "dev", ASAN_PROGRAMS)
+def asan(tally, options):
+    sanitized(tally, options, "asan", "dev", ASAN_PROGRAMS)
 
 
-def tsan(tally, _options):
-    sanitized(tally, "tsan", "tsan", TSAN_PROGRAMS)
+def tsan(tally, options):
+    sanitized(tally, options, "tsan", "tsan", TSAN_PROGRAMS)
 
 
 def rust(tally, _options):
@@ -204,7 +207,8 @@ def fuzz(tally, options):
     if code != 0:
         tally.add("fuzz", 0, 1, time.monotonic() - start, log)
         return
-    for program in sorted(glob.glob(os.path.join(ROOT, "build/dev/fuzz/weft_*_fuzz"))):
+
+    def one(program):
         start = time.monotonic()
         corpus = os.path.join(ROOT, "build/corpus", os.path.basename(program))
         os.makedirs(corpus, exist_ok=True)
@@ -213,6 +217,8 @@ def fuzz(tally, options):
                         env=environment())
         passed = 1 if code == 0 else 0
         tally.add(os.path.basename(program), passed, 1 - passed, time.monotonic() - start, log)
+
+    each(options, sorted(glob.glob(os.path.join(ROOT, "build/dev/fuzz/weft_*_fuzz"))), one, LANES)
 
 
 def main():

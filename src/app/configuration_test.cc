@@ -28,6 +28,8 @@ command = ["a"]
 [[trigger.http]]
 route = "/"
 component = "name"
+[[trigger.keyvalue]]
+component = "a"
 )";
 
 constexpr std::string_view kEnvironment = R"([http]

@@ -1,6 +1,7 @@
 #include "app/edition.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <map>
@@ -35,6 +36,7 @@ class EditionMaker {
       start_providers(before);
       for (const AppSettings& app : edition_->apps()) load(app, sources.arguments);
       check_arguments(sources.arguments);
+      make_events();
       make_routes();
       warn_of_unused();
     }
@@ -216,6 +218,7 @@ class EditionMaker {
       problems_.error(triggers[wrong.index]->route.place, wrong.message + other, "");
     }
     if (problems_.failed() || is_command()) return;
+    if (routes.empty() && !edition_->events_.empty()) return;
     if (routes.empty() && !edition_->apps().empty()) {
       problems_.error({edition_->apps().front().file}, "there is nothing to serve",
                       "write [[trigger.http]] and in it route = \"/...\" and component = \"NAME\"");
@@ -227,6 +230,82 @@ class EditionMaker {
     } else {
       problems_.error({edition_->apps().front().file}, table.error().message(), "");
     }
+  }
+
+  void make_events() {
+    for (const AppSettings& app : edition_->apps()) {
+      for (const EventTrigger& trigger : app.events) {
+        reached_.emplace(At(app.name, trigger.component.text), true);
+        auto loaded = loaded_.find({app.name, trigger.component.text});
+        if (loaded == loaded_.end()) continue;
+        if (auto event = event_of(trigger, loaded->second)) edition_->events_.push_back(*event);
+      }
+    }
+  }
+
+  std::optional<Edition::Event> event_of(const EventTrigger& trigger, std::size_t number) {
+    const Plan& plan = *edition_->plans_[number];
+    const auto& capabilities = capabilities_.all();
+    auto found = std::ranges::find(capabilities, trigger.capability,
+                                   [](const auto& each) { return each->name(); });
+    CHECK(found != capabilities.end());
+    static const Use kNothing;
+    auto use = plan.component().uses.find(trigger.capability);
+    Edition::Event event{.component = number,
+                         .capability = found->get(),
+                         .use = use == plan.component().uses.end() ? &kNothing : &use->second,
+                         .settings = trigger.settings};
+    auto wrong = [&](const Place& place, std::string what, std::string write) {
+      problems_.error(place, std::move(what), std::move(write));
+      return std::nullopt;
+    };
+    if (plan.service() != nullptr) {
+      return wrong(trigger.component.place,
+                   fmt::format("component {} is shared, and what wakes a component has an instance "
+                               "of its own each time",
+                               trigger.component.text),
+                   "let another component be woken, and link it to this one");
+    }
+    if (auto checked = event.capability->check_trigger(*event.use, event.settings); !checked) {
+      return wrong(trigger.place,
+                   fmt::format("[[trigger.{}]]: {}", trigger.name, checked.error().message()), "");
+    }
+    if (!find_handler(plan, event)) {
+      std::vector<std::string_view> names;
+      for (const Offer& offer : event.capability->handlers()) names.push_back(offer.interface);
+      return wrong(
+          trigger.component.place,
+          fmt::format(
+              "component {} exports none of what [[trigger.{}]] calls, or with other types: {}",
+              trigger.component.text, trigger.name, fmt::join(names, ", ")),
+          "name one that does: weft inspect shows what a component exports");
+    }
+    if (opening_ == Plan::Opening::kOpen) {
+      if (auto ready = event.capability->prepare(*event.use); !ready) {
+        return wrong(trigger.place, ready.error().message(), "");
+      }
+    }
+    return event;
+  }
+
+  // The handler that the component exports, and where its functions are among the exports.
+  static bool find_handler(const Plan& plan, Edition::Event& event) {
+    const std::vector<ExportedFunction>& exports = plan.info().exports;
+    std::vector<DeclaredFunction> functions;
+    for (const ExportedFunction& each : exports) functions.push_back({each.name, each.signature});
+    std::vector<Import> all;
+    for (std::size_t i = 0; i < exports.size(); ++i) {
+      all.push_back({exports[i].interface, std::span(&functions[i], 1)});
+    }
+    event.handler = CapabilityTable::handler(*event.capability, all);
+    if (event.handler == nullptr) return false;
+    for (const FunctionInfo& wanted : event.handler->functions) {
+      auto found = std::ranges::find_if(exports, [&](const ExportedFunction& each) {
+        return each.interface == event.handler->interface && each.name == wanted.name;
+      });
+      event.functions.push_back(static_cast<std::uint32_t>(found - exports.begin()));
+    }
+    return true;
   }
 
   Edition::Target target_of(const AppSettings& app, const HttpTrigger& trigger) {
@@ -319,12 +398,12 @@ std::shared_ptr<const Edition> Edition::of(std::unique_ptr<Plan> plan) {
 }
 
 bool Edition::serves() const {
-  return routes_ != nullptr || (plans_.size() == 1 && plans_[0]->serves_http());
+  return routes_ != nullptr || !events_.empty() || (plans_.size() == 1 && plans_[0]->serves_http());
 }
 
 const Plan* Edition::command() const {
-  bool triggers =
-      std::ranges::any_of(apps(), [](const AppSettings& app) { return !app.triggers.empty(); });
+  bool triggers = std::ranges::any_of(
+      apps(), [](const AppSettings& app) { return !app.triggers.empty() || !app.events.empty(); });
   if (triggers) return nullptr;
   // What it is linked to may stand beside it.
   const Plan* found = nullptr;

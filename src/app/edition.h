@@ -28,6 +28,17 @@ class Edition {
     std::string app = {};
   };
 
+  // What wakes a component beside requests.
+  struct Event {
+    std::size_t component = 0;  // Of plans().
+    Capability* capability = nullptr;
+    const Offer* handler = nullptr;
+    // Of the handler's functions: their numbers among the program's exports.
+    std::vector<std::uint32_t> functions = {};
+    const Use* use = nullptr;  // The plan's, or nobody's.
+    TriggerSettings settings = {};
+  };
+
   // Checks and loads what the files say; starts the providers that do not run for `before` already.
   // Null when the problems, among which are those of reading, have failed: they are all told at
   // once. `capabilities` and the runtime outlive it.
@@ -46,6 +57,7 @@ class Edition {
   const std::vector<RunningProvider>& providers() const { return providers_; }
   // Of the routes, in the table's order. Without a table everything goes to the one component.
   const std::vector<Target>& targets() const { return targets_; }
+  const std::vector<Event>& events() const { return events_; }
   const std::shared_ptr<const RouteTable>& routes() const { return routes_; }
   // What the environment's certificate and key make; null without them. Shared with the listeners.
   const std::shared_ptr<TlsContext>& tls() const { return tls_; }
@@ -62,6 +74,7 @@ class Edition {
   std::vector<RunningProvider> providers_;
   std::vector<std::unique_ptr<Plan>> plans_;
   std::vector<Target> targets_;
+  std::vector<Event> events_;
   std::shared_ptr<const RouteTable> routes_;  // Shared with what reads it on each loop.
   std::shared_ptr<TlsContext> tls_;
 };

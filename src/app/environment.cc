@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <functional>
 
+#include "app/driver_keys.h"
 #include "base/check.h"
 #include "capabilities/config/config.h"
 
@@ -29,8 +30,6 @@ constexpr std::uint64_t kHeadersMost = 10'000;
 constexpr std::uint64_t kTrailerBytesLeast = 64;
 constexpr std::chrono::milliseconds kWireTimeLeast{100};
 // Of a driver's setting.
-constexpr std::chrono::milliseconds kDriverTimeLeast{1};
-constexpr std::chrono::hours kDriverTimeMost{1};
 
 class EnvironmentReader {
  public:
@@ -257,7 +256,7 @@ class EnvironmentReader {
       }
       DriverSettings settings{
           std::string(capability.name()), {within + entry.key, entry.place}, {driver->text, {}}};
-      if (read_settings(reader, entry.value, *info, settings.choice)) {
+      if (read_settings(reader, *info, settings.choice)) {
         if (auto checked = capability.check(settings.choice); !checked) {
           problems_.error(entry.place,
                           fmt::format("{}.{} cannot be used", capability.name(), entry.key),
@@ -272,31 +271,11 @@ class EnvironmentReader {
   static std::string show(const TomlValue& value) { return weft::show(value); }
 
   // False where something is wrong with it, which was told.
-  bool read_settings(TableReader& reader, const TomlValue& table, const DriverInfo& info,
-                     DriverChoice& choice) {
+  bool read_settings(TableReader& reader, const DriverInfo& info, DriverChoice& choice) {
     std::size_t before = problems_.errors();
-    for (const DriverKey& key : info.keys) {
-      std::optional<std::string> text;
-      if (key.kind == DriverKey::Kind::kSize) {
-        if (auto size = reader.size(key.name, 1, std::uint64_t{1} << 50)) {
-          text = fmt::format("{}", *size);
-        }
-      } else if (key.kind == DriverKey::Kind::kDuration) {
-        if (auto time = reader.duration(key.name, kDriverTimeLeast, kDriverTimeMost)) {
-          auto milliseconds = std::chrono::ceil<std::chrono::milliseconds>(*time);
-          text = fmt::format("{}ms", milliseconds.count());
-        }
-      } else if (key.kind == DriverKey::Kind::kPath) {
-        if (auto path = reader.text(key.name)) {
-          text = std::filesystem::path(beside(path->text)).lexically_normal();
-        }
-      } else if (auto placed = reader.text(key.name)) {
-        text = std::move(placed->text);
-      }
-      if (!key.needed.empty() && table.find(key.name) == nullptr) {
-        reader.missing(key.name, fmt::format("{} = \"{}\"", key.name, key.needed));
-      }
-      if (text) choice.settings.emplace_back(key.name, Secret(*std::move(text)));
+    for (auto& [key, text] :
+         read_keys(reader, info.keys, [this](const std::string& path) { return beside(path); })) {
+      choice.settings.emplace_back(std::move(key), Secret(std::move(text)));
     }
     reader.finish();
     return problems_.errors() == before;

@@ -39,12 +39,13 @@ class LoopSide final : public HttpHandler {
  public:
   LoopSide(Runtime& runtime, Loop& loop, const HttpClientOptions& http_client, Pool& pool,
            AccessLogFile* file, RetiringDecks& retiring, LoopObserver* observer,
-           Deployments::Shared shared)
+           Deployments::Shared shared, Deck::Seat seat)
       : engine_(runtime, loop, http_client),
         pool_(pool),
         retiring_(retiring),
         observer_(observer),
         shared_(shared),
+        seat_(seat),
         tracer_(observer != nullptr && observer->spans() != nullptr ? Tracer::Sampling::kOn
                                                                     : Tracer::Sampling::kOff),
         look_(loop, [this] { look(); }) {
@@ -52,12 +53,14 @@ class LoopSide final : public HttpHandler {
   }
 
   std::unique_ptr<Deck> deploy(const std::shared_ptr<const Edition>& edition) {
-    return std::make_unique<Deck>(edition, engine_, pool_, log_.get(), observer_, shared_);
+    return std::make_unique<Deck>(edition, engine_, pool_, log_.get(), observer_, shared_, seat_);
   }
 
   // Requests from the next one on go to `next`.
   void switch_to(std::unique_ptr<Deck> next) {
     std::swap(deck_, next);
+    if (next != nullptr) next->stop_events();
+    if (deck_ != nullptr) deck_->begin_events();
     if (next == nullptr) return;
     old_.push_back(std::move(next));
     std::lock_guard hold(retiring_.mutex);
@@ -125,6 +128,7 @@ class LoopSide final : public HttpHandler {
   RetiringDecks& retiring_;
   LoopObserver* observer_;
   const Deployments::Shared shared_;
+  const Deck::Seat seat_;
   Tracer tracer_;
   std::unique_ptr<AccessLog> log_;
   std::vector<std::unique_ptr<Deck>> old_;
@@ -155,7 +159,8 @@ Result<std::unique_ptr<Host>> Host::start(Runtime& runtime, const CapabilityTabl
     auto side = std::make_unique<LoopSide>(
         runtime, loop, options.http_client, host->pool_, host->log_file_.get(), host->retiring_,
         host->observatory_ == nullptr ? nullptr : &host->observatory_->of(index),
-        index == 0 ? Deployments::Shared::kHere : Deployments::Shared::kElsewhere);
+        index == 0 ? Deployments::Shared::kHere : Deployments::Shared::kElsewhere,
+        Deck::Seat{index, host->loops_.size()});
     side->switch_to(side->deploy(host->edition_));
     host->sides_[index] = std::move(side);
   });

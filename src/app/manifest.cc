@@ -4,7 +4,9 @@
 
 #include <algorithm>
 #include <array>
+#include <filesystem>
 
+#include "app/driver_keys.h"
 #include "base/check.h"
 
 namespace weft {
@@ -200,7 +202,45 @@ class ManifestReader {
                         "write each with double brackets: [[trigger.http]]");
       }
     }
+    for (const auto& capability : capabilities_.all()) {
+      auto form = capability->trigger();
+      if (!form) continue;
+      const TomlEntry* triggers = reader.take(form->name);
+      if (triggers == nullptr) continue;
+      if (triggers->value.kind != TomlValue::Kind::kList) {
+        problems_.error(triggers->place,
+                        fmt::format("trigger.{} is {}", form->name, show(triggers->value)),
+                        fmt::format("write each with double brackets: [[trigger.{}]]", form->name));
+        continue;
+      }
+      for (const TomlValue& each : triggers->value.list) read_event(*capability, *form, each);
+    }
     reader.finish();
+  }
+
+  void read_event(const Capability& capability, const TriggerForm& form, const TomlValue& table) {
+    std::string where = fmt::format("[[trigger.{}]]", form.name);
+    if (table.kind != TomlValue::Kind::kTable) {
+      problems_.error(table.place, fmt::format("trigger.{} has {} in it", form.name, show(table)),
+                      fmt::format("write each with double brackets: {}", where));
+      return;
+    }
+    if (manifest_.events.size() == Manifest::kTriggersMax) {
+      problems_.error(table.place, "one trigger too many",
+                      fmt::format("an app has at most {}", Manifest::kTriggersMax));
+      return;
+    }
+    TableReader reader(table, where, problems_);
+    auto component = reader.text("component");
+    if (table.find("component") == nullptr) reader.missing("component", "component = \"NAME\"");
+    // A path in it is from weft.toml's folder.
+    TriggerSettings settings{read_keys(reader, form.keys, [this](const std::string& path) {
+      return (std::filesystem::path(manifest_.file).parent_path() / path).string();
+    })};
+    reader.finish();
+    if (!component) return;
+    manifest_.events.push_back({table.place, std::string(capability.name()), std::string(form.name),
+                                *std::move(component), std::move(settings)});
   }
 
   void read_http(const TomlValue& table) {

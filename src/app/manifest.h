@@ -45,6 +45,15 @@ struct HttpTrigger {
   std::optional<Placed> files;
 };
 
+// What wakes a component beside requests: [[trigger.NAME]] of a capability.
+struct EventTrigger {
+  Place place;
+  std::string capability;
+  std::string name;  // Of the trigger.
+  Placed component;
+  TriggerSettings settings;
+};
+
 // The developer's file, weft.toml.
 struct Manifest {
   std::string file;
@@ -52,6 +61,7 @@ struct Manifest {
   std::vector<ComponentManifest> components;
   std::vector<ProviderManifest> providers;
   std::vector<HttpTrigger> triggers;
+  std::vector<EventTrigger> events = {};
 
   static constexpr std::size_t kNameBytesMax = 63;
   static constexpr std::size_t kComponentsMax = 256;

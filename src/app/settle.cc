@@ -42,6 +42,9 @@ class Settler {
     for (const auto& each : environment_.limits) check_known("limits", each.app, each.component);
     for (const DriverSettings& each : environment_.drivers) check_source_of(each);
     for (HttpTrigger& trigger : app.triggers) check_trigger(trigger);
+    app.events = manifest_.events;
+    std::erase_if(app.events,
+                  [this](const EventTrigger& event) { return !check_reached(event.component); });
     return app;
   }
 
@@ -352,11 +355,14 @@ class Settler {
       trigger.files->text = beside(trigger.files->text);
       check_folder(trigger.files->text, trigger.files->place);
     }
-    if (!trigger.component || manifest_.find(trigger.component->text) != nullptr) return;
-    problems_.error(trigger.component->place,
-                    fmt::format("there is no component \"{}\"", trigger.component->text),
-                    suggest(trigger.component->text, component_names()));
-    trigger.component.reset();
+    if (trigger.component && !check_reached(*trigger.component)) trigger.component.reset();
+  }
+
+  bool check_reached(const Placed& component) {
+    if (manifest_.find(component.text) != nullptr) return true;
+    problems_.error(component.place, fmt::format("there is no component \"{}\"", component.text),
+                    suggest(component.text, component_names()));
+    return false;
   }
 
   std::vector<std::string_view> component_names() const {

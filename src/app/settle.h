@@ -37,6 +37,7 @@ struct AppSettings {
     ProviderSettings settings;
   };
   std::vector<Provider> providers = {};
+  std::vector<EventTrigger> events = {};
 };
 
 // Values of environment variables that were given on the command line: they win.

@@ -12,6 +12,7 @@
 
 #include "base/error.h"
 #include "base/secret.h"
+#include "capabilities/waking.h"
 #include "door/binding.h"
 #include "door/call.h"
 
@@ -35,9 +36,10 @@ struct Import {
   std::span<const DeclaredFunction> functions;
 };
 
-// A setting that a driver takes, and what its text must be.
+// A setting that a driver or a trigger takes, and what its text must be.
 struct DriverKey {
-  enum class Kind : std::uint8_t { kText, kSize, kDuration, kPath };  // A time is from 1ms to 1h.
+  // A time is from 1ms to 1h, a count from 1 to a million.
+  enum class Kind : std::uint8_t { kText, kSize, kDuration, kPath, kCount };
   std::string_view name;
   Kind kind = Kind::kText;
   // What a message shows where it is missing. Empty: it may be missing.
@@ -91,6 +93,12 @@ struct UsesForm {
   std::string_view example = R"(["NAME"])";  // What a message shows.
 };
 
+// How a developer writes what wakes a component: [[trigger.NAME]], and its keys beside `component`.
+struct TriggerForm {
+  std::string_view name;
+  std::span<const DriverKey> keys;
+};
+
 // Whom a provider is made for. `use` outlives it.
 struct Site {
   Loop& loop;
@@ -140,6 +148,16 @@ class Capability {
   virtual Result<void> prepare(const Use&) { return {}; }
   // Serves that one of its offers to a component on a loop.
   virtual std::unique_ptr<Provider> provider(const Offer& offer, Site site) = 0;
+
+  // Whether it wakes components, and how that is written.
+  virtual std::optional<TriggerForm> trigger() const { return {}; }
+  // The interfaces that it calls of a component that it wakes. Of those that the component exports
+  // the first is taken.
+  virtual std::span<const Offer> handlers() const { return {}; }
+  // Whether a component with these grants can be woken so. The message says what to write.
+  virtual Result<void> check_trigger(const Use&, const TriggerSettings&) const { return {}; }
+  // Wakes the component from now on. `prepare` was called for its grants.
+  virtual std::unique_ptr<Subscription> subscribe(const Waking&) { return nullptr; }
 };
 
 // What serves one import: the answer to "can this component be linked?".

@@ -60,6 +60,24 @@ Result<Match> CapabilityTable::match(const Import& import) const {
   return failure(Errc::kUnsupported, explain(import));
 }
 
+const Offer* CapabilityTable::handler(const Capability& capability,
+                                      std::span<const Import> exports) {
+  auto exported = [&](const Offer& offer, const FunctionInfo& wanted) {
+    return std::ranges::any_of(exports, [&](const Import& each) {
+      return each.interface == offer.interface &&
+             std::ranges::any_of(each.functions, [&](const DeclaredFunction& function) {
+               return function.name == wanted.name && function.signature == wanted.signature;
+             });
+    });
+  };
+  for (const Offer& offer : capability.handlers()) {
+    bool all = std::ranges::all_of(
+        offer.functions, [&](const FunctionInfo& wanted) { return exported(offer, wanted); });
+    if (all) return &offer;
+  }
+  return nullptr;
+}
+
 const Capability* CapabilityTable::find(std::string_view name) const {
   for (const auto& capability : capabilities_) {
     if (capability->name() == name) return capability.get();

@@ -26,6 +26,9 @@ class CapabilityTable {
   // message says what is offered in its place, or which function is declared otherwise.
   Result<Match> match(const Import& import) const;
 
+  // The first of the capability's handlers all of whose functions are exported so, or null.
+  static const Offer* handler(const Capability& capability, std::span<const Import> exports);
+
   // The capability that `uses` calls by this name, or null.
   const Capability* find(std::string_view name) const;
   std::span<const std::unique_ptr<Capability>> all() const { return capabilities_; }

@@ -40,8 +40,6 @@ Result<void> outcome(const std::exception_ptr& problem, Result<void> result) {
 
 struct Loop::Impl {
   std::unique_ptr<Timers> timers;
-  // One thread: the scheduler skips the wake-ups between threads and keeps its locks.
-  boost::asio::io_context context{1};
   std::vector<Work> deferred;
   std::vector<Work> last;
   std::vector<Work> running;
@@ -50,6 +48,9 @@ struct Loop::Impl {
   bool now_known = false;
   bool drain_posted = false;
   bool in_batch = false;  // More handlers may run before `last` does.
+  // One thread: the scheduler skips the wake-ups between threads and keeps its locks. Goes first of
+  // all: what is dropped with it may still defer.
+  boost::asio::io_context context{1};
 };
 
 Loop::Loop() : impl_(std::make_unique<Impl>()) {

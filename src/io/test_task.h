@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "io/loop.h"
 #include "io/task.h"
+#include "io/timer.h"
 
 namespace weft::testing {
 
@@ -22,12 +23,11 @@ Result<T> run_task(Loop& loop, Task<T> task, std::chrono::seconds most = std::ch
     out->emplace(co_await std::move(work));
     co_return Result<void>();
   };
-  loop.spawn(keep(std::move(task), &outcome));
-  Deadline patience = Deadline::after(most);
-  while (!outcome && !patience.passed()) {
-    loop.context().restart();
-    loop.context().run_one_for(std::chrono::milliseconds(20));
-  }
+  loop.context().restart();
+  loop.spawn(keep(std::move(task), &outcome), [&](Result<void>) { loop.stop(); });
+  Timer patience(loop, [&] { loop.stop(); });
+  patience.arm(Deadline::after(most));
+  loop.run();
   if (!outcome) return failure(Errc::kTimeout, "the task did not end");
   return *std::move(outcome);
 }

@@ -10,6 +10,7 @@
 #include <cstring>
 #include <utility>
 
+#include "base/check.h"
 #include "io/http/tls_client.h"
 #include "io/loop.h"
 
@@ -92,6 +93,24 @@ void Connection::connect(const Tcp::resolver::results_type& found) {
       });
 }
 
+void Connection::begin_tls(std::shared_ptr<const TlsClient> tls) {
+  CHECK(state_ == State::kOpen && tls_ == nullptr && out_.size() == out_at_);
+  endpoint_.tls = std::move(tls);
+  state_ = State::kHandshake;
+  timer_.arm(Deadline::after(kConnectTimeout));
+  tls_ = endpoint_.tls->connect(socket_.native_handle(), endpoint_.host);
+  // Later, because the caller may be inside of what reads.
+  loop_.defer([self = shared_from_this()] {
+    if (self->owner_ == nullptr) return;
+    if (self->in_at_ != self->in_.size()) {
+      return self->fail(Error(Errc::kCorrupt, fmt::format("{}: more came before TLS began than "
+                                                          "belongs there",
+                                                          self->endpoint_.text())));
+    }
+    self->handshake();
+  });
+}
+
 void Connection::handshake() {
   switch (tls_->handshake()) {
     case TlsSession::Step::kDone: return ready();
@@ -116,9 +135,9 @@ void Connection::wait(Socket::wait_type what) {
 void Connection::on_readable() {
   auto self = shared_from_this();
   std::size_t total = 0;
-  while (owner_ != nullptr && total < kReadMax && read_once(&total)) {
+  while (owner_ != nullptr && state_ == State::kOpen && total < kReadMax && read_once(&total)) {
   }
-  if (owner_ == nullptr) return;
+  if (owner_ == nullptr || state_ != State::kOpen) return;
   // What TLS has taken from the socket already makes it readable no more.
   if (tls_ != nullptr && tls_->has_pending()) {
     loop_.post([self] {

@@ -26,7 +26,7 @@ inline constexpr std::chrono::seconds kConnectTimeout{5};
 class ConnectionOwner {
  public:
   virtual ~ConnectionOwner() = default;
-  // Bytes may be sent.
+  // Bytes may be sent. Once, and once more when `begin_tls` has ended well.
   virtual void connected() = 0;
   // What has come and was not used up before. Says how much of it is used up now.
   virtual Result<std::size_t> received(BytesView bytes) = 0;
@@ -57,6 +57,10 @@ class Connection : public std::enable_shared_from_this<Connection> {
   // Bytes that the server's side has not taken yet, as far as can be seen from here. While they get
   // fewer, it is slow and not gone.
   std::size_t unsent();
+  // Speaks TLS from here on, on an open connection that is plain: for protocols that begin without
+  // it. Nothing is queued, and what came is all used up when `received`, in which this may be
+  // called, returns: what came before TLS counts for nothing then, and the connection breaks.
+  void begin_tls(std::shared_ptr<const TlsClient> tls);
   // Ends it. The owner is told nothing any more, and what is queued does not leave.
   void close();
 
@@ -78,7 +82,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void fail(Error error);
 
   Loop& loop_;
-  const Endpoint endpoint_;
+  Endpoint endpoint_;
   ConnectionOwner* owner_;  // Null once closed.
   State state_ = State::kConnecting;
   Tcp::resolver resolver_;

@@ -1,7 +1,10 @@
 """Real servers for the tests of drivers: each on a free loopback port, in a temporary folder, ended
 by its pid."""
 
+import glob
+import http.client
 import os
+import pwd
 import shutil
 import signal
 import socket
@@ -9,7 +12,7 @@ import subprocess
 import tempfile
 import time
 
-from host import SECONDS_MAX
+from host import ROOT, SECONDS_MAX
 
 
 def free_port():
@@ -18,15 +21,42 @@ def free_port():
         return probe.getsockname()[1]
 
 
+def as_ordinary():
+    """Some servers refuse to run as root: (user or None, what makes a child that user)."""
+    if os.getuid() != 0:
+        return None, None
+    nobody = pwd.getpwnam("nobody")
+
+    def become():
+        os.setgid(nobody.pw_gid)
+        os.setuid(nobody.pw_uid)
+
+    return nobody, become
+
+
 class Server:
     """One process of somebody else's server. A subclass says which command, and when it is ready."""
 
     seconds = SECONDS_MAX
+    ordinary = False  # Whether it must not run as root.
+    stop = signal.SIGTERM
 
     def __init__(self):
         self.folder = tempfile.mkdtemp(prefix="weft-server-")
         self.port = free_port()
         self.process = None
+        self.become = None
+        if self.ordinary:
+            user, self.become = as_ordinary()
+            if user:
+                os.chown(self.folder, user.pw_uid, user.pw_gid)
+
+    def run(self, *words):
+        """A program of the server's to its end."""
+        done = subprocess.run(words, cwd=self.folder, capture_output=True, timeout=2 * SECONDS_MAX,
+                              check=False, preexec_fn=self.become)
+        if done.returncode != 0:
+            raise AssertionError(f"{words[0]}: {done.stdout.decode()}{done.stderr.decode()}")
 
     def command(self):
         raise NotImplementedError
@@ -45,7 +75,7 @@ class Server:
     def start(self):
         with open(os.path.join(self.folder, "log"), "ab") as log:
             self.process = subprocess.Popen(self.command(), cwd=self.folder, stdout=log, stderr=log,
-                                            stdin=subprocess.DEVNULL)
+                                            stdin=subprocess.DEVNULL, preexec_fn=self.become)
         deadline = time.monotonic() + self.seconds
         while not self.is_ready():
             if self.process.poll() is not None or time.monotonic() > deadline:
@@ -54,11 +84,11 @@ class Server:
                     raise AssertionError(f"{self.command()[0]} does not start:\n{log.read()}")
             time.sleep(0.02)
 
-    def end(self, number=signal.SIGTERM):
+    def end(self):
         if self.process is None:
             return
         if self.process.poll() is None:
-            self.process.send_signal(number)
+            self.process.send_signal(self.stop)
             try:
                 self.process.wait(SECONDS_MAX)
             except subprocess.TimeoutExpired:
@@ -85,3 +115,50 @@ class Redis(Server):
     def command(self):
         return ["redis-server", "--port", str(self.port), "--bind", "127.0.0.1", "--dir",
                 self.folder, "--save", "", "--appendonly", "yes", "--appendfsync", "always"]
+
+
+class Postgres(Server):
+    ordinary = True
+    stop = signal.SIGINT  # Does not wait for those who are connected.
+
+    def program(self, name):
+        found = sorted(glob.glob(f"/usr/lib/postgresql/*/bin/{name}"))
+        if not found:
+            raise AssertionError(f"{name} is not installed: make test installs it")
+        return found[-1]
+
+    def prepare(self):
+        self.run(self.program("initdb"), "-D", "data", "-U", "weft", "-A", "trust", "-E", "UTF8",
+                 "--locale=C.UTF-8", "--no-sync")
+
+    def command(self):
+        return [self.program("postgres"), "-D", "data", "-k", self.folder, "-p", str(self.port), "-c",
+                "listen_addresses=127.0.0.1", "-c", "fsync=off"]
+
+    def is_ready(self):
+        return subprocess.run([self.program("pg_isready"), "-q", "-h", "127.0.0.1", "-p",
+                               str(self.port)], check=False).returncode == 0
+
+
+class Swift(Server):
+    """OpenStack Swift with its S3 interface; `bucket` is there."""
+
+    user, key, bucket = "test:tester", "testing", "notes"
+
+    def command(self):
+        script = os.path.join(ROOT, "src", "remote", "testing", "swift_server.py")
+        return ["/usr/bin/python3", script, str(self.port), self.folder]
+
+    def fill(self):
+        """By Swift's own interface, where a bucket is a container."""
+        login = http.client.HTTPConnection("127.0.0.1", self.port, timeout=SECONDS_MAX)
+        login.request("GET", "/auth/v1.0", headers={"X-Auth-User": self.user,
+                                                    "X-Auth-Key": self.key})
+        token = login.getresponse().headers["X-Auth-Token"]
+        login.close()
+        made = http.client.HTTPConnection("127.0.0.1", self.port, timeout=SECONDS_MAX)
+        made.request("PUT", f"/v1/AUTH_test/{self.bucket}", headers={"X-Auth-Token": token})
+        status = made.getresponse().status
+        made.close()
+        if status not in (201, 202):
+            raise AssertionError(f"Swift makes no bucket: {status}")

@@ -8,6 +8,7 @@
 #include "base/check.h"
 #include "base/limits.h"
 #include "capabilities/blobstore/drivers/memory.h"
+#include "capabilities/blobstore/drivers/s3/s3.h"
 #include "capabilities/blobstore/host.h"
 #include "capabilities/blobstore/store_by_name.h"
 #include "capabilities/offer_table.h"
@@ -31,7 +32,13 @@ constexpr OfferTable<Make, 3> kTable({
 constexpr std::string_view kEmbedded = "files";
 constexpr std::string_view kMemory = "memory";
 constexpr std::array<DriverKey, 1> kMemoryKeys{{{"size", DriverKey::Kind::kSize}}};
-constexpr std::array<DriverInfo, 2> kDrivers{{{kEmbedded, {}}, {kMemory, kMemoryKeys}}};
+constexpr std::string_view kS3 = "s3";
+
+std::span<const DriverInfo> driver_infos() {
+  static const std::array<DriverInfo, 3> infos{
+      {{kEmbedded, {}}, {kMemory, kMemoryKeys}, {kS3, s3::driver_keys()}}};
+  return infos;
+}
 
 bool needs_embedded(const Use& use) {
   if (use.any_name) return true;
@@ -42,6 +49,10 @@ bool needs_embedded(const Use& use) {
 }
 
 Result<std::unique_ptr<Backend>> make_backend(const DriverChoice& choice) {
+  if (choice.driver == kS3) {
+    TRY(s3::Settings settings, s3::read_settings(choice));
+    return s3::s3_backend(std::move(settings));
+  }
   if (choice.driver != kMemory) {
     return failure(Errc::kUnsupported,
                    fmt::format("there is no driver \"{}\" for blobstore", choice.driver));
@@ -68,7 +79,13 @@ std::span<const Offer> BlobstoreCapability::offers() const {
 }
 
 std::span<const DriverInfo> BlobstoreCapability::drivers() const {
-  return kDrivers;
+  return driver_infos();
+}
+
+Result<void> BlobstoreCapability::check(const DriverChoice& choice) const {
+  if (choice.driver != kS3) return {};
+  TRY_VOID(s3::read_settings(choice));
+  return {};
 }
 
 Result<void> BlobstoreCapability::connect(std::string_view, const DriverChoice& choice) const {

@@ -90,4 +90,8 @@ std::unique_ptr<Provider> draft_batch(std::unique_ptr<Store>, const Use&) {
   return std::make_unique<Hosted<DraftBatch, wit::batch::Binding>>();
 }
 
+void draft_write_bucket(Writer& out, std::unique_ptr<Bucket> bucket) {
+  out.own(Draft::Bucket::kKind, std::make_unique<DraftBucket>(std::move(bucket)));
+}
+
 }  // namespace weft::keyvalue

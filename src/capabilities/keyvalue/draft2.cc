@@ -108,4 +108,8 @@ std::unique_ptr<Provider> draft2_batch_rows(std::unique_ptr<Store>, const Use&) 
   return std::make_unique<Hosted<Draft2BatchRows, rows::batch::Binding>>();
 }
 
+void draft2_write_bucket(Writer& out, std::unique_ptr<Bucket> bucket) {
+  out.own(Draft2::Bucket::kKind, std::make_unique<Draft2Bucket>(std::move(bucket)));
+}
+
 }  // namespace weft::keyvalue

@@ -161,4 +161,8 @@ std::unique_ptr<Provider> draft2_atomics(std::unique_ptr<Store> store, const Use
 std::unique_ptr<Provider> draft2_batch(std::unique_ptr<Store> store, const Use& use);
 std::unique_ptr<Provider> draft2_batch_rows(std::unique_ptr<Store> store, const Use& use);
 
+// For who is told of changes: the bucket as a parameter, in each version.
+void draft_write_bucket(Writer& out, std::unique_ptr<Bucket> bucket);
+void draft2_write_bucket(Writer& out, std::unique_ptr<Bucket> bucket);
+
 }  // namespace weft::keyvalue

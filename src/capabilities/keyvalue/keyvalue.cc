@@ -10,13 +10,17 @@
 #include "capabilities/keyvalue/drivers/memory.h"
 #include "capabilities/keyvalue/drivers/redis/redis.h"
 #include "capabilities/keyvalue/host.h"
+#include "capabilities/keyvalue/watched_bucket.h"
+#include "capabilities/keyvalue/watcher.h"
 #include "capabilities/offer_table.h"
 #include "wit/wasi/keyvalue_0_2_0_draft/atomics.h"
 #include "wit/wasi/keyvalue_0_2_0_draft/batch.h"
 #include "wit/wasi/keyvalue_0_2_0_draft/store.h"
+#include "wit/wasi/keyvalue_0_2_0_draft/watcher.h"
 #include "wit/wasi/keyvalue_0_2_0_draft2/atomics.h"
 #include "wit/wasi/keyvalue_0_2_0_draft2/batch.h"
 #include "wit/wasi/keyvalue_0_2_0_draft2/store.h"
+#include "wit/wasi/keyvalue_0_2_0_draft2/watcher.h"
 #include "wit/weft/keyvalue_rows_0_2_0_draft2/batch.h"
 
 namespace weft::keyvalue {
@@ -39,6 +43,16 @@ constexpr OfferTable<Make, 7> kTable({
     {{draft2::batch::kName, rows::batch::kFunctions}, draft2_batch_rows},
 });
 
+constexpr OfferTable<WriteBucket, 2> kHandlers({
+    {{draft::watcher::kName, draft::watcher::kFunctions}, draft_write_bucket},
+    {{draft2::watcher::kName, draft2::watcher::kFunctions}, draft2_write_bucket},
+});
+
+std::string text_of(const TriggerSettings& settings, std::string_view key) {
+  const std::string* text = settings.find(key);
+  return text == nullptr ? "" : *text;
+}
+
 constexpr std::string_view kEmbedded = "lmdb";
 constexpr std::string_view kMemory = "memory";
 constexpr std::array<DriverKey, 1> kMemoryKeys{{{"size", DriverKey::Kind::kSize}}};
@@ -56,12 +70,22 @@ class StoreByName final : public Store {
   std::unique_ptr<Store> embedded;  // Null where every name has another.
   std::map<std::string, std::unique_ptr<Store>, std::less<>> others;
 
+  explicit StoreByName(WatchHub& hub) : hub_(hub) {}
+
   Answer<std::unique_ptr<Bucket>> open(Request request, BucketName name) override {
     auto other = others.find(name.name);
     Store* store = other == others.end() ? embedded.get() : other->second.get();
     CHECK(store != nullptr);
-    return store->open(request, name);
+    if (!hub_.any()) return store->open(request, name);
+    return store->open(request, name)
+        .then([&hub = hub_, owner = std::string(name.owner),
+               bucket = std::string(name.name)](std::unique_ptr<Bucket> opened) {
+          return watched_bucket(std::move(opened), {owner, bucket}, hub);
+        });
   }
+
+ private:
+  WatchHub& hub_;
 };
 
 bool needs_embedded(const Use& use) {
@@ -117,10 +141,7 @@ Result<void> KeyvalueCapability::prepare(const Use& use) {
 }
 
 std::unique_ptr<Store> KeyvalueCapability::store(Site site) {
-  if (site.use.drivers.empty()) {
-    return needs_embedded(site.use) ? embedded_->store(site.loop) : std::make_unique<StoreByName>();
-  }
-  auto stores = std::make_unique<StoreByName>();
+  auto stores = std::make_unique<StoreByName>(watches_);
   if (needs_embedded(site.use)) stores->embedded = embedded_->store(site.loop);
   chosen_.stores(site, kEmbedded, stores->others);
   return stores;
@@ -128,6 +149,40 @@ std::unique_ptr<Store> KeyvalueCapability::store(Site site) {
 
 std::unique_ptr<Provider> KeyvalueCapability::provider(const Offer& offer, Site site) {
   return kTable.maker(offer)(store(site), site.use);
+}
+
+std::optional<TriggerForm> KeyvalueCapability::trigger() const {
+  static constexpr std::array<DriverKey, 3> kKeys{
+      {{"bucket"}, {"prefix"}, {"concurrency", DriverKey::Kind::kCount}}};
+  return TriggerForm{"keyvalue", kKeys};
+}
+
+std::span<const Offer> KeyvalueCapability::handlers() const {
+  return kHandlers.offers();
+}
+
+Result<void> KeyvalueCapability::check_trigger(const Use& use,
+                                               const TriggerSettings& settings) const {
+  std::string bucket = text_of(settings, "bucket");
+  if (!use.allows(bucket)) {
+    return failure(Errc::kDenied,
+                   fmt::format("the component is not granted the bucket \"{0}\": write it into its "
+                               "uses.keyvalue, or bucket = one that is there",
+                               bucket));
+  }
+  TRY_VOID(check_bucket({"", bucket}));
+  return check_key(text_of(settings, "prefix"));
+}
+
+std::unique_ptr<Subscription> KeyvalueCapability::subscribe(const Waking& waking) {
+  Watcher::Options options{.bucket = text_of(waking.settings, "bucket"),
+                           .prefix = text_of(waking.settings, "prefix"),
+                           .write_bucket = kHandlers.maker(waking.handler)};
+  if (const std::string* count = waking.settings.find("concurrency")) {
+    options.at_once = std::stoul(*count);
+  }
+  return std::make_unique<Watcher>(waking, std::move(options), store({waking.loop, waking.use}),
+                                   watches_);
 }
 
 }  // namespace weft::keyvalue

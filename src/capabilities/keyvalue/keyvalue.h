@@ -8,6 +8,7 @@
 #include "capabilities/capability.h"
 #include "capabilities/chosen_backends.h"
 #include "capabilities/keyvalue/backend.h"
+#include "capabilities/keyvalue/watch.h"
 
 namespace weft::keyvalue {
 
@@ -28,10 +29,16 @@ class KeyvalueCapability final : public Capability {
   std::vector<ChosenServer> servers() const override { return chosen_.servers(); }
   Result<void> prepare(const Use& use) override;
   std::unique_ptr<Provider> provider(const Offer& offer, Site site) override;
+  // [[trigger.keyvalue]]: watcher of both drafts.
+  std::optional<TriggerForm> trigger() const override;
+  std::span<const Offer> handlers() const override;
+  Result<void> check_trigger(const Use& use, const TriggerSettings& settings) const override;
+  std::unique_ptr<Subscription> subscribe(const Waking& waking) override;
 
  private:
   std::unique_ptr<Store> store(Site site);
 
+  WatchHub watches_;  // Of this process's own writes.
   std::unique_ptr<Backend> embedded_;
   ChosenBackends<Backend> chosen_;
 };

@@ -1,9 +1,13 @@
 // How long the embedded key-value driver takes: a get by itself, and sets by how many wait at once.
 #include <benchmark/benchmark.h>
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <unistd.h>
 
+#include <functional>
 #include <random>
 
+#include "base/fd.h"
 #include "capabilities/keyvalue/drivers/lmdb.h"
 #include "capabilities/keyvalue/testing.h"
 #include "capabilities/test_folder.h"
@@ -80,6 +84,61 @@ void set(benchmark::State& state) {
                                        static_cast<double>(end.commits - begin.commits);
 }
 BENCHMARK(set)->Arg(1)->Arg(32)->Arg(256)->Arg(4096)->UseRealTime();
+
+// So many writers, each of which sets the next value as soon as its last one is durable.
+void writers(benchmark::State& state) {
+  Place place;
+  auto keys = place.fill(10'000, 100);
+  Bytes value(100, 9);
+  std::mt19937_64 chance(1);
+  auto begin = place.database->committer().stats();
+  std::int64_t left = 0;
+  std::int64_t waiting = 0;
+  std::function<void()> next = [&] {
+    --left;
+    ++waiting;
+    auto answer = place.bucket->set(place.request, keys[chance() % keys.size()], value);
+    auto settled = std::move(answer).settle([&](Result<void> done) {
+      CHECK(done.has_value());
+      --waiting;
+      if (left > 0) next();
+      if (waiting == 0) place.loop.stop();
+      return Nothing();
+    });
+  };
+  constexpr std::int64_t kWrites = 5'000;
+  for (auto _ : state) {
+    left = kWrites;
+    for (std::int64_t i = 0; i < state.range(0); ++i) next();
+    place.loop.context().restart();
+    place.loop.run();
+  }
+  auto end = place.database->committer().stats();
+  state.SetItemsProcessed(state.iterations() * kWrites);
+  state.counters["writes_per_flush"] = static_cast<double>(end.writes - begin.writes) /
+                                       static_cast<double>(end.commits - begin.commits);
+}
+BENCHMARK(writers)->Arg(64)->UseRealTime()->Unit(benchmark::kMillisecond);
+
+// The floor: 4 KiB of a file that is as long already, written and flushed.
+void flush(benchmark::State& state) {
+  TestFolder folder;
+  Fd file(::open((folder.path() / "flushed").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+  CHECK(file.get() >= 0);
+  Bytes page(4096, 1);
+  constexpr int kPages = 1024;
+  for (int i = 0; i < kPages; ++i) {
+    CHECK(::pwrite(file.get(), page.data(), page.size(), i * 4096L) == 4096);
+  }
+  CHECK(::fdatasync(file.get()) == 0);
+  std::mt19937_64 chance(1);
+  for (auto _ : state) {
+    auto at = static_cast<off_t>(chance() % kPages) * 4096;
+    CHECK(::pwrite(file.get(), page.data(), page.size(), at) == 4096);
+    CHECK(::fdatasync(file.get()) == 0);
+  }
+}
+BENCHMARK(flush)->UseRealTime()->Unit(benchmark::kMicrosecond);
 
 }  // namespace
 }  // namespace weft::keyvalue

@@ -2,7 +2,8 @@
 // name after its bytes, ?drop=1 never finishes it), GET /o/NAME streams it out (?first=N&last=N: a
 // range), GET /size/NAME, DELETE /o/NAME, PUT /small/NAME?text=T, GET /small/NAME, GET /names, POST
 // /copy/A?to=B, POST /move/A?to=B,
-// DELETE /all. The container is "assets"; ?in=NAME names another.
+// DELETE /all, PUT /fill/NAME?mib=N (so many MiB of the guest's own), GET /drain/NAME (counts what
+// comes). The container is "assets"; ?in=NAME names another.
 
 #include <cstdlib>
 #include <string>
@@ -67,6 +68,34 @@ void get(const blobstore::Container& container, std::string_view name, const Req
   }
 }
 
+// Bytes that the guest has, so that nothing but the store is measured.
+void fill(const blobstore::Container& container, std::string_view name, const Request& request,
+          Out out) {
+  std::string block(64 << 10, '\0');
+  for (std::size_t i = 0; i < block.size(); ++i) block[i] = static_cast<char>(i * 31 + i / 251);
+  auto writer = container.write(name);
+  if (!writer) return fail(out, writer.error());
+  std::string mib(request.query("mib"));
+  std::size_t blocks = std::strtoull(mib.c_str(), nullptr, 10) << 4;
+  bool taken = true;
+  for (std::size_t i = 0; i < blocks && taken; ++i) taken = writer->write(block);
+  if (auto done = writer->finish(); !done) return fail(out, done.error());
+  Response(out, 201).write("stored\n");
+}
+
+void drain(const blobstore::Container& container, std::string_view name, Out out) {
+  auto reader = container.read(name);
+  if (!reader) return fail(out, reader.error());
+  std::uint64_t bytes = 0;
+  for (;;) {
+    auto piece = reader->read();
+    if (!piece) return fail(out, piece.error());
+    if (!*piece) break;
+    bytes += (*piece)->size();
+  }
+  Response(out, 200).write(std::to_string(bytes) + "\n");
+}
+
 void list(const blobstore::Container& container, Out out) {
   auto names = container.names();
   if (!names) return fail(out, names.error());
@@ -102,6 +131,10 @@ void handle(Request& request, Out out) {
                                   : put_late(*container, name, request, out);
   } else if (path.starts_with("/o/") && method == "DELETE") {
     done(container->remove(path.substr(3)), out);
+  } else if (path.starts_with("/fill/") && method == "PUT") {
+    fill(*container, path.substr(6), request, out);
+  } else if (path.starts_with("/drain/")) {
+    drain(*container, path.substr(7), out);
   } else if (path.starts_with("/small/") && method == "PUT") {
     done(container->put(path.substr(7), request.query("text")), out);
   } else if (path.starts_with("/small/") && method == "GET") {

@@ -54,6 +54,7 @@ Result<void> Committer::submit(std::unique_ptr<Write>& write) {
     }
     queue_bytes_ += write->size().bytes;
     queue_.push_back(std::move(write));
+    if (queue_.size() < wanted_) return {};
   }
   work_.notify_one();
   return {};
@@ -79,10 +80,26 @@ void Committer::run() {
       write->failed_ = std::make_unique<Error>(
           Errc::kTimeout, "the write waited for the disk until its deadline: nothing was written");
     }
-    if (!due.empty()) commit(due);
+    if (!due.empty()) {
+      auto began = std::chrono::steady_clock::now();
+      commit(due);
+      last_took_ = std::chrono::steady_clock::now() - began;
+      last_writes_ = due.size();
+    }
     hand_back(std::move(due));
     hand_back(std::move(late));
   }
+}
+
+// Writers whose last write has just become durable are about to write again: what waits for them a
+// little has all of them in one flush, instead of the quickest in one and the others in the next.
+void Committer::gather(std::unique_lock<std::mutex>& hold) {
+  if (queue_.size() >= last_writes_) return;
+  wanted_ = last_writes_;
+  std::chrono::nanoseconds most =
+      std::min<std::chrono::nanoseconds>(kGatherMax, last_took_ / kGatherShare);
+  work_.wait_for(hold, most, [this] { return stopping_ || queue_.size() >= wanted_; });
+  wanted_ = 1;
 }
 
 // Waits for writes and takes as many as one transaction may have: at least one, or none when the
@@ -92,6 +109,7 @@ Committer::Group Committer::take_group() {
   WriteSize sum;
   std::unique_lock hold(mutex_);
   work_.wait(hold, [this] { return stopping_ || !queue_.empty(); });
+  gather(hold);
   while (!queue_.empty() && group.size() < kGroupWritesMax) {
     WriteSize size = queue_.front()->size();
     bool fits = sum.keys + size.keys <= kGroupKeysMax && sum.bytes + size.bytes <= kGroupBytesMax;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
@@ -22,6 +23,11 @@ inline constexpr std::size_t kQueueBytesMax = 256 << 20;
 inline constexpr std::size_t kGroupWritesMax = 4096;
 inline constexpr std::size_t kGroupKeysMax = 65'536;
 inline constexpr std::size_t kGroupBytesMax = 64 << 20;
+
+// How long a group waits for as many writes as the last one had, whose writers may come again: a
+// share of the time that the last commit took, and this at most.
+inline constexpr std::chrono::microseconds kGatherMax{500};
+inline constexpr int kGatherShare = 8;
 
 // What a write weighs against those bounds.
 struct WriteSize {
@@ -76,6 +82,7 @@ class Committer {
   using Group = std::vector<std::unique_ptr<Write>>;
 
   void run();
+  void gather(std::unique_lock<std::mutex>& hold);
   Group take_group();
   void commit(std::span<std::unique_ptr<Write>> writes);
   int attempt(std::span<std::unique_ptr<Write>> writes);
@@ -88,7 +95,11 @@ class Committer {
   std::deque<std::unique_ptr<Write>> queue_;
   std::size_t queue_bytes_ = 0;
   CommitterStats stats_;
+  std::size_t wanted_ = 1;  // Writes that the thread waits for.
   bool stopping_ = false;
+  // Of the last group; the thread's own.
+  std::size_t last_writes_ = 1;
+  std::chrono::nanoseconds last_took_{};
   std::thread thread_;
 };
 

@@ -121,6 +121,12 @@ void PostgresServer::stop() {
   pooled::end(process_, SIGQUIT);
 }
 
+void PostgresServer::signal_all(int number) {
+  kill(process_, number);
+  std::ifstream children(fmt::format("/proc/{0}/task/{0}/children", process_));
+  for (pid_t child = 0; children >> child;) kill(child, number);
+}
+
 Result<void> PostgresServer::restart() {
   stop();
   return run();

@@ -2,6 +2,7 @@
 
 #include <sys/types.h>
 
+#include <csignal>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -33,13 +34,17 @@ class PostgresServer {
   // The certificate that it shows on its port, made by itself for 127.0.0.1.
   std::string certificate() const;
 
-  // Stops it at once, as a crash does, and starts it again on the same data.
+  // Stops it at once, as a crash does; starts it again on the same data.
+  void stop();
+  Result<void> run();
   Result<void> restart();
+  // It and the processes of its connections are there, but do nothing.
+  void freeze() { signal_all(SIGSTOP); }
+  void thaw() { signal_all(SIGCONT); }
 
  private:
   PostgresServer();
-  Result<void> run();
-  void stop();
+  void signal_all(int number);
 
   TestFolder folder_;
   std::uint16_t port_ = 0;

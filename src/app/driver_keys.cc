@@ -1,0 +1,59 @@
+#include "app/driver_keys.h"
+
+#include <fmt/format.h>
+
+#include <chrono>
+#include <filesystem>
+#include <optional>
+
+namespace weft {
+namespace {
+
+constexpr std::chrono::nanoseconds kTimeLeast = std::chrono::milliseconds(1);
+constexpr std::chrono::nanoseconds kTimeMost = std::chrono::hours(1);
+constexpr std::uint64_t kCountMost = 1'000'000;
+
+std::optional<std::string> read_key(TableReader& reader, const DriverKey& key,
+                                    const std::function<std::string(const std::string&)>& beside) {
+  using Kind = DriverKey::Kind;
+  switch (key.kind) {
+    case Kind::kSize:
+      if (auto size = reader.size(key.name, 1, std::uint64_t{1} << 50)) {
+        return fmt::format("{}", *size);
+      }
+      return std::nullopt;
+    case Kind::kDuration:
+      if (auto time = reader.duration(key.name, kTimeLeast, kTimeMost)) {
+        return fmt::format("{}ms", std::chrono::ceil<std::chrono::milliseconds>(*time).count());
+      }
+      return std::nullopt;
+    case Kind::kCount:
+      if (auto count = reader.whole(key.name, 1, kCountMost)) return fmt::format("{}", *count);
+      return std::nullopt;
+    case Kind::kPath:
+      if (auto path = reader.text(key.name)) {
+        return std::filesystem::path(beside(path->text)).lexically_normal().string();
+      }
+      return std::nullopt;
+    case Kind::kText: break;
+  }
+  if (auto placed = reader.text(key.name)) return std::move(placed->text);
+  return std::nullopt;
+}
+
+}  // namespace
+
+std::vector<std::pair<std::string, std::string>> read_keys(
+    TableReader& reader, std::span<const DriverKey> keys,
+    const std::function<std::string(const std::string&)>& beside) {
+  std::vector<std::pair<std::string, std::string>> values;
+  for (const DriverKey& key : keys) {
+    if (auto text = read_key(reader, key, beside)) values.emplace_back(key.name, *std::move(text));
+    if (!key.needed.empty() && reader.table().find(key.name) == nullptr) {
+      reader.missing(key.name, fmt::format("{} = \"{}\"", key.name, key.needed));
+    }
+  }
+  return values;
+}
+
+}  // namespace weft

@@ -1,0 +1,73 @@
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/error.h"
+#include "door/codec.h"
+
+// How a capability wakes components: what a trigger says, what it calls, and what it is while it
+// does.
+namespace weft {
+
+class Loop;
+struct Offer;
+struct Use;
+
+// What a developer wrote of a trigger beside its component, checked to be the trigger's keys.
+struct TriggerSettings {
+  std::vector<std::pair<std::string, std::string>> values = {};
+
+  // Null: it is not there.
+  const std::string* find(std::string_view key) const {
+    for (const auto& [name, value] : values) {
+      if (name == key) return &value;
+    }
+    return nullptr;
+  }
+};
+
+// Calls the functions of one interface that a component exports, each time in a fresh instance. On
+// one loop; outlives the subscription that calls.
+class HandlerCalls {
+ public:
+  // Writes the parameters; resources go into the instance's own table.
+  using Arguments = std::move_only_function<void(Writer& out)>;
+  // Reads the result, where the function returned.
+  using Replied = std::move_only_function<void(Reader& in)>;
+  // It returned, or why not: kTrap, kTimeout or kLimit of its own, kUnavailable where there is no
+  // room for an instance now. Called later, never inside `call`.
+  using Ended = std::move_only_function<void(Result<void>)>;
+
+  virtual ~HandlerCalls() = default;
+  // `ordinal`: the place of the function in the handler's offer.
+  virtual void call(std::size_t ordinal, Arguments arguments, Replied replied, Ended ended) = 0;
+};
+
+// For whom a subscription is made. All that is borrowed outlives it.
+struct Waking {
+  Loop& loop;
+  std::string_view app;
+  std::string_view component;
+  const Use& use;
+  const Offer& handler;  // One of Capability::handlers().
+  const TriggerSettings& settings;
+  HandlerCalls& calls;
+};
+
+// What calls a component whenever something happens, from its making until it is stopped. On one
+// loop.
+class Subscription {
+ public:
+  virtual ~Subscription() = default;
+  // Begins no call any more. What was begun may end.
+  virtual void stop() = 0;
+  // Whether no call is under way.
+  virtual bool idle() const = 0;
+};
+
+}  // namespace weft

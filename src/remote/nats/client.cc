@@ -1,0 +1,559 @@
+#include "remote/nats/client.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <boost/json.hpp>
+#include <charconv>
+#include <random>
+#include <utility>
+
+#include "base/check.h"
+#include "base/log.h"
+#include "io/loop.h"
+#include "remote/nats/nkey.h"
+
+namespace weft::remote::nats {
+namespace {
+
+namespace json = boost::json;
+
+constexpr std::uint64_t kInbox = 1;  // Its subscription.
+// Beside the subject in the line that publishes.
+constexpr std::string_view kHeadersBegin = "NATS/1.0\r\n";
+
+std::string new_inbox() {
+  std::random_device random;
+  return fmt::format("_INBOX.{:08x}{:08x}{:08x}.", random(), random(), random());
+}
+
+std::size_t bytes_of(const Outgoing& message) {
+  std::size_t bytes = message.subject.size() + message.payload.size();
+  for (const auto& [name, value] : message.headers) bytes += name.size() + value.size() + 4;
+  return bytes;
+}
+
+std::size_t header_bytes_of(const Outgoing& message) {
+  if (message.headers.empty()) return 0;
+  std::size_t bytes = kHeadersBegin.size() + 2;
+  for (const auto& [name, value] : message.headers) bytes += name.size() + value.size() + 4;
+  return bytes;
+}
+
+std::string text_of(const json::object& object, std::string_view name) {
+  const json::value* value = object.if_contains(json::string_view(name));
+  const json::string* text = value == nullptr ? nullptr : value->if_string();
+  return text == nullptr ? "" : std::string(text->data(), text->size());
+}
+
+bool flag_of(const json::object& object, std::string_view name) {
+  const json::value* value = object.if_contains(json::string_view(name));
+  return value != nullptr && value->is_bool() && value->get_bool();
+}
+
+// What stands between the double quotes of an error.
+std::string_view quoted(std::string_view text) {
+  std::size_t begin = text.find('"');
+  std::size_t end = text.rfind('"');
+  if (begin == std::string_view::npos || end == begin) return {};
+  return text.substr(begin + 1, end - begin - 1);
+}
+
+}  // namespace
+
+struct Client::Request {
+  explicit Request(Client& client) : timer(client.loop_, [this, &client] { client.late(self); }) {}
+
+  Requests::iterator self;
+  std::uint64_t number = 0;
+  Outgoing message;  // Until it is sent, or for as long as it may be sent again.
+  Repeat repeat = Repeat::kNo;
+  bool sent = false;
+  bool repeated = false;
+  Breaker::Time sent_at{};
+  Each each;  // Null: one answer.
+  Done done;
+  Timer timer;
+};
+
+Client::Client(Loop& loop, std::shared_ptr<const Settings> settings)
+    : loop_(loop),
+      settings_(std::move(settings)),
+      breaker_(std::random_device{}()),
+      inbox_(new_inbox()),
+      retry_(loop,
+             [this] {
+               if (state_ == State::kDown && !(waiting_.empty() && subscriptions_.empty())) {
+                 connect();
+               }
+             }),
+      silence_(loop, [this] { silent(); }) {
+  CHECK(!settings_->endpoints.empty());
+}
+
+Client::~Client() {
+  if (connection_ != nullptr) connection_->close();
+}
+
+Error Client::unavailable() const {
+  return Error(problem_->code(), fmt::format("NATS: {}", problem_->message()));
+}
+
+// The caller may call again, or let the client go: never from inside what it called.
+void Client::finish(Done done, Result<Message> result) {
+  if (!done) return;
+  loop_.defer(
+      [done = std::move(done), result = std::move(result)]() mutable { done(std::move(result)); });
+}
+
+void Client::request(Outgoing message, Deadline deadline, Repeat repeat, Done done) {
+  add(std::move(message), deadline, repeat, nullptr, std::move(done));
+}
+
+void Client::request(Outgoing message, Deadline deadline, Each each, Done done) {
+  add(std::move(message), deadline, Repeat::kNo, std::move(each), std::move(done));
+}
+
+void Client::add(Outgoing message, Deadline deadline, Repeat repeat, Each each, Done done) {
+  if (deadline.passed()) {
+    return finish(std::move(done), failure(Errc::kTimeout, "the deadline has passed"));
+  }
+  if (!is_subject(message.subject) || message.subject.size() > kSubjectBytesMax) {
+    return finish(std::move(done), failure(Errc::kInvalid, "NATS: that is no subject"));
+  }
+  if (!breaker_.closed()) {
+    // An attempt is made for the next one who asks.
+    if (state_ == State::kDown && breaker_.may_try(loop_.now())) connect();
+    return finish(std::move(done), std::unexpected(unavailable()));
+  }
+  std::size_t bytes = bytes_of(message);
+  if (waiting_.size() >= kWaitingMax || waiting_bytes_ + bytes > kWaitingBytesMax) {
+    return finish(
+        std::move(done),
+        failure(Errc::kLimit, fmt::format("NATS: {} requests wait already", waiting_.size())));
+  }
+  waiting_.emplace_back(*this);
+  auto request = std::prev(waiting_.end());
+  request->self = request;
+  request->message = std::move(message);
+  request->repeat = repeat;
+  request->each = std::move(each);
+  request->done = std::move(done);
+  waiting_bytes_ += bytes;
+  request->timer.arm(earlier(deadline, Deadline::after(kAnswerMax)));
+  if (state_ == State::kReady) return send_waiting();
+  if (state_ == State::kDown && !retry_.armed()) connect();
+}
+
+void Client::publish(Outgoing message, std::string_view reply) {
+  CHECK(is_subject(message.subject) && message.subject.size() <= kSubjectBytesMax);
+  if (state_ != State::kReady || connection_->congested()) return;
+  if (header_bytes_of(message) + message.payload.size() > payload_max_) return;
+  write(message, reply);
+  connection_->flush();
+}
+
+Result<std::uint64_t> Client::subscribe(std::string_view subject, std::string_view queue,
+                                        OnMessage on_message) {
+  if (subscriptions_.size() >= kSubscriptionsMax) {
+    return failure(Errc::kLimit, fmt::format("NATS: {} subscriptions", kSubscriptionsMax));
+  }
+  bool spaces = subject.empty() || subject.find_first_of(" \t\r\n") != std::string_view::npos ||
+                queue.find_first_of(" \t\r\n") != std::string_view::npos;
+  if (spaces || subject.size() > kSubjectBytesMax || queue.size() > kSubjectBytesMax / 8) {
+    return failure(Errc::kInvalid, "NATS: that is no subject to listen to");
+  }
+  std::uint64_t id = next_subscription_++;
+  auto [added, fresh] =
+      subscriptions_.emplace(id, Subscription{std::string(subject), std::string(queue),
+                                              std::make_shared<OnMessage>(std::move(on_message))});
+  if (state_ == State::kReady) {
+    write_subscription(id, added->second);
+    connection_->flush();
+    watch();
+  } else if (state_ == State::kDown && !retry_.armed()) {
+    connect();
+  }
+  return id;
+}
+
+void Client::unsubscribe(std::uint64_t subscription) {
+  if (subscriptions_.erase(subscription) == 0 || state_ != State::kReady) return;
+  connection_->out().append(fmt::format("UNSUB {}\r\n", subscription));
+  connection_->flush();
+}
+
+void Client::connect() {
+  if (!breaker_.may_try(loop_.now())) {
+    retry_.arm(Deadline::at(breaker_.next()));
+    return;
+  }
+  state_ = State::kConnecting;
+  began_ = loop_.now();
+  parser_ = {};
+  connection_ = Connection::open(loop_, settings_->endpoints[endpoint_], *this);
+}
+
+// The server speaks first; and again once TLS is spoken it is our turn.
+void Client::connected() {
+  auto self = shared_from_this();
+  if (state_ == State::kConnecting) {
+    state_ = State::kInfo;
+    watch();
+    return;
+  }
+  if (auto greeted = greet(); !greeted) broken(std::move(greeted).error());
+}
+
+Result<std::string> Client::connect_options() {
+  json::object options{
+      {"verbose", false},      {"pedantic", false}, {"lang", "c++"},
+      {"version", "1"},        {"protocol", 1},     {"headers", true},
+      {"no_responders", true}, {"name", "weft"},    {"tls_required", state_ == State::kTls}};
+  auto put = [&](const char* name, std::string_view value) {
+    if (!value.empty()) options[name] = json::string_view(value.data(), value.size());
+  };
+  put("user", settings_->user);
+  put("pass", settings_->password.reveal());
+  put("auth_token", settings_->token.reveal());
+  put("jwt", settings_->jwt.reveal());
+  if (!settings_->seed.reveal().empty()) {
+    TRY(Nkey key, Nkey::from_seed(settings_->seed.reveal()));
+    put("sig", key.sign(nonce_));
+    if (settings_->jwt.reveal().empty()) put("nkey", key.public_key());
+  }
+  return json::serialize(options);
+}
+
+Result<void> Client::greet() {
+  TRY(std::string options, connect_options());
+  state_ = State::kGreeting;
+  connection_->out().append(fmt::format("CONNECT {}\r\nSUB {}* {}\r\n", options, inbox_, kInbox));
+  explicit_bzero(options.data(), options.size());
+  for (const auto& [id, subscription] : subscriptions_) write_subscription(id, subscription);
+  connection_->out().append("PING\r\n");
+  connection_->flush();
+  watch();
+  return {};
+}
+
+Result<std::size_t> Client::received(BytesView bytes) {
+  auto self = shared_from_this();
+  std::size_t at = 0;
+  pinged_ = false;
+  silence_.disarm();
+  while (at < bytes.size()) {
+    Result<std::size_t> used = parser_.feed(bytes.subspan(at));
+    if (!used) return used;
+    at += *used;
+    if (!parser_.done()) break;
+    Result<void> done = taken(parser_.take());
+    if (!done) return std::unexpected(std::move(done).error());
+    // What comes now was there before TLS began: the connection sees it, and breaks.
+    if (state_ == State::kTls) break;
+  }
+  send_waiting();
+  watch();
+  return at;
+}
+
+Result<void> Client::taken(ServerOp op) {
+  using Kind = ServerOp::Kind;
+  switch (op.kind) {
+    case Kind::kInfo: return on_info(op.text);
+    case Kind::kMessage: return on_message(std::move(op));
+    case Kind::kError: return on_error(op.text);
+    case Kind::kOk: return {};
+    case Kind::kPing:
+      if (state_ == State::kInfo) return failure(Errc::kCorrupt, "it does not say who it is");
+      connection_->out().append("PONG\r\n");
+      connection_->flush();
+      return {};
+    case Kind::kPong: break;
+  }
+  if (state_ != State::kGreeting) return {};
+  state_ = State::kReady;
+  breaker_.succeeded();
+  if (problem_) {
+    log::info("nats", "the server is there again",
+              {{"server", settings_->endpoints[endpoint_].text()}});
+  }
+  problem_.reset();
+  return {};
+}
+
+Result<void> Client::on_info(std::string_view text) {
+  boost::system::error_code problem;
+  json::value value = json::parse(json::string_view(text.data(), text.size()), problem);
+  const json::object* info = problem ? nullptr : value.if_object();
+  if (info == nullptr) return failure(Errc::kCorrupt, "what it says of itself is no JSON");
+  if (const json::value* most = info->if_contains("max_payload"); most != nullptr) {
+    boost::system::error_code no_number;
+    auto bytes = most->to_number<std::int64_t>(no_number);
+    if (!no_number && bytes > 0) payload_max_ = static_cast<std::size_t>(bytes);
+  }
+  // It says it again when its cluster changes.
+  if (state_ != State::kInfo) return {};
+  if (!flag_of(*info, "headers")) {
+    return failure(Errc::kUnsupported, "it knows no headers: NATS 2.2 or later is needed");
+  }
+  nonce_ = text_of(*info, "nonce");
+  std::string server = text_of(*info, "server_id");
+  if (std::exchange(server_, server) != server) drop_doubtful();
+  bool wanted = flag_of(*info, "tls_required");
+  bool possible = wanted || flag_of(*info, "tls_available");
+  if (settings_->tls_needed && !possible) {
+    return failure(Errc::kDenied,
+                   "it speaks no TLS: nats:// instead of tls:// would not ask for it");
+  }
+  if (wanted && settings_->tls == nullptr) {
+    return failure(Errc::kDenied, "it wants TLS: write tls:// in the URL");
+  }
+  if (!wanted && !settings_->tls_needed) return greet();
+  state_ = State::kTls;
+  connection_->begin_tls(settings_->tls);
+  return {};
+}
+
+Result<void> Client::on_error(std::string_view text) {
+  std::string what = fmt::format("the server says: {}", text);
+  bool permissions = text.starts_with("Permissions Violation") || text.starts_with("permissions");
+  if (!permissions) {
+    bool refused = text.starts_with("Authorization Violation") ||
+                   text.starts_with("Authentication") || text.starts_with("User Authentication") ||
+                   text.starts_with("Account Authentication");
+    if (text.starts_with("Invalid") || text.starts_with("Slow Consumer")) {
+      log::warn("nats", what);
+      return {};
+    }
+    return failure(refused ? Errc::kDenied : Errc::kUnavailable, what);
+  }
+  std::string_view subject = quoted(text);
+  if (subject.starts_with(inbox_)) return failure(Errc::kDenied, what);
+  bool told = false;
+  for (auto request = sent_.begin(); request != sent_.end();) {
+    auto next = std::next(request);
+    if (request->message.subject == subject) {
+      told = true;
+      finish(std::move(request->done), failure(Errc::kDenied, fmt::format("NATS: {}", what)));
+      by_number_.erase(request->number);
+      sent_.erase(request);
+    }
+    request = next;
+  }
+  if (!told) log::warn("nats", what);
+  return {};
+}
+
+Result<void> Client::on_message(ServerOp op) {
+  Message message{std::move(op.subject), std::move(op.reply), {}, std::move(op.payload)};
+  if (!op.headers.empty()) {
+    TRY(message.headers, parse_headers(op.headers));
+  }
+  if (op.subscription != kInbox) {
+    auto found = subscriptions_.find(op.subscription);
+    // What was on its way when the subscription ended.
+    if (found == subscriptions_.end()) return {};
+    auto keep = found->second.on_message;
+    (*keep)(std::move(message));
+    return {};
+  }
+  std::string_view text = message.subject;
+  if (!text.starts_with(inbox_)) return failure(Errc::kCorrupt, "an answer to somebody else");
+  text.remove_prefix(inbox_.size());
+  std::uint64_t number = 0;
+  std::from_chars(text.data(), text.data() + text.size(), number);
+  auto found = by_number_.find(number);
+  if (found == by_number_.end()) return {};  // Nobody waits for it any more.
+  auto request = found->second;
+  if (request->each && message.headers.status == 0) {
+    Message copy{message.subject, message.reply, message.headers, {}};
+    if (request->each(std::move(message))) return {};
+    message = std::move(copy);
+  }
+  finish(std::move(request->done), std::move(message));
+  by_number_.erase(found);
+  sent_.erase(request);
+  return {};
+}
+
+void Client::write(const Outgoing& message, std::string_view reply) {
+  Buffer& out = connection_->out();
+  std::size_t headers = header_bytes_of(message);
+  std::size_t total = headers + message.payload.size();
+  std::string_view space = reply.empty() ? "" : " ";
+  if (headers == 0) {
+    out.append(fmt::format("PUB {}{}{} {}\r\n", message.subject, space, reply, total));
+  } else {
+    out.append(fmt::format("HPUB {}{}{} {} {}\r\n", message.subject, space, reply, headers, total));
+    out.append(kHeadersBegin);
+    for (const auto& [name, value] : message.headers) {
+      CHECK(value.find_first_of("\r\n") == std::string::npos);
+      out.append(fmt::format("{}: {}\r\n", name, value));
+    }
+    out.append("\r\n");
+  }
+  out.append(message.payload);
+  out.append("\r\n");
+}
+
+void Client::write_subscription(std::uint64_t id, const Subscription& subscription) {
+  std::string_view space = subscription.queue.empty() ? "" : " ";
+  connection_->out().append(
+      fmt::format("SUB {}{}{} {}\r\n", subscription.subject, space, subscription.queue, id));
+}
+
+void Client::send(Requests::iterator request) {
+  waiting_bytes_ -= bytes_of(request->message);
+  std::size_t bytes = header_bytes_of(request->message) + request->message.payload.size();
+  if (bytes > payload_max_) {
+    finish(std::move(request->done),
+           failure(Errc::kInvalid,
+                   fmt::format("NATS: a message of {} bytes: the server takes {} (max_payload)",
+                               bytes, payload_max_)));
+    waiting_.erase(request);
+    return;
+  }
+  sent_.splice(sent_.end(), waiting_, request);
+  if (!request->sent) {
+    request->sent = true;
+    request->sent_at = loop_.now();
+  }
+  request->number = next_++;
+  by_number_.emplace(request->number, request);
+  write(request->message, fmt::format("{}{}", inbox_, request->number));
+  // Only what may be sent again is kept.
+  if (request->repeat == Repeat::kNo || request->repeated) {
+    request->message.payload = {};
+    request->message.headers = {};
+  }
+}
+
+void Client::send_waiting() {
+  if (state_ != State::kReady || waiting_.empty()) return;
+  while (!waiting_.empty() && sent_.size() < kSentMax && !connection_->congested()) {
+    send(waiting_.begin());
+  }
+  connection_->flush();
+  watch();
+}
+
+// Waits for an answer that is owed, or only for a sign of life. What is sent meanwhile does not put
+// the end of the wait off: what comes does.
+void Client::watch() {
+  bool owed = connection_ != nullptr && (!sent_.empty() || state_ != State::kReady);
+  if (!owed && (connection_ == nullptr || subscriptions_.empty())) return silence_.disarm();
+  Deadline end =
+      Deadline::after(owed ? settings_->silence / 2
+                           : std::chrono::duration_cast<std::chrono::milliseconds>(kPingEvery));
+  if (silence_.armed() && silence_.deadline().when() <= end.when()) return;
+  if (!silence_.armed()) unsent_ = SIZE_MAX;
+  silence_.arm(end);
+}
+
+// Nothing came for half the time: whoever is there answers a ping, also where an answer takes long.
+void Client::silent() {
+  std::size_t unsent = connection_->unsent();
+  if (unsent > 0 && unsent < std::exchange(unsent_, unsent)) {
+    silence_.arm(Deadline::after(settings_->silence / 2));
+    return;
+  }
+  if (!pinged_) {
+    pinged_ = true;
+    if (state_ == State::kReady) {
+      connection_->out().append("PING\r\n");
+      connection_->flush();
+    }
+    return silence_.arm(Deadline::after(settings_->silence / 2));
+  }
+  broken(Error(Errc::kUnavailable,
+               fmt::format("{}: no answer within {} ms", settings_->endpoints[endpoint_].text(),
+                           settings_->silence.count())));
+}
+
+// What is said of a request that was given up.
+std::string_view Client::doubt(const Request& request) {
+  bool in_doubt = request.sent && request.repeat != Repeat::kRead;
+  return in_doubt ? ": whether it was done is not known" : "";
+}
+
+// Its deadline has passed. An answer that is still owed goes nowhere.
+void Client::late(Requests::iterator request) {
+  std::string_view what =
+      request->sent ? "no answer before the deadline" : "the deadline passed before it was sent";
+  finish(std::exchange(request->done, nullptr),
+         failure(Errc::kTimeout, fmt::format("NATS: {}{}", what, doubt(*request))));
+  if (by_number_.erase(request->number) > 0) {
+    sent_.erase(request);
+    return;
+  }
+  waiting_bytes_ -= bytes_of(request->message);
+  waiting_.erase(request);
+}
+
+void Client::fail_waiting() {
+  for (Request& request : waiting_) {
+    finish(
+        std::move(request.done),
+        failure(problem_->code(), fmt::format("NATS: {}{}", problem_->message(), doubt(request))));
+  }
+  waiting_.clear();
+  waiting_bytes_ = 0;
+}
+
+bool Client::may_repeat(const Request& request) const {
+  return request.repeat != Repeat::kNo && !request.repeated &&
+         loop_.now() - request.sent_at < kRepeatWithin;
+}
+
+// Another process is there: it may not know what the one before was sent.
+void Client::drop_doubtful() {
+  for (auto request = waiting_.begin(); request != waiting_.end();) {
+    auto next = std::next(request);
+    if (request->sent && request->repeat == Repeat::kKnown) {
+      finish(std::move(request->done),
+             failure(Errc::kUnavailable,
+                     fmt::format("NATS: another server is there now{}", doubt(*request))));
+      waiting_bytes_ -= bytes_of(request->message);
+      waiting_.erase(request);
+    }
+    request = next;
+  }
+}
+
+void Client::broken(Error error) {
+  auto self = shared_from_this();
+  if (!problem_ || problem_->message() != error.message()) {
+    log::warn("nats", "there is no connection", {{"why", error.message()}});
+  }
+  problem_ = std::move(error);
+  if (connection_ != nullptr) connection_->close();
+  connection_ = nullptr;
+  Breaker::Time now = loop_.now();
+  breaker_.failed(state_ == State::kReady ? now : began_, now);
+  state_ = State::kDown;
+  endpoint_ = (endpoint_ + 1) % settings_->endpoints.size();
+  silence_.disarm();
+  pinged_ = false;
+  by_number_.clear();
+  // What may be sent again goes before what waits already, in its order.
+  while (!sent_.empty()) {
+    auto request = std::prev(sent_.end());
+    request->number = 0;
+    if (may_repeat(*request)) {
+      request->repeated = true;
+      waiting_bytes_ += bytes_of(request->message);
+      waiting_.splice(waiting_.begin(), sent_, request);
+      continue;
+    }
+    finish(std::move(request->done),
+           failure(Errc::kUnavailable,
+                   fmt::format("NATS: {}: whether it was done is not known", problem_->message())));
+    sent_.erase(request);
+  }
+  // A refusal stays one: whoever waits hears of it now.
+  if (!breaker_.closed() || problem_->code() == Errc::kDenied) fail_waiting();
+  if (!waiting_.empty() || !subscriptions_.empty()) retry_.arm(Deadline::at(breaker_.next()));
+}
+
+}  // namespace weft::remote::nats

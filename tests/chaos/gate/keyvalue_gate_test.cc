@@ -1,0 +1,126 @@
+// Every key-value driver with a server through every fault: what was acknowledged is there, and
+// nothing was done twice.
+#include <gtest/gtest.h>
+
+#include <tuple>
+
+#include "capabilities/keyvalue/backend.h"
+#include "capabilities/keyvalue/drivers/redis/redis.h"
+#include "capabilities/keyvalue/drivers/redis/server.h"
+#include "capabilities/keyvalue/testing.h"
+#include "gate.h"
+
+namespace weft::keyvalue {
+namespace {
+
+using gate::Fault;
+using gate::Way;
+using Driver = gate::Driver<Backend>;
+
+std::unique_ptr<gate::Server> start_redis() {
+  return std::make_unique<gate::OneProcess>(redis::server_command);
+}
+
+std::unique_ptr<Backend> redis_at(std::uint16_t port) {
+  redis::Settings settings;
+  settings.endpoint = {"127.0.0.1", port};
+  settings.silence = gate::kDeadline;
+  return redis::redis_backend(std::move(settings));
+}
+
+class Worker {
+ public:
+  Worker(Backend& backend, gate::Ledger& ledger, gate::Count& count, int number)
+      : ledger_(ledger), count_(count), number_(number), store_(backend.store(loop_)) {
+    bucket_ = *await(loop_, store_->open(request(gate::kRecovery), {"app", "gate"}));
+  }
+
+  // One more in the counter.
+  void count() {
+    auto sum = await(loop_, bucket_->increment(request(gate::kDeadline), "count", 1));
+    count_.add(sum.has_value());
+    if (!sum) check(sum.error());
+  }
+  void store() {
+    std::string key = std::to_string(number_) + "/" + std::to_string(++writes_ % 20);
+    std::string value = std::string(2'000, 'v') + std::to_string(writes_);
+    auto done = await(loop_, bucket_->set(request(gate::kDeadline), key, as_bytes(value)));
+    if (done) return ledger_.acknowledged(key, value);
+    ledger_.uncertain(key, value);
+    check(done.error());
+  }
+
+  // "": there is none. A failure is its own text.
+  std::string get(std::string_view key) {
+    auto value = await(loop_, bucket_->get(request(gate::kRecovery), key));
+    if (!value) return "! " + value.error().message();
+    return *value ? std::string(as_text(**value)) : "";
+  }
+  bool well() {
+    return await(loop_, bucket_->set(request(gate::kDeadline), "well", as_bytes("1"))).has_value();
+  }
+
+ private:
+  Request request(std::chrono::milliseconds time) { return {loop_, Deadline::after(time)}; }
+  static void check(const Error& error) {
+    EXPECT_TRUE(gate::tells_of_fault(error.code())) << error.message();
+  }
+
+  gate::Ledger& ledger_;
+  gate::Count& count_;
+  int number_;
+  int writes_ = 0;
+  Loop loop_;
+  std::unique_ptr<Store> store_;
+  std::unique_ptr<Bucket> bucket_;
+};
+
+class KeyvalueGate : public ::testing::TestWithParam<std::tuple<Driver, Fault>> {};
+
+TEST_P(KeyvalueGate, LosesNothingAndDoesNothingTwice) {
+  const auto& [driver, fault] = GetParam();
+  Way way(driver.start());
+  std::unique_ptr<Backend> backend = driver.backend(way.port());
+  ASSERT_TRUE(backend->open().has_value());
+  gate::Ledger ledger;
+  gate::Count count;
+  std::vector<std::unique_ptr<Worker>> workers;
+  for (int i = 0; i < gate::kWorkers; ++i) {
+    workers.push_back(std::make_unique<Worker>(*backend, ledger, count, i));
+    for (int round = 0; round < 5; ++round) {
+      workers.back()->count();
+      workers.back()->store();
+    }
+  }
+  ASSERT_EQ(count.uncertain, 0);
+
+  way.begin(fault);
+  gate::on_each_worker([&](int i) {
+    gate::call_for_a_while(way, fault, [&, turn = 0]() mutable {
+      ++turn % 2 == 0 ? workers[i]->store() : workers[i]->count();
+    });
+  });
+  way.end(fault);
+  for (const auto& worker : workers) {
+    EXPECT_TRUE(gate::recovers([&] { return worker->well(); }));
+  }
+
+  Worker& reader = *workers.front();
+  count.check(std::stoll("0" + reader.get("count")));
+  ledger.check([&](const std::string& key) { return reader.get(key); });
+  // Well: both workers go on, and every call counts.
+  std::int64_t before = count.acknowledged;
+  for (const auto& worker : workers) worker->count();
+  EXPECT_EQ(count.acknowledged, before + gate::kWorkers);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    drivers, KeyvalueGate,
+    ::testing::Combine(::testing::Values(Driver{"redis", start_redis, redis_at}),
+                       ::testing::ValuesIn(gate::kFaults)),
+    [](const auto& each) {
+      return std::get<0>(each.param).name + "_" + std::string(std::get<1>(each.param).name);
+    });
+
+}  // namespace
+}  // namespace weft::keyvalue
