@@ -6,6 +6,8 @@
 #include <tuple>
 
 #include "capabilities/sql/backend.h"
+#include "capabilities/sql/drivers/mysql/mysql.h"
+#include "capabilities/sql/drivers/mysql/server.h"
 #include "capabilities/sql/drivers/postgres/postgres.h"
 #include "capabilities/sql/drivers/postgres/server.h"
 #include "capabilities/sql/testing.h"
@@ -34,6 +36,23 @@ std::unique_ptr<Backend> postgres_at(std::uint16_t port) {
   postgres::Settings settings;
   settings.url = Secret(fmt::format("postgresql://weft@127.0.0.1:{}/postgres", port));
   return postgres::postgres_backend(std::move(settings));
+}
+
+class Mariadb final : public gate::Server {
+ public:
+  std::uint16_t port() const override { return server_->port(); }
+  void kill() override { server_->stop(); }
+  void start() override { CHECK(server_->run().has_value()); }
+  void freeze() override { server_->freeze(); }
+  void thaw() override { server_->thaw(); }
+
+ private:
+  std::unique_ptr<mysql::MariadbServer> server_ = mysql::MariadbServer::start().value();
+};
+
+std::unique_ptr<Backend> mysql_at(std::uint16_t port) {
+  return mysql::mysql_backend(
+      {.host = "127.0.0.1", .port = port, .user = "weft", .database = "gate"});
 }
 
 template <class T>
@@ -154,10 +173,15 @@ TEST_P(SqlGate, KeepsTransactionsWholeAndOnce) {
 INSTANTIATE_TEST_SUITE_P(
     drivers, SqlGate,
     ::testing::Combine(::testing::Values(Driver{"postgres",
-                                                [] -> std::unique_ptr<gate::Server> {
+                                                []() -> std::unique_ptr<gate::Server> {
                                                   return std::make_unique<Postgres>();
                                                 },
-                                                postgres_at}),
+                                                postgres_at},
+                                         Driver{"mysql",
+                                                []() -> std::unique_ptr<gate::Server> {
+                                                  return std::make_unique<Mariadb>();
+                                                },
+                                                mysql_at}),
                        ::testing::ValuesIn(gate::kFaults)),
     [](const auto& each) {
       return std::get<0>(each.param).name + "_" + std::string(std::get<1>(each.param).name);

@@ -24,6 +24,10 @@ constexpr const char* kInstall = "/usr/bin/mariadb-install-db";
 MariadbServer::MariadbServer() : port_(remote::free_port()) {}
 
 MariadbServer::~MariadbServer() {
+  stop();
+}
+
+void MariadbServer::stop() {
   pooled::end(process_, SIGKILL);
 }
 
@@ -96,7 +100,7 @@ Result<void> MariadbServer::make_users() {
 }
 
 Result<void> MariadbServer::restart() {
-  pooled::end(process_, SIGKILL);
+  stop();
   return run();
 }
 

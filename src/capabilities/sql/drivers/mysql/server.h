@@ -2,6 +2,7 @@
 
 #include <sys/types.h>
 
+#include <csignal>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -25,12 +26,16 @@ class MariadbServer {
   std::uint16_t port() const { return port_; }
   // The certificate that it shows, made by itself for 127.0.0.1.
   std::string certificate() const;
-  // Stops it at once, as a crash does, and starts it again on the same data.
+  // Stops it at once, as a crash does; starts it again on the same data.
+  void stop();
+  Result<void> run();
   Result<void> restart();
+  // It is there, but does nothing.
+  void freeze() { kill(process_, SIGSTOP); }
+  void thaw() { kill(process_, SIGCONT); }
 
  private:
   MariadbServer();
-  Result<void> run();
   Result<void> make_users();
   std::string path(const std::string& name) const { return (folder_.path() / name).string(); }
 
