@@ -1,8 +1,10 @@
 """Real servers for the tests of drivers: each on a free loopback port, in a temporary folder, ended
 by its pid."""
 
+import base64
 import glob
 import http.client
+import json
 import os
 import pwd
 import shutil
@@ -11,6 +13,7 @@ import socket
 import subprocess
 import tempfile
 import time
+import urllib.request
 
 from host import ROOT, SECONDS_MAX
 
@@ -115,6 +118,39 @@ class Redis(Server):
     def command(self):
         return ["redis-server", "--port", str(self.port), "--bind", "127.0.0.1", "--dir",
                 self.folder, "--save", "", "--appendonly", "yes", "--appendfsync", "always"]
+
+
+class Nats(Server):
+    def command(self):
+        return ["nats-server", "-a", "127.0.0.1", "-p", str(self.port), "-js", "-sd", self.folder]
+
+
+class Etcd(Server):
+    """With the title of the notes in it."""
+
+    def url(self):
+        return f"http://127.0.0.1:{self.port}"
+
+    def command(self):
+        peer = f"http://127.0.0.1:{free_port()}"  # Nobody comes there.
+        return ["etcd", "--data-dir", os.path.join(self.folder, "data"), "--listen-client-urls",
+                self.url(), "--advertise-client-urls", self.url(), "--listen-peer-urls", peer,
+                "--initial-advertise-peer-urls", peer, "--initial-cluster", "default=" + peer,
+                "--heartbeat-interval", "10", "--election-timeout", "50"]
+
+    def is_ready(self):
+        try:
+            with urllib.request.urlopen(self.url() + "/health", timeout=SECONDS_MAX) as answer:
+                return json.load(answer)["health"] == "true"
+        except OSError:
+            return False
+
+    def fill(self):
+        put = {"key": base64.b64encode(b"weft/config/title").decode(),
+               "value": base64.b64encode(b"Notes of the house").decode()}
+        asked = urllib.request.Request(self.url() + "/v3/kv/put", json.dumps(put).encode())
+        with urllib.request.urlopen(asked, timeout=SECONDS_MAX) as answer:
+            answer.read()
 
 
 class Postgres(Server):
