@@ -30,6 +30,9 @@ route = "/"
 component = "name"
 [[trigger.keyvalue]]
 component = "a"
+[[trigger.message]]
+component = "a"
+topic = "t"
 )";
 
 constexpr std::string_view kEnvironment = R"([http]

@@ -43,6 +43,8 @@ DRIVERS = [
     Driver("sql", "postgres", "PostgreSQL",
            'url = "postgresql://weft@127.0.0.1:{port}/postgres"\nschema = "{{app}}"',
            servers.Postgres),
+    Driver("sql", "mysql", "MariaDB",
+           'url = "mysql://weft@127.0.0.1:{port}/"\ndatabase = "{{app}}"', servers.Mariadb),
     Driver("blobstore", "files", "files, embedded"),
     Driver("blobstore", "memory", "this process", "", keeps=False),
     Driver("blobstore", "s3", "OpenStack Swift's S3",

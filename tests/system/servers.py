@@ -176,6 +176,27 @@ class Postgres(Server):
                                str(self.port)], check=False).returncode == 0
 
 
+class Mariadb(Server):
+    """With a user `weft` who may do everything and has no password."""
+
+    ordinary = True
+
+    def prepare(self):
+        self.run("/usr/bin/mariadb-install-db", "--no-defaults", f"--datadir={self.folder}/data",
+                 "--auth-root-authentication-method=normal", "--skip-test-db",
+                 "--skip-name-resolve")
+
+    def command(self):
+        return ["/usr/sbin/mariadbd", "--no-defaults", f"--datadir={self.folder}/data",
+                f"--socket={self.folder}/s", f"--pid-file={self.folder}/pid", f"--port={self.port}",
+                "--bind-address=127.0.0.1", "--skip-name-resolve", f"--tmpdir={self.folder}/data",
+                "--innodb-flush-log-at-trx-commit=2"]
+
+    def fill(self):
+        self.run("/usr/bin/mariadb", "--no-defaults", f"--socket={self.folder}/s", "--user=root",
+                 "--execute=CREATE USER weft@'127.0.0.1'; GRANT ALL ON *.* TO weft@'127.0.0.1'")
+
+
 class Swift(Server):
     """OpenStack Swift with its S3 interface; `bucket` is there."""
 

@@ -1,0 +1,217 @@
+#!/usr/bin/env python3
+"""Components woken by messages, published over HTTP by another: both packages, retries and dead
+letters, groups, requests, a burst, a reload, and kill -9."""
+
+import threading
+import unittest
+
+from client import Closed, Connection, get
+from host import FAST, Host, run, until
+from test_apps import App, reload
+
+MANIFEST = """
+[app]
+name = "shop"
+[component.web]
+source = "web.wasm"
+uses.messaging = ["", "second"]
+[component.store]
+source = "store.wasm"
+uses.keyvalue = [""]
+[component.plain]
+source = "plain.wasm"
+uses.keyvalue = [""]
+uses.messaging = [""]
+limits = {{ cpu = "300ms" }}
+[component.wasi]
+source = "wasi.wasm"
+uses.keyvalue = [""]
+uses.messaging = ["", "second"]
+[[trigger.http]]
+route = "/..."
+component = "web"
+[[trigger.http]]
+route = "/kv/..."
+component = "store"
+[[trigger.http]]
+route = "/keys"
+component = "store"
+[[trigger.message]]
+topic = "plain.>"
+component = "plain"
+retries = 3
+backoff = "20ms"
+{more}
+[[trigger.message]]
+topic = "wasi.*"
+component = "wasi"
+ordering = "key"
+[[trigger.message]]
+broker = "second"
+topic = "wasi.*"
+component = "wasi"
+"""
+
+
+def shop(more=""):
+    return App(MANIFEST.format(more=more), web="publisher", store="keyvalue_p2", plain="handler",
+               wasi="handler_wasi")
+
+
+class Client:
+    def __init__(self, host):
+        self.host = host
+
+    def post(self, path, body="", status=202):
+        with Connection(self.host) as connection:
+            response = connection.post(path, body.encode())
+        if response.status != status:
+            raise AssertionError(response)
+        return response.text
+
+    def count(self, key):
+        response = get(self.host, "/kv/" + key)
+        return int(response.text) if response.status == 200 else 0
+
+    def wait(self, key, value):
+        until(lambda: self.count(key) == value, f"{key}: {self.count(key)} instead of {value}")
+
+
+class Messages(unittest.TestCase):
+    def test_both_packages(self):
+        """A component built for either is called, unchanged; what one publishes the other gets."""
+        with shop() as app, Host(app.folder) as host:
+            client = Client(host)
+            client.post("/publish/plain.a", "one")
+            client.post("/send/plain.b", "two")
+            client.post("/publish/wasi.a", "three")
+            client.post("/send/wasi.a?key=k", "four")
+            client.post("/send/wasi.a?client=second", "five")
+            for key in ("n/one", "n/two", "w/wasi.a/three/", "w/wasi.a/four/k", "w/wasi.a/five/"):
+                client.wait(key, 1)
+            self.assertEqual(client.count("all"), 2)
+
+    def test_requests_and_replies(self):
+        with shop() as app, Host(app.folder) as host:
+            client = Client(host)
+            for verb in ("request", "ask"):
+                for topic in ("plain.q", "wasi.q"):
+                    answer = client.post(f"/{verb}/{topic}", "hello", status=200)
+                    self.assertEqual(answer, f"{topic}: hello")
+            self.assertIn("no reply came in time", client.post("/request/nobody", "x", status=500))
+
+    def test_what_a_handler_returns_decides(self):
+        """A failure, a trap and an endless loop are tried again and dead then; a refusal at once;
+        others are handled meanwhile."""
+        with shop('dead-letter-topic = "wasi.dead"') as app, Host(app.folder) as host:
+            client = Client(host)
+            for body in ("fail", "trap", "spin", "twice", "well"):
+                client.post("/publish/plain.x", body)
+            client.wait("n/well", 1)
+            for body in ("fail", "trap", "spin"):
+                client.wait(f"n/{body}", 3)
+                client.wait(f"w/wasi.dead/{body}/", 1)
+            client.wait("n/twice", 2)
+            host.wait_log(r"a message is a dead letter now[^\n]*topic=plain.x[^\n]*I do not want it")
+            client.post("/publish/wasi.a", "reject")
+            host.wait_log(r"dead letter now[^\n]*attempts=1[^\n]*permission-denied: never again")
+            self.assertEqual(client.count("w/wasi.a/reject/"), 1)
+
+    def test_what_is_refused(self):
+        with shop() as app, Host(app.folder) as host:
+            client = Client(host)
+            self.assertIn("no spaces", client.post("/publish/a%20b", "x", status=500))
+            self.assertIn("permission-denied",
+                          client.post("/send/wasi.a?client=third", "x", status=500))
+            self.assertIn("at most", client.post("/publish/plain.a", "x" * (1 << 20 | 1),
+                                                 status=500))
+
+    def test_a_burst_is_handled_while_http_goes_on(self):
+        count = 300 if FAST else 3_000
+        with shop() as app, Host(app.folder) as host:
+            client = Client(host)
+            with Connection(host) as connection:
+                for i in range(count):
+                    response = connection.post("/publish/plain.n", f"m{i}".encode())
+                    self.assertEqual(response.status, 202)
+                    if i % 100 == 0:
+                        self.assertEqual(get(host, "/keys").status, 200)
+            client.wait("all", count)
+
+    def test_goes_on_over_a_reload(self):
+        with shop() as app, Host(app.folder) as host:
+            client = Client(host)
+            for turn in range(4):
+                for i in range(20):
+                    client.post("/publish/plain.r", f"r{turn}-{i}")
+                reload(host)
+            client.wait("all", 80)
+
+    def test_kill(self):
+        """Each message that was acknowledged is handled at least once, whenever weft was killed."""
+        rounds = 2 if FAST else 6
+        with shop() as app, Host(app.folder) as keeper:
+            state = keeper.state + "-killed"
+            sent = []
+            for turn in range(rounds):
+                host = Host(app.folder, state=state)
+                over = threading.Event()
+
+                def publish(worker, host=host, over=over, turn=turn):
+                    number = 0
+                    try:
+                        with Connection(host) as connection:
+                            while not over.is_set():
+                                body = f"k{turn}-{worker}-{number}"
+                                if connection.post("/publish/plain.k", body.encode()).status != 202:
+                                    return
+                                sent.append(body)
+                                number += 1
+                    except (Closed, OSError):
+                        pass
+
+                workers = [threading.Thread(target=publish, args=(i,)) for i in range(4)]
+                for worker in workers:
+                    worker.start()
+                goal = len(sent) + 100
+                until(lambda goal=goal: len(sent) > goal, "100 more messages")
+                host.kill()
+                over.set()
+                for worker in workers:
+                    worker.join()
+            with Host(app.folder, state=state) as host:
+                client = Client(host)
+                until(lambda: all(client.count("n/" + body) > 0 for body in sent[-50:]),
+                      "the last messages")
+                counts = [client.count("n/" + body) for body in sent]
+            self.assertEqual([body for body, n in zip(sent, counts) if n == 0], [])
+            again = sum(n - 1 for n in counts)
+            print(f"{len(sent)} acknowledged, {again} handled again after {rounds} kills",
+                  flush=True)
+            # What was out or not yet written down when it happened, and no more.
+            self.assertLess(again, rounds * 1024)
+
+
+class Wrong(unittest.TestCase):
+    def check(self, old, new):
+        text = MANIFEST.format(more="")
+        assert old in text
+        with App(text.replace(old, new, 1), web="publisher", store="keyvalue_p2", plain="handler",
+                 wasi="handler_wasi") as app:
+            done = run("check", app.folder)
+        self.assertEqual(done.code, 1, done)
+        return done.out
+
+    def test_says_what_is_wrong(self):
+        self.assertIn("[[trigger.message]] has no topic", self.check('topic = "plain.>"\n', ""))
+        self.assertIn("> the last one", self.check('"plain.>"', '"plain.>.x"'))
+        self.assertIn('ordering is "none", "topic" or "key"',
+                      self.check('ordering = "key"', 'ordering = "keys"'))
+        self.assertIn('is not granted the broker "third"',
+                      self.check('broker = "second"', 'broker = "third"'))
+        self.assertIn("exports none of what [[trigger.message]] calls",
+                      self.check('component = "plain"', 'component = "store"'))
+
+
+if __name__ == "__main__":
+    unittest.main()
