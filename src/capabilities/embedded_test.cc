@@ -24,22 +24,24 @@ constexpr std::string_view kStore = "wasi:keyvalue/store@0.2.0-draft2";
 TEST(Embedded, offers_every_name_that_components_import) {
   TestFolder folder;
   auto table = embedded_capabilities({folder.path()});
-  EXPECT_THAT(table.offered(),
-              ::testing::UnorderedElementsAre(
-                  "wasi:keyvalue/store@0.2.0-draft", "wasi:keyvalue/atomics@0.2.0-draft",
-                  "wasi:keyvalue/batch@0.2.0-draft", "wasi:keyvalue/store@0.2.0-draft2",
-                  "wasi:keyvalue/atomics@0.2.0-draft2", "wasi:keyvalue/batch@0.2.0-draft2",
-                  "wasi:blobstore/types@0.2.0-draft", "wasi:blobstore/container@0.2.0-draft",
-                  "wasi:blobstore/blobstore@0.2.0-draft", "wasi:config/store@0.2.0-rc.1",
-                  "wasi:config/store@0.2.0-draft", "wasi:config/store@0.2.0-draft-2024-09-27",
-                  "wasi:config/runtime@0.2.0-draft", "wasi:logging/logging",
-                  "wasi:logging/logging@0.1.0-draft", "weft:secrets/store@0.1.0",
-                  "weft:secrets/reveal@0.1.0", "wasmcloud:secrets/store@0.1.0-draft",
-                  "wasmcloud:secrets/reveal@0.1.0-draft", "wasmcloud:secrets/store@1.0.0",
-                  "wasmcloud:secrets/reveal@1.0.0", "wasmcloud:secrets/store@2.1.0",
-                  "wasmcloud:secrets/reveal@2.1.0", "wasmcloud:secrets/secret@2.1.0",
-                  "weft:sql/database@0.1.0", "wasi:sql/types@0.2.0-draft",
-                  "wasi:sql/readwrite@0.2.0-draft"));
+  EXPECT_THAT(
+      table.offered(),
+      ::testing::UnorderedElementsAre(
+          "wasi:keyvalue/store@0.2.0-draft", "wasi:keyvalue/atomics@0.2.0-draft",
+          "wasi:keyvalue/batch@0.2.0-draft", "wasi:keyvalue/store@0.2.0-draft2",
+          "wasi:keyvalue/atomics@0.2.0-draft2", "wasi:keyvalue/batch@0.2.0-draft2",
+          "wasi:blobstore/types@0.2.0-draft", "wasi:blobstore/container@0.2.0-draft",
+          "wasi:blobstore/blobstore@0.2.0-draft", "wasi:config/store@0.2.0-rc.1",
+          "wasi:config/store@0.2.0-draft", "wasi:config/store@0.2.0-draft-2024-09-27",
+          "wasi:config/runtime@0.2.0-draft", "wasi:logging/logging",
+          "wasi:logging/logging@0.1.0-draft", "weft:secrets/store@0.1.0",
+          "weft:secrets/reveal@0.1.0", "wasmcloud:secrets/store@0.1.0-draft",
+          "wasmcloud:secrets/reveal@0.1.0-draft", "wasmcloud:secrets/store@1.0.0",
+          "wasmcloud:secrets/reveal@1.0.0", "wasmcloud:secrets/store@2.1.0",
+          "wasmcloud:secrets/reveal@2.1.0", "wasmcloud:secrets/secret@2.1.0",
+          "weft:sql/database@0.1.0", "wasi:sql/types@0.2.0-draft", "wasi:sql/readwrite@0.2.0-draft",
+          "wasmcloud:messaging/consumer@0.2.0", "wasi:messaging/types@0.2.0-draft",
+          "wasi:messaging/producer@0.2.0-draft", "wasi:messaging/request-reply@0.2.0-draft"));
 }
 
 TEST(Embedded, the_shape_of_a_batch_is_chosen_by_its_declared_type) {

@@ -210,7 +210,7 @@ class Wrong(unittest.TestCase):
         self.assertIn('is not granted the broker "third"',
                       self.check('broker = "second"', 'broker = "third"'))
         self.assertIn("exports none of what [[trigger.message]] calls",
-                      self.check('component = "plain"', 'component = "store"'))
+                      self.check('component = "plain"', 'component = "web"'))
 
 
 if __name__ == "__main__":
