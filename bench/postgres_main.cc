@@ -1,6 +1,6 @@
-// weft_postgres_bench URL COUNT: reads one row of the table `bench` by its key COUNT times with plain
-// libpq, a statement that was prepared once, each after the answer to the last one: what a query of
-// a guest is compared with. Prints the p50 and the mean in nanoseconds as JSON.
+// weft_postgres_bench URL COUNT: reads one row of the table `bench` by its key COUNT times with
+// plain libpq, a statement that was prepared once, each after the answer to the last one: what a
+// query of a guest is compared with. Prints the p50 and the mean in nanoseconds as JSON.
 
 #include <fmt/format.h>
 #include <libpq-fe.h>
