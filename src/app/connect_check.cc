@@ -23,6 +23,12 @@ std::string advice(const Error& error, const DriverSettings& driver) {
   }
 }
 
+// Settings that are wrong were told where the file was read.
+bool is_whole(const CapabilityTable& capabilities, const DriverSettings& driver) {
+  const Capability* capability = capabilities.find(driver.capability);
+  return capability == nullptr || capability->check(driver.choice).has_value();
+}
+
 Result<void> connect(const Environment& environment, const CapabilityTable& capabilities,
                      const DriverSettings& driver) {
   // Those have a look-up of their own, which knows the state folder and variables of the file.
@@ -41,6 +47,7 @@ std::vector<Reached> connect_all(const Environment& environment,
                                  const CapabilityTable& capabilities, Problems& problems) {
   std::vector<Reached> reached;
   for (const DriverSettings& driver : environment.drivers) {
+    if (!is_whole(capabilities, driver)) continue;
     auto began = std::chrono::steady_clock::now();
     Result<void> connected = connect(environment, capabilities, driver);
     std::string table = fmt::format("{}.{}", driver.capability, driver.name.text);

@@ -1,5 +1,5 @@
-"""The same walk through `examples/notes` on any driver: what was asked and answered, and what is said
-of that in docs/PORTABILITY.md."""
+"""The same walk through `examples/notes` on any driver: what was asked and answered, and what is
+said of that in docs/PORTABILITY.md."""
 
 import concurrent.futures
 import hashlib
@@ -29,8 +29,8 @@ class Driver:
         self.table, self.server, self.keeps = table, server, keeps
 
 
-NAMES = {"keyvalue": "counters", "sql": "notes", "blobstore": "pictures", "config": "notes.notes.title",
-         "secrets": "notes-key"}
+NAMES = {"keyvalue": "counters", "sql": "notes", "blobstore": "pictures",
+         "config": "notes.notes.title", "secrets": "notes-key"}
 
 # The first of each capability is the embedded default. A new driver is one entry.
 DRIVERS = [
@@ -62,12 +62,12 @@ DRIVERS = [
 
 # What the walk does with each, for the page.
 SHOWN = {
-    "keyvalue": "counters that 16 readers raise at once, 128 times in all; a batch of gets; a list; "
-                "keys with `../`, a line's end, `*`, four-byte UTF-8, and one that is too long",
-    "sql": "a table, rows, parameters with quotes and SQL in them, a search, a constraint that fails, a "
-           "transaction that commits, one that is rolled back",
-    "blobstore": "an object of 3 MiB piece by piece, the whole of it, a part, a list, one that is not "
-                 "there, deletion",
+    "keyvalue": "counters that 16 readers raise at once, 128 times in all; a batch of gets; a "
+                "list; keys with `../`, a line's end, `*`, four-byte UTF-8, and one that is too long",
+    "sql": "a table, rows, parameters with quotes and SQL in them, a search, a constraint that "
+           "fails, a transaction that commits, one that is rolled back",
+    "blobstore": "an object of 3 MiB piece by piece, the whole of it, a part, a list, one that is "
+                 "not there, deletion",
     "config": "the page's title",
     "secrets": "the key that lets writers in, and a wrong one",
 }
@@ -110,7 +110,8 @@ class Walk:
     def write_notes(self):
         self.ask("GET", "/api/notes")
         self.ask("POST", "/api/notes", b"no key", name="write without a key")
-        self.ask("POST", "/api/notes", b"wrong key", key="let me out", name="write with a wrong key")
+        self.ask("POST", "/api/notes", b"wrong key", key="let me out",
+                 name="write with a wrong key")
         for text in ["milk", "it's \"quoted\"; DROP TABLE note; --", "gr\u00fc\u00dfe \U0001f9f6",
                      "100 % _sure_"]:
             self.ask("POST", "/api/notes", text.encode(), key=KEY, name=f"write {text!r}")
@@ -231,15 +232,19 @@ def page(runs):
     lines = [
         "# Portability: one component on every driver",
         "",
-        "Made by `scripts/portability.py`, which runs `examples/notes` on each driver beside a real server and",
-        "compares every answer, byte for byte, with that of the embedded defaults; `make test` does the same and fails",
-        "where this page says something else. The component is built once: the same file, whatever is behind it.",
+        "Made by `scripts/portability.py`, which runs `examples/notes` on each driver beside a real "
+        "server and",
+        "compares every answer, byte for byte, with that of the embedded defaults; `make test` does "
+        "the same and fails",
+        "where this page says something else. The component is built once: the same file, whatever "
+        "is behind it.",
         "",
         f"{len(basis)} steps in each run. What they do with each capability:",
         "",
     ]
     lines += [f"- `{name}`: {what}." for name, what in SHOWN.items()]
-    lines += ["", "| capability | driver | behind it | the same answers | kept over a restart of weft |",
+    lines += ["", "| capability | driver | behind it | the same answers | kept over a restart of "
+              "weft |",
               "| --- | --- | --- | --- | --- |"]
     for each in runs:
         same = sum(mine == theirs for mine, theirs in zip(each.steps, basis))
@@ -248,9 +253,12 @@ def page(runs):
                      f"{len(basis)} | {'yes' if each.kept else 'no'} |")
     lines += [
         "",
-        "Each capability's README has what its drivers guarantee, and its conformance suite, which goes further than",
-        "these steps: it runs against every driver too. What differs by nature stands in the drivers' READMEs: above",
-        "all, a value of `keyvalue` is 64 MiB at most, with `nats` 1 MiB (as its server is set) and with `etcd` 1,400 KiB,",
+        "Each capability's README has what its drivers guarantee, and its conformance suite, which "
+        "goes further than",
+        "these steps: it runs against every driver too. What differs by nature stands in the "
+        "drivers' READMEs: above",
+        "all, a value of `keyvalue` is 64 MiB at most, with `nats` 1 MiB (as its server is set) "
+        "and with `etcd` 1,400 KiB,",
         "and a batch is atomic but for `nats`, and for `etcd` beyond 128 keys.",
         ""]
     return "\n".join(lines)

@@ -38,7 +38,8 @@ def as_ordinary():
 
 
 class Server:
-    """One process of somebody else's server. A subclass says which command, and when it is ready."""
+    """One process of somebody else's server. A subclass says which command, and when it is
+    ready."""
 
     seconds = SECONDS_MAX
     ordinary = False  # Whether it must not run as root.
@@ -168,8 +169,8 @@ class Postgres(Server):
                  "--locale=C.UTF-8", "--no-sync")
 
     def command(self):
-        return [self.program("postgres"), "-D", "data", "-k", self.folder, "-p", str(self.port), "-c",
-                "listen_addresses=127.0.0.1", "-c", "fsync=off"]
+        return [self.program("postgres"), "-D", "data", "-k", self.folder, "-p", str(self.port),
+                "-c", "listen_addresses=127.0.0.1", "-c", "fsync=off"]
 
     def is_ready(self):
         return subprocess.run([self.program("pg_isready"), "-q", "-h", "127.0.0.1", "-p",

@@ -63,7 +63,8 @@ class Connect(unittest.TestCase):
             with open(path, "w", encoding="utf-8") as file:
                 file.write(text)
             state = os.path.join(folder, "state")
-            self.assertEqual(run("secret", "set", "notes-key", "--state", state, stdin=b"k").code, 0)
+            done = run("secret", "set", "notes-key", "--state", state, stdin=b"k")
+            self.assertEqual(done.code, 0, done)
             return run("check", notes_walk.APP, "--on", path, "--state", state, *words, env=env)
 
     def test_says_what_can_be_used_and_what_cannot(self):
@@ -84,6 +85,9 @@ class Connect(unittest.TestCase):
         self.assertEqual(done.code, 1, done)
         self.assertRegex(done.out, r"on.toml:1:\d+: .*refused.*see that it runs")
         self.assertEqual(self.check(good).code, 0)
+        done = self.check(table.format(user="", port=99999), "--connect")
+        self.assertIn("port that is no number from 1 to 65535", done.out)
+        self.assertIn("1 error,", done.out, "what is wrong is said once")
 
     def test_reads_secrets_and_files(self):
         """A variable that is not set, a file that is not there."""

@@ -112,6 +112,30 @@ std::string pattern(std::size_t size, unsigned seed) {
   return text;
 }
 
+Task<void> create_or_open(Store& store, Request request, ContainerName name) {
+  auto made = co_await store.create(request, name);
+  if (!made && made.error().code() != Errc::kConflict) co_return made;
+  CO_TRY_VOID(co_await store.open(request, std::move(name)));
+  co_return Result<void>();
+}
+
+// As components do that find no container when they first run, many of them at once.
+TEST_P(Conformance, a_container_that_is_said_to_be_there_can_be_opened) {
+  int left = 3;
+  for (int i = 0; i < 3; ++i) {
+    hand().loop().spawn(create_or_open(hand().store(), hand().request(), {"app", "new"}),
+                        [&](Result<void> opened) {
+                          EXPECT_EQ(code_of(opened), "(ok)");
+                          --left;
+                        });
+  }
+  Deadline limit = Deadline::after(std::chrono::seconds(60));
+  while (left > 0 && !limit.passed()) {
+    hand().wait(hand().store().exists(hand().request(), {"app", "x"}));
+  }
+  EXPECT_EQ(left, 0);
+}
+
 TEST_P(Conformance, an_absent_object_is_said_to_be_absent) {
   auto c = hand().create("c");
   EXPECT_EQ(hand().get(*c, "o"), "(not-found)");

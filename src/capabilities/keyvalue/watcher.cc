@@ -43,9 +43,21 @@ void Watcher::stop() {
   later_.disarm();
   hub_.end(watch_);
   for (const std::string& key : watch_->take().keys) hub_.changed(app_, options_.bucket, key);
+  turns_.clear();
   for (const auto& [key, waiting] : std::exchange(waiting_, {})) {
     hub_.changed(app_, options_.bucket, key);
   }
+}
+
+void Watcher::wait(const std::string& key, Waiting waiting) {
+  auto [known, added] = waiting_.try_emplace(key, waiting);
+  if (!added) {
+    turns_.erase({known->second.due, key});
+    // What changes again keeps its turn.
+    waiting.due = std::min(waiting.due, known->second.due);
+    known->second = waiting;
+  }
+  turns_.emplace(waiting.due, key);
 }
 
 void Watcher::news() {
@@ -54,7 +66,7 @@ void Watcher::news() {
   for (const std::string& key : changed.keys) {
     if (waiting_.size() < kWatchKeysMax || waiting_.contains(key)) {
       // A change is a reason to begin anew with one that failed.
-      waiting_.insert_or_assign(key, Waiting());
+      wait(key, {.failed = 0, .due = loop_.now()});
     } else {
       ++lost;
     }
@@ -70,20 +82,20 @@ void Watcher::news() {
 void Watcher::go_on() {
   if (stopped_) return;
   auto now = loop_.now();
-  auto next = Deadline::Clock::time_point::max();
   std::vector<std::string> begun;
-  for (const auto& [key, waiting] : waiting_) {
+  for (const auto& [due, key] : turns_) {
     if (under_way_.size() + begun.size() >= options_.at_once) break;
-    if (under_way_.contains(key)) continue;  // Comes again when that has ended.
-    if (waiting.due > now) {
-      next = std::min(next, waiting.due);
-      continue;
+    if (due > now) {
+      later_.arm(Deadline::at(due));
+      break;
     }
+    if (under_way_.contains(key)) continue;  // Comes again when that has ended.
     begun.push_back(key);
   }
-  if (next != Deadline::Clock::time_point::max()) later_.arm(Deadline::at(next));
   for (const std::string& key : begun) {
-    under_way_.emplace(key, waiting_.at(key).failed);
+    Waiting waiting = waiting_.at(key);
+    under_way_.emplace(key, waiting.failed);
+    turns_.erase({waiting.due, key});
     waiting_.erase(key);
   }
   for (const std::string& key : begun) ask(key);
@@ -144,7 +156,7 @@ void Watcher::ended(const std::string& key, Result<void> outcome) {
     if (!no_room) ++failed;
     if (failed < kWatchAttempts) {
       auto pause = no_room ? kWatchNoRoom : kWatchRetry * (1 << (failed - 1));
-      waiting_[key] = {failed, loop_.now() + pause};
+      wait(key, {failed, loop_.now() + pause});
     } else {
       log::warn("keyvalue", "a changed key is told no more: the handler failed each time",
                 {{"app", app_},

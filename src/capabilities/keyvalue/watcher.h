@@ -6,6 +6,7 @@
 #include <memory>
 #include <set>
 #include <string>
+#include <utility>
 
 #include "capabilities/keyvalue/bucket.h"
 #include "capabilities/keyvalue/watch.h"
@@ -51,6 +52,7 @@ class Watcher final : public Subscription {
   };
 
   void news();
+  void wait(const std::string& key, Waiting waiting);
   void go_on();
   void ask(const std::string& key);
   void call(std::string key, std::unique_ptr<Bucket> bucket, std::optional<Bytes> value);
@@ -67,7 +69,10 @@ class Watcher final : public Subscription {
   WatchHub& hub_;
   std::shared_ptr<Watch> watch_;  // Shared with the hub.
   bool stopped_ = false;
-  std::map<std::string, Waiting> waiting_;     // kWatchKeysMax at most.
+  std::map<std::string, Waiting> waiting_;  // kWatchKeysMax at most.
+  // The same in the order of their turns, so that none waits for ever behind others that change
+  // all the time, and nobody looks through all of them.
+  std::set<std::pair<Deadline::Clock::time_point, std::string>> turns_;
   std::map<std::string, unsigned> under_way_;  // With the attempts that failed before.
   Timer later_;
 };

@@ -158,6 +158,21 @@ TEST_F(WatcherTest, KeepsToItsConcurrency) {
   EXPECT_EQ(calls_.most_running, 2);
 }
 
+TEST_F(WatcherTest, TellsOfAKeyBesideOthersThatChangeAllTheTime) {
+  std::vector<std::move_only_function<void()>> held;
+  calls_.held = &held;
+  watch("", 1);
+  set("a", "v");
+  run_until(1);
+  for (const char* key : {"b", "z"}) set(key, "v");
+  for (std::size_t call = 0; call < 10; ++call) {
+    for (const char* key : {"a", "b"}) set(key, "v");
+    held[call]();
+    run_until(call + 2);
+  }
+  EXPECT_THAT(calls_.calls, ::testing::Contains("z=v"));
+}
+
 TEST_F(WatcherTest, TriesAgainAndGivesUp) {
   watch();
   calls_.outcome = failure(Errc::kTrap, "unreachable");

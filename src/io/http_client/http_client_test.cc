@@ -2,9 +2,14 @@
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <thread>
 
+#include "base/check.h"
 #include "io/http/test_support.h"
 
 namespace weft {
@@ -270,6 +275,47 @@ TEST_F(HttpClientTest, WhatCannotBeConnectedToSaysWhy) {
   EXPECT_EQ(take().problem, HttpProblem::kConnectionRefused);
   start({.url = "http://does-not-exist.invalid/"});
   EXPECT_EQ(take().problem, HttpProblem::kDnsError);
+}
+
+// Takes one connection, says the text once it was asked something, and closes it.
+class SaysOnce {
+ public:
+  explicit SaysOnce(std::string text) : thread_([this, text = std::move(text)] { say(text); }) {}
+  std::string url() const { return fmt::format("http://127.0.0.1:{}/", port_); }
+
+ private:
+  static int listening(std::uint16_t& port) {
+    int socket = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof address;
+    auto* any = reinterpret_cast<sockaddr*>(&address);
+    CHECK(::bind(socket, any, size) == 0 && ::listen(socket, 1) == 0);
+    CHECK(::getsockname(socket, any, &size) == 0);
+    port = ntohs(address.sin_port);
+    return socket;
+  }
+  void say(const std::string& text) const {
+    int client = ::accept4(socket_, nullptr, nullptr, SOCK_CLOEXEC);
+    char asked[1024];
+    CHECK(::recv(client, asked, sizeof asked, 0) > 0);
+    CHECK(::send(client, text.data(), text.size(), MSG_NOSIGNAL) > 0);
+    ::close(client);
+    ::close(socket_);
+  }
+
+  std::uint16_t port_ = 0;
+  int socket_ = listening(port_);
+  std::jthread thread_;
+};
+
+TEST_F(HttpClientTest, AnAnswerThatIsNoHttpIsNotTheUrlsFault) {
+  // Who asked must not take it for a request that was never sent.
+  make();
+  SaysOnce other("-ERR unknown command\r\n");
+  start({.url = other.url()});
+  EXPECT_EQ(take().problem, HttpProblem::kProtocol);
 }
 
 }  // namespace

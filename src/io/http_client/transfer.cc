@@ -352,8 +352,10 @@ HttpProblem HttpTransfer::problem_of(CURLcode code) const {
   if (refused_) return problem_;
   long number = 0;
   switch (code) {
-    case CURLE_URL_MALFORMAT:
-    case CURLE_UNSUPPORTED_PROTOCOL: return HttpProblem::kUrl;
+    case CURLE_URL_MALFORMAT: return HttpProblem::kUrl;
+    case CURLE_UNSUPPORTED_PROTOCOL:
+      // Also what curl calls an answer that is no HTTP.
+      return phase_ == Phase::kConnecting ? HttpProblem::kUrl : HttpProblem::kProtocol;
     case CURLE_COULDNT_RESOLVE_HOST: return HttpProblem::kDnsError;
     case CURLE_COULDNT_CONNECT:
       curl_easy_getinfo(easy_, CURLINFO_OS_ERRNO, &number);

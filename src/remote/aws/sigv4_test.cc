@@ -37,9 +37,9 @@ const std::string& nothing_hashed() {
 constexpr std::string_view kHost = "examplebucket.s3.amazonaws.com";
 
 TEST(Sigv4, AnObjectIsAskedForAsInTheManual) {
-  std::string line = authorization(example_signer(),
-                                   {"GET", "/test.txt", "", kHost, nothing_hashed()},
-                                   {{"range", "bytes=0-9"}});
+  std::string line =
+      authorization(example_signer(), {"GET", "/test.txt", "", kHost, nothing_hashed()},
+                    {{"range", "bytes=0-9"}});
   EXPECT_EQ(line,
             "AWS4-HMAC-SHA256 Credential=AKIAIOSFODNN7EXAMPLE/20130524/us-east-1/s3/aws4_request, "
             "SignedHeaders=host;range;x-amz-content-sha256;x-amz-date, "
@@ -56,9 +56,9 @@ TEST(Sigv4, AnObjectIsPutAsInTheManual) {
 }
 
 TEST(Sigv4, QueriesAreSignedAsInTheManual) {
-  std::string lifecycle =
-      authorization(example_signer(),
-                    {"GET", "/", canonical_query({{"lifecycle", ""}}), kHost, nothing_hashed()}, {});
+  std::string lifecycle = authorization(
+      example_signer(), {"GET", "/", canonical_query({{"lifecycle", ""}}), kHost, nothing_hashed()},
+      {});
   EXPECT_THAT(lifecycle,
               EndsWith("fea454ca298b7da1c68078a5d1bdbfbbe0d65c699e0f91ac7a200a0136783543"));
   std::string list = authorization(

@@ -1,5 +1,5 @@
-// Is told of changed keys: keeps what it was told of KEY under "seen/KEY" in the bucket it is given,
-// and counts it under "times/KEY". Traps for "trap".
+// Is told of changed keys: keeps what it was told of KEY under "seen/KEY" in the bucket it is
+// given, and counts it under "times/KEY". Traps for "trap".
 #include <string>
 #include <string_view>
 
@@ -18,7 +18,7 @@ void keep(exports_wasi_keyvalue_watcher_own_bucket_t bucket, std::string_view ke
   std::string times = "times/" + std::string(key);
   guest_string_t name{reinterpret_cast<std::uint8_t*>(seen.data()), seen.size()};
   guest_list_u8_t value{reinterpret_cast<std::uint8_t*>(const_cast<char*>(text.data())),
-                          text.size()};
+                        text.size()};
   wasi_keyvalue_store_error_t error;
   if (!wasi_keyvalue_store_method_bucket_set(lent, &name, &value, &error)) __builtin_trap();
   guest_string_t counter{reinterpret_cast<std::uint8_t*>(times.data()), times.size()};

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "capabilities/blobstore/drivers/s3/upload.h"
+#include "remote/http/signal.h"
 
 namespace weft::blobstore::s3 {
 namespace {
@@ -15,6 +16,8 @@ namespace {
 constexpr std::size_t kListMax = 1000;
 // Beyond the largest object of any such store: a range that begins there has nothing in it.
 constexpr std::uint64_t kOffsetMax = std::uint64_t{1} << 53;
+// Between two looks whether another has made a container.
+constexpr std::chrono::milliseconds kLookAgain{10};
 // How often in a row a body is asked for again that broke off and brought nothing.
 constexpr unsigned kResumesMax = 3;
 
@@ -331,8 +334,13 @@ Task<void> S3Store::create(Request request, ContainerName name) {
   CO_TRY_VOID(check_begin(request.deadline));
   if (!made()) co_return container_there(name.name);
   ObjectKeys keys = keys_of(client_->settings(), name);
-  // Not every server keeps two that come at once apart; those of one process are kept apart here.
-  if (!making_->begin(keys.prefix())) co_return container_there(name.name);
+  // Not every server keeps two that come at once apart; those of one process are kept apart here,
+  // and nobody is told that it is there before it is.
+  while (!making_->begin(keys.prefix())) {
+    auto next = Deadline::after(kLookAgain);
+    CO_TRY_VOID(co_await remote::pause(request.loop, earlier(next, request.deadline)));
+    CO_TRY_VOID(check_begin(request.deadline));
+  }
   struct Made {
     Making& making;
     const std::string& prefix;
