@@ -58,9 +58,10 @@ class Connection {
   virtual Wait<Or<ResultSet>> fetch(CursorNumber number, std::size_t rows, Deadline deadline) = 0;
   virtual Wait<Or<void>> close(std::span<const CursorNumber> numbers, Deadline deadline) = 0;
 
-  // Whether another may have it next: whole, in no transaction, nothing left behind in it, and the
-  // server has not gone meanwhile.
+  // Whether another may have it next: whole, in no transaction, nothing left behind in it.
   virtual bool usable() = 0;
+  // Of a usable one: the server has not gone since it was used. Looks at the socket.
+  virtual bool alive() { return true; }
   virtual bool broken() const = 0;
 };
 

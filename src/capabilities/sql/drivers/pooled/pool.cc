@@ -134,7 +134,7 @@ Wait<Or<Lease>> Connections::take(Deadline deadline) {
     auto connection = std::move(free_.back());
     free_.pop_back();
     // One that the server has closed meanwhile is not worth a failure.
-    if (!connection->usable()) continue;
+    if (!connection->usable() || !connection->alive()) continue;
     lease.put(std::move(connection));
     co_return lease;
   }

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstdlib>
 #include <cstring>
+#include <utility>
 
 #include "io/loop.h"
 
@@ -218,6 +219,7 @@ bool Connection::too_much_waits() {
 
 Wait<Or<PGresult*>> Connection::next(Deadline deadline) {
   bool asked = false;
+  bool again = false;
   while (PQisBusy(handle_) != 0) {
     if (!co_await socket_.ready(Event::kReadable, deadline)) {
       if (asked || !stops_) {
@@ -231,7 +233,8 @@ Wait<Or<PGresult*>> Connection::next(Deadline deadline) {
       co_await ask_to_stop(deadline);
       continue;
     }
-    if (too_much_waits()) {
+    // Most answers come at once: what waits is counted from the second reading of one on.
+    if (std::exchange(again, true) && too_much_waits()) {
       broken_ = true;
       co_return failed(Failure::limit("a row is larger than what a result may be"));
     }
@@ -304,7 +307,10 @@ Wait<Or<Connection::Done>> Connection::finish(Wanted wanted, Bounds bounds, Dead
 
 bool Connection::usable() {
   if (broken_ || spoiled_ || PQstatus(handle_) != CONNECTION_OK) return false;
-  if (PQtransactionStatus(handle_) != PQTRANS_IDLE) return false;
+  return PQtransactionStatus(handle_) == PQTRANS_IDLE;
+}
+
+bool Connection::alive() {
   // A server that has gone has left its last words, or the end of the stream.
   return PQconsumeInput(handle_) == 1 && PQstatus(handle_) == CONNECTION_OK;
 }

@@ -63,6 +63,7 @@ class Connection final : public pooled::Connection {
   Wait<Or<ResultSet>> fetch(CursorNumber number, std::size_t rows, Deadline deadline) override;
   Wait<Or<void>> close(std::span<const CursorNumber> numbers, Deadline deadline) override;
   bool usable() override;
+  bool alive() override;
   bool broken() const override { return broken_; }
 
  private:
