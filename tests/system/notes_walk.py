@@ -63,9 +63,10 @@ DRIVERS = [
 # What the walk does with each, for the page.
 SHOWN = {
     "keyvalue": "counters that 16 readers raise at once, 128 times in all; a batch of gets; a "
-                "list; keys with `../`, a line's end, `*`, four-byte UTF-8, and one that is too long",
-    "sql": "a table, rows, parameters with quotes and SQL in them, a search, a constraint that "
-           "fails, a transaction that commits, one that is rolled back",
+                "list; keys with `../`, a line's end, `*`, four-byte UTF-8, and one that is too "
+                "long",
+    "sql": "a table, rows, parameters with quotes and SQL in them, a search, a constraint "
+           "that fails, a transaction that commits, one that is rolled back",
     "blobstore": "an object of 3 MiB piece by piece, the whole of it, a part, a list, one that is "
                  "not there, deletion",
     "config": "the page's title",
@@ -232,10 +233,10 @@ def page(runs):
     lines = [
         "# Portability: one component on every driver",
         "",
-        "Made by `scripts/portability.py`, which runs `examples/notes` on each driver beside a real "
-        "server and",
-        "compares every answer, byte for byte, with that of the embedded defaults; `make test` does "
-        "the same and fails",
+        "Made by `scripts/portability.py`, which runs `examples/notes` on each driver beside a "
+        "real server and",
+        "compares every answer, byte for byte, with that of the embedded defaults; `make test` "
+        "does the same and fails",
         "where this page says something else. The component is built once: the same file, whatever "
         "is behind it.",
         "",

@@ -129,7 +129,8 @@ void Watcher::ask(const std::string& key) {
                     .settle(std::move(with_bucket));
 }
 
-void Watcher::call(std::string key, std::unique_ptr<Bucket> bucket, std::optional<Bytes> value) {
+void Watcher::call(const std::string& key, std::unique_ptr<Bucket> bucket,
+                   std::optional<Bytes> value) {
   std::size_t function = value ? kOnSet : kOnDelete;
   calls_.call(
       function,

@@ -55,7 +55,7 @@ class Watcher final : public Subscription {
   void wait(const std::string& key, Waiting waiting);
   void go_on();
   void ask(const std::string& key);
-  void call(std::string key, std::unique_ptr<Bucket> bucket, std::optional<Bytes> value);
+  void call(const std::string& key, std::unique_ptr<Bucket> bucket, std::optional<Bytes> value);
   void ended(const std::string& key, Result<void> outcome);
 
   // Goes with the watcher: answers that come after that find it gone.

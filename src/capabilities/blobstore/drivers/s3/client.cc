@@ -14,6 +14,7 @@
 #include "base/sha256.h"
 #include "remote/base64.h"
 #include "remote/http/xml.h"
+#include "remote/said.h"
 
 namespace weft::blobstore::s3 {
 namespace {
@@ -167,8 +168,8 @@ Error Client::told(const remote::HttpResponse& response, std::string_view code,
                    std::string_view message) {
   unsigned status = response.status();
   std::string text = fmt::format("{} answers {}", service_->options().name, status);
-  if (!code.empty()) text += fmt::format(" {}", code);
-  if (!message.empty()) text += fmt::format(": {}", message);
+  if (!code.empty()) text += fmt::format(" {}", remote::said(code));
+  if (!message.empty()) text += fmt::format(": {}", remote::said(message));
   std::uint64_t theirs = read_time(response.header("date"));
   std::uint64_t ours = seconds_now();
   std::uint64_t skew = theirs > ours ? theirs - ours : ours - theirs;
@@ -253,7 +254,14 @@ Task<void> Client::put(Request request, std::string key, Pieces body, std::strin
   Ask put{.method = "PUT", .key = std::move(key), .body = body};
   add_name(put.headers, name);
   CO_TRY(Response response, co_await ask(request, std::move(put)));
-  co_return co_await settle(request, std::move(response));
+  bool named = !response->header("etag").empty();
+  CO_TRY_VOID(co_await settle(request, std::move(response)));
+  // Something else that says yes to everything has kept nothing.
+  if (named) co_return Result<void>();
+  co_return failure(Errc::kUnavailable,
+                    fmt::format("{} took an object and gave it no ETag, so it is no S3: correct "
+                                "`url`",
+                                service_->options().name));
 }
 
 Task<bool> Client::put_new(Request request, std::string key, std::string text) {

@@ -116,6 +116,35 @@ class S3Bucket : public ::testing::Test {
   std::optional<Hand> hand_;
 };
 
+// A web server, a proxy's page: what was never kept is not acknowledged.
+TEST(S3Bucketless, WhatSaysYesToEverythingIsNoS3) {
+  RealServer server([](std::uint16_t port, const std::string&) {
+    return std::vector<std::string>{
+        "/usr/bin/python3", "-c",
+        "import http.server, sys\n"
+        "class Yes(http.server.BaseHTTPRequestHandler):\n"
+        "  def do_PUT(self):\n"
+        "    self.rfile.read(int(self.headers['content-length']))\n"
+        "    self.send_response(200)\n"
+        "    self.send_header('content-length', '0')\n"
+        "    self.end_headers()\n"
+        "http.server.HTTPServer(('127.0.0.1', int(sys.argv[1])), Yes).serve_forever()\n",
+        std::to_string(port)};
+  });
+  Settings settings = settings_for(server.port(), "b");
+  settings.prefix = "";
+  auto backend = s3_backend(std::move(settings));
+  Hand hand(*backend);
+  auto c = hand.open("c");
+  ASSERT_NE(c, nullptr);
+  auto writer = hand.wait(c->write(hand.request(), "o"));
+  ASSERT_TRUE(writer.has_value());
+  ASSERT_TRUE(hand.wait((*writer)->write(hand.request(), to_bytes("x"))).has_value());
+  auto done = hand.wait((*writer)->commit(hand.request()));
+  ASSERT_FALSE(done.has_value());
+  EXPECT_THAT(done.error().message(), HasSubstr("it is no S3"));
+}
+
 TEST_F(S3Bucket, OrdinaryNamesAreWhatOthersSee) {
   auto c = hand().create("c");
   hand().put(*c, "photos/cat 1.jpg", "meow");

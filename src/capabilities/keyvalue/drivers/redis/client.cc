@@ -9,6 +9,7 @@
 #include "base/check.h"
 #include "base/log.h"
 #include "io/loop.h"
+#include "remote/said.h"
 
 namespace weft::keyvalue::redis {
 
@@ -71,10 +72,11 @@ Error error_of(std::string_view text) {
       {"WRONGTYPE", Errc::kCorrupt},
   };
   std::string_view first = text.substr(0, text.find(' '));
+  std::string message = fmt::format("Redis: {}", remote::said(text));
   for (const Known& known : kKnown) {
-    if (first == known.begin) return Error(known.code, fmt::format("Redis: {}", text));
+    if (first == known.begin) return Error(known.code, std::move(message));
   }
-  return Error(Errc::kIo, fmt::format("Redis: {}", text));
+  return Error(Errc::kIo, std::move(message));
 }
 
 Client::Client(Loop& loop, std::shared_ptr<const Settings> settings)
@@ -249,7 +251,7 @@ void Client::late(Requests::iterator request) {
                               ? "no answer before the deadline"
                               : "no answer before the deadline: whether it was done is not known";
   finish(std::exchange(request->done, nullptr),
-         failure(Errc::kTimeout, fmt::format("Redis: {}", what)));
+         failure(Errc::kTimeout, fmt::format("Redis: {}: {}", settings_->endpoint.text(), what)));
   if (!waits) return;
   waiting_bytes_ -= request->commands.bytes().size();
   waiting_.erase(request);

@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <functional>
 
 #include "capabilities/sql/conformance.h"
@@ -224,6 +225,18 @@ TEST_P(Faults, are_told_to_who_asks_whether_the_server_can_be_used) {
   ASSERT_FALSE(reached.has_value());
   EXPECT_EQ(reached.error().code(), Errc::kUnavailable);
   EXPECT_FALSE(other->health()->read().up);
+}
+
+TEST_P(Faults, are_in_the_log_once_and_so_is_their_end) {
+  ::testing::internal::CaptureStderr();
+  proxy_->set(Fault::kRefuse);
+  for (int i = 0; i < 3; ++i) EXPECT_THAT(n(), StartsWith("! unavailable"));
+  proxy_->set(Fault::kNone);
+  EXPECT_EQ(n_at_last(), "n / 0");
+  std::string said = ::testing::internal::GetCapturedStderr();
+  EXPECT_THAT(said, HasSubstr("there is no connection"));
+  EXPECT_THAT(said, HasSubstr("the server is there again"));
+  EXPECT_EQ(std::ranges::count(said, '\n'), 2) << said;
 }
 
 TEST_P(Faults, are_counted) {

@@ -8,8 +8,10 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <chrono>
 #include <random>
+#include <utility>
 
 #include "base/check.h"
+#include "base/log.h"
 #include "io/loop.h"
 #include "remote/health.h"
 
@@ -109,9 +111,17 @@ Wait<Or<std::unique_ptr<Connection>>> Connections::connect(Deadline deadline) {
     if (opened) {
       breaker_.succeeded();
       system_->health()->up();
+      if (std::exchange(problem_, std::nullopt)) {
+        log::info("sql", "the server is there again", {{"server", system_->health()->server()}});
+      }
       co_return opened;
     }
     system_->health()->down();
+    // The words may differ with each attempt; whether it is away or refuses us is news.
+    bool away = opened.error().is<Failure::Unavailable>();
+    if (!problem_ || problem_->is<Failure::Unavailable>() != away) {
+      log::warn("sql", "there is no connection", {{"why", to_text(opened.error())}});
+    }
     problem_ = opened.error();
     breaker_.failed(began, Clock::now());
     // What is refused by a server that is there is refused again.

@@ -46,6 +46,8 @@ std::shared_ptr<PGconn> begin_connecting(const Target& target) {
   values.push_back(nullptr);
   std::shared_ptr<PGconn> made(PQconnectStartParams(names.data(), values.data(), 1), PQfinish);
   for (std::string& each : texts) explicit_bzero(each.data(), each.size());
+  // What the server says beside its answers, also while it lets us in, is not shown to anybody.
+  if (made) PQsetNoticeReceiver(made.get(), [](void*, const PGresult*) {}, nullptr);
   return made;
 }
 
@@ -122,8 +124,6 @@ Wait<Or<void>> Connection::connect(Deadline deadline) {
   }
   socket_.watch(PQsocket(handle_));
   PQsetnonblocking(handle_, 1);
-  // What the server says beside its answers is not shown to anybody.
-  PQsetNoticeReceiver(handle_, [](void*, const PGresult*) {}, nullptr);
   co_return Or<void>();
 }
 

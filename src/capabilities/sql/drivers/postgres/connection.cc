@@ -3,12 +3,14 @@
 #include <fmt/format.h>
 #include <sys/ioctl.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdlib>
 #include <cstring>
 #include <utility>
 
 #include "io/loop.h"
+#include "remote/said.h"
 
 namespace weft::sql::postgres {
 namespace {
@@ -41,6 +43,14 @@ std::string begin_text(TransactionOptions options) {
   return text;
 }
 
+bool begins_with_create(std::string_view text) {
+  constexpr std::string_view kCreate = "CREATE";
+  text.remove_prefix(std::min(text.find_first_not_of(" \t\r\n"), text.size()));
+  return std::ranges::equal(text.substr(0, kCreate.size()), kCreate, [](char c, char upper) {
+    return c == upper || c == upper + ('a' - 'A');
+  });
+}
+
 std::string name_of(CursorNumber number) {
   return fmt::format("weft_c{}", number);
 }
@@ -63,17 +73,17 @@ Connection::~Connection() {
 // What libpq says of a session that cannot go on; it names host and user, and no password.
 Failure Connection::lost() {
   broken_ = true;
-  std::string message = PQerrorMessage(handle_);
-  while (message.ends_with('\n')) message.pop_back();
+  std::string message = remote::said(PQerrorMessage(handle_));
   return Failure::unavailable(message.empty() ? "the server cannot be reached" : message);
 }
 
 // The same, of a statement that is on its way.
 Failure Connection::lost_with_statement() {
-  auto said = lost();
-  auto& message = said.as<Failure::Unavailable>()->value;
-  return Failure::unavailable(message.substr(0, message.find('\n')) +
-                              ": it is not known whether the statement was done");
+  broken_ = true;
+  std::string_view words = PQerrorMessage(handle_);
+  std::string message = remote::said(words.substr(0, words.find('\n')));
+  if (message.empty()) message = "the connection to the server was lost";
+  return Failure::unavailable(message + ": it is not known whether the statement was done");
 }
 
 Wait<Or<Connection::Done>> Connection::say(std::string text, Deadline deadline) {
@@ -152,6 +162,10 @@ Wait<Or<Outcome>> Connection::run(const Ready& statement, Wanted wanted, Bounds 
     }
     done = co_await run_as("", statement, parameters, wanted, bounds, deadline);
   }
+  // IF NOT EXISTS that finds another making the same just then: by now that is there.
+  bool raced = alone && !done && (failed_state_ == "23505" || failed_state_ == "42710") &&
+               begins_with_create(statement.text);
+  if (raced) done = co_await run_as("", statement, parameters, wanted, bounds, deadline);
   if (!done) co_return failed(std::move(done).error());
   co_return std::move(done->outcome);
 }

@@ -79,7 +79,7 @@ class Scanner {
     if (c == '\'') {
       quoted('\'', Escapes::kNone);
     } else if (c == '"') {
-      quoted('"', Escapes::kNone);
+      name_in_quotes();
     } else if (c == '$') {
       return dollar();
     } else if (c == ':') {
@@ -147,6 +147,15 @@ class Scanner {
       }
     }
     copy_to(end);
+  }
+
+  // A name like any other. One with escapes in it (U&"...") may be whatever name.
+  void name_in_quotes() {
+    std::size_t begin = at_;
+    bool escaped = begin >= 2 && text_[begin - 1] == '&' && (text_[begin - 2] | 0x20) == 'u';
+    quoted('"', Escapes::kNone);
+    trace(text_.substr(begin + 1, at_ - begin - 1));
+    out_.leaves_traces |= escaped;
   }
 
   // Comments are inside of each other.
@@ -220,8 +229,12 @@ class Scanner {
     std::string word;
     for (char c : found) word.push_back(c >= 'a' && c <= 'z' ? static_cast<char>(c - 32) : c);
     bool temporary = word == "TEMP" || word == "TEMPORARY" || word == "LOCAL" || word == "GLOBAL";
-    out_.leaves_traces |= word == "SET_CONFIG" || word.starts_with("PG_TEMP") ||
-                          word.contains("ADVISORY") || (temporary && last_word_ == "INTO");
+    // These run a text as a statement.
+    bool runs_text =
+        word.contains("_TO_XML") || word.starts_with("TS_STAT") || word.starts_with("TS_REWRITE");
+    out_.leaves_traces |= word.starts_with("SET_CONFIG") || word.starts_with("PG_TEMP") ||
+                          word.contains("ADVISORY") || (temporary && last_word_ == "INTO") ||
+                          runs_text;
     last_word_ = std::move(word);
   }
 

@@ -79,11 +79,15 @@ TEST(Placeholders, what_leaves_something_behind_is_noted) {
   for (std::string_view text :
        {"SELECT set_config('a.b', 'c', false)", "SELECT Pg_Advisory_Lock(1)",
         "SELECT 1 AS a INTO TEMP t", "CREATE TABLE pg_temp.t (n INT)",
-        "select pg_try_advisory_lock(1)"}) {
+        "select pg_try_advisory_lock(1)", "SELECT \"set_config\"('a.b', 'c', false)",
+        "SELECT U&\"set\\005fconfig\"('a.b', 'c', false)", "CREATE TABLE \"pg_temp\".t (n INT)",
+        "SELECT query_to_xml('SELECT pg_advisory_lock(1)', true, true, '')",
+        "SELECT ts_stat('SELECT set_config(1, 2, 3)')"}) {
     EXPECT_TRUE(to_postgres(text)->leaves_traces) << text;
   }
   for (std::string_view text :
-       {"SELECT temp FROM t", "SELECT 'set_config'", "SELECT 1 -- pg_temp"}) {
+       {"SELECT temp FROM t", "SELECT 'set_config'", "SELECT 1 -- pg_temp", "SELECT \"a\" FROM t",
+        "SELECT U&'x'", "SELECT 1 AS \"into\", 2 AS \"temp\""}) {
     EXPECT_FALSE(to_postgres(text)->leaves_traces) << text;
   }
 }

@@ -13,6 +13,7 @@
 namespace weft::sql::postgres {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::Not;
 using ::testing::StartsWith;
@@ -91,6 +92,23 @@ TEST_F(Postgres, transactions_that_exclude_each_other_are_a_conflict) {
   EXPECT_EQ(query(*database, "SELECT n FROM t"), "n / 1");
 }
 
+// Components make their tables when they first run, many of them at once.
+TEST_F(Postgres, a_table_that_another_makes_just_then_is_there) {
+  auto database = open();
+  auto other = begin(*database);
+  const char* text = "CREATE TABLE IF NOT EXISTS t (n BIGINT PRIMARY KEY)";
+  EXPECT_EQ(query(*other, text), "");
+  auto late = database->run(request(), {text}, Wanted::kCount);
+  auto waits = [&] {
+    return query(*database, "SELECT count(*) AS n FROM pg_locks WHERE NOT granted") != "n / 0";
+  };
+  while (!waits()) continue;
+  EXPECT_TRUE(await(loop_, other->commit(request())).has_value());
+  EXPECT_EQ(show(await(loop_, std::move(late))), "");
+  EXPECT_EQ(query(*database, "INSERT INTO t VALUES (1)"), "");
+  EXPECT_THAT(query(*database, "CREATE TABLE t (n BIGINT)"), StartsWith("! invalid-sql"));
+}
+
 TEST_F(Postgres, statements_beyond_the_connections_wait_for_one) {
   start({.url = Secret(shared_postgres().url()), .schema = schema_, .options = {.connections = 2}});
   auto database = open();
@@ -132,6 +150,29 @@ TEST_F(Postgres, who_is_not_let_in_is_told_without_the_password) {
     EXPECT_THAT(said, StartsWith(kind)) << url;
     EXPECT_THAT(said, Not(HasSubstr("hush-hush")));
   }
+}
+
+// A server says this to each who connects once its system's C library has been upgraded.
+TEST_F(Postgres, what_the_server_says_beside_letting_in_is_not_printed) {
+  start({.url = Secret(shared_postgres().url())});
+  auto database = open();
+  EXPECT_EQ(query(*database, "CREATE DATABASE warns"), "");
+  EXPECT_EQ(query(*database, "UPDATE pg_database SET datcollversion = '0' WHERE datname = 'warns'"),
+            "");
+  std::string url = shared_postgres().tcp_url(shared_postgres().port());
+  start({.url = Secret(url.substr(0, url.rfind('/')) + "/warns")});
+  database = open();
+  ::testing::internal::CaptureStderr();
+  auto said = query(*database, "SELECT current_database()");
+  EXPECT_EQ(::testing::internal::GetCapturedStderr(), "");
+  EXPECT_EQ(said, "current_database / 'warns'");
+}
+
+// A server knows no encoding of ours before it has let us in, and guests take nothing but UTF-8.
+TEST_F(Postgres, what_a_server_says_in_another_encoding_is_told_as_text) {
+  start({.url = Secret(shared_postgres().url("r%F4le"))});
+  EXPECT_THAT(query(*open(), "SELECT 1"),
+              AllOf(StartsWith("! access-denied"), HasSubstr("\"r?le\" does not exist")));
 }
 
 TEST_F(Postgres, a_password_is_given_and_a_wrong_one_refused) {
@@ -222,6 +263,10 @@ TEST_F(Postgres, what_leaves_traces_is_not_left_to_the_next_one) {
   auto database = open();
   auto settings = query(*database, "SELECT current_setting('datestyle') AS s");
   for (const char* text : {"SELECT set_config('datestyle', 'German', false)",
+                           "SELECT \"set_config\"('datestyle', 'German', false)",
+                           "SELECT U&\"set\\005fconfig\"('datestyle', 'German', false)",
+                           "SELECT query_to_xml('SELECT set_config(''datestyle'', ''German'', "
+                           "false)', true, true, '')",
                            "DO $$ BEGIN SET datestyle TO German; END $$",
                            "SELECT 1 AS s INTO TEMP datestyle", "SELECT pg_advisory_lock(77)"}) {
     EXPECT_THAT(query(*database, text), Not(StartsWith("!"))) << text;
