@@ -144,7 +144,8 @@ CapabilityTable embedded_capabilities(const EmbeddedOptions& options) {
   std::vector<std::unique_ptr<Capability>> all;
   all.push_back(std::make_unique<blobstore::BlobstoreCapability>(blobstore::files_backend(*state)));
   all.push_back(std::make_unique<config::ConfigCapability>());
-  // Messages lie in the same file, so that writes of both share flushes; their capability goes first.
+  // Messages lie in the same file, so that writes of both share flushes; their capability goes
+  // first.
   auto embedded = keyvalue::lmdb_backend(*state);
   all.push_back(
       std::make_unique<messaging::MessagingCapability>(messaging::log_backend(*embedded)));

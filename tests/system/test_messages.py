@@ -112,7 +112,7 @@ class Messages(unittest.TestCase):
                 client.wait(f"n/{body}", 3)
                 client.wait(f"w/wasi.dead/{body}/", 1)
             client.wait("n/twice", 2)
-            host.wait_log(r"a message is a dead letter now[^\n]*topic=plain.x[^\n]*I do not want it")
+            host.wait_log(r"a message is a dead letter now[^\n]*topic=plain.x[^\n]*do not want it")
             client.post("/publish/wasi.a", "reject")
             host.wait_log(r"dead letter now[^\n]*attempts=1[^\n]*permission-denied: never again")
             self.assertEqual(client.count("w/wasi.a/reject/"), 1)

@@ -53,8 +53,8 @@ using Variables = std::function<std::optional<std::string>(std::string_view name
 // for what is no letter, after the prefix.
 std::unique_ptr<Source> environment_source(std::string prefix, Variables variables);
 
-// `etcd`: the keys that begin with `prefix`, without it. Watched: a change is there when etcd has told
-// it.
+// `etcd`: the keys that begin with `prefix`, without it. Watched: a change is there when etcd has
+// told it.
 std::unique_ptr<Source> etcd_source(remote::etcd::Settings settings, std::string prefix);
 
 }  // namespace weft::config

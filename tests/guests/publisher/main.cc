@@ -15,7 +15,9 @@ guest_list_u8_t lend_bytes(std::string_view text) {
   return {const_cast<std::uint8_t*>(bytes(text).data()), text.size()};
 }
 
-void fail(Out out, std::string text) { Response(out, 500).write(text + "\n"); }
+void fail(Out out, std::string text) {
+  Response(out, 500).write(text + "\n");
+}
 
 std::string text_of(const wasi_messaging_types_error_t& error) {
   switch (error.tag) {
@@ -93,8 +95,8 @@ void ask(const Request& incoming, std::string_view topic, std::string_view body,
     return fail(out, text_of(error));
   }
   guest_list_u8_t data;
-  wasi_messaging_types_method_message_data(
-      wasi_messaging_types_borrow_message(replies.ptr[0]), &data);
+  wasi_messaging_types_method_message_data(wasi_messaging_types_borrow_message(replies.ptr[0]),
+                                           &data);
   Response(out, 200).write(std::string(view(data)));
 }
 
