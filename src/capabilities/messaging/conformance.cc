@@ -272,6 +272,14 @@ TEST_P(Conformance, ANewGroupBeginsWithWhatComesFromNowOn) {
   EXPECT_THAT(second->texts(), ElementsAre("t=2"));
 }
 
+TEST_P(Conformance, AGroupIsThereAsSoonAsItWasSubscribed) {
+  Taker taker(loop_);
+  taker.queue = broker_->subscribe({"g", "t"}, taker);
+  EXPECT_EQ(publish("t", "at once"), "ok");
+  EXPECT_TRUE(until([&] { return taker.taken.size() == 1; }));
+  taker.queue.reset();
+}
+
 TEST_P(Conformance, RequestsHaveTheirReplies) {
   auto taker = take("ask");
   taker->judge = [&](const Delivery& delivery) {

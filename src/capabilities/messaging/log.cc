@@ -93,7 +93,7 @@ std::vector<std::string> Log::started(std::uint64_t epoch, std::vector<std::uint
   kept_ = {sequences.begin(), sequences.end()};
   for (auto& [name, standing] : groups) {
     auto age = std::chrono::milliseconds(now_ms - standing.seen_ms);
-    if (age > kGroupKept && groups_[name].claims.empty()) {
+    if (age > kGroupKept && groups_[name].pattern.empty()) {
       groups_.erase(name);
       forgotten.push_back(name);
     } else {
@@ -164,15 +164,17 @@ void Log::close_inbox(const std::string& address) {
   inboxes_.erase(address);
 }
 
-void Log::claim(const std::string& group, std::string_view pattern, const void* who, Loop& loop,
-                News granted) {
+void Log::expect(const std::string& group, std::string_view pattern) {
   std::lock_guard hold(mutex_);
-  Group& claimed = groups_[group];
-  // A new one begins with what comes from now on.
-  if (claimed.pattern.empty() && claimed.standing.seen_ms == 0 && claimed.claims.empty()) {
-    claimed.standing.position = next_;
-  }
-  claimed.pattern = pattern;
+  auto [found, is_new] = groups_.try_emplace(group);
+  // Before the log was read nobody knows whether it is new, and `started` does this.
+  if (is_new) found->second.standing.position = next_;
+  found->second.pattern = pattern;
+}
+
+void Log::claim(const std::string& group, const void* who, Loop& loop, News granted) {
+  std::lock_guard hold(mutex_);
+  Group& claimed = groups_.at(group);
   claimed.claims.push_back({who, {&loop, std::move(granted)}});
   if (claimed.claims.size() == 1) tell(claimed.claims.front().waiter);
 }

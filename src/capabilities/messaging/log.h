@@ -76,9 +76,10 @@ class Log {
 
   // ---- reading ----
 
+  // A group is there, with what comes from now on where it is new, whatever its queue waits for.
+  void expect(const std::string& group, std::string_view pattern);
   // A group's queue takes its turn: one at a time. `granted` is posted to the loop.
-  void claim(const std::string& group, std::string_view pattern, const void* who, Loop& loop,
-             News granted);
+  void claim(const std::string& group, const void* who, Loop& loop, News granted);
   void release(const std::string& group, const void* who);
   Standing standing(const std::string& group) const;
   // Sequences from `from` on, at most `most`, up to the first that is still on its way.

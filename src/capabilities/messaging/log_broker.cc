@@ -208,6 +208,7 @@ class LogBroker final : public Broker {
   }
 
   std::unique_ptr<Queue> subscribe(Wanted wanted, Receiver& receiver) override {
+    access_->log()->expect(wanted.group, wanted.pattern);
     return std::make_unique<LateQueue>(access_, std::move(wanted), receiver);
   }
 

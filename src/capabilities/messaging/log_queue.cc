@@ -31,7 +31,7 @@ LogQueue::LogQueue(Loop& loop, std::shared_ptr<Log> log, std::shared_ptr<keyvalu
       wanted_(std::move(wanted)),
       receiver_(receiver),
       timer_(loop, [this] { due(); }) {
-  log_->claim(wanted_.group, wanted_.pattern, this, loop_, [self = self_] {
+  log_->claim(wanted_.group, this, loop_, [self = self_] {
     if (*self != nullptr) (*self)->take_over();
   });
 }

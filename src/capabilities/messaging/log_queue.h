@@ -24,7 +24,7 @@ inline constexpr std::size_t kReadAhead = 64;
 // was stopped and everything is settled and written.
 class LogQueue final : public Queue {
  public:
-  // The log is ready. `bucket` is the log's, as this loop reaches it.
+  // The log is ready and expects the group. `bucket` is the log's, as this loop reaches it.
   LogQueue(Loop& loop, std::shared_ptr<Log> log, std::shared_ptr<keyvalue::Bucket> bucket,
            Wanted wanted, Receiver& receiver);
   ~LogQueue() override;
