@@ -120,25 +120,51 @@ void writers(benchmark::State& state) {
 }
 BENCHMARK(writers)->Arg(64)->UseRealTime()->Unit(benchmark::kMillisecond);
 
-// The floor: 4 KiB of a file that is as long already, written and flushed.
-void flush(benchmark::State& state) {
-  TestFolder folder;
-  Fd file(::open((folder.path() / "flushed").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
-  CHECK(file.get() >= 0);
-  Bytes page(4096, 1);
-  constexpr int kPages = 1024;
-  for (int i = 0; i < kPages; ++i) {
-    CHECK(::pwrite(file.get(), page.data(), page.size(), i * 4096L) == 4096);
+// A file that is as long already, of which pages are written and flushed.
+class Pages {
+ public:
+  Pages() : file_(::open((folder_.path() / "pages").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600)) {
+    CHECK(file_.get() >= 0);
+    for (int i = 0; i < kPages; ++i) write(i);
+    flush();
   }
-  CHECK(::fdatasync(file.get()) == 0);
-  std::mt19937_64 chance(1);
+  void write_any() { write(static_cast<int>(chance_() % kPages)); }
+  void flush() { CHECK(::fdatasync(file_.get()) == 0); }
+
+ private:
+  static constexpr int kPages = 1024;
+
+  void write(int number) {
+    CHECK(::pwrite(file_.get(), page_.data(), page_.size(), number * 4096L) == 4096);
+  }
+
+  TestFolder folder_;
+  Fd file_;
+  Bytes page_ = Bytes(4096, 1);
+  std::mt19937_64 chance_{1};
+};
+
+void flush(benchmark::State& state) {
+  Pages pages;
   for (auto _ : state) {
-    auto at = static_cast<off_t>(chance() % kPages) * 4096;
-    CHECK(::pwrite(file.get(), page.data(), page.size(), at) == 4096);
-    CHECK(::fdatasync(file.get()) == 0);
+    pages.write_any();
+    pages.flush();
   }
 }
 BENCHMARK(flush)->UseRealTime()->Unit(benchmark::kMicrosecond);
+
+// What a commit of so many keys that lie apart cannot be quicker than: their pages, and the one
+// that makes them valid once those are there.
+void commit_floor(benchmark::State& state) {
+  Pages pages;
+  for (auto _ : state) {
+    for (std::int64_t i = 0; i < state.range(0); ++i) pages.write_any();
+    pages.flush();
+    pages.write_any();
+    pages.flush();
+  }
+}
+BENCHMARK(commit_floor)->Arg(64)->UseRealTime()->Unit(benchmark::kMicrosecond);
 
 }  // namespace
 }  // namespace weft::keyvalue
