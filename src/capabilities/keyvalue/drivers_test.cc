@@ -25,6 +25,8 @@ std::unique_ptr<Backend> empty_nats(StateFolderOnDemand&) {
   static int made = 0;
   nats::Settings settings;
   settings.server.endpoints = {{"127.0.0.1", remote::nats::shared_server().port()}};
+  // A batch of 128 MiB takes a sanitizer long.
+  settings.server.silence = std::chrono::seconds(60);
   settings.prefix = "t" + std::to_string(++made);
   return nats::nats_backend(std::move(settings));
 }

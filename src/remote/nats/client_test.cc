@@ -195,7 +195,7 @@ TEST_F(NatsClient, AFrozenServerIsGivenUpAlsoWhileRequestsKeepComing) {
   while (failed == 0 && !limit.passed()) {
     one->request({"nobody.here", {}, {}}, Deadline::after(std::chrono::seconds(15)), Repeat::kNo,
                  [&](Result<Message> answer) {
-                   ASSERT_FALSE(answer.has_value());
+                   if (answer.has_value()) return;  // It was not frozen yet.
                    EXPECT_EQ(answer.error().code(), Errc::kUnavailable);
                    ++failed;
                  });
