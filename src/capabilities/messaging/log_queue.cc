@@ -17,6 +17,8 @@ namespace {
 // When the store failed.
 constexpr std::chrono::milliseconds kStorePause{500};
 constexpr std::chrono::seconds kStoreTime{30};
+// In the place of a message among what comes later: no message has it.
+constexpr std::uint64_t kStoreAgain = 0;
 // The metadata that orders messages where a group asks for it.
 constexpr std::string_view kKey = "key";
 
@@ -71,29 +73,7 @@ void LogQueue::take_over() {
   // The group is known from now on.
   changed_ = true;
   write();
-  open.empty() ? read() : take_open(std::move(open));
-}
-
-// Reads what was open when the group was left.
-void LogQueue::take_open(std::vector<Sequence> sequences) {
-  reading_ = true;
-  std::vector<std::string> keys;
-  for (Sequence each : sequences) keys.push_back(Log::message_key(each));
-  std::vector<std::string_view> views(keys.begin(), keys.end());
-  auto answer =
-      bucket_->get_many(request(), views)
-          .settle(while_here([sequences](LogQueue& queue, auto values) {
-            queue.reading_ = false;
-            if (queue.stopped_) return queue.release_if_over();
-            if (!values) {
-              log::warn("messaging", values.error().message(), {{"group", queue.wanted_.group}});
-              queue.later_.emplace(queue.loop_.now() + kStorePause, 0);
-              queue.timer_.arm(Deadline::at(queue.later_.begin()->first));
-              return;
-            }
-            queue.took(sequences, *values);
-            queue.read();
-          }));
+  open.empty() ? read() : fetch(std::move(open));
 }
 
 // Reads on from the position, as far as there is room.
@@ -101,26 +81,31 @@ void LogQueue::read() {
   if (!has_turn_ || stopped_ || reading_) return;
   std::size_t room = kOpenMax > items_.size() ? kOpenMax - items_.size() : 0;
   std::size_t ahead = ready_.size() < kReadAhead ? kReadAhead - ready_.size() : 0;
-  std::vector<Sequence> sequences = log_->after(position_, std::min(room, ahead));
+  fetch(log_->after(position_, std::min(room, ahead)));
+}
+
+// Reads messages from the position on, or those that were open when the group was left.
+void LogQueue::fetch(std::vector<Sequence> sequences) {
   if (sequences.empty()) return;
   reading_ = true;
   std::vector<std::string> keys;
   for (Sequence each : sequences) keys.push_back(Log::message_key(each));
   std::vector<std::string_view> views(keys.begin(), keys.end());
-  auto answer =
-      bucket_->get_many(request(), views)
-          .settle(while_here([sequences](LogQueue& queue, auto values) {
-            queue.reading_ = false;
-            if (queue.stopped_) return queue.release_if_over();
-            if (!values) {
-              log::warn("messaging", values.error().message(), {{"group", queue.wanted_.group}});
-              queue.timer_.arm(Deadline::after(kStorePause));
-              return;
-            }
-            queue.position_ = sequences.back() + 1;
-            queue.took(sequences, *values);
-            queue.read();
-          }));
+  auto answer = bucket_->get_many(request(), views)
+                    .settle(while_here([sequences](LogQueue& queue, auto values) {
+                      queue.reading_ = false;
+                      if (queue.stopped_) return queue.release_if_over();
+                      if (!values) return queue.store_failed(values.error());
+                      queue.position_ = std::max(queue.position_, sequences.back() + 1);
+                      queue.took(sequences, *values);
+                      queue.read();
+                    }));
+}
+
+// What it asked of the store is asked again after a while.
+void LogQueue::store_failed(const Error& error) {
+  log::warn("messaging", error.message(), {{"group", wanted_.group}});
+  later(kStoreAgain, kStorePause);
 }
 
 void LogQueue::took(const std::vector<Sequence>& sequences,
@@ -176,25 +161,18 @@ void LogQueue::later(Sequence sequence, std::chrono::milliseconds pause) {
 
 void LogQueue::due() {
   auto now = loop_.now();
-  bool reopen = false;
   while (!later_.empty() && later_.begin()->first <= now) {
     Sequence sequence = later_.begin()->second;
     later_.erase(later_.begin());
-    if (sequence == 0) {
-      reopen = true;
-    } else if (items_.contains(sequence)) {
-      make_ready(sequence);
-    }
+    if (items_.contains(sequence)) make_ready(sequence);
   }
   if (!later_.empty()) timer_.arm(Deadline::at(later_.begin()->first));
-  if (reopen && !stopped_) {
-    std::vector<Sequence> open;
-    for (const auto& [sequence, item] : items_) {
-      if (item.message.topic.empty()) open.push_back(sequence);
-    }
-    take_open(std::move(open));
-    return;
+  // What was open and could not be read comes before what is new.
+  std::vector<Sequence> open;
+  for (const auto& [sequence, item] : items_) {
+    if (item.message.topic.empty()) open.push_back(sequence);
   }
+  if (!reading_ && !stopped_) fetch(std::move(open));
   if (changed_ && !writing_) write();
   bring();
   read();
@@ -280,33 +258,28 @@ void LogQueue::write() {
   Standing standing{.position = position_, .seen_ms = now_ms()};
   for (const auto& [sequence, item] : items_) standing.open[sequence] = item.attempts;
   Bytes text = standing.encode();
-  auto answer =
-      bucket_->set(request(), Log::group_key(wanted_.group), text)
-          .settle(while_here([standing = std::move(standing)](LogQueue& queue,
-                                                              auto result) mutable {
-            queue.writing_ = false;
-            if (!result) {
-              log::warn("messaging", result.error().message(), {{"group", queue.wanted_.group}});
-              queue.changed_ = true;
-              // What is not written is brought again to the next one; nothing is lost.
-              if (queue.stopped_) {
-                queue.changed_ = false;
-                return queue.release_if_over();
-              }
-              queue.timer_.arm(Deadline::after(kStorePause));
-              return;
-            }
-            std::vector<Sequence> gone =
-                queue.log_->stands(queue.wanted_.group, std::move(standing));
-            if (!gone.empty()) {
-              std::vector<std::string> keys;
-              for (Sequence each : gone) keys.push_back(Log::message_key(each));
-              std::vector<std::string_view> views(keys.begin(), keys.end());
-              // What could not be erased is found when the log is read again.
-              auto erased = queue.bucket_->erase_many(queue.request(), views);
-            }
-            queue.write();
-          }));
+  auto answer = bucket_->set(request(), Log::group_key(wanted_.group), text)
+                    .settle(while_here(
+                        [standing = std::move(standing)](LogQueue& queue, auto result) mutable {
+                          queue.writing_ = false;
+                          if (!result) {
+                            // What is not written is brought again to the next one; nothing is
+                            // lost.
+                            queue.changed_ = !queue.stopped_;
+                            if (queue.stopped_) return queue.release_if_over();
+                            return queue.store_failed(result.error());
+                          }
+                          std::vector<Sequence> gone =
+                              queue.log_->stands(queue.wanted_.group, std::move(standing));
+                          if (!gone.empty()) {
+                            std::vector<std::string> keys;
+                            for (Sequence each : gone) keys.push_back(Log::message_key(each));
+                            std::vector<std::string_view> views(keys.begin(), keys.end());
+                            // What could not be erased is found when the log is read again.
+                            auto erased = queue.bucket_->erase_many(queue.request(), views);
+                          }
+                          queue.write();
+                        }));
 }
 
 void LogQueue::stop() {

@@ -43,8 +43,9 @@ class LogQueue final : public Queue {
   using Sequence = std::uint64_t;
 
   void take_over();
-  void take_open(std::vector<Sequence> sequences);
   void read();
+  void fetch(std::vector<Sequence> sequences);
+  void store_failed(const Error& error);
   void took(const std::vector<Sequence>& sequences,
             const std::vector<std::optional<Bytes>>& values);
   void add(Sequence sequence, Message message, unsigned attempts);
