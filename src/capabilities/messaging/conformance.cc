@@ -199,6 +199,32 @@ TEST_P(Conformance, APoisonMessageIsInNobodysWayAndAmongTheDeadLetters) {
   EXPECT_EQ((**dead)[0].message.topic, "t");
 }
 
+TEST_P(Conformance, OnlyTheLastDeadLettersAreKept) {
+  auto taker = take("t", "g", Ordering::kNone, 64);
+  taker->judge = [](const Delivery&) { return Verdict{Kind::kDead, {}, "no"}; };
+  std::size_t kept = 0;
+  constexpr std::size_t kMany = 520;
+  for (std::size_t i = 0; i < kMany; ++i) {
+    auto answer = broker_->publish(request(), {"t", to_bytes(std::to_string(i))})
+                      .settle([&](Result<void> result) {
+                        kept += result ? 1 : 0;
+                        return Nothing();
+                      });
+  }
+  EXPECT_TRUE(until([&] { return kept == kMany && taker->taken.size() == kMany; }));
+  run_for(milliseconds(300));
+  std::optional<Result<std::vector<DeadLetter>>> dead;
+  auto ask = [&]() -> Task<void> {
+    dead = co_await settled(broker_->dead(request(), 2 * kMany));
+    co_return Result<void>();
+  };
+  loop_.spawn(ask());
+  EXPECT_TRUE(until([&] { return dead.has_value(); }));
+  ASSERT_TRUE(dead->has_value());
+  EXPECT_GT((*dead)->size(), 400U);
+  EXPECT_LE((*dead)->size(), 500U);
+}
+
 TEST_P(Conformance, NeverBringsMoreAtOnceThanWasAskedFor) {
   auto taker = take("t", "g", Ordering::kNone, 3);
   taker->judge = [](const Delivery&) { return std::nullopt; };

@@ -105,7 +105,7 @@ void LogQueue::fetch(std::vector<Sequence> sequences) {
 // What it asked of the store is asked again after a while.
 void LogQueue::store_failed(const Error& error) {
   log::warn("messaging", error.message(), {{"group", wanted_.group}});
-  later(kStoreAgain, kStorePause);
+  if (!stopped_) later(kStoreAgain, kStorePause);
 }
 
 void LogQueue::took(const std::vector<Sequence>& sequences,
@@ -229,6 +229,22 @@ void LogQueue::done(Sequence sequence) {
   write();
 }
 
+// The oldest dead letters of the group make room for the next one.
+void LogQueue::thin_dead() {
+  std::string before = fmt::format("dead/{}/", wanted_.group);
+  auto answer =
+      bucket_->list(request(), before)
+          .settle(while_here([before](LogQueue& queue, Result<keyvalue::Page> page) {
+            if (!page) return queue.store_failed(page.error());
+            std::erase_if(page->keys, [&](const auto& key) { return !key.starts_with(before); });
+            if (page->keys.size() < kDeadMax) return;
+            std::size_t many = page->keys.size() - kDeadMax + 1;
+            std::vector<std::string_view> oldest(
+                page->keys.begin(), page->keys.begin() + static_cast<std::ptrdiff_t>(many));
+            auto erased = queue.bucket_->erase_many(queue.request(), oldest);
+          }));
+}
+
 // It is out until it is among the dead: nothing of it may be lost in between.
 void LogQueue::bury(Sequence sequence, const std::string& reason) {
   const Item& item = items_.at(sequence);
@@ -239,6 +255,7 @@ void LogQueue::bury(Sequence sequence, const std::string& reason) {
             queue.items_.at(sequence).out = false;
             --queue.out_;
             if (result) {
+              queue.thin_dead();
               queue.done(sequence);
             } else {
               log::warn("messaging", result.error().message(), {{"group", queue.wanted_.group}});
@@ -266,8 +283,8 @@ void LogQueue::write() {
                             // What is not written is brought again to the next one; nothing is
                             // lost.
                             queue.changed_ = !queue.stopped_;
-                            if (queue.stopped_) return queue.release_if_over();
-                            return queue.store_failed(result.error());
+                            queue.store_failed(result.error());
+                            return queue.release_if_over();
                           }
                           std::vector<Sequence> gone =
                               queue.log_->stands(queue.wanted_.group, std::move(standing));

@@ -20,6 +20,9 @@ inline constexpr std::size_t kOpenMax = 1024;
 // Messages that are read ahead of those that are out.
 inline constexpr std::size_t kReadAhead = 64;
 
+// Dead letters that a group keeps: the oldest go. Less than a page of a bucket's keys.
+inline constexpr std::size_t kDeadMax = 500;
+
 // One group's messages out of a log. On one loop; has the group from when it is its turn until it
 // was stopped and everything is settled and written.
 class LogQueue final : public Queue {
@@ -55,6 +58,7 @@ class LogQueue final : public Queue {
   void bring();
   void done(Sequence sequence);
   void bury(Sequence sequence, const std::string& reason);
+  void thin_dead();
   void write();
   void release_if_over();
   std::string lane_of(const Message& message) const;
