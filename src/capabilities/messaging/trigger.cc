@@ -78,21 +78,14 @@ void MessageTrigger::send_dead(const Message& message, const std::string& reason
   dead.topic = options_.dead_letter_topic;
   dead.metadata.emplace_back("dead-letter-topic", message.topic);
   dead.metadata.emplace_back("dead-letter-reason", reason);
-  auto publish = [](std::shared_ptr<MessageTrigger*> self, Message letter) -> Task<void> {
-    if (*self == nullptr) co_return Result<void>();
-    MessageTrigger& trigger = **self;
-    Request request{trigger.loop_, Deadline::after(kDeadTime)};
-    auto answer = trigger.broker_->publish(request, std::move(letter))
-                      .settle([app = trigger.app_](Result<void> sent) {
-                        if (!sent) {
-                          log::warn("messaging", "a dead letter was not published",
-                                    {{"app", app}, {"why", sent.error().message()}});
-                        }
-                        return Nothing();
-                      });
-    co_return Result<void>();
-  };
-  loop_.spawn(publish(self_, std::move(dead)));
+  Request request{loop_, Deadline::after(kDeadTime)};
+  auto answer = broker_->publish(request, std::move(dead)).settle([app = app_](Result<void> sent) {
+    if (!sent) {
+      log::warn("messaging", "a dead letter was not published",
+                {{"app", app}, {"why", sent.error().message()}});
+    }
+    return Nothing();
+  });
 }
 
 }  // namespace weft::messaging
