@@ -184,8 +184,8 @@ class Mariadb(Server):
 
     def prepare(self):
         self.run("/usr/bin/mariadb-install-db", "--no-defaults", f"--datadir={self.folder}/data",
-                 "--auth-root-authentication-method=normal", "--skip-test-db",
-                 "--skip-name-resolve")
+                 f"--tmpdir={self.folder}", "--auth-root-authentication-method=normal",
+                 "--skip-test-db", "--skip-name-resolve")
 
     def command(self):
         return ["/usr/sbin/mariadbd", "--no-defaults", f"--datadir={self.folder}/data",

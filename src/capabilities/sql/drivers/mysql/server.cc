@@ -46,12 +46,14 @@ std::string MariadbServer::certificate() const {
 Result<std::unique_ptr<MariadbServer>> MariadbServer::start() {
   std::unique_ptr<MariadbServer> server(new MariadbServer());
   if (const passwd* user = pooled::other_user()) {
-    CHECK(chown(server->folder_.path().c_str(), user->pw_uid, user->pw_gid) == 0);
+    CHECK(chown(server->folder_.path().string().c_str(), user->pw_uid, user->pw_gid) == 0);
   }
   auto log = server->path("init.log");
   TRY_VOID(pooled::finish(
       {kInstall, "--no-defaults", "--datadir=" + server->path("data"),
-       "--auth-root-authentication-method=normal", "--skip-test-db", "--skip-name-resolve"},
+       // A server that starts removes the temporary tables it finds, those of others as well.
+       "--tmpdir=" + server->folder_.path().string(), "--auth-root-authentication-method=normal",
+       "--skip-test-db", "--skip-name-resolve"},
       log));
   TRY_VOID(pooled::finish({"/usr/bin/openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
                            "ec_paramgen_curve:prime256v1", "-nodes", "-subj", "/CN=127.0.0.1",
