@@ -5,9 +5,10 @@
 
 Suites: unit (GoogleTest programs of build/tests), rust (cargo test), e2e (tests/e2e/*.txt), system
 (tests/system/test_*.py, which start the host and load it), asan and tsan (GoogleTest programs of
-build/dev and build/tsan, built on the way), fuzz (each fuzzer of build/dev, likewise). --fast
-leaves out slow programs and tests, asan, tsan and fuzz, and runs more programs beside each other. A
-suite that is not there is an error, unless it was not asked for.
+build/dev and build/tsan), fuzz (each fuzzer of build/dev). What the last three run is built, with
+little priority, while those before them run. --fast leaves out slow programs and tests, asan, tsan
+and fuzz, and runs more programs beside each other. A suite that is not there is an error, unless it
+was not asked for.
 """
 
 import argparse
@@ -16,6 +17,7 @@ import glob
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import tempfile
@@ -33,7 +35,12 @@ ASAN_PROGRAMS = ["io", "remote", "nats", "routes", "door", "values", "observe", 
                  "sql", "provider", "provider_sdk", "llm"]
 TSAN_PROGRAMS = ["io", "routes", "door", "observe", "keyvalue_drivers", "blobstore_drivers",
                  "sql_drivers", "fake_engine"]
+# What is built for each on the way: the preset, and its targets.
+SLOW_BUILDS = {"asan": ("dev", " ".join(f"weft_{name}_test" for name in ASAN_PROGRAMS)),
+               "tsan": ("tsan", " ".join(f"weft_{name}_test" for name in TSAN_PROGRAMS)),
+               "fuzz": ("dev", "fuzzers")}
 PROGRAM_SECONDS_MAX = 900
+BUILD_SECONDS_MAX = 3600
 # What --fast leaves out: each takes ten seconds and more, most of them waits.
 SLOW_PROGRAMS = ["weft_powercut_test", "weft_sql_powercut_test", "weft_keyvalue_gate_test",
                  "weft_blobstore_gate_test", "weft_sql_gate_test", "weft_sql_drivers_test",
@@ -120,15 +127,53 @@ def unit(tally, options):
         tally.add("unit", 0, 1, 0, "no test programs are built: run make test")
 
 
-def sanitized(tally, options, suite, preset, programs):
-    start = time.monotonic()
-    targets = " ".join(f"weft_{name}_test" for name in programs)
-    code, log = run(["sh", "-c", f"cmake --preset {preset} -DWEFT_TESTS=ON && "
-                                 f"ninja -C build/{preset} {targets}"], timeout=3600)
-    if code != 0:
-        tally.add(suite, 0, 1, time.monotonic() - start, log)
+class Builds:
+    """Builds what the slow suites run, one after the other, while the suites before them run: those
+    wait a lot, and go first where they do not."""
+
+    def __init__(self, suites):
+        self.lanes = concurrent.futures.ThreadPoolExecutor(1)
+        self.results = {}
+        self.process = None
+        for suite, (preset, targets) in SLOW_BUILDS.items():
+            if suite in suites:
+                self.results[suite] = self.lanes.submit(self.build, preset, targets)
+
+    def build(self, preset, targets):
+        """(exit code, output)"""
+        command = f"cmake --preset {preset} -DWEFT_TESTS=ON && ninja -C build/{preset} {targets}"
+        self.process = subprocess.Popen(["nice", "-n", "19", "sh", "-c", command],
+                                        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                                        stdin=subprocess.DEVNULL, cwd=ROOT, start_new_session=True)
+        try:
+            out = self.process.communicate(timeout=BUILD_SECONDS_MAX)[0]
+        except subprocess.TimeoutExpired:
+            self.stop()
+            out = self.process.communicate()[0] + b"\ntook too long"
+        return self.process.returncode, out.decode(errors="replace")
+
+    def wait(self, tally, suite):
+        """True when it is built."""
+        start = time.monotonic()
+        code, log = self.results[suite].result()
+        seconds = time.monotonic() - start
+        if code != 0:
+            tally.add(suite, 0, 1, seconds, log)
+        else:
+            print(f"       {suite}: built (waited {seconds:.1f} s)", flush=True)
+        return code == 0
+
+    def stop(self):
+        """Ends what is under way and begins nothing more."""
+        self.lanes.shutdown(wait=False, cancel_futures=True)
+        if self.process is not None and self.process.poll() is None:
+            os.killpg(self.process.pid, signal.SIGTERM)
+
+
+def sanitized(tally, options, suite, programs):
+    preset = SLOW_BUILDS[suite][0]
+    if not options.builds.wait(tally, suite):
         return
-    print(f"       {suite}: built ({time.monotonic() - start:.1f} s)", flush=True)
     each(options, programs,
          lambda name: googletest(tally, f"{suite}/weft_{name}_test",
                                  os.path.join(ROOT, f"build/{preset}/tests/weft_{name}_test")),
@@ -136,11 +181,11 @@ def sanitized(tally, options, suite, preset, programs):
 
 
 def asan(tally, options):
-    sanitized(tally, options, "asan", "dev", ASAN_PROGRAMS)
+    sanitized(tally, options, "asan", ASAN_PROGRAMS)
 
 
 def tsan(tally, options):
-    sanitized(tally, options, "tsan", "tsan", TSAN_PROGRAMS)
+    sanitized(tally, options, "tsan", TSAN_PROGRAMS)
 
 
 def rust(tally, _options):
@@ -202,10 +247,7 @@ def system(tally, options):
 
 def fuzz(tally, options):
     """Each fuzzer for a bounded time: it passes when it found nothing."""
-    start = time.monotonic()
-    code, log = run(["sh", "-c", "cmake --preset dev && ninja -C build/dev fuzzers"], timeout=3600)
-    if code != 0:
-        tally.add("fuzz", 0, 1, time.monotonic() - start, log)
+    if not options.builds.wait(tally, "fuzz"):
         return
 
     def one(program):
@@ -229,8 +271,12 @@ def main():
     options = parser.parse_args()
     suites = options.only or [s for s in SUITES if not (options.fast and s in SLOW_SUITES)]
     tally = Tally()
-    for suite in suites:
-        globals()[suite](tally, options)
+    options.builds = Builds(suites)
+    try:
+        for suite in suites:
+            globals()[suite](tally, options)
+    finally:
+        options.builds.stop()
     print(f"{tally.passed} passed, {tally.failed} failed")
     return 1 if tally.failed or not tally.passed else 0
 

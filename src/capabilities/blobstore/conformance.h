@@ -19,6 +19,8 @@ namespace weft::blobstore {
 struct Driver {
   std::string name;
   std::function<std::unique_ptr<Backend>(StateFolderOnDemand&)> make;
+  // The server of the test may say of an object that it is not there while it is replaced.
+  bool misses_what_is_replaced = false;
 };
 
 // Works with the stores of one loop, which nobody else runs. Objects are text; a failure is text

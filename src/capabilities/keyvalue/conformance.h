@@ -31,7 +31,7 @@ class Conformance : public ::testing::TestWithParam<Driver> {
     store_ = backend_->store(loop_);
   }
 
-  Request request() { return {loop_, Deadline::after(std::chrono::seconds(30))}; }
+  Request request() { return {loop_, Deadline::after(std::chrono::seconds(90))}; }
   std::unique_ptr<Bucket> open(std::string_view name, std::string_view owner = "app") {
     return open_in(*store_, name, owner);
   }

@@ -338,14 +338,14 @@ Result<void> Client::on_error(std::string_view text) {
   if (subject.starts_with(inbox_)) return failure(Errc::kDenied, what);
   bool told = false;
   for (auto request = sent_.begin(); request != sent_.end();) {
-    auto next = std::next(request);
-    if (request->message.subject == subject) {
-      told = true;
-      finish(std::move(request->done), failure(Errc::kDenied, fmt::format("NATS: {}", what)));
-      by_number_.erase(request->number);
-      sent_.erase(request);
+    if (request->message.subject != subject) {
+      ++request;
+      continue;
     }
-    request = next;
+    told = true;
+    finish(std::move(request->done), failure(Errc::kDenied, fmt::format("NATS: {}", what)));
+    by_number_.erase(request->number);
+    request = forget(request);
   }
   if (!told) log::warn("nats", what);
   return {};
@@ -399,7 +399,7 @@ void Client::answered(Requests::iterator request) {
       connection_->flush();
     }
   }
-  sent_.erase(request);
+  forget(request);
 }
 
 void Client::write(const Outgoing& message, std::string_view reply) {
@@ -440,6 +440,7 @@ void Client::send(Requests::iterator request) {
     return;
   }
   sent_.splice(sent_.end(), waiting_, request);
+  if (request->repeat == Repeat::kRead) ++reads_sent_;
   request->asked_at = Deadline::Clock::now();
   if (!std::exchange(request->sent, true)) request->sent_at = request->asked_at;
   request->number = next_++;
@@ -460,9 +461,21 @@ void Client::send(Requests::iterator request) {
   }
 }
 
+bool Client::may_send(const Request& request) const {
+  if (sent_.size() >= kSentMax || connection_->congested()) return false;
+  return request.repeat != Repeat::kRead || reads_sent_ == 0 ||
+         (reads_sent_ + 1) * (payload_max_ + payload_max_ / 3) <= kReadBytesMax;
+}
+
+// Out of those that were sent; gives the one behind it.
+Client::Requests::iterator Client::forget(Requests::iterator request) {
+  if (request->repeat == Repeat::kRead) --reads_sent_;
+  return sent_.erase(request);
+}
+
 void Client::send_waiting() {
   if (state_ != State::kReady || waiting_.empty()) return;
-  while (!waiting_.empty() && sent_.size() < kSentMax && !connection_->congested()) {
+  while (!waiting_.empty() && may_send(waiting_.front())) {
     send(waiting_.begin());
   }
   connection_->flush();
@@ -516,7 +529,8 @@ void Client::late(Requests::iterator request) {
          failure(Errc::kTimeout, fmt::format("NATS: {}{}", what, doubt(*request))));
   if (by_number_.contains(request->number)) {
     health_->unanswered();
-    return answered(request);
+    answered(request);
+    return send_waiting();
   }
   waiting_bytes_ -= bytes_of(request->message);
   waiting_.erase(request);
@@ -569,6 +583,7 @@ void Client::broken(Error error) {
   pinged_ = false;
   by_number_.clear();
   many_.clear();
+  reads_sent_ = 0;
   // What may be sent again goes before what waits already, in its order.
   while (!sent_.empty()) {
     auto request = std::prev(sent_.end());
@@ -582,7 +597,7 @@ void Client::broken(Error error) {
     }
     finish(std::move(request->done),
            failure(Errc::kUnavailable,
-                   fmt::format("NATS: {}: whether it was done is not known", problem_->message())));
+                   fmt::format("NATS: {}{}", problem_->message(), doubt(*request))));
     sent_.erase(request);
   }
   // A refusal stays one: whoever waits hears of it now.

@@ -27,6 +27,9 @@ inline constexpr std::size_t kWaitingMax = 131'072;
 inline constexpr std::size_t kWaitingBytesMax = 256UL << 20;
 // Requests that were sent and are not answered.
 inline constexpr std::size_t kSentMax = 16'384;
+// Of the answers to reads that are under way, were each as large as the server allows and in
+// base64. It closes a connection for which 64 MiB wait, and counts what it is about to write twice.
+inline constexpr std::size_t kReadBytesMax = 24UL << 20;
 inline constexpr std::size_t kSubscriptionsMax = 10'000;
 // Of a subject. A server takes lines of 4,096 bytes unless told otherwise.
 inline constexpr std::size_t kSubjectBytesMax = 3'600;
@@ -137,6 +140,8 @@ class Client : private ConnectionOwner, public std::enable_shared_from_this<Clie
   void write_subscription(std::uint64_t id, const Subscription& subscription);
   void send(Requests::iterator request);
   void send_waiting();
+  bool may_send(const Request& request) const;
+  Requests::iterator forget(Requests::iterator request);
   void fail_waiting();
   void late(Requests::iterator request);
   void finish(Done done, Result<Message> result);
@@ -166,6 +171,7 @@ class Client : private ConnectionOwner, public std::enable_shared_from_this<Clie
   Requests waiting_;
   std::size_t waiting_bytes_ = 0;
   Requests sent_;
+  std::size_t reads_sent_ = 0;                                       // Of them.
   std::unordered_map<std::uint64_t, Requests::iterator> by_number_;  // Those in sent_.
   // The requests in sent_ that have several answers, by their own subscriptions.
   std::unordered_map<std::uint64_t, std::uint64_t> many_;
