@@ -1,6 +1,8 @@
 // Handles messages by wasmcloud:messaging: counts each under "n/BODY" and all under "all", and
 // answers who asks with "TOPIC: BODY". "fail" fails, "trap" traps, "spin" never returns, "twice"
-// fails the first time.
+// fails the first time. "stamp N" keeps under "stamp/N" when its handler started, in nanoseconds of
+// the wall clock, and does nothing else.
+#include <chrono>
 #include <string>
 #include <string_view>
 
@@ -28,12 +30,29 @@ bool fail(guest_string_t* error, const char* text) {
   return false;
 }
 
+bool stamp(std::string_view number, std::chrono::nanoseconds began, guest_string_t* error) {
+  auto name = lend("");
+  wasi_keyvalue_store_own_bucket_t bucket;
+  wasi_keyvalue_store_error_t wrong;
+  if (!wasi_keyvalue_store_open(&name, &bucket, &wrong)) return fail(error, "no bucket");
+  std::string key = "stamp/" + std::string(number);
+  std::string text = std::to_string(began.count());
+  auto key_name = lend(key);
+  guest_list_u8_t value{reinterpret_cast<std::uint8_t*>(text.data()), text.size()};
+  bool kept = wasi_keyvalue_store_method_bucket_set(wasi_keyvalue_store_borrow_bucket(bucket),
+                                                    &key_name, &value, &wrong);
+  wasi_keyvalue_store_bucket_drop_own(bucket);
+  return kept || fail(error, "it was not kept");
+}
+
 }  // namespace
 
 extern "C" bool exports_wasmcloud_messaging_handler_handle_message(
     exports_wasmcloud_messaging_handler_broker_message_t* message, guest_string_t* error) {
+  std::chrono::nanoseconds began = std::chrono::system_clock::now().time_since_epoch();
   std::string body(reinterpret_cast<const char*>(message->body.ptr), message->body.len);
   std::string topic(reinterpret_cast<const char*>(message->subject.ptr), message->subject.len);
+  if (body.starts_with("stamp ")) return stamp(std::string_view(body).substr(6), began, error);
   guest_string_t name = lend("");
   wasi_keyvalue_store_own_bucket_t bucket;
   wasi_keyvalue_store_error_t wrong;

@@ -1,6 +1,12 @@
 // HTTP over messages: POST /publish/TOPIC publishes the body by wasmcloud:messaging, POST
 // /request/TOPIC asks and answers the reply; POST /send/TOPIC sends it by wasi:messaging with the
-// metadata "key" of ?key=K, by the client of ?client=NAME; POST /ask/TOPIC asks so.
+// metadata "key" of ?key=K, by the client of ?client=NAME; POST /ask/TOPIC asks so. POST
+// /stamps/TOPIC publishes as many messages as the body says, "stamp 0" and so on, a pause between
+// them, and answers when each was kept, in nanoseconds of the wall clock.
+#include <unistd.h>
+
+#include <chrono>
+#include <cstdlib>
 #include <string>
 
 #include "weft/http_p2.h"
@@ -37,6 +43,23 @@ void publish(std::string_view topic, std::string_view body, Out out) {
     return fail(out, std::string(view(error)));
   }
   Response(out, 202).write("published\n");
+}
+
+void stamps(std::string_view topic, std::string_view body, Out out) {
+  std::string text;
+  int count = std::atoi(std::string(body).c_str());
+  for (int i = 0; i < count; ++i) {
+    std::string stamp = "stamp " + std::to_string(i);
+    wasmcloud_messaging_types_broker_message_t message{lend(topic), lend_bytes(stamp), {}};
+    guest_string_t error;
+    if (!wasmcloud_messaging_consumer_publish(&message, &error)) {
+      return fail(out, std::string(view(error)));
+    }
+    std::chrono::nanoseconds kept = std::chrono::system_clock::now().time_since_epoch();
+    text += std::to_string(kept.count()) + "\n";
+    usleep(2'000);
+  }
+  Response(out, 200).write(text);
 }
 
 void request(std::string_view topic, std::string_view body, Out out) {
@@ -110,6 +133,7 @@ void handle(Request& incoming, Out out) {
   std::string verb = path.substr(1, cut - 1);
   std::string topic = decode(path.substr(cut + 1));
   if (verb == "publish") return publish(topic, *body, out);
+  if (verb == "stamps") return stamps(topic, *body, out);
   if (verb == "request") return request(topic, *body, out);
   if (verb == "send") return send(incoming, topic, *body, out);
   if (verb == "ask") return ask(incoming, topic, *body, out);
