@@ -32,9 +32,9 @@ SLOW_SUITES = ["asan", "tsan", "fuzz"]
 # engine, because it cannot follow the fibers of real guests.
 ASAN_PROGRAMS = ["io", "remote", "nats", "routes", "door", "values", "observe", "engine",
                  "keyvalue_drivers", "keyvalue", "blobstore_drivers", "blobstore", "sql_drivers",
-                 "sql", "provider", "provider_sdk", "llm"]
+                 "sql", "provider", "provider_sdk", "llm", "messaging_drivers", "messaging"]
 TSAN_PROGRAMS = ["io", "routes", "door", "observe", "keyvalue_drivers", "blobstore_drivers",
-                 "sql_drivers", "fake_engine"]
+                 "sql_drivers", "messaging_drivers", "fake_engine"]
 # What is built for each on the way: the preset, and its targets.
 SLOW_BUILDS = {"asan": ("dev", " ".join(f"weft_{name}_test" for name in ASAN_PROGRAMS)),
                "tsan": ("tsan", " ".join(f"weft_{name}_test" for name in TSAN_PROGRAMS)),
@@ -42,10 +42,10 @@ SLOW_BUILDS = {"asan": ("dev", " ".join(f"weft_{name}_test" for name in ASAN_PRO
 PROGRAM_SECONDS_MAX = 900
 BUILD_SECONDS_MAX = 3600
 # What --fast leaves out: each takes ten seconds and more, most of them waits.
-SLOW_PROGRAMS = ["weft_powercut_test", "weft_sql_powercut_test", "weft_keyvalue_gate_test",
-                 "weft_blobstore_gate_test", "weft_sql_gate_test", "weft_sql_drivers_test",
-                 "weft_blobstore_drivers_test", "test_notes.py", "test_admin.py", "test_build.py",
-                 "test_call_at.py", "test_limits.py"]
+SLOW_PROGRAMS = ["weft_powercut_test", "weft_message_powercut_test", "weft_sql_powercut_test",
+                 "weft_keyvalue_gate_test", "weft_blobstore_gate_test", "weft_sql_gate_test",
+                 "weft_sql_drivers_test", "weft_blobstore_drivers_test", "test_notes.py",
+                 "test_admin.py", "test_build.py", "test_call_at.py", "test_limits.py"]
 # Programs that --fast runs at once, and those of unit tests, sanitizers and fuzzers that a full run
 # does: many of them wait, for servers and for time to pass.
 FAST_LANES = 4

@@ -98,6 +98,7 @@ std::vector<std::string> Log::started(std::uint64_t epoch, std::vector<std::uint
       forgotten.push_back(name);
     } else {
       groups_[name].standing = std::move(standing);
+      groups_[name].written = true;
     }
   }
   // One that is new begins with what comes from now on.
@@ -115,13 +116,17 @@ void Log::not_started() {
   for (const Waiter& waiter : std::exchange(waiting_, {})) tell(waiter);
 }
 
-Result<std::optional<std::uint64_t>> Log::reserve(std::string_view topic) {
+Result<std::optional<Log::Place>> Log::reserve(std::string_view topic) {
   std::lock_guard hold(mutex_);
   CHECK(state_ == State::kReady);
-  bool wanted = std::ranges::any_of(groups_, [&](const auto& each) {
+  bool wanted = false;
+  Place place;
+  for (const auto& [name, group] : groups_) {
     // Of a group whose trigger does not run now nobody knows what it wants.
-    return each.second.pattern.empty() || matches(each.second.pattern, topic);
-  });
+    if (!group.pattern.empty() && !matches(group.pattern, topic)) continue;
+    wanted = true;
+    if (!group.written) place.fresh.emplace_back(name, group.standing);
+  }
   if (!wanted) return std::nullopt;
   if (kept_.size() + under_way_.size() >= kMessagesMax) {
     return failure(Errc::kFull, fmt::format("{} messages are kept already, and wait for who is to "
@@ -129,13 +134,19 @@ Result<std::optional<std::uint64_t>> Log::reserve(std::string_view topic) {
                                             kMessagesMax));
   }
   under_way_.insert(next_);
-  return next_++;
+  place.sequence = next_++;
+  return place;
 }
 
-void Log::settled(std::uint64_t sequence, bool kept) {
+void Log::settled(const Place& place, bool kept) {
   std::lock_guard hold(mutex_);
-  under_way_.erase(sequence);
-  if (kept) kept_.insert(kept_.end(), sequence);
+  under_way_.erase(place.sequence);
+  if (kept) kept_.insert(kept_.end(), place.sequence);
+  for (const auto& [name, standing] : place.fresh) {
+    if (auto group = groups_.find(name); kept && group != groups_.end()) {
+      group->second.written = true;
+    }
+  }
   for (const auto& [name, group] : groups_) {
     if (group.news) tell(*group.news);
   }
@@ -213,7 +224,9 @@ void Log::on_news(const std::string& group, Loop& loop, News news) {
 
 std::vector<std::uint64_t> Log::stands(const std::string& group, Standing standing) {
   std::lock_guard hold(mutex_);
-  groups_[group].standing = std::move(standing);
+  Group& written = groups_[group];
+  written.standing = std::move(standing);
+  written.written = true;
   return trim();
 }
 

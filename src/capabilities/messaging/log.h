@@ -63,11 +63,17 @@ class Log {
 
   // ---- publishing ----
 
-  // A sequence for a message that is on its way. Nothing: no group wants it. kFull: no more is
-  // kept.
-  Result<std::optional<std::uint64_t>> reserve(std::string_view topic);
-  // It is kept, or not.
-  void settled(std::uint64_t sequence, bool kept);
+  // A message that is on its way.
+  struct Place {
+    std::uint64_t sequence = 0;
+    // The groups that want it and of which nothing was written yet, and where they stand: kept with
+    // it, or they would be new again after a crash and not be brought it.
+    std::vector<std::pair<std::string, Standing>> fresh = {};
+  };
+  // Nothing: no group wants it. kFull: no more is kept.
+  Result<std::optional<Place>> reserve(std::string_view topic);
+  // It is kept, and what is fresh with it, or not.
+  void settled(const Place& place, bool kept);
 
   // Whether it is a reply to a request: who waits for it is given it, if somebody still does.
   bool reply(const Message& message);
@@ -101,7 +107,8 @@ class Log {
   };
   struct Group {
     Standing standing;
-    std::string pattern;  // Empty: its trigger does not run.
+    bool written = false;  // The store has a standing of it.
+    std::string pattern;   // Empty: its trigger does not run.
     std::deque<Claim> claims;
     std::optional<Waiter> news;
   };

@@ -219,15 +219,29 @@ class LogBroker final : public Broker {
  private:
   static Answer<void> publish_now(LogAccess& access, Request request, const Message& message) {
     if (access.log()->reply(message)) return {};
-    TRY(std::optional<std::uint64_t> sequence, access.log()->reserve(message.topic));
-    if (!sequence) return {};
-    Bytes bytes = encode(message);
-    return access.bucket()
-        ->set({request.loop, request.deadline}, Log::message_key(*sequence), bytes)
-        .settle([log = access.log(), sequence = *sequence](Result<void> kept) {
-          log->settled(sequence, kept.has_value());
+    TRY(std::optional<Log::Place> place, access.log()->reserve(message.topic));
+    if (!place) return {};
+    return keep(access, request, *place, encode(message))
+        .settle([log = access.log(), place = *std::move(place)](Result<void> kept) {
+          log->settled(place, kept.has_value());
           return kept;
         });
+  }
+  static Answer<void> keep(LogAccess& access, Request request, const Log::Place& place,
+                           const Bytes& message) {
+    keyvalue::Request here{request.loop, request.deadline};
+    std::string key = Log::message_key(place.sequence);
+    if (place.fresh.empty()) return access.bucket()->set(here, key, message);
+    std::vector<std::string> keys;
+    std::vector<Bytes> standings;
+    for (auto [group, standing] : place.fresh) {
+      standing.seen_ms = now_ms();
+      keys.push_back(Log::group_key(group));
+      standings.push_back(standing.encode());
+    }
+    std::vector<keyvalue::Pair> pairs = {{key, message}};
+    for (std::size_t i = 0; i < keys.size(); ++i) pairs.emplace_back(keys[i], standings[i]);
+    return access.bucket()->set_many(here, pairs);
   }
   static Task<void> publish_late(std::shared_ptr<LogAccess> access, Request request,
                                  Message message) {

@@ -9,12 +9,14 @@
 #include <string_view>
 
 #include "blob_workload.h"
+#include "message_workload.h"
 #include "workload.h"
 
 int main(int count, char** arguments) {
   if (count != 6) {
-    fmt::print(stderr,
-               "usage: writer FOLDER SEED FIRST COUNT flushed|unflushed|blobs|early-blobs\n");
+    fmt::print(
+        stderr,
+        "usage: writer FOLDER SEED FIRST COUNT flushed|unflushed|blobs|early-blobs|messages\n");
     return 2;
   }
   auto number = [&](int i) { return std::strtoull(arguments[i], nullptr, 10); };
@@ -29,7 +31,9 @@ int main(int count, char** arguments) {
   std::string_view what = arguments[5];
   weft::powercut::Range range{number(3), number(4)};
   auto done =
-      what.ends_with("blobs")
+      what == "messages"
+          ? weft::powercut::run_messages(arguments[1], number(2), range, acknowledged)
+      : what.ends_with("blobs")
           ? weft::powercut::run_blobs(arguments[1], number(2), range,
                                       what == "blobs" ? Promise::kWhenDone : Promise::kTooEarly,
                                       acknowledged)
