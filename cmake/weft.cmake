@@ -17,6 +17,8 @@ if(WEFT_TESTS)
   find_package(GTest REQUIRED)
 endif()
 
+option(WEFT_UNITY "Compile several sources of a library at once: quicker where all of it is built" OFF)
+
 add_library(weft_options INTERFACE)
 target_include_directories(weft_options INTERFACE "${CMAKE_SOURCE_DIR}/src")
 target_compile_options(weft_options INTERFACE
@@ -53,6 +55,8 @@ function(weft_library name)
   if(ARG_SOURCES)
     add_library(weft_${name} STATIC ${ARG_SOURCES})
     target_link_libraries(weft_${name} PUBLIC weft_options ${ARG_DEPENDS})
+    set_target_properties(weft_${name} PROPERTIES
+      UNITY_BUILD ${WEFT_UNITY} UNITY_BUILD_BATCH_SIZE 8)
   else()
     add_library(weft_${name} INTERFACE)
     target_link_libraries(weft_${name} INTERFACE weft_options ${ARG_DEPENDS})

@@ -23,7 +23,7 @@ constexpr std::int64_t kLargeBody = 1024 * 1024;
 constexpr unsigned kInformational = 200;
 constexpr unsigned kSwitching = 101;
 
-bool same_name(std::string_view a, std::string_view b) {
+bool same_header(std::string_view a, std::string_view b) {
   return std::ranges::equal(a, b, [](char x, char y) {
     auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; };
     return lower(x) == lower(y);
@@ -34,7 +34,7 @@ bool same_name(std::string_view a, std::string_view b) {
 bool of_the_connection(std::string_view name) {
   for (std::string_view each : {"connection", "keep-alive", "proxy-connection", "transfer-encoding",
                                 "upgrade", "proxy-authenticate", "http2-settings"}) {
-    if (same_name(name, each)) return true;
+    if (same_header(name, each)) return true;
   }
   return false;
 }
@@ -168,8 +168,8 @@ Result<void> HttpTransfer::prepare(const HttpClientRequest& request) {
   for (const auto& [name, value] : request.headers) {
     // An empty value is written with a semicolon: after a colon it would mean "not this header".
     lines.push_back(value.empty() ? name + ";" : fmt::format("{}: {}", name, value));
-    if (same_name(name, "accept") || same_name(name, "expect")) {
-      std::erase_if(lines, [&](const std::string& line) { return same_name(line, name + ":"); });
+    if (same_header(name, "accept") || same_header(name, "expect")) {
+      std::erase_if(lines, [&](const std::string& line) { return same_header(line, name + ":"); });
     }
   }
   for (const std::string& line : lines) {

@@ -15,6 +15,11 @@
 
 namespace weft::keyvalue {
 
+// What is told where the store, or who asked, went before the answer came.
+inline Error gone() {
+  return {Errc::kCancelled, "nobody waits for it any more"};
+}
+
 // Begins a task of a driver's on the running loop, and promises what it answers.
 template <class T>
 Answer<T> started(Loop& loop, Task<T> task) {

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "base/limits.h"
+#include "capabilities/keyvalue/drivers/many.h"
 
 namespace weft::keyvalue::etcd {
 namespace {
@@ -27,10 +28,6 @@ constexpr std::array<DriverKey, 6> kKeys{{{"url", DriverKey::Kind::kText, "http:
                                           {"ca-file", DriverKey::Kind::kPath},
                                           {"prefix"},
                                           {"timeout", DriverKey::Kind::kDuration}}};
-
-Error gone() {
-  return {Errc::kCancelled, "nobody waits for it any more"};
-}
 
 // A part of a bucket's prefix, with nothing in it that ends the part.
 std::string escaped(std::string_view text) {

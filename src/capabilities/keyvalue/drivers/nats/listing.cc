@@ -7,6 +7,7 @@
 #include <map>
 #include <utility>
 
+#include "capabilities/keyvalue/drivers/many.h"
 #include "capabilities/keyvalue/drivers/nats/names.h"
 #include "io/loop.h"
 #include "remote/called_back.h"
@@ -24,10 +25,6 @@ using remote::nats::Problem;
 // Messages that are asked for at once: without their values a few hundred bytes each.
 constexpr std::size_t kBatch = 2'000;
 constexpr std::chrono::nanoseconds kConsumerStays = std::chrono::seconds(30);
-
-Error gone() {
-  return {Errc::kCancelled, "nobody waits for it any more"};
-}
 
 // The last word of an acknowledgement's subject: messages that are to come.
 std::optional<std::uint64_t> still_to_come(std::string_view reply) {

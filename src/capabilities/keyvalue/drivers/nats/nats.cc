@@ -35,10 +35,6 @@ constexpr std::array<DriverKey, 10> kKeys{{{"url", DriverKey::Kind::kText, "nats
                                            {"replicas"},
                                            {"timeout", DriverKey::Kind::kDuration}}};
 
-Error gone() {
-  return {Errc::kCancelled, "nobody waits for it any more"};
-}
-
 Task<Keys::Found> read(std::weak_ptr<Keys> weak, std::string key, Deadline deadline) {
   return remote::called_back<Keys::Found>(
       [weak = std::move(weak), key = std::move(key), deadline](auto done) {
