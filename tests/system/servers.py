@@ -62,6 +62,11 @@ class Server:
         if done.returncode != 0:
             raise AssertionError(f"{words[0]}: {done.stdout.decode()}{done.stderr.decode()}")
 
+    @staticmethod
+    def is_there():
+        """Whether it is installed, where that may be missing."""
+        return True
+
     def command(self):
         raise NotImplementedError
 

@@ -179,13 +179,13 @@ auto name_of(const ::testing::TestParamInfo<std::tuple<Driver, Fault>>& each) {
   return std::get<0>(each.param).name + "_" + std::string(std::get<1>(each.param).name);
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    drivers, KeyvalueGate,
-    ::testing::Combine(::testing::Values(Driver{"redis", start_redis, redis_at},
-                                         Driver{"nats", start_nats, nats_at},
-                                         Driver{"etcd", start_etcd, etcd_at}),
-                       ::testing::ValuesIn(gate::kFaults)),
-    name_of);
+INSTANTIATE_TEST_SUITE_P(drivers, KeyvalueGate,
+                         ::testing::Combine(::testing::Values(Driver{"redis", start_redis,
+                                                                     redis_at},
+                                                              Driver{"nats", start_nats, nats_at},
+                                                              Driver{"etcd", start_etcd, etcd_at}),
+                                            ::testing::ValuesIn(gate::kFaults)),
+                         name_of);
 INSTANTIATE_TEST_SUITE_P(other_drivers, KeyvalueGate,
                          ::testing::Combine(::testing::ValuesIn(others()),
                                             ::testing::ValuesIn(gate::kFaults)),

@@ -31,7 +31,7 @@ inline constexpr unsigned kRefusalsMax = 10;
 inline constexpr std::chrono::milliseconds kRefusedFirst{25};
 inline constexpr std::chrono::milliseconds kRefusedLongest{1'000};
 // How often a request is sent at most whose answer does not come, where that is safe.
-inline constexpr unsigned kLossesMax = 3;
+inline constexpr unsigned kLossesMax = 2;
 
 // The table's key, as it has to be.
 inline constexpr std::string_view kBucketAttribute = "bucket";

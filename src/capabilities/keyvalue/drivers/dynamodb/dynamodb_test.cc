@@ -297,11 +297,12 @@ TEST_F(DynamodbFaults, WhoAsksIsToldWhetherTheTableCanBeUsed) {
   EXPECT_EQ(reached.error().code(), Errc::kNotFound);
   EXPECT_THAT(reached.error().message(), HasSubstr("none-such"));
 
+  settings_.table = "other-" + settings_.prefix;
   dynamodb::ask(server().port(), "CreateTable",
-                R"({"TableName":"other-key","BillingMode":"PAY_PER_REQUEST",)"
-                R"("AttributeDefinitions":[{"AttributeName":"id","AttributeType":"S"}],)"
-                R"("KeySchema":[{"AttributeName":"id","KeyType":"HASH"}]})");
-  settings_.table = "other-key";
+                R"({"TableName":")" + settings_.table +
+                    R"(","BillingMode":"PAY_PER_REQUEST",)"
+                    R"("AttributeDefinitions":[{"AttributeName":"id","AttributeType":"S"}],)"
+                    R"("KeySchema":[{"AttributeName":"id","KeyType":"HASH"}]})");
   reached = reach_now(loop_, *dynamodb_backend(settings_));
   ASSERT_FALSE(reached.has_value());
   EXPECT_EQ(reached.error().code(), Errc::kInvalid);
