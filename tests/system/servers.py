@@ -62,6 +62,11 @@ class Server:
         if done.returncode != 0:
             raise AssertionError(f"{words[0]}: {done.stdout.decode()}{done.stderr.decode()}")
 
+    @staticmethod
+    def is_there():
+        """Whether it is installed, where that may be missing."""
+        return True
+
     def command(self):
         raise NotImplementedError
 
@@ -152,6 +157,49 @@ class Etcd(Server):
         asked = urllib.request.Request(self.url() + "/v3/kv/put", json.dumps(put).encode())
         with urllib.request.urlopen(asked, timeout=SECONDS_MAX) as answer:
             answer.read()
+
+
+def node_tool(name):
+    """Where a server is that Node.js runs, (node, its script), or None: scripts/setup.sh test
+    installs it."""
+    cache = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
+    tools = os.path.join(cache, "weft", "node")
+    found = os.path.join(tools, "bin", "node"), os.path.join(tools, "node_modules", ".bin", name)
+    return found if all(map(os.path.exists, found)) else None
+
+
+class Dynalite(Server):
+    """A stand-in for DynamoDB, with the table `weft`."""
+
+    @staticmethod
+    def is_there():
+        return node_tool("dynalite") is not None
+
+    def command(self):
+        return [*node_tool("dynalite"), "--host", "127.0.0.1", "--port", str(self.port), "--path",
+                os.path.join(self.folder, "data"), "--createTableMs", "0"]
+
+    def ask(self, operation, **body):
+        asked = urllib.request.Request(f"http://127.0.0.1:{self.port}/", json.dumps(body).encode(), {
+            "content-type": "application/x-amz-json-1.0",
+            "x-amz-target": "DynamoDB_20120810." + operation, "x-amz-date": "20200101T000000Z",
+            # It looks whether there is one, and not at what it says.
+            "authorization": "AWS4-HMAC-SHA256 Credential=a/b/c/d/e, SignedHeaders=host, "
+                             "Signature=0"})
+        with urllib.request.urlopen(asked, timeout=SECONDS_MAX) as answer:
+            return json.load(answer)
+
+    def fill(self):
+        self.ask("CreateTable", TableName="weft", BillingMode="PAY_PER_REQUEST",
+                 AttributeDefinitions=[{"AttributeName": "bucket", "AttributeType": "S"},
+                                       {"AttributeName": "key", "AttributeType": "B"}],
+                 KeySchema=[{"AttributeName": "bucket", "KeyType": "HASH"},
+                            {"AttributeName": "key", "KeyType": "RANGE"}])
+        deadline = time.monotonic() + self.seconds
+        while self.ask("DescribeTable", TableName="weft")["Table"]["TableStatus"] != "ACTIVE":
+            if time.monotonic() > deadline:
+                raise AssertionError("dynalite makes no table")
+            time.sleep(0.02)
 
 
 class Postgres(Server):

@@ -2,6 +2,9 @@
 #include <fmt/format.h>
 
 #include "capabilities/keyvalue/conformance.h"
+#include "capabilities/keyvalue/drivers/dynamodb/dynamodb.h"
+#include "capabilities/keyvalue/drivers/dynamodb/items.h"
+#include "capabilities/keyvalue/drivers/dynamodb/server.h"
 #include "capabilities/keyvalue/drivers/etcd/etcd.h"
 #include "capabilities/keyvalue/drivers/nats/nats.h"
 #include "capabilities/keyvalue/drivers/redis/redis.h"
@@ -41,13 +44,36 @@ std::unique_ptr<Backend> empty_etcd(StateFolderOnDemand&) {
   return etcd::etcd_backend(std::move(settings));
 }
 
+std::unique_ptr<Backend> empty_dynamodb(StateFolderOnDemand&) {
+  static int made = 0;
+  std::uint16_t port = dynamodb::shared_server().port();
+  if (++made == 1) dynamodb::make_table(port, "weft");
+  dynamodb::Settings settings = dynamodb::settings_for(port, "weft");
+  settings.prefix = "t" + std::to_string(made);
+  return dynamodb::dynamodb_backend(std::move(settings));
+}
+
+// Those whose server is no Debian package, where it is installed.
+std::vector<Driver> others() {
+  std::vector<Driver> drivers;
+  if (dynamodb::has_server()) {
+    drivers.push_back({"dynamodb", empty_dynamodb, dynamodb::kDynamodbValueBytesMax});
+  }
+  return drivers;
+}
+
+auto name_of(const ::testing::TestParamInfo<Driver>& driver) {
+  return driver.param.name;
+}
+
 INSTANTIATE_TEST_SUITE_P(
     keyvalue, Conformance,
     ::testing::Values(Driver{"memory", [](StateFolderOnDemand&) { return memory_backend(); }},
                       Driver{"lmdb", lmdb_backend}, Driver{"redis", empty_redis},
                       Driver{"nats", empty_nats, kNatsValueMax},
                       Driver{"etcd", empty_etcd, etcd::kEtcdValueBytesMax}),
-    [](const auto& driver) { return driver.param.name; });
+    name_of);
+INSTANTIATE_TEST_SUITE_P(keyvalue_other, Conformance, ::testing::ValuesIn(others()), name_of);
 
 }  // namespace
 }  // namespace weft::keyvalue

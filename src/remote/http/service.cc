@@ -225,7 +225,7 @@ std::chrono::milliseconds HttpService::pause_before(unsigned attempt) {
 }
 
 Error HttpService::unknown(Error error, const HttpAsk& ask) const {
-  if (ask.method == "GET" || ask.method == "HEAD") return error;
+  if (ask.method == "GET" || ask.method == "HEAD" || ask.begun != nullptr) return error;
   return Error(error.code(), error.message() + "; whether it was done is not known");
 }
 
@@ -238,6 +238,7 @@ Task<std::unique_ptr<HttpResponse>> HttpService::ask(HttpAsk ask, Deadline deadl
       if (tried.error().code() != Errc::kTimeout) {
         co_return std::unexpected(std::move(tried).error());
       }
+      if (ask.begun != nullptr) *ask.begun = true;
       Error late(Errc::kTimeout, fmt::format("{}: no answer before the deadline", options_.name));
       co_return std::unexpected(unknown(std::move(late), ask));
     }
@@ -254,6 +255,7 @@ Task<std::unique_ptr<HttpResponse>> HttpService::ask(HttpAsk ask, Deadline deadl
       CO_TRY_VOID(co_await pause(loop_, wait));
       continue;
     }
+    if (tried->failure->begun && ask.begun != nullptr) *ask.begun = true;
     bool again = !tried->failure->begun || repeatable;
     if (again && !last && !deadline.passed() && breaker_.closed()) continue;
     Error error = std::move(tried->failure->error);

@@ -47,6 +47,9 @@ struct HttpAsk {
   // Makes the headers of one attempt.
   std::function<HttpHeaders()> headers;
   std::span<const Bytes> body = {};  // Borrowed.
+  // Borrowed; where it is given, set once the server may have had an attempt that failed, and the
+  // message leaves it to who asks to say what that means.
+  bool* begun = nullptr;
 };
 
 class HttpService;

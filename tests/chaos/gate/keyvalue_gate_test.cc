@@ -5,6 +5,8 @@
 #include <tuple>
 
 #include "capabilities/keyvalue/backend.h"
+#include "capabilities/keyvalue/drivers/dynamodb/dynamodb.h"
+#include "capabilities/keyvalue/drivers/dynamodb/server.h"
 #include "capabilities/keyvalue/drivers/etcd/etcd.h"
 #include "capabilities/keyvalue/drivers/nats/nats.h"
 #include "capabilities/keyvalue/drivers/redis/redis.h"
@@ -65,6 +67,26 @@ std::unique_ptr<Backend> etcd_at(std::uint16_t port) {
   settings.server.servers = {"http://127.0.0.1:" + std::to_string(port)};
   settings.server.timeout = gate::kDeadline;
   return etcd::etcd_backend(std::move(settings));
+}
+
+// With the table, which is there whenever it runs again.
+std::unique_ptr<gate::Server> start_dynamodb() {
+  auto server = std::make_unique<gate::OneProcess>(dynamodb::server_command);
+  dynamodb::make_table(server->port(), "weft");
+  return server;
+}
+
+std::unique_ptr<Backend> dynamodb_at(std::uint16_t port) {
+  dynamodb::Settings settings = dynamodb::settings_for(port, "weft");
+  settings.timeout = gate::kDeadline;
+  return dynamodb::dynamodb_backend(std::move(settings));
+}
+
+// Those whose server is no Debian package, where it is installed.
+std::vector<Driver> others() {
+  std::vector<Driver> drivers;
+  if (dynamodb::has_server()) drivers.push_back({"dynamodb", start_dynamodb, dynamodb_at});
+  return drivers;
 }
 
 class Worker {
@@ -153,15 +175,21 @@ TEST_P(KeyvalueGate, LosesNothingAndDoesNothingTwice) {
   EXPECT_EQ(count.acknowledged, before + gate::kWorkers);
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    drivers, KeyvalueGate,
-    ::testing::Combine(::testing::Values(Driver{"redis", start_redis, redis_at},
-                                         Driver{"nats", start_nats, nats_at},
-                                         Driver{"etcd", start_etcd, etcd_at}),
-                       ::testing::ValuesIn(gate::kFaults)),
-    [](const auto& each) {
-      return std::get<0>(each.param).name + "_" + std::string(std::get<1>(each.param).name);
-    });
+auto name_of(const ::testing::TestParamInfo<std::tuple<Driver, Fault>>& each) {
+  return std::get<0>(each.param).name + "_" + std::string(std::get<1>(each.param).name);
+}
+
+INSTANTIATE_TEST_SUITE_P(drivers, KeyvalueGate,
+                         ::testing::Combine(::testing::Values(Driver{"redis", start_redis,
+                                                                     redis_at},
+                                                              Driver{"nats", start_nats, nats_at},
+                                                              Driver{"etcd", start_etcd, etcd_at}),
+                                            ::testing::ValuesIn(gate::kFaults)),
+                         name_of);
+INSTANTIATE_TEST_SUITE_P(other_drivers, KeyvalueGate,
+                         ::testing::Combine(::testing::ValuesIn(others()),
+                                            ::testing::ValuesIn(gate::kFaults)),
+                         name_of);
 
 }  // namespace
 }  // namespace weft::keyvalue
