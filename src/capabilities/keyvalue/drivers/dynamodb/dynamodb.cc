@@ -20,10 +20,6 @@ namespace {
 // An answer of large values has 16 MB.
 constexpr ReadMany::Options kBatchReads{.in_one = kReadInOneMax, .at_once = 4};
 
-Error gone() {
-  return {Errc::kCancelled, "nobody waits for it any more"};
-}
-
 Result<void> check_dynamodb_value(BytesView value) {
   TRY_VOID(check_value(value));
   if (value.size() <= kDynamodbValueBytesMax) return {};
