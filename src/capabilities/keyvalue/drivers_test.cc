@@ -2,10 +2,12 @@
 #include <fmt/format.h>
 
 #include "capabilities/keyvalue/conformance.h"
+#include "capabilities/keyvalue/drivers/azure/azure.h"
 #include "capabilities/keyvalue/drivers/etcd/etcd.h"
 #include "capabilities/keyvalue/drivers/nats/nats.h"
 #include "capabilities/keyvalue/drivers/redis/redis.h"
 #include "capabilities/keyvalue/drivers/redis/server.h"
+#include "remote/azure/testing.h"
 #include "remote/etcd/testing.h"
 #include "remote/nats/testing.h"
 
@@ -41,13 +43,30 @@ std::unique_ptr<Backend> empty_etcd(StateFolderOnDemand&) {
   return etcd::etcd_backend(std::move(settings));
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    keyvalue, Conformance,
-    ::testing::Values(Driver{"memory", [](StateFolderOnDemand&) { return memory_backend(); }},
-                      Driver{"lmdb", lmdb_backend}, Driver{"redis", empty_redis},
-                      Driver{"nats", empty_nats, kNatsValueMax},
-                      Driver{"etcd", empty_etcd, etcd::kEtcdValueBytesMax}),
-    [](const auto& driver) { return driver.param.name; });
+constexpr std::size_t kAzurePageKeys = 100;
+
+std::unique_ptr<Backend> empty_azure(StateFolderOnDemand&) {
+  std::uint16_t port = remote::azure::shared_server().port();
+  azure::Settings settings;
+  settings.server = remote::azure::settings_for(port, remote::azure::new_container(port));
+  settings.page_keys = kAzurePageKeys;
+  return azure::azure_backend(std::move(settings));
+}
+
+std::vector<Driver> drivers() {
+  std::vector<Driver> all{Driver{"memory", [](StateFolderOnDemand&) { return memory_backend(); }},
+                          Driver{"lmdb", lmdb_backend}, Driver{"redis", empty_redis},
+                          Driver{"nats", empty_nats, kNatsValueMax},
+                          Driver{"etcd", empty_etcd, etcd::kEtcdValueBytesMax}};
+  if (remote::azure::has_server()) {
+    all.push_back(
+        {.name = "azure_blob", .make = empty_azure, .page_keys = kAzurePageKeys, .increments = 30});
+  }
+  return all;
+}
+
+INSTANTIATE_TEST_SUITE_P(keyvalue, Conformance, ::testing::ValuesIn(drivers()),
+                         [](const auto& driver) { return driver.param.name; });
 
 }  // namespace
 }  // namespace weft::keyvalue

@@ -31,6 +31,19 @@ std::string program() {
   return tools() + "/node_modules/azurite/dist/src/blob/main.js";
 }
 
+std::vector<std::string> command(std::uint16_t port) {
+  return {tools() + "/bin/node",
+          program(),
+          "--blobHost",
+          "127.0.0.1",
+          "--blobPort",
+          std::to_string(port),
+          "--blobKeepAliveTimeout",
+          "60",
+          "--silent",
+          "--disableTelemetry"};
+}
+
 }  // namespace
 
 bool has_server() {
@@ -38,22 +51,17 @@ bool has_server() {
 }
 
 std::vector<std::string> server_command(std::uint16_t port, const std::string& folder) {
-  return {tools() + "/bin/node",
-          program(),
-          "--blobHost",
-          "127.0.0.1",
-          "--blobPort",
-          std::to_string(port),
-          "--location",
-          folder,
-          "--blobKeepAliveTimeout",
-          "60",
-          "--silent",
-          "--disableTelemetry"};
+  std::vector<std::string> words = command(port);
+  words.insert(words.end(), {"--location", folder});
+  return words;
 }
 
 RealServer& shared_server() {
-  static RealServer server(server_command);
+  static RealServer server([](std::uint16_t port, const std::string&) {
+    std::vector<std::string> words = command(port);
+    words.emplace_back("--inMemoryPersistence");
+    return words;
+  });
   return server;
 }
 

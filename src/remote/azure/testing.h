@@ -14,7 +14,7 @@ bool has_server();
 // It keeps what it was told in memory, and puts it into its folder every few seconds and when it
 // is told to end: a test that starts it again ends it by `stop`.
 std::vector<std::string> server_command(std::uint16_t port, const std::string& folder);
-// One for all tests of a process.
+// One for all tests of a process, which keeps everything in memory.
 RealServer& shared_server();
 
 // Of its account, for a container that is there.

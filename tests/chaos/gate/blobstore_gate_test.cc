@@ -45,12 +45,16 @@ std::unique_ptr<Backend> s3_at(std::uint16_t port) {
 class Azurite final : public gate::Server {
  public:
   Azurite() { container() = remote::azure::new_container(port()); }
-  std::uint16_t port() const override { return remote::azure::shared_server().port(); }
-  void kill() override { remote::azure::shared_server().stop(); }
-  void start() override { remote::azure::shared_server().start(); }
-  void freeze() override { remote::azure::shared_server().freeze(); }
-  void thaw() override { remote::azure::shared_server().thaw(); }
+  std::uint16_t port() const override { return server().port(); }
+  void kill() override { server().stop(); }
+  void start() override { server().start(); }
+  void freeze() override { server().freeze(); }
+  void thaw() override { server().thaw(); }
 
+  static remote::RealServer& server() {
+    static remote::RealServer one(remote::azure::server_command);
+    return one;
+  }
   // The last one's.
   static std::string& container() {
     static std::string name;

@@ -5,12 +5,14 @@
 #include <tuple>
 
 #include "capabilities/keyvalue/backend.h"
+#include "capabilities/keyvalue/drivers/azure/azure.h"
 #include "capabilities/keyvalue/drivers/etcd/etcd.h"
 #include "capabilities/keyvalue/drivers/nats/nats.h"
 #include "capabilities/keyvalue/drivers/redis/redis.h"
 #include "capabilities/keyvalue/drivers/redis/server.h"
 #include "capabilities/keyvalue/testing.h"
 #include "gate.h"
+#include "remote/azure/testing.h"
 #include "remote/etcd/testing.h"
 #include "remote/nats/testing.h"
 
@@ -65,6 +67,46 @@ std::unique_ptr<Backend> etcd_at(std::uint16_t port) {
   settings.server.servers = {"http://127.0.0.1:" + std::to_string(port)};
   settings.server.timeout = gate::kDeadline;
   return etcd::etcd_backend(std::move(settings));
+}
+
+// One process for all faults, because it takes seconds to start; each has a container of its own.
+// It is ended in its own way, because only then it writes down all that it has acknowledged.
+class Azurite final : public gate::Server {
+ public:
+  Azurite() { container() = remote::azure::new_container(port()); }
+  std::uint16_t port() const override { return server().port(); }
+  void kill() override { server().stop(); }
+  void start() override { server().start(); }
+  void freeze() override { server().freeze(); }
+  void thaw() override { server().thaw(); }
+
+  static remote::RealServer& server() {
+    static remote::RealServer one(remote::azure::server_command);
+    return one;
+  }
+  // The last one's.
+  static std::string& container() {
+    static std::string name;
+    return name;
+  }
+};
+
+std::unique_ptr<gate::Server> start_azurite() {
+  return std::make_unique<Azurite>();
+}
+
+std::unique_ptr<Backend> azure_at(std::uint16_t port) {
+  azure::Settings settings;
+  settings.server = remote::azure::settings_for(port, Azurite::container());
+  settings.server.timeout = gate::kDeadline;
+  return azure::azure_backend(std::move(settings));
+}
+
+std::vector<Driver> drivers() {
+  std::vector<Driver> all{Driver{"redis", start_redis, redis_at},
+                          Driver{"nats", start_nats, nats_at}, Driver{"etcd", start_etcd, etcd_at}};
+  if (remote::azure::has_server()) all.push_back({"azure_blob", start_azurite, azure_at});
+  return all;
 }
 
 class Worker {
@@ -153,15 +195,13 @@ TEST_P(KeyvalueGate, LosesNothingAndDoesNothingTwice) {
   EXPECT_EQ(count.acknowledged, before + gate::kWorkers);
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    drivers, KeyvalueGate,
-    ::testing::Combine(::testing::Values(Driver{"redis", start_redis, redis_at},
-                                         Driver{"nats", start_nats, nats_at},
-                                         Driver{"etcd", start_etcd, etcd_at}),
-                       ::testing::ValuesIn(gate::kFaults)),
-    [](const auto& each) {
-      return std::get<0>(each.param).name + "_" + std::string(std::get<1>(each.param).name);
-    });
+INSTANTIATE_TEST_SUITE_P(drivers, KeyvalueGate,
+                         ::testing::Combine(::testing::ValuesIn(drivers()),
+                                            ::testing::ValuesIn(gate::kFaults)),
+                         [](const auto& each) {
+                           return std::get<0>(each.param).name + "_" +
+                                  std::string(std::get<1>(each.param).name);
+                         });
 
 }  // namespace
 }  // namespace weft::keyvalue

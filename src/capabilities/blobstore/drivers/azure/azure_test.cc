@@ -394,15 +394,5 @@ TEST_F(AzureFaults, AWriteThatIsCutIsDoneOnceAndWhole) {
   }
 }
 
-TEST_F(AzureFaults, AServerThatIsStartedAgainIsFoundAgain) {
-  auto c = hand().create("c");
-  std::string value = pattern(200'000, 1);
-  ASSERT_TRUE(put(*c, "o", value).has_value());
-  remote::azure::shared_server().stop();
-  EXPECT_THAT(get(*c, "o"), HasSubstr("(error)"));
-  remote::azure::shared_server().start();
-  EXPECT_TRUE(recovers(*c, "o", value));
-}
-
 }  // namespace
 }  // namespace weft::blobstore::azure
