@@ -28,6 +28,8 @@ class EveryDriver(unittest.TestCase):
         for each in runs:
             with self.subTest(driver=f"{each.driver.capability} {each.driver.name}", kept=True):
                 self.assertEqual(each.kept, each.driver.keeps)
+        if len(runs) < len(notes_walk.DRIVERS):
+            self.skipTest("scripts/setup.sh test could not install all servers")
         with open(PORTABILITY, encoding="utf-8") as file:
             self.assertEqual(file.read(), notes_walk.page(runs), "run scripts/portability.py")
 
