@@ -37,6 +37,9 @@ class Driver:
         return f"| {self.capability} | `{self.name}` | {self.system} |"
 
 
+AZURE = ('account = "{server.account}"\ncontainer = "{server.container}"\nkey = "{server.key}"\n'
+         'url = "http://127.0.0.1:{port}/{server.account}"')
+
 NAMES = {"keyvalue": "counters", "sql": "notes", "blobstore": "pictures",
          "config": "notes.notes.title", "secrets": "notes-key"}
 
@@ -50,6 +53,7 @@ DRIVERS = [
     Driver("keyvalue", "dynamodb", "dynalite, a stand-in for DynamoDB",
            'url = "http://127.0.0.1:{port}"\ntable = "weft"\naccess-key-id = "test"\n'
            'secret-access-key = "testing"', servers.Dynalite),
+    Driver("keyvalue", "azure-blob", "Azurite", AZURE, servers.Azurite),
     Driver("sql", "sqlite", "SQLite, embedded"),
     Driver("sql", "postgres", "PostgreSQL",
            'url = "postgresql://weft@127.0.0.1:{port}/postgres"\nschema = "{{app}}"',
@@ -61,6 +65,7 @@ DRIVERS = [
     Driver("blobstore", "s3", "OpenStack Swift's S3",
            'url = "http://127.0.0.1:{port}"\nbucket = "{server.bucket}"\n'
            'access-key-id = "{server.user}"\nsecret-access-key = "{server.key}"', servers.Swift),
+    Driver("blobstore", "azure-blob", "Azurite", AZURE, servers.Azurite),
     Driver("config", "manifest", "`weft.toml`"),
     Driver("config", "file", "a file of JSON or TOML", 'path = "{folder}/config.json"'),
     Driver("config", "environment", "environment variables", 'prefix = "NOTES_"'),
@@ -272,8 +277,9 @@ def page(runs):
         "drivers' READMEs: above",
         "all, a value of `keyvalue` is 64 MiB at most, with `nats` 1 MiB (as its server is set), "
         "with `etcd` 1,400 KiB",
-        "and with `dynamodb` 396 KiB, and a batch is atomic but for `nats` and `dynamodb`, and for "
-        "`etcd` beyond 128 keys.",
+        "and with `dynamodb` 396 KiB, and a batch is atomic but for `nats`, `dynamodb` and "
+        "`azure-blob`, and for `etcd`",
+        "beyond 128 keys.",
         ""]
     return "\n".join(lines)
 

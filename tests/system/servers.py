@@ -2,7 +2,10 @@
 by its pid."""
 
 import base64
+import email.utils
 import glob
+import hashlib
+import hmac
 import http.client
 import json
 import os
@@ -268,3 +271,33 @@ class Swift(Server):
         made.close()
         if status not in (201, 202):
             raise AssertionError(f"Swift makes no bucket: {status}")
+
+
+class Azurite(Server):
+    """Microsoft's own stand-in for Azure's object store, with its account; `container` is there."""
+
+    account, container = "devstoreaccount1", "notes"
+    key = ("Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw"
+           "==")
+    @staticmethod
+    def is_there():
+        return node_tool("azurite-blob") is not None
+
+    def command(self):
+        return [*node_tool("azurite-blob"), "--blobHost", "127.0.0.1", "--blobPort",
+                str(self.port), "--location", self.folder, "--silent", "--disableTelemetry"]
+
+    def fill(self):
+        date, version = email.utils.formatdate(usegmt=True), "2026-02-06"
+        path = f"/{self.account}/{self.container}"
+        text = (f"PUT{12 * chr(10)}x-ms-date:{date}\nx-ms-version:{version}\n/{self.account}{path}"
+                "\nrestype:container")
+        signature = hmac.new(base64.b64decode(self.key), text.encode(), hashlib.sha256).digest()
+        made = http.client.HTTPConnection("127.0.0.1", self.port, timeout=SECONDS_MAX)
+        made.request("PUT", path + "?restype=container", headers={
+            "x-ms-date": date, "x-ms-version": version,
+            "Authorization": f"SharedKey {self.account}:{base64.b64encode(signature).decode()}"})
+        status = made.getresponse().status
+        made.close()
+        if status != 201:
+            raise AssertionError(f"Azurite makes no container: {status}")

@@ -7,6 +7,7 @@
 
 #include "base/check.h"
 #include "base/limits.h"
+#include "capabilities/blobstore/drivers/azure/azure.h"
 #include "capabilities/blobstore/drivers/memory.h"
 #include "capabilities/blobstore/drivers/s3/s3.h"
 #include "capabilities/blobstore/host.h"
@@ -33,10 +34,13 @@ constexpr std::string_view kEmbedded = "files";
 constexpr std::string_view kMemory = "memory";
 constexpr std::array<DriverKey, 1> kMemoryKeys{{{"size", DriverKey::Kind::kSize}}};
 constexpr std::string_view kS3 = "s3";
+constexpr std::string_view kAzure = "azure-blob";
 
 std::span<const DriverInfo> driver_infos() {
-  static const std::array<DriverInfo, 3> infos{
-      {{kEmbedded, {}}, {kMemory, kMemoryKeys}, {kS3, s3::driver_keys()}}};
+  static const std::array<DriverInfo, 4> infos{{{kEmbedded, {}},
+                                                {kMemory, kMemoryKeys},
+                                                {kS3, s3::driver_keys()},
+                                                {kAzure, azure::driver_keys()}}};
   return infos;
 }
 
@@ -52,6 +56,10 @@ Result<std::unique_ptr<Backend>> make_backend(const DriverChoice& choice) {
   if (choice.driver == kS3) {
     TRY(s3::Settings settings, s3::read_settings(choice));
     return s3::s3_backend(std::move(settings));
+  }
+  if (choice.driver == kAzure) {
+    TRY(azure::Settings settings, azure::read_settings(choice));
+    return azure::azure_backend(std::move(settings));
   }
   if (choice.driver != kMemory) {
     return failure(Errc::kUnsupported,
@@ -83,8 +91,8 @@ std::span<const DriverInfo> BlobstoreCapability::drivers() const {
 }
 
 Result<void> BlobstoreCapability::check(const DriverChoice& choice) const {
-  if (choice.driver != kS3) return {};
-  TRY_VOID(s3::read_settings(choice));
+  if (choice.driver == kS3) TRY_VOID(s3::read_settings(choice));
+  if (choice.driver == kAzure) TRY_VOID(azure::read_settings(choice));
   return {};
 }
 

@@ -159,14 +159,16 @@ TEST_P(Conformance, a_list_is_in_byte_order_and_in_pages) {
   auto neighbour = open("c");
   set(*neighbour, "key", "x");
   std::vector<std::string> expected;
-  for (int i = 0; i < 2500; ++i) expected.push_back(fmt::format("key-{}", i));
+  for (std::size_t i = 0; i < GetParam().page_keys * 5 / 2; ++i) {
+    expected.push_back(fmt::format("key-{}", i));
+  }
   std::vector<Pair> pairs;
   for (auto& key : expected) pairs.emplace_back(key, as_bytes("v"));
   ASSERT_TRUE(wait(bucket->set_many(request(), pairs)).has_value());
   std::ranges::sort(expected);
   auto page = wait(bucket->list(request(), std::nullopt));
   ASSERT_TRUE(page.has_value());
-  EXPECT_EQ(page->keys.size(), kListPageKeys);
+  EXPECT_EQ(page->keys.size(), GetParam().page_keys);
   EXPECT_TRUE(page->cursor.has_value());
   EXPECT_EQ(keys_of(*bucket), expected);
 }
@@ -174,7 +176,7 @@ TEST_P(Conformance, a_list_is_in_byte_order_and_in_pages) {
 TEST_P(Conformance, a_full_last_page_has_no_cursor) {
   auto bucket = open("b");
   std::vector<std::string> keys;
-  for (std::size_t i = 0; i < kListPageKeys; ++i) keys.push_back(fmt::format("{:04}", i));
+  for (std::size_t i = 0; i < GetParam().page_keys; ++i) keys.push_back(fmt::format("{:04}", i));
   std::vector<Pair> pairs;
   for (auto& key : keys) pairs.emplace_back(key, BytesView());
   ASSERT_TRUE(wait(bucket->set_many(request(), pairs)).has_value());
@@ -187,7 +189,8 @@ TEST_P(Conformance, a_full_last_page_has_no_cursor) {
 TEST_P(Conformance, a_list_goes_on_where_it_was_whatever_is_written_meanwhile) {
   auto bucket = open("b");
   std::vector<std::string> keys;
-  for (int i = 0; i < 1500; ++i) keys.push_back(fmt::format("{:05}", i * 10));
+  std::size_t page_keys = GetParam().page_keys;
+  for (std::size_t i = 0; i < page_keys * 3 / 2; ++i) keys.push_back(fmt::format("{:05}", i * 10));
   std::vector<Pair> pairs;
   for (auto& key : keys) pairs.emplace_back(key, BytesView());
   ASSERT_TRUE(wait(bucket->set_many(request(), pairs)).has_value());
@@ -197,7 +200,8 @@ TEST_P(Conformance, a_list_goes_on_where_it_was_whatever_is_written_meanwhile) {
   ASSERT_TRUE(wait(bucket->erase(request(), first->keys.back())).has_value());
   set(*bucket, "00001", "new, before the cursor");
   // Behind it.
-  ASSERT_TRUE(wait(bucket->erase(request(), keys[1200])).has_value());
+  std::size_t behind = page_keys * 6 / 5;
+  ASSERT_TRUE(wait(bucket->erase(request(), keys[behind])).has_value());
   set(*bucket, "99999", "new, behind the cursor");
   auto second = wait(bucket->list(request(), first->cursor));
   ASSERT_TRUE(second.has_value());
@@ -205,7 +209,7 @@ TEST_P(Conformance, a_list_goes_on_where_it_was_whatever_is_written_meanwhile) {
   auto seen = first->keys;
   seen.insert(seen.end(), second->keys.begin(), second->keys.end());
   EXPECT_EQ(std::set(seen.begin(), seen.end()).size(), seen.size()) << "a key came twice";
-  keys.erase(keys.begin() + 1200);
+  keys.erase(keys.begin() + static_cast<std::ptrdiff_t>(behind));
   keys.push_back("99999");
   EXPECT_EQ(seen, keys);
 }
@@ -246,7 +250,7 @@ TEST_P(Conformance, a_counter_that_would_not_fit_fails_and_stays) {
 }
 
 TEST_P(Conformance, increments_from_several_loops_all_count) {
-  constexpr int kEach = 300;
+  const int each = GetParam().increments;
   std::atomic<int> wrong = 0;
   std::vector<std::thread> threads;
   for (int i = 0; i < 3; ++i) {
@@ -255,14 +259,14 @@ TEST_P(Conformance, increments_from_several_loops_all_count) {
       auto store = backend_->store(loop);
       Request mine{loop, Deadline::after(std::chrono::seconds(30))};
       auto bucket = await(loop, store->open(mine, {"app", "b"}));
-      for (int n = 0; n < kEach; ++n) {
+      for (int n = 0; n < each; ++n) {
         if (!await(loop, (*bucket)->increment(mine, "n", 1))) ++wrong;
       }
     });
   }
   for (auto& thread : threads) thread.join();
   EXPECT_EQ(wrong, 0);
-  EXPECT_EQ(get(*open("b"), "n"), std::to_string(3 * kEach));
+  EXPECT_EQ(get(*open("b"), "n"), std::to_string(3 * each));
 }
 
 TEST_P(Conformance, sixty_four_incrementers_sum_exactly) {

@@ -21,6 +21,10 @@ struct Driver {
   std::function<std::unique_ptr<Backend>(StateFolderOnDemand&)> make;
   // Of a value, where a driver's README makes it an exception.
   std::size_t value_bytes_max = kValueBytesMax;
+  // Of a list's page, and increments of each of several loops: fewer where what stands in for the
+  // server takes many milliseconds for a write.
+  std::size_t page_keys = kListPageKeys;
+  int increments = 300;
 };
 
 // Holds every driver to what bucket.h and the README promise.

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include "capabilities/keyvalue/conformance.h"
+#include "capabilities/keyvalue/drivers/azure/azure.h"
 #include "capabilities/keyvalue/drivers/dynamodb/dynamodb.h"
 #include "capabilities/keyvalue/drivers/dynamodb/items.h"
 #include "capabilities/keyvalue/drivers/dynamodb/server.h"
@@ -9,6 +10,7 @@
 #include "capabilities/keyvalue/drivers/nats/nats.h"
 #include "capabilities/keyvalue/drivers/redis/redis.h"
 #include "capabilities/keyvalue/drivers/redis/server.h"
+#include "remote/azure/testing.h"
 #include "remote/etcd/testing.h"
 #include "remote/nats/testing.h"
 
@@ -53,27 +55,34 @@ std::unique_ptr<Backend> empty_dynamodb(StateFolderOnDemand&) {
   return dynamodb::dynamodb_backend(std::move(settings));
 }
 
-// Those whose server is no Debian package, where it is installed.
-std::vector<Driver> others() {
-  std::vector<Driver> drivers;
+constexpr std::size_t kAzurePageKeys = 100;
+
+std::unique_ptr<Backend> empty_azure(StateFolderOnDemand&) {
+  std::uint16_t port = remote::azure::shared_server().port();
+  azure::Settings settings;
+  settings.server = remote::azure::settings_for(port, remote::azure::new_container(port));
+  settings.page_keys = kAzurePageKeys;
+  return azure::azure_backend(std::move(settings));
+}
+
+std::vector<Driver> drivers() {
+  std::vector<Driver> all{Driver{"memory", [](StateFolderOnDemand&) { return memory_backend(); }},
+                          Driver{"lmdb", lmdb_backend}, Driver{"redis", empty_redis},
+                          Driver{"nats", empty_nats, kNatsValueMax},
+                          Driver{"etcd", empty_etcd, etcd::kEtcdValueBytesMax}};
+  // Those whose server is no Debian package, where it is installed.
   if (dynamodb::has_server()) {
-    drivers.push_back({"dynamodb", empty_dynamodb, dynamodb::kDynamodbValueBytesMax});
+    all.push_back({"dynamodb", empty_dynamodb, dynamodb::kDynamodbValueBytesMax});
   }
-  return drivers;
+  if (remote::azure::has_server()) {
+    all.push_back(
+        {.name = "azure_blob", .make = empty_azure, .page_keys = kAzurePageKeys, .increments = 30});
+  }
+  return all;
 }
 
-auto name_of(const ::testing::TestParamInfo<Driver>& driver) {
-  return driver.param.name;
-}
-
-INSTANTIATE_TEST_SUITE_P(
-    keyvalue, Conformance,
-    ::testing::Values(Driver{"memory", [](StateFolderOnDemand&) { return memory_backend(); }},
-                      Driver{"lmdb", lmdb_backend}, Driver{"redis", empty_redis},
-                      Driver{"nats", empty_nats, kNatsValueMax},
-                      Driver{"etcd", empty_etcd, etcd::kEtcdValueBytesMax}),
-    name_of);
-INSTANTIATE_TEST_SUITE_P(keyvalue_other, Conformance, ::testing::ValuesIn(others()), name_of);
+INSTANTIATE_TEST_SUITE_P(keyvalue, Conformance, ::testing::ValuesIn(drivers()),
+                         [](const auto& driver) { return driver.param.name; });
 
 }  // namespace
 }  // namespace weft::keyvalue

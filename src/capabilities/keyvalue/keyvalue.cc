@@ -7,6 +7,7 @@
 
 #include "base/check.h"
 #include "base/limits.h"
+#include "capabilities/keyvalue/drivers/azure/azure.h"
 #include "capabilities/keyvalue/drivers/dynamodb/dynamodb.h"
 #include "capabilities/keyvalue/drivers/etcd/etcd.h"
 #include "capabilities/keyvalue/drivers/memory.h"
@@ -63,14 +64,16 @@ constexpr std::string_view kRedis = "redis";
 constexpr std::string_view kNats = "nats";
 constexpr std::string_view kEtcd = "etcd";
 constexpr std::string_view kDynamodb = "dynamodb";
+constexpr std::string_view kAzure = "azure-blob";
 
 std::span<const DriverInfo> driver_infos() {
-  static const std::array<DriverInfo, 6> infos{{{kEmbedded, {}},
+  static const std::array<DriverInfo, 7> infos{{{kEmbedded, {}},
                                                 {kMemory, kMemoryKeys},
                                                 {kRedis, redis::driver_keys()},
                                                 {kNats, nats::driver_keys()},
                                                 {kEtcd, etcd::driver_keys()},
-                                                {kDynamodb, dynamodb::driver_keys()}}};
+                                                {kDynamodb, dynamodb::driver_keys()},
+                                                {kAzure, azure::driver_keys()}}};
   return infos;
 }
 
@@ -123,6 +126,10 @@ Result<std::unique_ptr<Backend>> make_backend(const DriverChoice& choice) {
     TRY(dynamodb::Settings settings, dynamodb::read_settings(choice));
     return dynamodb::dynamodb_backend(std::move(settings));
   }
+  if (choice.driver == kAzure) {
+    TRY(azure::Settings settings, azure::read_settings(choice));
+    return azure::azure_backend(std::move(settings));
+  }
   if (choice.driver != kMemory) {
     return failure(Errc::kUnsupported,
                    fmt::format("there is no driver \"{}\" for keyvalue", choice.driver));
@@ -149,6 +156,7 @@ Result<void> KeyvalueCapability::check(const DriverChoice& choice) const {
   if (choice.driver == kNats) TRY_VOID(nats::read_settings(choice));
   if (choice.driver == kEtcd) TRY_VOID(etcd::read_settings(choice));
   if (choice.driver == kDynamodb) TRY_VOID(dynamodb::read_settings(choice));
+  if (choice.driver == kAzure) TRY_VOID(azure::read_settings(choice));
   return {};
 }
 

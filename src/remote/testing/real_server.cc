@@ -26,7 +26,7 @@ extern char** environ;
 namespace weft::remote {
 namespace {
 
-constexpr std::chrono::seconds kStartTime{30};
+constexpr std::chrono::seconds kStartTime{90};
 constexpr std::chrono::seconds kStopTime{10};
 
 sockaddr_in loopback(std::uint16_t port) {

@@ -5,6 +5,8 @@
 #include <tuple>
 
 #include "capabilities/blobstore/backend.h"
+#include "capabilities/blobstore/drivers/azure/azure.h"
+#include "capabilities/blobstore/drivers/azure/server.h"
 #include "capabilities/blobstore/drivers/s3/s3.h"
 #include "capabilities/blobstore/drivers/s3/server.h"
 #include "gate.h"
@@ -36,6 +38,42 @@ std::unique_ptr<gate::Server> start_swift() {
 
 std::unique_ptr<Backend> s3_at(std::uint16_t port) {
   return s3::s3_backend(s3::settings_for(port, "gate"));
+}
+
+// One process for all faults, because it takes seconds to start; each has a container of its own.
+// It is ended in its own way, because only then it writes down all that it has acknowledged.
+class Azurite final : public gate::Server {
+ public:
+  Azurite() { container() = remote::azure::new_container(port()); }
+  std::uint16_t port() const override { return server().port(); }
+  void kill() override { server().stop(); }
+  void start() override { server().start(); }
+  void freeze() override { server().freeze(); }
+  void thaw() override { server().thaw(); }
+
+  static remote::RealServer& server() {
+    static remote::RealServer one(remote::azure::server_command);
+    return one;
+  }
+  // The last one's.
+  static std::string& container() {
+    static std::string name;
+    return name;
+  }
+};
+
+std::unique_ptr<gate::Server> start_azurite() {
+  return std::make_unique<Azurite>();
+}
+
+std::unique_ptr<Backend> azure_at(std::uint16_t port) {
+  return azure::azure_backend(azure::settings_for(port, Azurite::container()));
+}
+
+std::vector<Driver> drivers() {
+  std::vector<Driver> all{Driver{"s3", start_swift, s3_at}};
+  if (remote::azure::has_server()) all.push_back({"azure_blob", start_azurite, azure_at});
+  return all;
 }
 
 constexpr std::size_t kObjectBytes = 150'000;
@@ -125,7 +163,7 @@ TEST_P(BlobstoreGate, LosesNothingAndShowsNothingHalf) {
 }
 
 INSTANTIATE_TEST_SUITE_P(drivers, BlobstoreGate,
-                         ::testing::Combine(::testing::Values(Driver{"s3", start_swift, s3_at}),
+                         ::testing::Combine(::testing::ValuesIn(drivers()),
                                             ::testing::ValuesIn(gate::kFaults)),
                          [](const auto& each) {
                            return std::get<0>(each.param).name + "_" +

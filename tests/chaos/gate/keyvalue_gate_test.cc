@@ -5,6 +5,7 @@
 #include <tuple>
 
 #include "capabilities/keyvalue/backend.h"
+#include "capabilities/keyvalue/drivers/azure/azure.h"
 #include "capabilities/keyvalue/drivers/dynamodb/dynamodb.h"
 #include "capabilities/keyvalue/drivers/dynamodb/server.h"
 #include "capabilities/keyvalue/drivers/etcd/etcd.h"
@@ -13,6 +14,7 @@
 #include "capabilities/keyvalue/drivers/redis/server.h"
 #include "capabilities/keyvalue/testing.h"
 #include "gate.h"
+#include "remote/azure/testing.h"
 #include "remote/etcd/testing.h"
 #include "remote/nats/testing.h"
 
@@ -82,11 +84,46 @@ std::unique_ptr<Backend> dynamodb_at(std::uint16_t port) {
   return dynamodb::dynamodb_backend(std::move(settings));
 }
 
-// Those whose server is no Debian package, where it is installed.
-std::vector<Driver> others() {
-  std::vector<Driver> drivers;
-  if (dynamodb::has_server()) drivers.push_back({"dynamodb", start_dynamodb, dynamodb_at});
-  return drivers;
+// One process for all faults, because it takes seconds to start; each has a container of its own.
+// It is ended in its own way, because only then it writes down all that it has acknowledged.
+class Azurite final : public gate::Server {
+ public:
+  Azurite() { container() = remote::azure::new_container(port()); }
+  std::uint16_t port() const override { return server().port(); }
+  void kill() override { server().stop(); }
+  void start() override { server().start(); }
+  void freeze() override { server().freeze(); }
+  void thaw() override { server().thaw(); }
+
+  static remote::RealServer& server() {
+    static remote::RealServer one(remote::azure::server_command);
+    return one;
+  }
+  // The last one's.
+  static std::string& container() {
+    static std::string name;
+    return name;
+  }
+};
+
+std::unique_ptr<gate::Server> start_azurite() {
+  return std::make_unique<Azurite>();
+}
+
+std::unique_ptr<Backend> azure_at(std::uint16_t port) {
+  azure::Settings settings;
+  settings.server = remote::azure::settings_for(port, Azurite::container());
+  settings.server.timeout = gate::kDeadline;
+  return azure::azure_backend(std::move(settings));
+}
+
+std::vector<Driver> drivers() {
+  std::vector<Driver> all{Driver{"redis", start_redis, redis_at},
+                          Driver{"nats", start_nats, nats_at}, Driver{"etcd", start_etcd, etcd_at}};
+  // Those whose server is no Debian package, where it is installed.
+  if (dynamodb::has_server()) all.push_back({"dynamodb", start_dynamodb, dynamodb_at});
+  if (remote::azure::has_server()) all.push_back({"azure_blob", start_azurite, azure_at});
+  return all;
 }
 
 class Worker {
@@ -175,21 +212,13 @@ TEST_P(KeyvalueGate, LosesNothingAndDoesNothingTwice) {
   EXPECT_EQ(count.acknowledged, before + gate::kWorkers);
 }
 
-auto name_of(const ::testing::TestParamInfo<std::tuple<Driver, Fault>>& each) {
-  return std::get<0>(each.param).name + "_" + std::string(std::get<1>(each.param).name);
-}
-
 INSTANTIATE_TEST_SUITE_P(drivers, KeyvalueGate,
-                         ::testing::Combine(::testing::Values(Driver{"redis", start_redis,
-                                                                     redis_at},
-                                                              Driver{"nats", start_nats, nats_at},
-                                                              Driver{"etcd", start_etcd, etcd_at}),
+                         ::testing::Combine(::testing::ValuesIn(drivers()),
                                             ::testing::ValuesIn(gate::kFaults)),
-                         name_of);
-INSTANTIATE_TEST_SUITE_P(other_drivers, KeyvalueGate,
-                         ::testing::Combine(::testing::ValuesIn(others()),
-                                            ::testing::ValuesIn(gate::kFaults)),
-                         name_of);
+                         [](const auto& each) {
+                           return std::get<0>(each.param).name + "_" +
+                                  std::string(std::get<1>(each.param).name);
+                         });
 
 }  // namespace
 }  // namespace weft::keyvalue

@@ -69,9 +69,8 @@ bool ObjectKeys::plain(std::string_view name) {
 }
 
 ObjectKeys::Key ObjectKeys::of(std::string_view name) const {
-  if (prefix_.size() + name.size() <= kKeyBytesMax && plain(name)) {
-    return {prefix_ + std::string(name)};
-  }
+  bool taken = plain(name) && (takes_ == nullptr || takes_(name));
+  if (prefix_.size() + name.size() <= kKeyBytesMax && taken) return {prefix_ + std::string(name)};
   std::string text = spell(name);
   if (text.size() <= kSpelledMax) return {special() + text};
   text.resize(kSpelledMax);

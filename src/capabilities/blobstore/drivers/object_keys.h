@@ -20,7 +20,11 @@ class ObjectKeys {
   static constexpr std::size_t kSpelledMax = 600;
   static constexpr std::string_view kReserved = "!weft";
 
-  explicit ObjectKeys(std::string prefix) : prefix_(std::move(prefix)) {}
+  // Whether a store takes a name that others take: it may have rules of its own.
+  using Takes = bool (*)(std::string_view name);
+
+  explicit ObjectKeys(std::string prefix, Takes takes = nullptr)
+      : prefix_(std::move(prefix)), takes_(takes) {}
 
   struct Key {
     std::string text;
@@ -57,6 +61,7 @@ class ObjectKeys {
  private:
   static bool plain(std::string_view name);
   std::string prefix_;
+  Takes takes_;  // Null: it has no rules of its own.
 };
 
 // Where a container is in a store that several apps share: `APP/NAME/`.
