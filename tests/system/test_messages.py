@@ -2,11 +2,13 @@
 """Components woken by messages, published over HTTP by another: both packages, retries and dead
 letters, groups, requests, a burst, a reload, and kill -9."""
 
+import tempfile
 import threading
 import unittest
 
 from client import Closed, Connection, get
 from host import FAST, Host, run, until
+from servers import Nats
 from test_apps import App, reload
 
 MANIFEST = """
@@ -190,6 +192,77 @@ class Messages(unittest.TestCase):
                   flush=True)
             # What was out or not yet written down when it happened, and no more.
             self.assertLess(again, rounds * 1024)
+
+
+class OverNats(unittest.TestCase):
+    """The same components, with the default broker in JetStream and the second over core NATS."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.server = cls.enterClassContext(Nats())
+
+    def operator(self, app):
+        url = f"nats://127.0.0.1:{self.server.port}"
+        app.write("on.toml", f"""
+            [messaging.""]
+            driver = "jetstream"
+            url = "{url}"
+            ack-wait = "1s"
+            [messaging.second]
+            driver = "nats"
+            url = "{url}"
+            """)
+        return app.folder, "--on", app.folder + "/on.toml"
+
+    def test_both_packages_and_a_reload(self):
+        with shop() as app, Host(*self.operator(app)) as host:
+            client = Client(host)
+            client.post("/publish/plain.a", "one")
+            client.post("/send/wasi.a?key=k", "two")
+            client.post("/send/wasi.a?client=second", "three")
+            reload(host)
+            client.post("/publish/plain.b", "four")
+            for key in ("n/one", "w/wasi.a/two/k", "w/wasi.a/three/", "n/four"):
+                client.wait(key, 1)
+            self.assertEqual(client.post("/request/plain.q", "hello", status=200),
+                             "plain.q: hello")
+
+    def test_what_a_handler_returns_decides(self):
+        with shop('dead-letter-topic = "wasi.dead"') as app, Host(*self.operator(app)) as host:
+            client = Client(host)
+            for body in ("fail", "trap", "twice", "well"):
+                client.post("/publish/plain.x", body)
+            client.wait("n/well", 1)
+            for body in ("fail", "trap"):
+                client.wait(f"n/{body}", 3)
+                client.wait(f"w/wasi.dead/{body}/", 1)
+            client.wait("n/twice", 2)
+
+    def test_kill(self):
+        """What JetStream acknowledged is handled over kill -9 of weft."""
+        with shop() as app, tempfile.TemporaryDirectory() as folder:
+            state = folder + "/state"
+            sent = []
+            host = Host(*self.operator(app), state=state)
+            for number in range(60):
+                Client(host).post("/publish/plain.k", f"k{number}")
+                sent.append(f"k{number}")
+            host.kill()
+            with Host(*self.operator(app), state=state) as host:
+                client = Client(host)
+                until(lambda: all(client.count("n/" + body) > 0 for body in sent),
+                      "all that was acknowledged")
+
+    def test_the_server_is_asked(self):
+        with shop() as app:
+            done = run("check", "--connect", "--on", self.operator(app)[2], app.folder)
+            self.assertEqual(done.code, 0, done)
+            with open(app.folder + "/on.toml") as file:
+                text = file.read()
+            app.write("on.toml", text.replace(str(self.server.port), "1"))
+            done = run("check", "--connect", "--on", app.folder + "/on.toml", app.folder)
+            self.assertEqual(done.code, 1, done)
+            self.assertIn("127.0.0.1:1", done.out)
 
 
 class Wrong(unittest.TestCase):

@@ -212,23 +212,22 @@ TEST_P(Conformance, OnlyTheLastDeadLettersAreKept) {
                       });
   }
   EXPECT_TRUE(until([&] { return kept == kMany && taker->taken.size() == kMany; }));
-  // The oldest go while the last of them come.
-  std::size_t left = 2 * kMany;
-  auto give_up = Deadline::after(std::chrono::seconds(20));
-  while (left > 500 && !give_up.passed()) {
-    run_for(milliseconds(20));
+  // The oldest go a little later than the newest come.
+  Deadline limit = Deadline::after(std::chrono::seconds(20));
+  std::size_t letters = 0;
+  do {
     std::optional<Result<std::vector<DeadLetter>>> dead;
     auto ask = [&]() -> Task<void> {
       dead = co_await settled(broker_->dead(request(), 2 * kMany));
       co_return Result<void>();
     };
     loop_.spawn(ask());
-    ASSERT_TRUE(until([&] { return dead.has_value(); }));
+    EXPECT_TRUE(until([&] { return dead.has_value(); }));
     ASSERT_TRUE(dead->has_value());
-    left = (*dead)->size();
-  }
-  EXPECT_GT(left, 400U);
-  EXPECT_LE(left, 500U);
+    letters = (*dead)->size();
+  } while ((letters > 500 || letters <= 400) && !limit.passed());
+  EXPECT_GT(letters, 400U);
+  EXPECT_LE(letters, 500U);
 }
 
 TEST_P(Conformance, NeverBringsMoreAtOnceThanWasAskedFor) {
@@ -285,6 +284,7 @@ TEST_P(Conformance, OneTakesOverFromTheOtherAndNothingIsBroughtTwice) {
 }
 
 TEST_P(Conformance, AGroupIsBroughtWhatCameWhileItsTriggerDidNotRun) {
+  if (!GetParam().guarantees.keeps_for_absent) GTEST_SKIP() << "its server keeps nothing";
   auto taker = take("t");
   EXPECT_EQ(publish("t", "before"), "ok");
   EXPECT_TRUE(until([&] { return taker->taken.size() == 1; }));
@@ -349,7 +349,7 @@ TEST_P(Conformance, ARequestWithoutRepliesEndsByItsDeadline) {
 }
 
 TEST_P(Conformance, WhatWasAcknowledgedOutlivesACrash) {
-  if (!GetParam().durable) GTEST_SKIP() << "it forgets all";
+  if (!GetParam().guarantees.durable) GTEST_SKIP() << "it forgets all";
   {
     auto taker = take("t", "g", Ordering::kNone, 4);
     taker->judge = [](const Delivery& delivery) -> std::optional<Verdict> {
@@ -366,11 +366,17 @@ TEST_P(Conformance, WhatWasAcknowledgedOutlivesACrash) {
     start();
   }
   auto taker = take("t");
-  EXPECT_TRUE(until([&] { return taker->taken.size() >= 15; }));
+  auto distinct = [&] {
+    std::set<std::string> texts;
+    for (const std::string& each : taker->texts()) texts.insert(each);
+    return texts.size();
+  };
+  EXPECT_TRUE(until([&] { return distinct() >= 15; }));
   run_for(milliseconds(50));
   std::set<std::string> numbers;
   for (const Delivery& each : taker->taken) {
     numbers.emplace(as_text(each.message.data));
+    if (!GetParam().guarantees.counts_failures) continue;
     EXPECT_EQ(each.attempt, as_text(each.message.data) == "1" ? 2U : 1U);
   }
   EXPECT_TRUE(numbers.contains("1"));

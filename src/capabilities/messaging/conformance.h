@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <ostream>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -16,14 +17,28 @@
 
 namespace weft::messaging {
 
+// What a driver promises beyond the suite; the README's table has it in words.
+struct Guarantees {
+  // What was published, and where groups stand, outlives the host.
+  bool durable = true;
+  // A group is brought what came while its trigger did not run.
+  bool keeps_for_absent = true;
+  // After a crash the attempts of a message are those that failed; else deliveries, whatever became
+  // of them.
+  bool counts_failures = true;
+};
+
 // What the list of drivers in drivers_test.cc says of each.
 struct Driver {
   std::string name;
   // On what is in the state folder, as if weft had started anew.
   std::function<std::unique_ptr<Backend>(StateFolderOnDemand&)> make;
-  // Whether what was published outlives the backend.
-  bool durable = true;
+  Guarantees guarantees = {};
 };
+
+inline void PrintTo(const Driver& driver, std::ostream* out) {
+  *out << driver.name;
+}
 
 // Keeps what it is brought, and settles it as it is told.
 class Taker final : public Receiver {

@@ -1,23 +1,51 @@
 // Shows that every driver passes the one conformance suite. A new driver is one more line below.
 #include "capabilities/keyvalue/backend.h"
 #include "capabilities/messaging/conformance.h"
+#include "capabilities/messaging/drivers/jetstream/jetstream.h"
+#include "capabilities/messaging/drivers/nats/nats.h"
 #include "capabilities/messaging/log_broker.h"
+#include "remote/nats/testing.h"
 
 namespace weft::messaging {
 namespace {
 
-INSTANTIATE_TEST_SUITE_P(messaging, Conformance,
-                         ::testing::Values(Driver{"memory",
-                                                  [](StateFolderOnDemand&) {
-                                                    return log_backend(keyvalue::memory_backend());
-                                                  },
-                                                  false},
-                                           Driver{"embedded",
-                                                  [](StateFolderOnDemand& state) {
-                                                    return log_backend(
-                                                        keyvalue::lmdb_backend(state));
-                                                  }}),
-                         [](const auto& driver) { return driver.param.name; });
+std::unique_ptr<Backend> memory(StateFolderOnDemand&) {
+  return log_backend(keyvalue::memory_backend());
+}
+
+std::unique_ptr<Backend> embedded(StateFolderOnDemand& state) {
+  return log_backend(keyvalue::lmdb_backend(state));
+}
+
+// Each test has subjects and streams of its own, which stay the same when it starts anew.
+std::string own_name() {
+  std::string test = ::testing::UnitTest::GetInstance()->current_test_info()->name();
+  return test.substr(0, test.find('/'));
+}
+
+std::unique_ptr<Backend> core_nats(StateFolderOnDemand&) {
+  nats::Settings settings;
+  settings.server.endpoints = {{"127.0.0.1", remote::nats::shared_server().port()}};
+  settings.prefix = own_name() + ".{app}.{broker}";
+  return nats::nats_backend(std::move(settings));
+}
+
+std::unique_ptr<Backend> jet_stream(StateFolderOnDemand&) {
+  jetstream::Settings settings;
+  settings.server.endpoints = {{"127.0.0.1", remote::nats::shared_server().port()}};
+  settings.prefix = own_name() + "_js.{app}.{broker}";
+  settings.stream = own_name() + "-{app}-{broker}";
+  // What a host that crashed held is brought to the next one after that.
+  settings.ack_wait = std::chrono::milliseconds(600);
+  return jetstream::jetstream_backend(std::move(settings));
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    messaging, Conformance,
+    ::testing::Values(Driver{"memory", memory, {.durable = false}}, Driver{"embedded", embedded},
+                      Driver{"nats", core_nats, {.durable = false, .keeps_for_absent = false}},
+                      Driver{"jetstream", jet_stream, {.counts_failures = false}}),
+    [](const auto& driver) { return driver.param.name; });
 
 }  // namespace
 }  // namespace weft::messaging

@@ -1,24 +1,17 @@
 #pragma once
 
-#include <chrono>
 #include <map>
 #include <memory>
-#include <set>
 #include <string>
 #include <vector>
 
 #include "capabilities/keyvalue/bucket.h"
 #include "capabilities/messaging/broker.h"
+#include "capabilities/messaging/deliveries.h"
 #include "capabilities/messaging/log.h"
 #include "io/timer.h"
 
 namespace weft::messaging {
-
-// Messages of one group that are not done and before its position: those that are out, and those
-// that wait to be brought again.
-inline constexpr std::size_t kOpenMax = 1024;
-// Messages that are read ahead of those that are out.
-inline constexpr std::size_t kReadAhead = 64;
 
 // Dead letters that a group keeps: the oldest go. Less than a page of a bucket's keys.
 inline constexpr std::size_t kDeadMax = 500;
@@ -37,12 +30,6 @@ class LogQueue final : public Queue {
   bool idle() const override { return released_; }
 
  private:
-  struct Item {
-    Message message;
-    std::string lane;       // What it is in order with; empty: nothing.
-    unsigned attempts = 0;  // Made so far.
-    bool out = false;
-  };
   using Sequence = std::uint64_t;
 
   void take_over();
@@ -51,17 +38,11 @@ class LogQueue final : public Queue {
   void store_failed(const Error& error);
   void took(const std::vector<Sequence>& sequences,
             const std::vector<std::optional<Bytes>>& values);
-  void add(Sequence sequence, Message message, unsigned attempts);
-  void make_ready(Sequence sequence);
-  void later(Sequence sequence, std::chrono::milliseconds pause);
-  void due();
-  void bring();
-  void done(Sequence sequence);
+  void ask_store_again();
   void bury(Sequence sequence, const std::string& reason);
   void thin_dead();
   void write();
   void release_if_over();
-  std::string lane_of(const Message& message) const;
   keyvalue::Request request();
   // Calls `work` with the queue, if it is still there.
   template <class Work>
@@ -72,21 +53,18 @@ class LogQueue final : public Queue {
   Loop& loop_;
   const std::shared_ptr<Log> log_;
   const std::shared_ptr<keyvalue::Bucket> bucket_;
-  const Wanted wanted_;
-  Receiver& receiver_;
+  const std::string group_;
   bool has_turn_ = false;
   bool stopped_ = false;
   bool released_ = false;
   bool reading_ = false;
   bool writing_ = false;
-  bool changed_ = false;  // Since what is being written.
-  std::size_t out_ = 0;
+  bool changed_ = false;   // Since what is being written.
   Sequence position_ = 0;  // All before it were taken.
-  std::map<Sequence, Item> items_;
-  std::map<std::string, std::set<Sequence>> lanes_;
-  std::set<Sequence> ready_;
-  std::multimap<Deadline::Clock::time_point, Sequence> later_;
-  Timer timer_;
+  // Taken and not read yet, with the attempts that were made.
+  std::map<Sequence, unsigned> unread_;
+  Deliveries deliveries_;
+  Timer store_timer_;  // When it failed.
 };
 
 }  // namespace weft::messaging

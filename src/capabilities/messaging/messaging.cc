@@ -9,6 +9,8 @@
 #include "base/check.h"
 #include "base/limits.h"
 #include "capabilities/keyvalue/backend.h"
+#include "capabilities/messaging/drivers/jetstream/jetstream.h"
+#include "capabilities/messaging/drivers/nats/nats.h"
 #include "capabilities/messaging/hosts.h"
 #include "capabilities/messaging/log_broker.h"
 #include "capabilities/messaging/trigger.h"
@@ -42,10 +44,27 @@ constexpr OfferTable<const HandlerForm*, 2> kHandlers({
 constexpr std::string_view kEmbedded = "embedded";
 constexpr std::string_view kMemory = "memory";
 constexpr std::array<DriverKey, 1> kMemoryKeys{{{"size", DriverKey::Kind::kSize}}};
-constexpr std::array<DriverInfo, 2> kDrivers{{{kEmbedded, {}}, {kMemory, kMemoryKeys}}};
+constexpr std::string_view kNats = "nats";
+constexpr std::string_view kJetStream = "jetstream";
 constexpr std::uint64_t kMemoryByDefault = std::uint64_t{256} << 20;
 
+std::span<const DriverInfo> driver_infos() {
+  static const std::array<DriverInfo, 4> infos{{{kEmbedded, {}},
+                                                {kMemory, kMemoryKeys},
+                                                {kNats, nats::driver_keys()},
+                                                {kJetStream, jetstream::driver_keys()}}};
+  return infos;
+}
+
 Result<std::unique_ptr<Backend>> make_backend(const DriverChoice& choice) {
+  if (choice.driver == kNats) {
+    TRY(nats::Settings settings, nats::read_settings(choice));
+    return nats::nats_backend(std::move(settings));
+  }
+  if (choice.driver == kJetStream) {
+    TRY(jetstream::Settings settings, jetstream::read_settings(choice));
+    return jetstream::jetstream_backend(std::move(settings));
+  }
   if (choice.driver != kMemory) {
     return failure(Errc::kUnsupported,
                    fmt::format("there is no driver \"{}\" for messaging", choice.driver));
@@ -115,7 +134,13 @@ std::span<const Offer> MessagingCapability::offers() const {
 }
 
 std::span<const DriverInfo> MessagingCapability::drivers() const {
-  return kDrivers;
+  return driver_infos();
+}
+
+Result<void> MessagingCapability::check(const DriverChoice& choice) const {
+  if (choice.driver == kNats) TRY_VOID(nats::read_settings(choice));
+  if (choice.driver == kJetStream) TRY_VOID(jetstream::read_settings(choice));
+  return {};
 }
 
 Result<void> MessagingCapability::connect(std::string_view, const DriverChoice& choice) const {

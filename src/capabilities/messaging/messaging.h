@@ -22,6 +22,7 @@ class MessagingCapability final : public Capability {
   std::string_view name() const override { return "messaging"; }
   std::span<const Offer> offers() const override;
   std::span<const DriverInfo> drivers() const override;
+  Result<void> check(const DriverChoice& choice) const override;
   Result<void> connect(std::string_view name, const DriverChoice& choice) const override;
   std::vector<ChosenServer> servers() const override { return chosen_.servers(); }
   Result<void> prepare(const Use& use) override;

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <boost/json.hpp>
 #include <charconv>
 #include <random>
 #include <utility>
@@ -11,14 +10,10 @@
 #include "base/check.h"
 #include "base/log.h"
 #include "io/loop.h"
-#include "remote/nats/nkey.h"
 
 namespace weft::remote::nats {
 namespace {
 
-namespace json = boost::json;
-
-constexpr std::uint64_t kInbox = 1;  // Its subscription.
 // Beside the subject in the line that publishes.
 constexpr std::string_view kHeadersBegin = "NATS/1.0\r\n";
 
@@ -40,17 +35,6 @@ std::size_t header_bytes_of(const Outgoing& message) {
   return bytes;
 }
 
-std::string text_of(const json::object& object, std::string_view name) {
-  const json::value* value = object.if_contains(json::string_view(name));
-  const json::string* text = value == nullptr ? nullptr : value->if_string();
-  return text == nullptr ? "" : std::string(text->data(), text->size());
-}
-
-bool flag_of(const json::object& object, std::string_view name) {
-  const json::value* value = object.if_contains(json::string_view(name));
-  return value != nullptr && value->is_bool() && value->get_bool();
-}
-
 // What stands between the double quotes of an error.
 std::string_view quoted(std::string_view text) {
   std::size_t begin = text.find('"');
@@ -70,6 +54,9 @@ struct Client::Request {
   Repeat repeat = Repeat::kNo;
   bool sent = false;
   bool repeated = false;
+  bool ping_only = false;    // Nothing is published.
+  bool published = false;    // A PONG is its answer.
+  std::string reply;         // Where it is published: what others answer to.
   Breaker::Time sent_at{};   // First,
   Breaker::Time asked_at{};  // and last.
   Each each;                 // Null: one answer.
@@ -119,33 +106,70 @@ void Client::request(Outgoing message, Deadline deadline, Each each, Done done) 
   add(std::move(message), deadline, Repeat::kNo, std::move(each), std::move(done));
 }
 
+void Client::publish(Outgoing message, std::string reply, Deadline deadline,
+                     std::move_only_function<void(Result<void>)> done) {
+  CHECK(reply.empty() || is_subject(reply));
+  auto request =
+      make(std::move(message), deadline, [done = std::move(done)](Result<Message> answer) mutable {
+        if (!answer) return done(std::unexpected(std::move(answer).error()));
+        done({});
+      });
+  if (request == waiting_.end()) return;
+  request->published = true;
+  request->reply = std::move(reply);
+  start();
+}
+
+void Client::reach(Deadline deadline, std::move_only_function<void(Result<void>)> done) {
+  auto request =
+      make({"PING", {}, {}}, deadline, [done = std::move(done)](Result<Message> answer) mutable {
+        if (!answer) return done(std::unexpected(std::move(answer).error()));
+        done({});
+      });
+  if (request == waiting_.end()) return;
+  request->ping_only = request->published = true;
+  start();
+}
+
 void Client::add(Outgoing message, Deadline deadline, Repeat repeat, Each each, Done done) {
-  if (deadline.passed()) {
-    return finish(std::move(done), failure(Errc::kTimeout, "the deadline has passed"));
-  }
+  auto request = make(std::move(message), deadline, std::move(done));
+  if (request == waiting_.end()) return;
+  request->repeat = repeat;
+  request->each = std::move(each);
+  start();
+}
+
+// One more that waits; none where it failed.
+Client::Requests::iterator Client::make(Outgoing message, Deadline deadline, Done done) {
+  auto fail = [&](std::unexpected<Error> error) {
+    finish(std::move(done), std::move(error));
+    return waiting_.end();
+  };
+  if (deadline.passed()) return fail(failure(Errc::kTimeout, "the deadline has passed"));
   if (!is_subject(message.subject) || message.subject.size() > kSubjectBytesMax) {
-    return finish(std::move(done), failure(Errc::kInvalid, "NATS: that is no subject"));
+    return fail(failure(Errc::kInvalid, "NATS: that is no subject"));
   }
   if (!breaker_.closed()) {
     // An attempt is made for the next one who asks.
     if (state_ == State::kDown && breaker_.may_try(loop_.now())) connect();
-    return finish(std::move(done), std::unexpected(unavailable()));
+    return fail(std::unexpected(unavailable()));
   }
   std::size_t bytes = bytes_of(message);
   if (waiting_.size() >= kWaitingMax || waiting_bytes_ + bytes > kWaitingBytesMax) {
-    return finish(
-        std::move(done),
+    return fail(
         failure(Errc::kLimit, fmt::format("NATS: {} requests wait already", waiting_.size())));
   }
   waiting_.emplace_back(*this);
   auto request = std::prev(waiting_.end());
   request->self = request;
   request->message = std::move(message);
-  request->repeat = repeat;
-  request->each = std::move(each);
   request->done = std::move(done);
   waiting_bytes_ += bytes;
   request->timer.arm(earlier(deadline, Deadline::after(kAnswerMax)));
+  return request;
+}
+
+void Client::start() {
   if (state_ == State::kReady) return send_waiting();
   if (state_ == State::kDown && !retry_.armed()) connect();
 }
@@ -210,38 +234,6 @@ void Client::connected() {
   if (auto greeted = greet(); !greeted) broken(std::move(greeted).error());
 }
 
-Result<std::string> Client::connect_options() {
-  json::object options{
-      {"verbose", false},      {"pedantic", false}, {"lang", "c++"},
-      {"version", "1"},        {"protocol", 1},     {"headers", true},
-      {"no_responders", true}, {"name", "weft"},    {"tls_required", state_ == State::kTls}};
-  auto put = [&](const char* name, std::string_view value) {
-    if (!value.empty()) options[name] = json::string_view(value.data(), value.size());
-  };
-  put("user", settings_->user);
-  put("pass", settings_->password.reveal());
-  put("auth_token", settings_->token.reveal());
-  put("jwt", settings_->jwt.reveal());
-  if (!settings_->seed.reveal().empty()) {
-    TRY(Nkey key, Nkey::from_seed(settings_->seed.reveal()));
-    put("sig", key.sign(nonce_));
-    if (settings_->jwt.reveal().empty()) put("nkey", key.public_key());
-  }
-  return json::serialize(options);
-}
-
-Result<void> Client::greet() {
-  TRY(std::string options, connect_options());
-  state_ = State::kGreeting;
-  connection_->out().append(fmt::format("CONNECT {}\r\nSUB {}* {}\r\n", options, inbox_, kInbox));
-  explicit_bzero(options.data(), options.size());
-  for (const auto& [id, subscription] : subscriptions_) write_subscription(id, subscription);
-  connection_->out().append("PING\r\n");
-  connection_->flush();
-  watch();
-  return {};
-}
-
 Result<std::size_t> Client::received(BytesView bytes) {
   auto self = shared_from_this();
   std::size_t at = 0;
@@ -276,6 +268,7 @@ Result<void> Client::taken(ServerOp op) {
       return {};
     case Kind::kPong: break;
   }
+  if (state_ == State::kReady) ponged();
   if (state_ != State::kGreeting) return {};
   state_ = State::kReady;
   breaker_.succeeded();
@@ -285,39 +278,6 @@ Result<void> Client::taken(ServerOp op) {
               {{"server", settings_->endpoints[endpoint_].text()}});
   }
   problem_.reset();
-  return {};
-}
-
-Result<void> Client::on_info(std::string_view text) {
-  boost::system::error_code problem;
-  json::value value = json::parse(json::string_view(text.data(), text.size()), problem);
-  const json::object* info = problem ? nullptr : value.if_object();
-  if (info == nullptr) return failure(Errc::kCorrupt, "what it says of itself is no JSON");
-  if (const json::value* most = info->if_contains("max_payload"); most != nullptr) {
-    boost::system::error_code no_number;
-    auto bytes = most->to_number<std::int64_t>(no_number);
-    if (!no_number && bytes > 0) payload_max_ = static_cast<std::size_t>(bytes);
-  }
-  // It says it again when its cluster changes.
-  if (state_ != State::kInfo) return {};
-  if (!flag_of(*info, "headers")) {
-    return failure(Errc::kUnsupported, "it knows no headers: NATS 2.2 or later is needed");
-  }
-  nonce_ = text_of(*info, "nonce");
-  std::string server = text_of(*info, "server_id");
-  if (std::exchange(server_, server) != server) drop_doubtful();
-  bool wanted = flag_of(*info, "tls_required");
-  bool possible = wanted || flag_of(*info, "tls_available");
-  if (settings_->tls_needed && !possible) {
-    return failure(Errc::kDenied,
-                   "it speaks no TLS: nats:// instead of tls:// would not ask for it");
-  }
-  if (wanted && settings_->tls == nullptr) {
-    return failure(Errc::kDenied, "it wants TLS: write tls:// in the URL");
-  }
-  if (!wanted && !settings_->tls_needed) return greet();
-  state_ = State::kTls;
-  connection_->begin_tls(settings_->tls);
   return {};
 }
 
@@ -359,7 +319,7 @@ Result<void> Client::on_message(ServerOp op) {
   if (auto many = many_.find(op.subscription); many != many_.end()) {
     return answer(many->second, std::move(message));
   }
-  if (op.subscription != kInbox) {
+  if (op.subscription != kInboxSubscription) {
     auto found = subscriptions_.find(op.subscription);
     // What was on its way when the subscription ended.
     if (found == subscriptions_.end()) return {};
@@ -445,7 +405,9 @@ void Client::send(Requests::iterator request) {
   if (!std::exchange(request->sent, true)) request->sent_at = request->asked_at;
   request->number = next_++;
   by_number_.emplace(request->number, request);
-  std::string reply = fmt::format("{}{}", inbox_, request->number);
+  std::string reply =
+      request->published ? request->reply : fmt::format("{}{}", inbox_, request->number);
+  if (request->published) published_.push_back(request->number);
   if (request->each) {
     // Two words behind the inbox, which takes one.
     reply = fmt::format("{}all.{}", inbox_, request->number);
@@ -453,7 +415,7 @@ void Client::send(Requests::iterator request) {
     many_.emplace(request->subscription, request->number);
     connection_->out().append(fmt::format("SUB {} {}\r\n", reply, request->subscription));
   }
-  write(request->message, reply);
+  if (!request->ping_only) write(request->message, reply);
   // Only what may be sent again is kept.
   if (request->repeat == Repeat::kNo || request->repeated) {
     request->message.payload = {};
@@ -478,8 +440,44 @@ void Client::send_waiting() {
   while (!waiting_.empty() && may_send(waiting_.front())) {
     send(waiting_.begin());
   }
+  ping_behind();
   connection_->flush();
   watch();
+}
+
+// One PING for all that a batch of handlers publishes.
+void Client::ping_behind() {
+  bool owed = !published_.empty() && (pings_.empty() || pings_.back() < published_.back());
+  if (!owed || std::exchange(ping_planned_, true)) return;
+  loop_.defer_last([weak = weak_from_this()] {
+    auto self = weak.lock();
+    if (self == nullptr) return;
+    self->ping_planned_ = false;
+    if (self->state_ != State::kReady || self->published_.empty()) return;
+    self->ping();
+    self->connection_->flush();
+  });
+}
+
+void Client::ping() {
+  pings_.push_back(next_ - 1);
+  connection_->out().append("PING\r\n");
+}
+
+// The server has all that went before that PING.
+void Client::ponged() {
+  if (pings_.empty()) return;
+  std::uint64_t last = pings_.front();
+  pings_.pop_front();
+  while (!published_.empty() && published_.front() <= last) {
+    std::uint64_t number = published_.front();
+    published_.pop_front();
+    auto found = by_number_.find(number);
+    if (found == by_number_.end()) continue;  // It was too late, or refused.
+    finish(std::move(found->second->done), Message());
+    health_->answered(found->second->asked_at);
+    answered(found->second);
+  }
 }
 
 // Waits for an answer that is owed, or only for a sign of life. What is sent meanwhile does not put
@@ -505,7 +503,7 @@ void Client::silent() {
   if (!pinged_) {
     pinged_ = true;
     if (state_ == State::kReady) {
-      connection_->out().append("PING\r\n");
+      ping();
       connection_->flush();
     }
     return silence_.arm(Deadline::after(settings_->silence / 2));
@@ -584,6 +582,8 @@ void Client::broken(Error error) {
   by_number_.clear();
   many_.clear();
   reads_sent_ = 0;
+  published_.clear();
+  pings_.clear();
   // What may be sent again goes before what waits already, in its order.
   while (!sent_.empty()) {
     auto request = std::prev(sent_.end());

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <list>
 #include <map>
@@ -99,6 +100,13 @@ class Client : private ConnectionOwner, public std::enable_shared_from_this<Clie
   void request(Outgoing message, Deadline deadline, Each each, Done done);
   // Publishes it where there is a connection; nobody is told what becomes of it.
   void publish(Outgoing message, std::string_view reply = {});
+  // Publishes it and says when the server has it: it answers a PING that goes behind it, and behind
+  // whatever else is published with it. Is never published again. `reply` is a subject or empty.
+  // `done` is called as that of `request`.
+  void publish(Outgoing message, std::string reply, Deadline deadline,
+               std::move_only_function<void(Result<void>)> done);
+  // Says whether the server is there and lets us in, by a PING alone.
+  void reach(Deadline deadline, std::move_only_function<void(Result<void>)> done);
 
   // Messages to `subject`, wildcards included, until `unsubscribe`; with a queue's name each goes
   // to one of those who name it. Also after the connection was made again, without what came in
@@ -113,6 +121,7 @@ class Client : private ConnectionOwner, public std::enable_shared_from_this<Clie
   Loop& loop() { return loop_; }
 
  private:
+  static constexpr std::uint64_t kInboxSubscription = 1;
   enum class State : std::uint8_t { kDown, kConnecting, kInfo, kTls, kGreeting, kReady };
   struct Request;
   using Requests = std::list<Request>;
@@ -126,7 +135,12 @@ class Client : private ConnectionOwner, public std::enable_shared_from_this<Clie
   Result<std::size_t> received(BytesView bytes) override;
   void broken(Error error) override;
 
+  Requests::iterator make(Outgoing message, Deadline deadline, Done done);
   void add(Outgoing message, Deadline deadline, Repeat repeat, Each each, Done done);
+  void start();
+  void ping();
+  void ping_behind();
+  void ponged();
   Result<void> taken(ServerOp op);
   Result<void> on_info(std::string_view text);
   Result<void> on_error(std::string_view text);
@@ -175,8 +189,13 @@ class Client : private ConnectionOwner, public std::enable_shared_from_this<Clie
   std::unordered_map<std::uint64_t, Requests::iterator> by_number_;  // Those in sent_.
   // The requests in sent_ that have several answers, by their own subscriptions.
   std::unordered_map<std::uint64_t, std::uint64_t> many_;
+  // Those in sent_ that a PONG answers, in their order; and for each PING that is owed one, the
+  // number of the last request before it.
+  std::deque<std::uint64_t> published_;
+  std::deque<std::uint64_t> pings_;
+  bool ping_planned_ = false;
   std::map<std::uint64_t, Subscription> subscriptions_;
-  std::uint64_t next_subscription_ = 2;  // 1 is the inbox.
+  std::uint64_t next_subscription_ = kInboxSubscription + 1;
   Timer retry_;
   Timer silence_;
   std::size_t unsent_ = 0;  // When silence_ fired last.

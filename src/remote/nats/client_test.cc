@@ -22,7 +22,9 @@ namespace {
 
 using http_test::MadeCertificate;
 using http_test::TlsFolder;
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::UnorderedElementsAre;
 using Fault = FaultProxy::Fault;
 using Repeat = Client::Repeat;
 
@@ -112,6 +114,61 @@ TEST_F(NatsClient, TakesSeveralAnswersUntilItHasEnough) {
     EXPECT_EQ(got.size(), enough);
     EXPECT_EQ(got.back(), std::to_string(enough - 1));
   }
+}
+
+TEST_F(NatsClient, SaysWhenTheServerHasWhatIsPublished) {
+  auto one = client(shared_server().port());
+  auto other = client(shared_server().port());
+  std::vector<std::string> came;
+  auto added = other->subscribe("news.*", "", [&](Message message) {
+    came.push_back(message.reply + "=" + std::string(as_text(message.payload)));
+  });
+  ASSERT_TRUE(added.has_value());
+  EXPECT_EQ(text_of(ask(*other, "nobody.here")), "503 ");
+  std::vector<std::string> told;
+  loop_.post([&] {
+    Loop::Turn turn(loop_);
+    for (const char* subject : {"news.1", "not a subject", "news.2"}) {
+      one->publish({subject, {}, to_bytes(subject)}, "back", Deadline::after(kAnswerMax),
+                   [&](Result<void> done) {
+                     told.push_back(done ? "ok" : std::string(to_string(done.error().code())));
+                   });
+    }
+  });
+  ASSERT_TRUE(until([&] { return told.size() == 3 && came.size() == 2; }));
+  EXPECT_THAT(told, UnorderedElementsAre("ok", "ok", "invalid"));
+  EXPECT_THAT(came, ElementsAre("back=news.1", "back=news.2"));
+}
+
+TEST_F(NatsClient, SaysWhetherTheServerIsThere) {
+  for (auto [port, there] : {std::pair{shared_server().port(), true}, {free_port(), false}}) {
+    auto one = client(port);
+    std::optional<Result<void>> told;
+    loop_.post([&] {
+      Loop::Turn turn(loop_);
+      one->reach(Deadline::after(kAnswerMax), [&](Result<void> done) { told = std::move(done); });
+    });
+    ASSERT_TRUE(until([&] { return told.has_value(); }));
+    EXPECT_EQ(told->has_value(), there);
+  }
+}
+
+TEST_F(NatsClient, DoesNotKnowWhetherTheServerHasWhatWasPublishedWhenItIsGone) {
+  RealServer server(server_command);
+  auto one = client(server.port());
+  EXPECT_EQ(text_of(ask(*one, "nobody.here")), "503 ");
+  server.freeze();
+  std::optional<Result<void>> told;
+  loop_.post([&] {
+    Loop::Turn turn(loop_);
+    one->publish({"news", {}, {}}, "", Deadline::after(kAnswerMax),
+                 [&](Result<void> done) { told = std::move(done); });
+  });
+  ASSERT_TRUE(until([&] { return told.has_value(); }));
+  ASSERT_FALSE(told->has_value());
+  EXPECT_EQ(told->error().code(), Errc::kUnavailable);
+  EXPECT_THAT(told->error().message(), HasSubstr("not known"));
+  server.thaw();
 }
 
 TEST_F(NatsClient, IsToldAtOnceThatNobodyListens) {

@@ -120,6 +120,9 @@ void RealServer::stop() {
 }
 void RealServer::freeze() {
   ::kill(pid_, SIGSTOP);
+  // Its threads run on until one of them has seen the signal.
+  siginfo_t told{};
+  waitid(P_PID, static_cast<id_t>(pid_), &told, WSTOPPED | WEXITED | WNOWAIT);
 }
 void RealServer::thaw() {
   ::kill(pid_, SIGCONT);

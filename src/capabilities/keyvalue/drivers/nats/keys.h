@@ -11,12 +11,14 @@
 
 #include "capabilities/keyvalue/bucket.h"
 #include "capabilities/keyvalue/drivers/cas_counters.h"
-#include "capabilities/keyvalue/drivers/nats/streams.h"
 #include "io/timer.h"
 #include "remote/nats/client.h"
 #include "remote/nats/jetstream.h"
+#include "remote/nats/streams.h"
 
 namespace weft::keyvalue::nats {
+
+using remote::nats::Streams;
 
 // The markers of deleted keys that one loop has to take away for one bucket. Beyond it the oldest
 // goes before its time.

@@ -1,10 +1,10 @@
-#include "capabilities/keyvalue/drivers/nats/streams.h"
+#include "remote/nats/streams.h"
 
 #include <utility>
 
 #include "io/loop.h"
 
-namespace weft::keyvalue::nats {
+namespace weft::remote::nats {
 
 Streams::State Streams::ask(const std::string& name, Loop& loop, std::function<void()> told,
                             std::unique_ptr<Making>* making) {
@@ -33,4 +33,4 @@ void Streams::end(const std::string& name, State state) {
   for (auto& [loop, told] : std::exchange(stream.waiting, {})) loop->post(std::move(told));
 }
 
-}  // namespace weft::keyvalue::nats
+}  // namespace weft::remote::nats

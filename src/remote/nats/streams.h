@@ -13,7 +13,7 @@ namespace weft {
 class Loop;
 }
 
-namespace weft::keyvalue::nats {
+namespace weft::remote::nats {
 
 // Which streams are there, for all loops of one backend: each is made by one of them, and none
 // asks anything of it before it is. nats-server 2.9 ends when it is asked for a message of a stream
@@ -59,4 +59,4 @@ class Streams : public std::enable_shared_from_this<Streams> {
   std::map<std::string, Stream> streams_;  // Guarded. As many as there are buckets.
 };
 
-}  // namespace weft::keyvalue::nats
+}  // namespace weft::remote::nats
