@@ -29,16 +29,16 @@ SLOW_SUITES = ["asan", "tsan", "fuzz"]
 # What each sanitizer runs: where memory is handed about, and where threads meet. TSan has a fake
 # engine, because it cannot follow the fibers of real guests.
 ASAN_PROGRAMS = ["io", "remote", "nats", "routes", "door", "values", "observe", "engine",
-                 "keyvalue_drivers", "keyvalue", "blobstore_drivers", "blobstore", "sql_drivers",
-                 "sql", "provider", "provider_sdk", "llm"]
+                 "keyvalue_drivers", "keyvalue", "blobstore_drivers", "blobstore", "lock",
+                 "sql_drivers", "sql", "provider", "provider_sdk", "llm"]
 TSAN_PROGRAMS = ["io", "routes", "door", "observe", "keyvalue_drivers", "blobstore_drivers",
                  "sql_drivers", "fake_engine"]
 PROGRAM_SECONDS_MAX = 900
 # What --fast leaves out: each takes ten seconds and more, most of them waits.
 SLOW_PROGRAMS = ["weft_powercut_test", "weft_sql_powercut_test", "weft_keyvalue_gate_test",
                  "weft_blobstore_gate_test", "weft_sql_gate_test", "weft_sql_drivers_test",
-                 "weft_blobstore_drivers_test", "test_notes.py", "test_admin.py", "test_build.py",
-                 "test_call_at.py", "test_limits.py"]
+                 "weft_blobstore_drivers_test", "weft_lock_drivers_test", "test_notes.py",
+                 "test_admin.py", "test_build.py", "test_call_at.py", "test_limits.py"]
 # Programs that --fast runs at once, and those of unit tests, sanitizers and fuzzers that a full run
 # does: many of them wait, for servers and for time to pass.
 FAST_LANES = 4

@@ -10,6 +10,8 @@
 #include "capabilities/blobstore/blobstore.h"
 #include "capabilities/config/config.h"
 #include "capabilities/keyvalue/keyvalue.h"
+#include "capabilities/lock/drivers/table.h"
+#include "capabilities/lock/lock.h"
 #include "capabilities/logging/logging.h"
 #include "capabilities/messaging/log_broker.h"
 #include "capabilities/messaging/messaging.h"
@@ -144,9 +146,10 @@ CapabilityTable embedded_capabilities(const EmbeddedOptions& options) {
   std::vector<std::unique_ptr<Capability>> all;
   all.push_back(std::make_unique<blobstore::BlobstoreCapability>(blobstore::files_backend(*state)));
   all.push_back(std::make_unique<config::ConfigCapability>());
-  // Messages lie in the same file, so that writes of both share flushes; their capability goes
-  // first.
+  // Messages and the tokens of locks lie in the same file, so that writes of all share flushes;
+  // their capabilities go first.
   auto embedded = keyvalue::lmdb_backend(*state);
+  all.push_back(std::make_unique<lock::LockCapability>(lock::embedded_backend(*embedded)));
   all.push_back(
       std::make_unique<messaging::MessagingCapability>(messaging::log_backend(*embedded)));
   all.push_back(std::make_unique<keyvalue::KeyvalueCapability>(std::move(embedded)));
