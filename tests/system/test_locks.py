@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Locks from end to end: waited for, released when their holder traps or goes, tokens that grow over
-restarts, and two hosts that share what keeps them."""
+"""Locks from end to end: waited for, released when their holder traps or goes, tokens that grow
+over restarts, and two hosts that share what keeps them."""
 
 import os
 import threading

@@ -115,9 +115,9 @@ std::string put(const Asked& asked, std::uint64_t lease) {
 }
 
 std::string if_held(const Asked& asked, std::string_view then) {
-  return fmt::format(
-      R"({{"compare":[{{"target":"VALUE","result":"EQUAL","key":"{}","value":"{}"}}],"success":[{}]}})",
-      asked.key, asked.holder, then);
+  return fmt::format(R"({{"compare":[{{"target":"VALUE","result":"EQUAL","key":"{}",)"
+                     R"("value":"{}"}}],"success":[{}]}})",
+                     asked.key, asked.holder, then);
 }
 
 class EtcdStore final : public Store {
@@ -163,9 +163,10 @@ Task<Attempt> EtcdStore::taken(Asked asked, std::string holder, Milliseconds ttl
   CO_TRY(std::optional<Holder> now, holder_in(found));
   if (now) co_return Attempt{.again = ask_again()};
   CO_TRY(std::uint64_t lease, co_await grant(asked, ttl));
-  std::string body = fmt::format(
-      R"({{"compare":[{{"target":"CREATE","result":"EQUAL","key":"{}","create_revision":"0"}}],"success":[{}],"failure":[{{"request_range":{{"key":"{}"}}}}]}})",
-      asked.key, put(asked, lease), asked.key);
+  std::string body = fmt::format(R"({{"compare":[{{"target":"CREATE","result":"EQUAL","key":"{}",)"
+                                 R"("create_revision":"0"}}],"success":[{}],)"
+                                 R"("failure":[{{"request_range":{{"key":"{}"}}}}]}})",
+                                 asked.key, put(asked, lease), asked.key);
   CO_TRY(json::object answer, co_await ask(asked.client, "kv/txn", body, asked.deadline));
   if (succeeded(answer)) {
     const json::object* header = object_in(answer, "header");
