@@ -29,7 +29,7 @@ SLOW_SUITES = ["asan", "tsan", "fuzz"]
 # What each sanitizer runs: where memory is handed about, and where threads meet. TSan has a fake
 # engine, because it cannot follow the fibers of real guests.
 ASAN_PROGRAMS = ["io", "remote", "nats", "routes", "door", "values", "observe", "engine",
-                 "keyvalue_drivers", "keyvalue", "blobstore_drivers", "blobstore", "lock",
+                 "keyvalue_drivers", "keyvalue", "blobstore_drivers", "blobstore", "cron", "lock",
                  "sql_drivers", "sql", "provider", "provider_sdk", "llm"]
 TSAN_PROGRAMS = ["io", "routes", "door", "observe", "keyvalue_drivers", "blobstore_drivers",
                  "sql_drivers", "fake_engine"]

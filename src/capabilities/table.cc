@@ -9,6 +9,7 @@
 #include "base/check.h"
 #include "capabilities/blobstore/blobstore.h"
 #include "capabilities/config/config.h"
+#include "capabilities/cron/cron.h"
 #include "capabilities/keyvalue/keyvalue.h"
 #include "capabilities/lock/drivers/table.h"
 #include "capabilities/lock/lock.h"
@@ -146,10 +147,12 @@ CapabilityTable embedded_capabilities(const EmbeddedOptions& options) {
   std::vector<std::unique_ptr<Capability>> all;
   all.push_back(std::make_unique<blobstore::BlobstoreCapability>(blobstore::files_backend(*state)));
   all.push_back(std::make_unique<config::ConfigCapability>());
-  // Messages and the tokens of locks lie in the same file, so that writes of all share flushes;
-  // their capabilities go first.
+  // Messages, the tokens of locks and how far schedules have come lie in the same file, so that
+  // writes of all share flushes; their capabilities go first.
   auto embedded = keyvalue::lmdb_backend(*state);
   all.push_back(std::make_unique<lock::LockCapability>(lock::embedded_backend(*embedded)));
+  all.push_back(std::make_unique<cron::CronCapability>(
+      std::make_unique<cron::Backend>(lock::embedded_backend(*embedded), *embedded)));
   all.push_back(
       std::make_unique<messaging::MessagingCapability>(messaging::log_backend(*embedded)));
   all.push_back(std::make_unique<keyvalue::KeyvalueCapability>(std::move(embedded)));
