@@ -31,20 +31,23 @@ SLOW_SUITES = ["asan", "tsan", "fuzz"]
 # What each sanitizer runs: where memory is handed about, and where threads meet. TSan has a fake
 # engine, because it cannot follow the fibers of real guests.
 ASAN_PROGRAMS = ["io", "remote", "nats", "routes", "door", "values", "observe", "engine",
-                 "keyvalue_drivers", "keyvalue", "blobstore_drivers", "blobstore", "sql_drivers",
-                 "sql", "provider", "provider_sdk", "llm", "messaging_drivers", "messaging"]
+                 "keyvalue_drivers", "keyvalue", "blobstore_drivers", "blobstore", "cron", "lock",
+                 "sql_drivers", "sql", "provider", "provider_sdk", "llm", "messaging_drivers",
+                 "messaging"]
 TSAN_PROGRAMS = ["io", "routes", "door", "observe", "keyvalue_drivers", "blobstore_drivers",
                  "sql_drivers", "messaging_drivers", "fake_engine"]
 # What is built for each on the way: the preset, and its targets.
 SLOW_BUILDS = {"asan": ("dev", " ".join(f"weft_{name}_test" for name in ASAN_PROGRAMS)),
                "tsan": ("tsan", " ".join(f"weft_{name}_test" for name in TSAN_PROGRAMS)),
                "fuzz": ("dev", "fuzzers")}
+OPTIONS = "-DWEFT_TESTS=ON -DWEFT_UNITY=ON"
 PROGRAM_SECONDS_MAX = 900
 BUILD_SECONDS_MAX = 3600
 # What --fast leaves out: each takes ten seconds and more, most of them waits.
 SLOW_PROGRAMS = ["weft_powercut_test", "weft_message_powercut_test", "weft_sql_powercut_test",
                  "weft_keyvalue_gate_test", "weft_blobstore_gate_test", "weft_sql_gate_test",
-                 "weft_sql_drivers_test", "weft_blobstore_drivers_test", "test_notes.py",
+                 "weft_messaging_gate_test", "weft_sql_drivers_test", "weft_blobstore_drivers_test",
+                 "weft_lock_drivers_test", "test_notes.py",
                  "test_admin.py", "test_build.py", "test_call_at.py", "test_limits.py"]
 # Programs that --fast runs at once, and those of unit tests, sanitizers and fuzzers that a full run
 # does: many of them wait, for servers and for time to pass.
@@ -141,7 +144,7 @@ class Builds:
 
     def build(self, preset, targets):
         """(exit code, output)"""
-        command = f"cmake --preset {preset} -DWEFT_TESTS=ON && ninja -C build/{preset} {targets}"
+        command = f"cmake --preset {preset} {OPTIONS} && ninja -C build/{preset} {targets}"
         self.process = subprocess.Popen(["nice", "-n", "19", "sh", "-c", command],
                                         stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                                         stdin=subprocess.DEVNULL, cwd=ROOT, start_new_session=True)

@@ -33,6 +33,9 @@ component = "a"
 [[trigger.message]]
 component = "a"
 topic = "t"
+[[trigger.cron]]
+component = "a"
+schedule = "@daily"
 )";
 
 constexpr std::string_view kEnvironment = R"([http]

@@ -9,7 +9,10 @@
 #include "base/check.h"
 #include "capabilities/blobstore/blobstore.h"
 #include "capabilities/config/config.h"
+#include "capabilities/cron/cron.h"
 #include "capabilities/keyvalue/keyvalue.h"
+#include "capabilities/lock/drivers/table.h"
+#include "capabilities/lock/lock.h"
 #include "capabilities/logging/logging.h"
 #include "capabilities/messaging/log_broker.h"
 #include "capabilities/messaging/messaging.h"
@@ -144,9 +147,12 @@ CapabilityTable embedded_capabilities(const EmbeddedOptions& options) {
   std::vector<std::unique_ptr<Capability>> all;
   all.push_back(std::make_unique<blobstore::BlobstoreCapability>(blobstore::files_backend(*state)));
   all.push_back(std::make_unique<config::ConfigCapability>());
-  // Messages lie in the same file, so that writes of both share flushes; their capability goes
-  // first.
+  // Messages, the tokens of locks and how far schedules have come lie in the same file, so that
+  // writes of all share flushes; their capabilities go first.
   auto embedded = keyvalue::lmdb_backend(*state);
+  all.push_back(std::make_unique<lock::LockCapability>(lock::embedded_backend(*embedded)));
+  all.push_back(std::make_unique<cron::CronCapability>(
+      std::make_unique<cron::Backend>(lock::embedded_backend(*embedded), *embedded)));
   all.push_back(
       std::make_unique<messaging::MessagingCapability>(messaging::log_backend(*embedded)));
   all.push_back(std::make_unique<keyvalue::KeyvalueCapability>(std::move(embedded)));

@@ -12,6 +12,7 @@
 #include "cli/build.h"
 #include "cli/call.h"
 #include "cli/check.h"
+#include "cli/cron.h"
 #include "cli/dev.h"
 #include "cli/inspect.h"
 #include "cli/manual.h"
@@ -70,6 +71,8 @@ void add_verbs(Verbs& verbs, const CLI::App& app, StopSignals& signals) {
                           run_bindgen);
   verbs.add<SecretWords>("secret", "Set, list or remove secrets of the embedded store",
                          add_secret_options, run_secret);
+  verbs.add<CronWords>("cron", "List the schedules of apps and when they come next",
+                       add_cron_options, run_cron);
   verbs.add<TopWords>("top", "Show what a running host does, each second", add_top_options,
                       run_top);
   verbs.add<SpyWords>("spy", "Show the calls of a running host as they end", add_spy_options,

@@ -41,13 +41,15 @@ struct Package {
   std::string_view file;
 };
 
-constexpr std::array<Package, 8> kPackages{{
+constexpr std::array<Package, 10> kPackages{{
     {"wasi:keyvalue", "@0.2.0-draft", "wit/keyvalue-draft/keyvalue.wit"},
     {"wasi:keyvalue", "@0.2.0-draft2", "wit/keyvalue-draft2/keyvalue.wit"},
     {"wasi:blobstore", "@0.2.0-draft", "wit/blobstore/blobstore.wit"},
     {"wasi:config", "@0.2.0-rc.1", "wit/config/config.wit"},
     {"wasi:logging", "@0.1.0-draft", "wit/logging/logging.wit"},
     {"weft:secrets", "@0.1.0", "wit/secrets/secrets.wit"},
+    {"weft:cron", "@0.1.0", "wit/cron/cron.wit"},
+    {"weft:lock", "@0.1.0", "wit/lock/lock.wit"},
     {"weft:sql", "@0.1.0", "wit/sql/sql.wit"},
     {"wasi:sql", "@0.2.0-draft", "wit/wasi-sql/sql.wit"},
 }};

@@ -1,0 +1,178 @@
+#include "capabilities/cron/cron.h"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <utility>
+
+#include "base/check.h"
+#include "base/limits.h"
+#include "base/log.h"
+#include "capabilities/keyvalue/drivers/etcd/etcd.h"
+#include "capabilities/keyvalue/drivers/nats/nats.h"
+#include "capabilities/keyvalue/drivers/redis/redis.h"
+#include "capabilities/lock/drivers/etcd/etcd.h"
+#include "capabilities/lock/drivers/nats/nats.h"
+#include "capabilities/lock/drivers/redis/redis.h"
+#include "wit/weft/cron_0_1_0/async_handler.h"
+#include "wit/weft/cron_0_1_0/handler.h"
+
+namespace weft::cron {
+namespace {
+
+namespace wit = ::weft::wit::weft::cron_0_1_0;
+
+constexpr std::array<Offer, 2> kHandlers{{
+    {wit::handler::kName, wit::handler::kFunctions},
+    {wit::async_handler::kName, wit::async_handler::kFunctions},
+}};
+
+constexpr std::string_view kEmbedded = "embedded";
+constexpr std::string_view kEtcd = "etcd";
+constexpr std::string_view kRedis = "redis";
+constexpr std::string_view kNats = "nats";
+constexpr std::size_t kScheduleBytesMax = 100;
+
+Result<std::unique_ptr<Backend>> make_backend(const DriverChoice& choice) {
+  if (choice.driver == kEtcd) {
+    TRY(lock::etcd::Settings locks, lock::etcd::read_settings(choice));
+    TRY(keyvalue::etcd::Settings records, keyvalue::etcd::read_settings(choice));
+    return std::make_unique<Backend>(lock::etcd::etcd_backend(std::move(locks)),
+                                     keyvalue::etcd::etcd_backend(std::move(records)));
+  }
+  if (choice.driver == kRedis) {
+    TRY(keyvalue::redis::Settings settings, keyvalue::redis::read_settings(choice));
+    return std::make_unique<Backend>(lock::redis::redis_backend(settings),
+                                     keyvalue::redis::redis_backend(settings));
+  }
+  if (choice.driver == kNats) {
+    TRY(keyvalue::nats::Settings settings, keyvalue::nats::read_settings(choice));
+    return std::make_unique<Backend>(lock::nats::nats_backend(settings),
+                                     keyvalue::nats::nats_backend(settings));
+  }
+  return failure(Errc::kUnsupported,
+                 fmt::format("there is no driver \"{}\" for cron", choice.driver));
+}
+
+std::string text_of(const TriggerSettings& settings, std::string_view key) {
+  const std::string* text = settings.find(key);
+  return text == nullptr ? "" : *text;
+}
+
+sys_seconds calendar() {
+  return std::chrono::floor<seconds>(std::chrono::system_clock::now());
+}
+
+}  // namespace
+
+Result<void> Backend::open() {
+  TRY_VOID(records_.open());
+  return locks_->open();
+}
+
+Keeping Backend::keeping(Loop& loop, std::string_view app) {
+  return {std::make_shared<lock::Locks>(loop, locks_->store(loop), locks_->turns()),
+          records_.store(loop), std::string(app)};
+}
+
+Result<TriggerOptions> read_trigger(const TriggerSettings& settings) {
+  TriggerOptions options{.text = text_of(settings, "schedule"), .now = calendar};
+  if (options.text.size() > kScheduleBytesMax) {
+    return failure(Errc::kInvalid,
+                   fmt::format("a schedule has {} bytes at most", kScheduleBytesMax));
+  }
+  TRY(options.schedule, Schedule::parse(options.text));
+  if (const std::string* name = settings.find("time-zone")) {
+    TRY(options.zone, Zone::find(*name));
+  }
+  if (const std::string* time = settings.find("jitter")) {
+    TRY(std::uint64_t ns, parse_duration_ns(*time));
+    options.jitter = std::chrono::milliseconds(ns / 1'000'000);
+  }
+  TRY(options.missed, read_missed(text_of(settings, "missed")));
+  std::string overlap = text_of(settings, "overlap");
+  options.overlap = overlap == "run";
+  if (!overlap.empty() && overlap != "run" && overlap != "wait") {
+    return failure(Errc::kInvalid, "overlap is \"wait\" or \"run\"");
+  }
+  if (!options.schedule.next(options.zone, calendar())) {
+    return failure(Errc::kInvalid, fmt::format("\"{}\" never comes", options.text));
+  }
+  return options;
+}
+
+std::span<const DriverInfo> CronCapability::drivers() const {
+  static const std::array<DriverInfo, 4> infos{{{kEmbedded, {}},
+                                                {kEtcd, keyvalue::etcd::driver_keys()},
+                                                {kRedis, keyvalue::redis::driver_keys()},
+                                                {kNats, keyvalue::nats::driver_keys()}}};
+  return infos;
+}
+
+Result<void> CronCapability::check(const DriverChoice& choice) const {
+  if (choice.driver == kEmbedded) return {};
+  TRY_VOID(make_backend(choice));
+  return {};
+}
+
+Result<void> CronCapability::connect(std::string_view, const DriverChoice& choice) const {
+  if (choice.driver == kEmbedded) return {};
+  return ChosenBackends<Backend>::connect(choice, make_backend);
+}
+
+Result<void> CronCapability::prepare(const Use& use) {
+  TRY_VOID(embedded_->open());
+  return chosen_.prepare(use, name(), kEmbedded, make_backend);
+}
+
+// It has no offers.
+std::unique_ptr<Provider> CronCapability::provider(const Offer&, Site) {
+  CHECK(!"nobody imports weft:cron");
+  __builtin_unreachable();
+}
+
+std::optional<TriggerForm> CronCapability::trigger() const {
+  using Kind = DriverKey::Kind;
+  static constexpr std::array<DriverKey, 6> kKeys{{{"schedule", Kind::kText, "0 3 * * *"},
+                                                   {"time-zone"},
+                                                   {"jitter", Kind::kDuration},
+                                                   {"missed"},
+                                                   {"overlap"},
+                                                   {"store"}}};
+  return TriggerForm{"cron", kKeys};
+}
+
+std::span<const Offer> CronCapability::handlers() const {
+  return kHandlers;
+}
+
+Result<void> CronCapability::check_trigger(const Use& use, const TriggerSettings& settings) const {
+  std::string store = text_of(settings, "store");
+  if (!store.empty() && !use.allows(store)) {
+    return failure(Errc::kDenied,
+                   fmt::format("the component is not granted the store \"{0}\": write it into its "
+                               "uses.cron, or leave it out",
+                               store));
+  }
+  TRY_VOID(read_trigger(settings));
+  return {};
+}
+
+std::unique_ptr<Subscription> CronCapability::subscribe(const Waking& waking) {
+  Result<TriggerOptions> options = read_trigger(waking.settings);
+  if (!options) {
+    // The zone's file went after it was checked.
+    log::error("cron", "a schedule is not kept",
+               {{"app", std::string(waking.app)}, {"why", options.error().message()}});
+    return nullptr;
+  }
+  std::string store = text_of(waking.settings, "store");
+  auto choice = waking.use.drivers.find(store);
+  bool own = choice == waking.use.drivers.end() || choice->second.driver == kEmbedded;
+  Backend* backend = own ? embedded_.get() : chosen_.find(store, choice->second);
+  CHECK(backend != nullptr);
+  return std::make_unique<CronTrigger>(waking, *std::move(options),
+                                       backend->keeping(waking.loop, waking.app));
+}
+
+}  // namespace weft::cron

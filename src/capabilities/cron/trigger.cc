@@ -1,0 +1,300 @@
+#include "capabilities/cron/trigger.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <optional>
+#include <random>
+#include <utility>
+
+#include "base/log.h"
+#include "capabilities/lock/tasks.h"
+#include "door/values.h"
+#include "io/loop.h"
+#include "remote/called_back.h"
+#include "wit/weft/cron_0_1_0/types.h"
+
+namespace weft::cron {
+namespace {
+
+namespace wit = ::weft::wit::weft::cron_0_1_0;
+
+using lock::answer_of;
+using lock::Hold;
+
+// No app is called so.
+constexpr std::string_view kOwner = "weft:cron";
+
+Error gone() {
+  return {Errc::kCancelled, "nobody waits for it any more"};
+}
+
+}  // namespace
+
+struct CronTrigger::State : std::enable_shared_from_this<CronTrigger::State> {
+  State(const Waking& waking, TriggerOptions given, Keeping kept)
+      : loop(waking.loop),
+        app(waking.app),
+        component(waking.component),
+        calls(waking.calls),
+        options(std::move(given)),
+        keeping(std::move(kept)),
+        key(fmt::format("{}/{}", component, options.text)),
+        again(loop, [this] { look(); }),
+        renew(loop, [this] { renew_lock(); }) {}
+
+  void look();
+  void look_in(std::chrono::nanoseconds wait) {
+    if (!stopped) again.arm(Deadline::after(wait));
+  }
+  void renew_lock();
+  void ended(Result<void> turn);
+  void tell(std::string_view what, std::string_view why) const {
+    log::warn("cron", std::string(what),
+              {{"app", app},
+               {"component", component},
+               {"schedule", options.text},
+               {"why", std::string(why)}});
+  }
+  lock::Request request() const { return {loop, Deadline::after(kAskMax)}; }
+
+  // Everything under way has the state weakly, and asks whether it is still there after each wait.
+  using Weak = std::weak_ptr<State>;
+  static Task<void> turn(Weak weak);
+  static Task<Record> read(Weak weak);
+  static Task<void> write(Weak weak, Record record);
+  static Task<void> run(Weak weak, sys_seconds due, std::uint64_t token);
+  static Task<void> pause(Weak weak, std::chrono::milliseconds wait);
+
+  Loop& loop;
+  const std::string app;
+  const std::string component;
+  HandlerCalls& calls;
+  const TriggerOptions options;
+  const Keeping keeping;
+  const std::string key;
+  std::optional<Record> known;            // As it was when it was read or written last.
+  std::optional<sys_seconds> waited_for;  // The time whose jitter is over.
+  std::unique_ptr<Hold> hold;             // During a turn.
+  keyvalue::Snapshot basis;               // What a record is written after.
+  bool stopped = false;
+  bool busy = false;        // A turn is under way.
+  std::size_t running = 0;  // Calls.
+  std::minstd_rand random{std::random_device{}()};
+  Timer again;
+  Timer renew;
+};
+
+CronTrigger::CronTrigger(const Waking& waking, TriggerOptions options, Keeping keeping)
+    : state_(std::make_shared<State>(waking, std::move(options), std::move(keeping))) {
+  state_->look_in(std::chrono::nanoseconds(0));
+}
+
+CronTrigger::~CronTrigger() {
+  stop();
+  state_->keeping.locks->close();
+}
+
+void CronTrigger::stop() {
+  state_->stopped = true;
+  state_->again.disarm();
+}
+
+bool CronTrigger::idle() const {
+  return !state_->busy && state_->running == 0;
+}
+
+void CronTrigger::look() {
+  state_->look();
+}
+
+void CronTrigger::State::look() {
+  if (stopped || busy) return;
+  sys_seconds now = options.now();
+  if (known) {
+    std::optional<sys_seconds> next = options.schedule.next(options.zone, known->done);
+    if (!next) return;
+    if (*next > now) return look_in(std::min<seconds>(*next - now, kLookAgain));
+    if (options.jitter.count() > 0 && waited_for != *next) {
+      waited_for = *next;
+      std::uniform_int_distribution<std::int64_t> some(0, options.jitter.count());
+      return look_in(std::chrono::milliseconds(some(random)));
+    }
+  }
+  busy = true;
+  loop.spawn(turn(weak_from_this()), [weak = weak_from_this()](Result<void> done) {
+    if (auto self = weak.lock()) self->ended(std::move(done));
+  });
+}
+
+void CronTrigger::State::ended(Result<void> turn) {
+  Loop::Turn open(loop);
+  busy = false;
+  renew.disarm();
+  hold = nullptr;
+  if (turn) return look_in(std::chrono::nanoseconds(0));
+  // Somebody else has the schedule, which is no news.
+  if (turn.error().code() != Errc::kConflict) {
+    tell("a schedule cannot be kept", turn.error().message());
+  }
+  look_in(kElsewhere);
+}
+
+void CronTrigger::State::renew_lock() {
+  if (hold == nullptr) return;
+  renew.arm(Deadline::after(kRunTtl / 3));
+  auto answer = hold->renew(Deadline::after(kRunTtl / 3), kRunTtl)
+                    .settle([weak = weak_from_this()](const Result<bool>& renewed) {
+                      auto self = weak.lock();
+                      if (self != nullptr && renewed && !*renewed) {
+                        self->tell("a run goes on without its lock", "it was lost");
+                      }
+                      return Nothing();
+                    });
+}
+
+Task<Record> CronTrigger::State::read(Weak weak) {
+  auto self = weak.lock();
+  if (self == nullptr) co_return std::unexpected(gone());
+  keyvalue::Request asked{self->loop, Deadline::after(kAskMax)};
+  auto opened = self->keeping.records->open(asked, {kOwner, self->keeping.scope});
+  std::string key = self->key;
+  self = nullptr;
+  CO_TRY(std::unique_ptr<keyvalue::Bucket> bucket, co_await answer_of(std::move(opened)));
+  CO_TRY(keyvalue::Snapshot snapshot, co_await answer_of(bucket->snapshot(asked, key)));
+  self = weak.lock();
+  if (self == nullptr) co_return std::unexpected(gone());
+  Record record;
+  if (snapshot.value) {
+    CO_TRY(record, Record::parse(as_text(*snapshot.value)));
+  }
+  self->basis = std::move(snapshot);
+  co_return record;
+}
+
+Task<void> CronTrigger::State::write(Weak weak, Record record) {
+  auto self = weak.lock();
+  if (self == nullptr) co_return std::unexpected(gone());
+  keyvalue::Request asked{self->loop, Deadline::after(kAskMax)};
+  auto opened = self->keeping.records->open(asked, {kOwner, self->keeping.scope});
+  std::string key = self->key;
+  keyvalue::Snapshot basis = self->basis;
+  self = nullptr;
+  CO_TRY(std::unique_ptr<keyvalue::Bucket> bucket, co_await answer_of(std::move(opened)));
+  std::string text = record.text();
+  CO_TRY(std::optional<keyvalue::Snapshot> other,
+         co_await answer_of(bucket->swap(asked, key, basis, as_bytes(text))));
+  if (other) co_return failure(Errc::kUnavailable, "another host has written it meanwhile");
+  self = weak.lock();
+  if (self == nullptr) co_return std::unexpected(gone());
+  self->known = record;
+  co_return Result<void>();
+}
+
+Task<void> CronTrigger::State::pause(Weak weak, std::chrono::milliseconds wait) {
+  auto self = weak.lock();
+  if (self == nullptr) co_return std::unexpected(gone());
+  boost::asio::steady_timer timer(self->loop.context(), wait);
+  self = nullptr;
+  co_await timer.async_wait(boost::asio::as_tuple(boost::asio::use_awaitable));
+  co_return Result<void>();
+}
+
+// One call of the handler, as soon as there is room for it.
+Task<void> CronTrigger::State::run(Weak weak, sys_seconds due, std::uint64_t token) {
+  Deadline room = Deadline::after(kRoomWait);
+  for (;;) {
+    auto self = weak.lock();
+    if (self == nullptr) co_return std::unexpected(gone());
+    auto seconds = static_cast<std::uint64_t>(due.time_since_epoch().count());
+    wit::types::Occurrence occurrence{self->options.text, seconds, token};
+    auto returned = std::make_shared<std::expected<void, std::string>>();
+    HandlerCalls& calls = self->calls;
+    ++self->running;
+    self = nullptr;
+    auto outcome = co_await remote::called_back<void>([&](auto done) {
+      calls.call(
+          0, [occurrence](Writer& out) { out.write(occurrence); },
+          [returned](Reader& in) { *returned = in.read<std::expected<void, std::string>>(); },
+          std::move(done));
+    });
+    self = weak.lock();
+    if (self == nullptr) co_return std::unexpected(gone());
+    --self->running;
+    if (outcome && *returned) co_return Result<void>();
+    if (outcome || outcome.error().code() != Errc::kUnavailable || room.passed()) {
+      self->tell("a run failed", outcome ? returned->error() : outcome.error().message());
+      co_return Result<void>();
+    }
+    self = nullptr;
+    CO_TRY_VOID(co_await pause(weak, kNoRoomPause));
+  }
+}
+
+// Has the schedule's lock, does what is due, and writes down that it is done.
+Task<void> CronTrigger::State::turn(Weak weak) {
+  auto self = weak.lock();
+  if (self == nullptr) co_return std::unexpected(gone());
+  auto asked = lock::try_acquire(self->keeping.locks, {self->keeping.scope, self->key}, kRunTtl,
+                                 Deadline::after(kAskMax));
+  self = nullptr;
+  CO_TRY(std::unique_ptr<Hold> hold, co_await answer_of(std::move(asked)));
+  if (hold == nullptr) co_return failure(Errc::kConflict, "another host has the schedule");
+  self = weak.lock();
+  if (self == nullptr) co_return std::unexpected(gone());
+  std::uint64_t token = hold->token();
+  self->hold = std::move(hold);
+  self->renew.arm(Deadline::after(kRunTtl / 3));
+  self = nullptr;
+  CO_TRY(Record record, co_await read(weak));
+  self = weak.lock();
+  if (self == nullptr) co_return std::unexpected(gone());
+  sys_seconds now = self->options.now();
+  if (!self->basis.value) {
+    // It is new: what was due before is nobody's.
+    self = nullptr;
+    co_return co_await write(weak, {now, token});
+  }
+  self->known = record;
+  std::vector<sys_seconds> runs =
+      due(self->options.schedule, self->options.zone, record.done, now, self->options.missed);
+  bool passed =
+      self->options.schedule.next(self->options.zone, record.done).value_or(now + seconds(1)) <=
+      now;
+  if (!passed) co_return Result<void>();
+  if (self->options.overlap) {
+    self = nullptr;
+    CO_TRY_VOID(co_await write(weak, {now, token}));
+    self = weak.lock();
+    if (self == nullptr) co_return std::unexpected(gone());
+    for (sys_seconds each : runs) {
+      if (self->running < kOverlapMax) {
+        self->loop.spawn(run(weak, each, token));
+      } else {
+        self->tell("a run was left out", fmt::format("{} are under way", kOverlapMax));
+      }
+    }
+    co_return Result<void>();
+  }
+  self = nullptr;
+  for (sys_seconds each : runs) {
+    CO_TRY_VOID(co_await run(weak, each, token));
+    self = weak.lock();
+    if (self == nullptr) co_return std::unexpected(gone());
+    bool held = self->hold != nullptr && self->hold->held();
+    bool last_one = self->stopped;
+    self = nullptr;
+    if (!held) co_return failure(Errc::kUnavailable, "the lock was lost during a run");
+    if (each == runs.back()) break;
+    // One after the other is written down, so that none is done twice.
+    CO_TRY_VOID(co_await write(weak, {each, token}));
+    if (last_one) co_return Result<void>();
+    CO_TRY(record, co_await read(weak));
+  }
+  co_return co_await write(weak, {now, token});
+}
+
+}  // namespace weft::cron

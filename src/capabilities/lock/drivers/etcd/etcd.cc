@@ -1,0 +1,275 @@
+#include "capabilities/lock/drivers/etcd/etcd.h"
+
+#include <fmt/format.h>
+
+#include <boost/json.hpp>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <utility>
+
+#include "capabilities/keyvalue/drivers/etcd/etcd.h"
+#include "capabilities/lock/tasks.h"
+#include "remote/base64.h"
+#include "remote/called_back.h"
+#include "remote/etcd/client.h"
+
+namespace weft::lock::etcd {
+namespace {
+
+namespace json = boost::json;
+using remote::etcd::array_in;
+using remote::etcd::bytes_in;
+using remote::etcd::Client;
+using remote::etcd::number_in;
+using remote::etcd::object_in;
+
+constexpr std::string_view kPrefix = "weft-lock";
+constexpr std::chrono::seconds kRevokeMax{5};
+
+// A part of a key, with nothing in it that ends the part.
+std::string escaped(std::string_view text) {
+  std::string out;
+  for (char c : text) {
+    bool plain = static_cast<unsigned char>(c) > ' ' && c != '%' && c != '/' && c != 0x7f;
+    if (plain) {
+      out.push_back(c);
+    } else {
+      out += fmt::format("%{:02X}", static_cast<unsigned char>(c));
+    }
+  }
+  return out;
+}
+
+std::string base64(std::string_view text) {
+  return remote::base64(as_bytes(text));
+}
+
+Error wrong_answer() {
+  return {Errc::kCorrupt, "etcd: an answer of another shape than was asked for"};
+}
+
+// Each question does the same when it is asked again; a lease too many ends by itself. Nothing
+// where the loop has no store any more.
+Task<json::object> ask(std::weak_ptr<Client> weak, std::string path, std::string body,
+                       Deadline deadline) {
+  return remote::called_back<json::object>([weak = std::move(weak), path = std::move(path),
+                                            body = std::move(body), deadline](auto done) mutable {
+    if (auto client = weak.lock()) {
+      client->ask(path, std::move(body), deadline, Client::Repeat::kYes, std::move(done));
+    }
+  });
+}
+
+// Who has the lock, and the revision that made its key.
+struct Holder {
+  std::string name;
+  std::uint64_t token = 0;
+};
+
+Result<std::optional<Holder>> holder_in(const json::object& range) {
+  const json::array* found = array_in(range, "kvs");
+  if (found == nullptr || found->empty()) return std::nullopt;
+  const json::object* kv = found->front().if_object();
+  if (kv == nullptr) return std::unexpected(wrong_answer());
+  TRY(Bytes name, bytes_in(*kv, "value"));
+  Holder holder{std::string(as_text(name)), number_in(*kv, "create_revision")};
+  if (holder.token == 0) return std::unexpected(wrong_answer());
+  return holder;
+}
+
+bool succeeded(const json::object& answer) {
+  const json::value* value = answer.if_contains("succeeded");
+  return value != nullptr && value->is_bool() && value->get_bool();
+}
+
+// One lock, and who asks for it. In base64, as etcd's JSON has it.
+struct Asked {
+  std::weak_ptr<Client> client;
+  std::string key;
+  std::string holder;
+  Deadline deadline;
+};
+
+Task<std::uint64_t> grant(Asked asked, Milliseconds ttl) {
+  auto seconds = std::chrono::ceil<std::chrono::seconds>(ttl).count();
+  CO_TRY(json::object answer,
+         co_await ask(asked.client, "lease/grant", fmt::format(R"({{"TTL":"{}"}})", seconds),
+                      asked.deadline));
+  std::uint64_t lease = number_in(answer, "ID");
+  if (lease == 0) co_return std::unexpected(wrong_answer());
+  co_return lease;
+}
+
+// Whether it is done nobody waits for: the lease ends by itself.
+void revoke(const std::weak_ptr<Client>& weak, std::uint64_t lease) {
+  auto client = weak.lock();
+  if (client == nullptr || lease == 0) return;
+  client->ask("lease/revoke", fmt::format(R"({{"ID":"{}"}})", lease), Deadline::after(kRevokeMax),
+              Client::Repeat::kNo, [](const Result<json::object>&) {});
+}
+
+std::string put(const Asked& asked, std::uint64_t lease) {
+  return fmt::format(R"({{"request_put":{{"key":"{}","value":"{}","lease":"{}"}}}})", asked.key,
+                     asked.holder, lease);
+}
+
+std::string if_held(const Asked& asked, std::string_view then) {
+  return fmt::format(R"({{"compare":[{{"target":"VALUE","result":"EQUAL","key":"{}",)"
+                     R"("value":"{}"}}],"success":[{}]}})",
+                     asked.key, asked.holder, then);
+}
+
+class EtcdStore final : public Store {
+ public:
+  EtcdStore(std::shared_ptr<Client> client, std::shared_ptr<const Settings> settings)
+      : client_(std::move(client)), settings_(std::move(settings)) {}
+
+  Answer<Attempt> take(Request request, const LockName& lock, const std::string& holder,
+                       Milliseconds ttl) override {
+    return started(request.loop, taken(asked(request, lock, holder), holder, ttl, leases_));
+  }
+  Answer<bool> renew(Request request, const LockName& lock, const std::string& holder,
+                     Milliseconds ttl) override {
+    return started(request.loop, renewed(asked(request, lock, holder), holder, ttl, leases_));
+  }
+  Answer<bool> release(Request request, const LockName& lock, const std::string& holder) override {
+    return started(request.loop, released(asked(request, lock, holder), holder, leases_));
+  }
+
+ private:
+  // By holder: what is to be given back with its lock. As large as there are holds.
+  using Leases = std::shared_ptr<std::map<std::string, std::uint64_t>>;
+
+  Asked asked(Request request, const LockName& lock, const std::string& holder) const {
+    std::string key =
+        fmt::format("{}/{}/{}", settings_->prefix, escaped(lock.scope), escaped(lock.name));
+    return {client_, base64(key), base64(holder), request.deadline};
+  }
+
+  static Task<Attempt> taken(Asked asked, std::string holder, Milliseconds ttl, Leases leases);
+  static Task<bool> renewed(Asked asked, std::string holder, Milliseconds ttl, Leases leases);
+  static Task<bool> released(Asked asked, std::string holder, Leases leases);
+
+  std::shared_ptr<Client> client_;  // Shared by the loop's stores.
+  std::shared_ptr<const Settings> settings_;
+  Leases leases_ = std::make_shared<Leases::element_type>();  // Shared with what is under way.
+};
+
+Task<Attempt> EtcdStore::taken(Asked asked, std::string holder, Milliseconds ttl, Leases leases) {
+  // Looked at first: a lease for each try that fails would cost the cluster two writes.
+  std::string range = fmt::format(R"({{"key":"{}"}})", asked.key);
+  CO_TRY(json::object found, co_await ask(asked.client, "kv/range", range, asked.deadline));
+  CO_TRY(std::optional<Holder> now, holder_in(found));
+  if (now) co_return Attempt{.again = ask_again()};
+  CO_TRY(std::uint64_t lease, co_await grant(asked, ttl));
+  std::string body = fmt::format(R"({{"compare":[{{"target":"CREATE","result":"EQUAL","key":"{}",)"
+                                 R"("create_revision":"0"}}],"success":[{}],)"
+                                 R"("failure":[{{"request_range":{{"key":"{}"}}}}]}})",
+                                 asked.key, put(asked, lease), asked.key);
+  CO_TRY(json::object answer, co_await ask(asked.client, "kv/txn", body, asked.deadline));
+  if (succeeded(answer)) {
+    const json::object* header = object_in(answer, "header");
+    std::uint64_t token = header == nullptr ? 0 : number_in(*header, "revision");
+    if (token == 0) co_return std::unexpected(wrong_answer());
+    leases->insert_or_assign(holder, lease);
+    co_return Attempt{.token = token};
+  }
+  const json::array* responses = array_in(answer, "responses");
+  const json::object* first =
+      responses == nullptr || responses->empty() ? nullptr : responses->front().if_object();
+  const json::object* other = first == nullptr ? nullptr : object_in(*first, "response_range");
+  if (other == nullptr) co_return std::unexpected(wrong_answer());
+  CO_TRY(now, holder_in(*other));
+  if (now && now->name == holder) {
+    // It was asked twice, and done the first time.
+    leases->insert_or_assign(holder, lease);
+    co_return Attempt{.token = now->token};
+  }
+  revoke(asked.client, lease);
+  co_return Attempt{.again = ask_again()};
+}
+
+Task<bool> EtcdStore::renewed(Asked asked, std::string holder, Milliseconds ttl, Leases leases) {
+  CO_TRY(std::uint64_t lease, co_await grant(asked, ttl));
+  CO_TRY(json::object answer,
+         co_await ask(asked.client, "kv/txn", if_held(asked, put(asked, lease)), asked.deadline));
+  if (!succeeded(answer)) {
+    revoke(asked.client, lease);
+    co_return false;
+  }
+  // The key belongs to the new lease by now.
+  revoke(asked.client, std::exchange((*leases)[holder], lease));
+  co_return true;
+}
+
+Task<bool> EtcdStore::released(Asked asked, std::string holder, Leases leases) {
+  std::string erase = fmt::format(R"({{"request_delete_range":{{"key":"{}"}}}})", asked.key);
+  auto answer = co_await ask(asked.client, "kv/txn", if_held(asked, erase), asked.deadline);
+  if (auto lease = leases->find(holder); lease != leases->end()) {
+    revoke(asked.client, lease->second);
+    leases->erase(lease);
+  }
+  if (!answer) co_return std::unexpected(std::move(answer).error());
+  co_return succeeded(*answer);
+}
+
+class EtcdBackend final : public Backend {
+ public:
+  explicit EtcdBackend(Settings settings)
+      : settings_(std::make_shared<const Settings>(std::move(settings))) {}
+
+  Result<void> open() override { return {}; }
+  std::unique_ptr<Store> store(Loop& loop) override {
+    return std::make_unique<EtcdStore>(client(loop), settings_);
+  }
+  void reach(Loop& loop, Deadline deadline, Reached done) override {
+    std::shared_ptr<Client> asked = client(loop);
+    // Whether this user may read there: no lock of anybody's.
+    asked->ask("kv/range",
+               fmt::format(R"({{"key":"{}","count_only":true}})", base64(settings_->prefix + "/")),
+               deadline, Client::Repeat::kYes,
+               [asked, done = std::move(done)](Result<json::object> answer) mutable {
+                 if (!answer) return done(std::unexpected(std::move(answer).error()));
+                 done({});
+               });
+  }
+  std::shared_ptr<const remote::Health> health() const override { return settings_->server.health; }
+
+ private:
+  std::shared_ptr<Client> client(Loop& loop) {
+    std::lock_guard lock(mutex_);
+    std::weak_ptr<Client>& known = clients_[&loop];
+    std::shared_ptr<Client> client = known.lock();
+    if (client == nullptr) {
+      known = client = std::make_shared<Client>(
+          loop, std::shared_ptr<const remote::etcd::Settings>(settings_, &settings_->server));
+    }
+    return client;
+  }
+
+  std::shared_ptr<const Settings> settings_;  // Shared with the clients, which may outlive it.
+  std::mutex mutex_;
+  std::map<Loop*, std::weak_ptr<Client>> clients_;  // One a loop, for as long as a store has it.
+};
+
+}  // namespace
+
+std::span<const DriverKey> driver_keys() {
+  return keyvalue::etcd::driver_keys();
+}
+
+Result<Settings> read_settings(const DriverChoice& choice) {
+  TRY(Settings settings, keyvalue::etcd::read_settings(choice));
+  if (choice.find("prefix") == nullptr) settings.prefix = kPrefix;
+  return settings;
+}
+
+std::unique_ptr<Backend> etcd_backend(Settings settings) {
+  std::string_view server = settings.server.servers.front();
+  settings.server.health =
+      std::make_shared<remote::Health>(std::string(server.substr(server.find("//") + 2)));
+  return std::make_unique<EtcdBackend>(std::move(settings));
+}
+
+}  // namespace weft::lock::etcd

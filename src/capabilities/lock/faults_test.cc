@@ -1,0 +1,159 @@
+// Shows what becomes of locks when their server or the way to it fails: a typed error in time or a
+// lock that is really held, never two holders, and recovery by itself.
+#include <gmock/gmock.h>
+
+#include "capabilities/keyvalue/drivers/redis/server.h"
+#include "capabilities/lock/conformance.h"
+#include "capabilities/lock/testing.h"
+#include "remote/etcd/testing.h"
+#include "remote/nats/testing.h"
+#include "remote/testing/fault_proxy.h"
+
+namespace weft::lock {
+namespace {
+
+using remote::FaultProxy;
+using remote::RealServer;
+using Fault = FaultProxy::Fault;
+
+// A server that can be killed, whatever it is.
+struct Server {
+  virtual ~Server() = default;
+  virtual std::uint16_t port() const = 0;
+  virtual void restart() = 0;
+};
+template <class S>
+struct ServerOf final : Server {
+  template <class... A>
+  explicit ServerOf(A... arguments) : server(arguments...) {}
+  std::uint16_t port() const override { return server.port(); }
+  void restart() override {
+    server.kill();
+    server.start();
+  }
+  S server;
+};
+
+struct Faulty {
+  std::string name;
+  std::function<std::unique_ptr<Server>()> server;
+  std::unique_ptr<Backend> (*at)(std::uint16_t port, const std::string& prefix);
+};
+
+class LockFaults : public ::testing::TestWithParam<Faulty> {
+ protected:
+  // One for all tests of a driver, whose locks are called otherwise each.
+  static Server& server() {
+    static std::map<std::string, std::unique_ptr<Server>> servers;
+    std::unique_ptr<Server>& there = servers[GetParam().name];
+    if (there == nullptr) there = GetParam().server();
+    return *there;
+  }
+
+  FaultProxy proxy_{server().port()};
+  Loop loop_;
+  std::unique_ptr<Backend> faulty_ = GetParam().at(proxy_.port(), "faults");
+  std::unique_ptr<Backend> direct_ = GetParam().at(server().port(), "faults");
+};
+
+TEST_P(LockFaults, GiveATypedErrorInTimeOrALockThatIsHeld) {
+  Client through(loop_, *faulty_);
+  Client beside(loop_, *direct_);
+  std::uint64_t last = 0;
+  for (Fault fault : {Fault::kNone, Fault::kDelay, Fault::kSlice, Fault::kThrottle, Fault::kCut,
+                      Fault::kCutAsked, Fault::kStall, Fault::kRefuse}) {
+    SCOPED_TRACE(static_cast<int>(fault));
+    // On a connection that is there.
+    {
+      EXPECT_TRUE(through.take("warm", 1s).has_value());
+    }
+    proxy_.set(fault);
+    auto begin = Clock::now();
+    auto held = through.take("contended", 1500ms, 0ms);
+    EXPECT_LT(Clock::now() - begin, 20s);
+    bool passes = fault == Fault::kNone || fault == Fault::kDelay || fault == Fault::kSlice ||
+                  fault == Fault::kThrottle;
+    EXPECT_TRUE(held.has_value() || !passes) << held.error().message();
+    if (held) {
+      EXPECT_GT((*held)->token(), last);
+      last = (*held)->token();
+      auto other = beside.try_it("contended");
+      EXPECT_TRUE(other == nullptr || !(*held)->held());
+    } else {
+      EXPECT_THAT(held.error().code(), ::testing::AnyOf(Errc::kUnavailable, Errc::kTimeout));
+    }
+    proxy_.set(Fault::kNone);
+    if (held) held->reset();
+    // Whatever was left behind ends by itself.
+    auto next = beside.take("contended", 1500ms, 20s);
+    ASSERT_TRUE(next.has_value()) << next.error().message();
+    EXPECT_GT((*next)->token(), last);
+    last = (*next)->token();
+    EXPECT_TRUE(beside.release(**next));
+    Deadline limit = Deadline::after(20s);
+    while (!limit.passed() && !through.take("back", 1s)) {
+    }
+    EXPECT_FALSE(limit.passed());
+  }
+}
+
+TEST_P(LockFaults, AHoldGoesOnByItsOwnClockAndIsLostInTime) {
+  Client through(loop_, *faulty_);
+  auto held = through.take("alone", 1s);
+  ASSERT_TRUE(held.has_value()) << held.error().message();
+  proxy_.set(Fault::kRefuse);
+  EXPECT_TRUE((*held)->held());
+  auto renewed = await(loop_, (*held)->renew(Client::soon(), 30s));
+  ASSERT_FALSE(renewed.has_value());
+  EXPECT_EQ(renewed.error().code(), Errc::kUnavailable);
+  EXPECT_LE((*held)->remaining(), 1s);
+  EXPECT_TRUE(await(loop_, (*held)->lost()).has_value());
+  proxy_.set(Fault::kNone);
+}
+
+TEST_P(LockFaults, AServerThatIsKilledKeepsLocksAndTokens) {
+  Client client(loop_, *direct_);
+  auto held = client.take("kept");
+  ASSERT_TRUE(held.has_value()) << held.error().message();
+  server().restart();
+  Deadline limit = Deadline::after(20s);
+  auto other = client.take("kept", 30s, 0ms);
+  while (!other && other.error().code() != Errc::kTimeout && !limit.passed()) {
+    other = client.take("kept", 30s, 0ms);
+  }
+  ASSERT_FALSE(other.has_value());
+  EXPECT_EQ(other.error().code(), Errc::kTimeout) << other.error().message();
+  EXPECT_TRUE(client.renew(**held, 30s));
+  EXPECT_TRUE(client.release(**held));
+  auto next = client.take("kept");
+  ASSERT_TRUE(next.has_value()) << next.error().message();
+  EXPECT_GT((*next)->token(), (*held)->token());
+}
+
+TEST_P(LockFaults, AreToldToWhoAsksWhetherTheServerCanBeUsed) {
+  EXPECT_FALSE(faulty_->health()->read().asked);
+  Result<void> reached = reach_now(loop_, *faulty_);
+  EXPECT_TRUE(reached.has_value()) << reached.error().message();
+  EXPECT_TRUE(faulty_->health()->read().up);
+  proxy_.set(Fault::kRefuse);
+  reached = reach_now(loop_, *faulty_);
+  ASSERT_FALSE(reached.has_value());
+  EXPECT_THAT(reached.error().code(), ::testing::AnyOf(Errc::kUnavailable, Errc::kTimeout));
+  EXPECT_FALSE(faulty_->health()->read().up);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    lock, LockFaults,
+    ::testing::Values(
+        Faulty{"etcd", [] { return std::make_unique<ServerOf<remote::etcd::Server>>(); }, etcd_at},
+        Faulty{
+            "redis",
+            [] { return std::make_unique<ServerOf<RealServer>>(keyvalue::redis::server_command); },
+            redis_at},
+        Faulty{"nats",
+               [] { return std::make_unique<ServerOf<RealServer>>(remote::nats::server_command); },
+               nats_at}),
+    [](const auto& faulty) { return faulty.param.name; });
+
+}  // namespace
+}  // namespace weft::lock

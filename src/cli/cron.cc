@@ -1,0 +1,148 @@
+#include "cli/cron.h"
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <chrono>
+
+#include "app/edition_settings.h"
+#include "app/manifest.h"
+#include "base/json_text.h"
+#include "capabilities/cron/cron.h"
+#include "capabilities/table.h"
+
+namespace weft {
+namespace {
+
+namespace chrono = std::chrono;
+
+constexpr unsigned kTimesMax = 1000;
+
+struct Line {
+  std::string app;
+  std::string component;
+  std::string schedule;
+  std::string zone;
+  std::vector<std::string> next;
+};
+
+// "2026-11-26 18:30:00+01:00"
+std::string text_of(const cron::Zone& zone, cron::sys_seconds when) {
+  auto local = zone.local(when);
+  auto day = chrono::floor<chrono::days>(local);
+  chrono::year_month_day date(day);
+  chrono::hh_mm_ss time(local - day);
+  auto offset = zone.offset(when);
+  chrono::hh_mm_ss ahead(chrono::abs(offset));
+  return fmt::format("{:04}-{:02}-{:02} {:02}:{:02}:{:02}{}{:02}:{:02}",
+                     static_cast<int>(date.year()), static_cast<unsigned>(date.month()),
+                     static_cast<unsigned>(date.day()), time.hours().count(),
+                     time.minutes().count(), time.seconds().count(), offset.count() < 0 ? '-' : '+',
+                     ahead.hours().count(), ahead.minutes().count());
+}
+
+Result<void> add_lines(const std::string& word, unsigned times, std::vector<Line>& lines) {
+  auto file = manifest_of(word);
+  if (!file) {
+    return failure(Errc::kNotFound,
+                   fmt::format("{} is no app: name a folder with a weft.toml", word));
+  }
+  CapabilityTable capabilities = embedded_capabilities({});
+  Problems problems;
+  auto manifest = Manifest::read(*file, capabilities, problems);
+  if (!manifest || problems.failed()) {
+    return failure(Errc::kInvalid, fmt::format("{}{}", problems.text(), problems.summary()));
+  }
+  auto now = chrono::floor<chrono::seconds>(chrono::system_clock::now());
+  for (const EventTrigger& trigger : manifest->events) {
+    if (trigger.capability != "cron") continue;
+    auto options = cron::read_trigger(trigger.settings);
+    if (!options) {
+      return std::unexpected(std::move(options).error().within(trigger.place.text()));
+    }
+    const std::string* zone = trigger.settings.find("time-zone");
+    Line line{manifest->name.text,
+              trigger.component.text,
+              options->text,
+              zone == nullptr ? "UTC" : *zone,
+              {}};
+    auto when = now;
+    for (unsigned i = 0; i < times; ++i) {
+      auto next = options->schedule.next(options->zone, when);
+      if (!next) break;
+      line.next.push_back(text_of(options->zone, *next));
+      when = *next;
+    }
+    lines.push_back(std::move(line));
+  }
+  return {};
+}
+
+std::string json_of(const std::vector<Line>& lines) {
+  std::string out = "{\"schedules\":[";
+  for (const Line& line : lines) {
+    out += out.back() == '[' ? "{\"app\":" : ",{\"app\":";
+    append_json_string(out, line.app);
+    append_json_member(out, "component", line.component);
+    append_json_member(out, "schedule", line.schedule);
+    append_json_member(out, "time-zone", line.zone);
+    out += ",\"next\":[";
+    for (const std::string& each : line.next) {
+      if (out.back() != '[') out += ',';
+      append_json_string(out, each);
+    }
+    out += "]}";
+  }
+  return out + "]}\n";
+}
+
+std::string table_of(const std::vector<Line>& lines) {
+  std::size_t who = 9;
+  std::size_t what = 8;
+  for (const Line& line : lines) {
+    who = std::max(who, line.app.size() + 1 + line.component.size());
+    what = std::max(what, line.schedule.size());
+  }
+  std::string out = fmt::format("{:<{}}  {:<{}}  {}\n", "COMPONENT", who, "SCHEDULE", what, "NEXT");
+  for (const Line& line : lines) {
+    std::string name = line.app + "." + line.component;
+    std::string schedule = line.schedule;
+    for (const std::string& each : line.next) {
+      out += fmt::format("{:<{}}  {:<{}}  {} ({})\n", name, who, schedule, what, each, line.zone);
+      name.clear();
+      schedule.clear();
+    }
+  }
+  return out;
+}
+
+}  // namespace
+
+void add_cron_options(CLI::App& verb, CronWords& words) {
+  verb.add_option("WHAT", words.what, "list: the schedules of apps, and when they come next")
+      ->required();
+  verb.add_option("APP", words.apps,
+                  "Apps: folders with a weft.toml; default: the folder that one is in");
+  verb.add_option("--times", words.times, "How many times of each are shown")
+      ->capture_default_str();
+  verb.add_flag("--json", words.json, "Print one JSON object");
+}
+
+Result<int> run_cron(const CronWords& words) {
+  if (words.what != "list") {
+    return failure(Errc::kInvalid,
+                   fmt::format("weft cron {} is nothing: write weft cron list", words.what));
+  }
+  if (words.times == 0 || words.times > kTimesMax) {
+    return failure(Errc::kInvalid, fmt::format("--times: from 1 to {}", kTimesMax));
+  }
+  std::vector<Line> lines;
+  for (const std::string& word : words.apps.empty() ? std::vector<std::string>{"."} : words.apps) {
+    TRY_VOID(add_lines(word, words.times, lines));
+  }
+  fmt::print("{}", words.json ? json_of(lines) : table_of(lines));
+  return 0;
+}
+
+}  // namespace weft

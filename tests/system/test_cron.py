@@ -1,0 +1,113 @@
+#!/usr/bin/env python3
+"""Components that run on a schedule: in one host, over a reload and a restart, and in two hosts
+that share a store."""
+
+import json
+import os
+import time
+import unittest
+
+import servers
+from client import get
+from host import Host, run, until
+from test_apps import App, reload
+
+MANIFEST = """
+[app]
+name = "clock"
+[component.ticker]
+source = "ticker.wasm"
+uses.keyvalue = [""]
+uses.cron = ["shared"]
+[component.store]
+source = "store.wasm"
+uses.keyvalue = [""]
+[[trigger.http]]
+route = "/..."
+component = "store"
+[[trigger.cron]]
+component = "ticker"
+schedule = "{schedule}"
+{more}
+"""
+
+
+def clock(schedule="every 1s", more=""):
+    return App(MANIFEST.format(schedule=schedule, more=more), ticker="ticker", store="keyvalue_p2")
+
+
+def number(host, key):
+    response = get(host, "/kv/" + key)
+    return int(response.text) if response.status == 200 else 0
+
+
+class Cron(unittest.TestCase):
+    def test_each_second(self):
+        """As often as there are seconds, over a reload and a restart, with tokens that grow."""
+        with clock() as app:
+            state = os.path.join(app.folder, "state")
+            with Host(app.folder, state=state) as host:
+                until(lambda: number(host, "runs") >= 2, "two runs")
+                begin, first = time.monotonic(), number(host, "runs")
+                reload(host)
+                until(lambda: number(host, "runs") >= first + 2, "two more")
+                seconds = time.monotonic() - begin
+                self.assertLessEqual(number(host, "runs") - first, seconds + 2)
+                self.assertLessEqual(abs(number(host, "due") - time.time()), 30)
+            before = int(time.time())
+            with Host(app.folder, state=state) as host:
+                until(lambda: number(host, "due") >= before, "a run after the restart")
+                self.assertEqual(number(host, "stale"), 0)
+
+    def test_two_hosts(self):
+        """Each time is run by one of them, also after the other was killed."""
+        with servers.Redis() as redis, clock(more='store = "shared"') as app:
+            url = f'driver = "redis"\nurl = "redis://127.0.0.1:{redis.port}"\n'
+            app.write("on.toml", '[cron.shared]\n' + url + '[keyvalue.""]\n' + url)
+            on = os.path.join(app.folder, "on.toml")
+            done = run("check", app.folder, "--on", on, "--connect")
+            self.assertEqual(done.code, 0, done)
+            with Host(app.folder, "--on", on) as one:
+                other = Host(app.folder, "--on", on)
+                try:
+                    until(lambda: number(one, "runs") >= 1, "a run")
+                    begin, first = time.monotonic(), number(one, "runs")
+                    until(lambda: number(one, "runs") >= first + 3, "three more")
+                    self.assertLessEqual(number(one, "runs") - first,
+                                         time.monotonic() - begin + 2)
+                finally:
+                    other.kill()
+                last = number(one, "due")
+                until(lambda: number(one, "due") > last, "a run after it was killed", 60)
+                self.assertEqual(number(one, "stale"), 0)
+
+    def test_list(self):
+        """The next times of each schedule, in its zone, without an engine or a host."""
+        with clock("30 2 * * mon-fri", 'time-zone = "Asia/Kolkata"') as app:
+            done = run("cron", "list", app.folder)
+            self.assertEqual(done.code, 0, done)
+            self.assertRegex(done.out, r"^COMPONENT +SCHEDULE +NEXT\nclock\.ticker +30 2 \* \* mon"
+                                       r"-fri +\d{4}-\d\d-\d\d 02:30:00\+05:30 "
+                                       r"\(Asia/Kolkata\)\n")
+            done = run("cron", "list", app.folder, "--json", "--times", "5")
+            schedule, = json.loads(done.out)["schedules"]
+            self.assertEqual(len(schedule["next"]), 5)
+            self.assertEqual(schedule["next"], sorted(schedule["next"]))
+            self.assertEqual(run("cron", "show", app.folder).code, 1)
+            self.assertEqual(run("cron", "list", "/no/such/app").code, 1)
+
+    def test_what_is_wrong(self):
+        """Said at its place before anything runs."""
+        for schedule, more, what in (
+                ("* * * *", "", "4 fields"), ("0 0 30 2 *", "", "never comes"),
+                ("@daily", 'time-zone = "Moon/Base"', "Moon/Base"),
+                ("@daily", 'store = "other"', "uses.cron")):
+            with clock(schedule, more) as app:
+                done = run("check", app.folder)
+                self.assertEqual(done.code, 1, done)
+                self.assertRegex(done.out, r"weft.toml:\d+:\d+: \[\[trigger.cron\]\]")
+                self.assertIn(what, done.out)
+
+
+if __name__ == "__main__":
+    unittest.main()
