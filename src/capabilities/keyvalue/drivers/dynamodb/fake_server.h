@@ -13,8 +13,9 @@
 
 namespace weft::keyvalue::dynamodb {
 
-// Not a DynamoDB: what a test has one answer that dynalite never would, for tests. Each request
-// gets the next answer that was given; without one it is an empty object with status 200.
+// Not a DynamoDB: gives a test's requests the answers that the test has laid out for them, one
+// after the other, with which dynalite never answers. Without one left it is an empty object with
+// status 200.
 class FakeServer {
  public:
   struct Asked {
