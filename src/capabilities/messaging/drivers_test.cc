@@ -2,8 +2,10 @@
 #include "capabilities/keyvalue/backend.h"
 #include "capabilities/messaging/conformance.h"
 #include "capabilities/messaging/drivers/jetstream/jetstream.h"
+#include "capabilities/messaging/drivers/mqtt/mqtt.h"
 #include "capabilities/messaging/drivers/nats/nats.h"
 #include "capabilities/messaging/log_broker.h"
+#include "remote/mqtt/testing.h"
 #include "remote/nats/testing.h"
 
 namespace weft::messaging {
@@ -40,11 +42,20 @@ std::unique_ptr<Backend> jet_stream(StateFolderOnDemand&) {
   return jetstream::jetstream_backend(std::move(settings));
 }
 
+std::unique_ptr<Backend> mosquitto(StateFolderOnDemand&) {
+  mqtt::Settings settings;
+  settings.server.endpoint = {"127.0.0.1", remote::mqtt::shared_server().port()};
+  settings.prefix = own_name() + "/{app}/{broker}";
+  settings.client_id = own_name();
+  return mqtt::mqtt_backend(std::move(settings));
+}
+
 INSTANTIATE_TEST_SUITE_P(
     messaging, Conformance,
     ::testing::Values(Driver{"memory", memory, {.durable = false}}, Driver{"embedded", embedded},
                       Driver{"nats", core_nats, {.durable = false, .keeps_for_absent = false}},
-                      Driver{"jetstream", jet_stream, {.counts_failures = false}}),
+                      Driver{"jetstream", jet_stream, {.counts_failures = false}},
+                      Driver{"mqtt", mosquitto, {.counts_failures = false}}),
     [](const auto& driver) { return driver.param.name; });
 
 }  // namespace

@@ -10,6 +10,7 @@
 #include "base/limits.h"
 #include "capabilities/keyvalue/backend.h"
 #include "capabilities/messaging/drivers/jetstream/jetstream.h"
+#include "capabilities/messaging/drivers/mqtt/mqtt.h"
 #include "capabilities/messaging/drivers/nats/nats.h"
 #include "capabilities/messaging/hosts.h"
 #include "capabilities/messaging/log_broker.h"
@@ -46,13 +47,15 @@ constexpr std::string_view kMemory = "memory";
 constexpr std::array<DriverKey, 1> kMemoryKeys{{{"size", DriverKey::Kind::kSize}}};
 constexpr std::string_view kNats = "nats";
 constexpr std::string_view kJetStream = "jetstream";
+constexpr std::string_view kMqtt = "mqtt";
 constexpr std::uint64_t kMemoryByDefault = std::uint64_t{256} << 20;
 
 std::span<const DriverInfo> driver_infos() {
-  static const std::array<DriverInfo, 4> infos{{{kEmbedded, {}},
+  static const std::array<DriverInfo, 5> infos{{{kEmbedded, {}},
                                                 {kMemory, kMemoryKeys},
                                                 {kNats, nats::driver_keys()},
-                                                {kJetStream, jetstream::driver_keys()}}};
+                                                {kJetStream, jetstream::driver_keys()},
+                                                {kMqtt, mqtt::driver_keys()}}};
   return infos;
 }
 
@@ -64,6 +67,10 @@ Result<std::unique_ptr<Backend>> make_backend(const DriverChoice& choice) {
   if (choice.driver == kJetStream) {
     TRY(jetstream::Settings settings, jetstream::read_settings(choice));
     return jetstream::jetstream_backend(std::move(settings));
+  }
+  if (choice.driver == kMqtt) {
+    TRY(mqtt::Settings settings, mqtt::read_settings(choice));
+    return mqtt::mqtt_backend(std::move(settings));
   }
   if (choice.driver != kMemory) {
     return failure(Errc::kUnsupported,
@@ -140,6 +147,7 @@ std::span<const DriverInfo> MessagingCapability::drivers() const {
 Result<void> MessagingCapability::check(const DriverChoice& choice) const {
   if (choice.driver == kNats) TRY_VOID(nats::read_settings(choice));
   if (choice.driver == kJetStream) TRY_VOID(jetstream::read_settings(choice));
+  if (choice.driver == kMqtt) TRY_VOID(mqtt::read_settings(choice));
   return {};
 }
 

@@ -1,20 +1,16 @@
 #include "capabilities/messaging/drivers/nats/wire.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
-#include <charconv>
 #include <utility>
 
 #include "base/bytes.h"
+#include "capabilities/messaging/pair_text.h"
 #include "door/codec.h"
 
 namespace weft::messaging::nats {
 namespace {
 
 constexpr std::string_view kContentType = "Content-Type";
-// A pair of metadata that can be no header as it is: KEY=VALUE with %XX for what is special.
-constexpr std::string_view kPair = "Weft-Metadata";
 constexpr std::string_view kOurs = "Weft-";
 constexpr std::string_view kServers = "Nats-";
 
@@ -30,47 +26,14 @@ bool is_value(std::string_view text) {
       text, [](char c) { return static_cast<unsigned char>(c) < ' ' || c == 0x7f; });
 }
 
-std::string escaped(std::string_view text) {
-  std::string out;
-  for (char c : text) {
-    auto byte = static_cast<unsigned char>(c);
-    bool plain = byte > ' ' && byte < 0x7f && c != '%' && c != '=';
-    plain ? out.push_back(c) : static_cast<void>(out += fmt::format("%{:02X}", byte));
-  }
-  return out;
-}
-
-std::optional<std::string> unescaped(std::string_view text) {
-  std::string out;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    if (text[i] != '%') {
-      out.push_back(text[i]);
-      continue;
-    }
-    unsigned byte = 0;
-    if (i + 2 >= text.size()) return std::nullopt;
-    const char* digits = text.data() + i + 1;
-    auto [stop, error] = std::from_chars(digits, digits + 2, byte, 16);
-    if (error != std::errc() || stop != digits + 2) return std::nullopt;
-    out.push_back(static_cast<char>(byte));
-    i += 2;
-  }
-  return out;
-}
-
 // The pair that a header stands for; nothing where it is none of the message's.
 std::optional<std::pair<std::string, std::string>> pair_of(const std::string& name,
                                                            const std::string& value) {
-  if (name != kPair) {
+  if (name != kPairName) {
     if (name.starts_with(kOurs) || name.starts_with(kServers)) return std::nullopt;
     return std::pair(name, value);
   }
-  std::size_t equal = value.find('=');
-  if (equal == std::string::npos) return std::nullopt;
-  auto key = unescaped(std::string_view(value).substr(0, equal));
-  auto text = unescaped(std::string_view(value).substr(equal + 1));
-  if (!key || !text) return std::nullopt;
-  return std::pair(*std::move(key), *std::move(text));
+  return read_pair(value);
 }
 
 }  // namespace
@@ -88,7 +51,7 @@ Result<remote::nats::Outgoing> to_wire(const Subjects& subjects, const Message& 
     if (is_name(key) && is_value(value)) {
       out.headers.emplace_back(key, value);
     } else {
-      out.headers.emplace_back(kPair, escaped(key) + "=" + escaped(value));
+      out.headers.emplace_back(kPairName, pair_text(key, value));
     }
   }
   out.payload = message.data;

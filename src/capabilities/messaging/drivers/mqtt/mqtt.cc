@@ -1,0 +1,186 @@
+#include "capabilities/messaging/drivers/mqtt/mqtt.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <map>
+#include <mutex>
+#include <tuple>
+#include <utility>
+
+#include "base/limits.h"
+#include "capabilities/messaging/drivers/mqtt/queue.h"
+#include "capabilities/messaging/drivers/mqtt/site.h"
+#include "capabilities/messaging/drivers/nats/names.h"
+#include "io/http/tls_client.h"
+#include "io/loop.h"
+
+namespace weft::messaging::mqtt {
+namespace {
+
+constexpr std::uint16_t kPort = 1883;
+constexpr std::uint16_t kTlsPort = 8883;
+constexpr std::size_t kClientIdBytesMax = 64;
+
+constexpr std::array<DriverKey, 9> kKeys{{{"url", DriverKey::Kind::kText, "mqtt://HOST:1883"},
+                                          {"username"},
+                                          {"password"},
+                                          {"ca-file", DriverKey::Kind::kPath},
+                                          {"prefix"},
+                                          {"client-id"},
+                                          {"qos"},
+                                          {"session"},
+                                          {"timeout", DriverKey::Kind::kDuration}}};
+
+std::string host_name() {
+  std::array<char, 256> name{};
+  if (gethostname(name.data(), name.size() - 1) != 0) return "host";
+  return name.data();
+}
+
+class MqttBroker final : public Broker {
+ public:
+  explicit MqttBroker(std::shared_ptr<Site> site) : site_(std::move(site)) {}
+
+  Answer<void> publish(Request request, Message message) override {
+    TRY_VOID(check_message(message));
+    return site_->publish(request, message);
+  }
+  Answer<std::vector<Message>> request(Request request, Message message,
+                                       std::size_t replies) override {
+    TRY_VOID(check_message(message));
+    return site_->ask(request, std::move(message), replies);
+  }
+  std::unique_ptr<Queue> subscribe(Wanted wanted, Receiver& receiver) override {
+    return std::make_unique<MqttQueue>(site_, std::move(wanted), receiver);
+  }
+  Answer<std::vector<DeadLetter>> dead(Request, std::size_t most) override {
+    return site_->place()->dead.first(most);
+  }
+
+ private:
+  const std::shared_ptr<Site> site_;  // Shared with the loop's other brokers of that name.
+};
+
+class MqttBackend final : public Backend {
+ public:
+  explicit MqttBackend(Settings settings)
+      : settings_(std::make_shared<const Settings>(std::move(settings))) {}
+
+  Result<void> open() override { return {}; }
+  std::unique_ptr<Broker> broker(Loop& loop, BrokerName name) override {
+    std::lock_guard hold(mutex_);
+    std::shared_ptr<Place>& place = places_[{name.owner, name.name}];
+    if (place == nullptr) {
+      place = std::make_shared<Place>(Topics(nats::fill_in(settings_->prefix, name)));
+    }
+    std::weak_ptr<Site>& known = sites_[{&loop, name.owner, name.name}];
+    std::shared_ptr<Site> site = known.lock();
+    if (site == nullptr) {
+      std::string host = settings_->client_id.empty() ? host_name() : settings_->client_id;
+      known = site = std::make_shared<Site>(
+          loop, settings_, place,
+          nats::fill_in(fmt::format("weft-{}-{{app}}-{{broker}}", host), name));
+    }
+    return std::make_unique<MqttBroker>(std::move(site));
+  }
+  void reach(Loop& loop, Deadline deadline, Reached done) override {
+    auto client = std::make_shared<remote::mqtt::Client>(
+        loop, std::shared_ptr<const remote::mqtt::Settings>(settings_, &settings_->server),
+        remote::mqtt::Session{});
+    client->reach(deadline, [client, done = std::move(done)](Result<void> reached) mutable {
+      client->leave();
+      done(std::move(reached));
+    });
+  }
+  std::shared_ptr<const remote::Health> health() const override { return settings_->server.health; }
+
+ private:
+  const std::shared_ptr<const Settings> settings_;  // Shared with the loops, which may outlive it.
+  std::mutex mutex_;
+  // Guarded, both. A site lives for as long as a broker has it; places for the life of the process,
+  // as the brokers that apps name.
+  std::map<std::tuple<Loop*, std::string, std::string>, std::weak_ptr<Site>> sites_;
+  std::map<std::pair<std::string, std::string>, std::shared_ptr<Place>> places_;
+};
+
+std::string text_of(const DriverChoice& choice, std::string_view key) {
+  const Secret* found = choice.find(key);
+  return found == nullptr ? std::string() : std::string(found->reveal());
+}
+
+Result<void> read_server(const DriverChoice& choice, remote::mqtt::Settings& server) {
+  const Secret* text = choice.find("url");
+  if (text == nullptr) {
+    return failure(Errc::kInvalid, "no url: write url = \"mqtt://HOST:1883\"");
+  }
+  TRY(remote::ServerUrl url, remote::ServerUrl::parse(text->reveal()));
+  bool tls = url.scheme == "mqtts";
+  if (url.scheme != "mqtt" && !tls) {
+    return failure(Errc::kInvalid, "the URL's scheme: write mqtt:// or, with TLS, mqtts://");
+  }
+  if (!url.path.empty()) return failure(Errc::kInvalid, "the URL has a path: MQTT knows none");
+  server.endpoint = {url.host, url.port != 0 ? url.port : tls ? kTlsPort : kPort};
+  server.user = url.user;
+  server.password = url.password;
+  if (const Secret* user = choice.find("username")) server.user = user->reveal();
+  if (const Secret* password = choice.find("password")) server.password = *password;
+  std::string authorities = text_of(choice, "ca-file");
+  if (tls) {
+    TRY(server.endpoint.tls, TlsClient::make(authorities));
+  }
+  if (!tls && !authorities.empty()) {
+    return failure(Errc::kInvalid, "ca-file is for TLS: write mqtts:// in the URL");
+  }
+  if (const Secret* timeout = choice.find("timeout")) {
+    TRY(std::uint64_t ns, parse_duration_ns(timeout->reveal()));
+    server.silence = std::chrono::milliseconds(ns / 1'000'000);
+  }
+  server.health = std::make_shared<remote::Health>(server.endpoint.text());
+  return {};
+}
+
+}  // namespace
+
+std::span<const DriverKey> driver_keys() {
+  return kKeys;
+}
+
+Result<Settings> read_settings(const DriverChoice& choice) {
+  Settings settings;
+  TRY_VOID(read_server(choice, settings.server));
+  if (choice.find("prefix") != nullptr) settings.prefix = text_of(choice, "prefix");
+  std::string dotted = settings.prefix;
+  bool dots = dotted.contains('.');
+  std::ranges::replace(dotted, '/', '.');
+  if (!dotted.empty() && (dots || !nats::check_subject_pattern(dotted))) {
+    return failure(Errc::kInvalid,
+                   "prefix: write parts of letters, digits, - and _ with slashes between them, and "
+                   "{app} and {broker} for their names");
+  }
+  settings.client_id = text_of(choice, "client-id");
+  if (settings.client_id.size() > kClientIdBytesMax) {
+    return failure(Errc::kInvalid, fmt::format("client-id: {} bytes at most", kClientIdBytesMax));
+  }
+  if (std::string qos = text_of(choice, "qos"); !qos.empty()) {
+    if (qos != "0" && qos != "1" && qos != "2") {
+      return failure(Errc::kInvalid, "qos: \"0\", \"1\" or \"2\"");
+    }
+    settings.qos = static_cast<std::uint8_t>(qos[0] - '0');
+  }
+  if (std::string session = text_of(choice, "session"); !session.empty()) {
+    Result<std::uint64_t> ns = parse_duration_ns(session);
+    if (!ns || *ns < 1'000'000'000) return failure(Errc::kInvalid, "session: 1s at least");
+    settings.session =
+        std::chrono::seconds(std::min<std::uint64_t>(*ns / 1'000'000'000, 0xffff'fffe));
+  }
+  return settings;
+}
+
+std::unique_ptr<Backend> mqtt_backend(Settings settings) {
+  return std::make_unique<MqttBackend>(std::move(settings));
+}
+
+}  // namespace weft::messaging::mqtt

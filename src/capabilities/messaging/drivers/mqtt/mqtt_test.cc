@@ -1,0 +1,222 @@
+// Shows what of MQTT is its own: settings, topics, what is not acknowledged, and what becomes of
+// messages when the server or the way to it fails.
+#include "capabilities/messaging/drivers/mqtt/mqtt.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <boost/asio/io_context.hpp>
+#include <set>
+
+#include "capabilities/messaging/drivers/mqtt/topics.h"
+#include "io/loop.h"
+#include "remote/mqtt/testing.h"
+#include "remote/testing/fault_proxy.h"
+
+namespace weft::messaging::mqtt {
+namespace {
+
+using remote::FaultProxy;
+using remote::RealServer;
+using std::chrono::milliseconds;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using Kind = Verdict::Kind;
+
+DriverChoice choice(std::vector<std::pair<std::string, std::string>> settings) {
+  DriverChoice choice{"mqtt"};
+  for (auto& [key, value] : settings) choice.settings.emplace_back(key, Secret(value));
+  return choice;
+}
+
+TEST(MqttSettings, AreRead) {
+  auto settings = read_settings(choice({{"url", "mqtt://me:pass@host"},
+                                        {"prefix", "plant/{app}"},
+                                        {"qos", "2"},
+                                        {"session", "1h"},
+                                        {"client-id", "one"}}));
+  ASSERT_TRUE(settings.has_value()) << settings.error().message();
+  EXPECT_EQ(settings->server.endpoint.port, 1883);
+  EXPECT_EQ(settings->server.user, "me");
+  EXPECT_EQ(settings->prefix, "plant/{app}");
+  EXPECT_EQ(settings->qos, 2);
+  EXPECT_EQ(settings->session, std::chrono::hours(1));
+  EXPECT_EQ(read_settings(choice({{"url", "mqtts://h"}}))->server.endpoint.port, 8883);
+}
+
+TEST(MqttSettings, SayWhatIsWrong) {
+  for (auto [settings, what] :
+       {std::pair{choice({}), "no url"}, std::pair{choice({{"url", "nats://x"}}), "mqtt://"},
+        std::pair{choice({{"url", "mqtt://x/y"}}), "path"},
+        std::pair{choice({{"url", "mqtt://x"}, {"prefix", "a//b"}}), "prefix"},
+        std::pair{choice({{"url", "mqtt://x"}, {"prefix", "a.b"}}), "prefix"},
+        std::pair{choice({{"url", "mqtt://x"}, {"qos", "3"}}), "qos"},
+        std::pair{choice({{"url", "mqtt://x"}, {"session", "1ms"}}), "session"},
+        std::pair{choice({{"url", "mqtt://x"}, {"ca-file", "f"}}), "mqtts://"}}) {
+    auto read = read_settings(settings);
+    ASSERT_FALSE(read.has_value()) << what;
+    EXPECT_THAT(read.error().message(), HasSubstr(what));
+  }
+}
+
+TEST(MqttTopics, HaveSlashesForDots) {
+  Topics topics("plant/7");
+  EXPECT_EQ(*topics.name("line.temp"), "plant/7/line/temp");
+  EXPECT_EQ(*topics.filter("line.*.>"), "plant/7/line/+/#");
+  EXPECT_EQ(topics.topic("plant/7/line/temp"), "line.temp");
+  EXPECT_EQ(topics.topic("plant/8/line"), std::nullopt);
+  EXPECT_EQ(topics.topic("plant/7/a.b"), std::nullopt);
+  EXPECT_EQ(topics.topic("plant/7"), std::nullopt);
+  EXPECT_EQ(*topics.name("_reply.x.1"), "_reply/x/1");
+  for (const char* wrong : {"a/b", "a+", "#"}) {
+    EXPECT_EQ(topics.name(wrong).error().code(), Errc::kInvalid);
+  }
+  EXPECT_EQ(Topics("").name("$SYS.x").error().code(), Errc::kDenied);
+}
+
+TEST(MqttTopics, AMessageComesBackAsItWentWhateverIsInItsMetadata) {
+  Topics topics("p");
+  Message message{"t.u", to_bytes("data"), "text/plain", "back", {{"a", "1"}}};
+  for (const char* text : {"", " ", "%41", "\n", "\xc2\x85", "Weft-Metadata"}) {
+    message.metadata.emplace_back(text, text);
+  }
+  auto out = to_wire(topics, message);
+  ASSERT_TRUE(out.has_value());
+  EXPECT_EQ(from_wire(topics, *out), message);
+  message.metadata.emplace_back("large", std::string(70'000, 'x'));
+  EXPECT_EQ(to_wire(topics, message).error().code(), Errc::kInvalid);
+}
+
+class MqttMessaging : public ::testing::TestWithParam<int>, protected Receiver {
+ protected:
+  MqttMessaging() {
+    static int tests = 0;
+    settings_.server.endpoint = {"127.0.0.1", proxy_.port()};
+    settings_.server.silence = milliseconds(300);
+    settings_.prefix = "test" + std::to_string(++tests);
+    settings_.client_id = settings_.prefix;
+    settings_.qos = static_cast<std::uint8_t>(GetParam());
+    start();
+  }
+  ~MqttMessaging() override { queue_.reset(); }
+
+  void start() {
+    queue_.reset();
+    broker_.reset();
+    backend_ = mqtt_backend(settings_);
+    broker_ = backend_->broker(loop_, {"app", "b"});
+  }
+  static RealServer& server() {
+    static RealServer server(remote::mqtt::server_command);
+    return server;
+  }
+  void deliver(Delivery delivery) override {
+    taken_.emplace_back(as_text(delivery.message.data));
+    if (hold_) return held_.push_back(delivery.id);
+    loop_.post([this, id = delivery.id] {
+      if (queue_ != nullptr) queue_->settle(id, {});
+    });
+  }
+  void subscribe() { queue_ = broker_->subscribe({"g", "t"}, *this); }
+  // "ok", or the failure's code.
+  std::string publish(std::string text, milliseconds time = milliseconds(20'000)) {
+    std::optional<Result<void>> told;
+    loop_.post([&] {
+      Loop::Turn turn(loop_);
+      auto answer = broker_->publish({loop_, Deadline::after(time)}, {"t", to_bytes(text)});
+      if (answer.ready()) {
+        told = answer.result();
+        return;
+      }
+      auto ignored = std::move(answer).settle([&](Result<void> result) {
+        told = std::move(result);
+        return Nothing();
+      });
+    });
+    if (!until([&] { return told.has_value(); })) return "nothing";
+    return *told ? "ok" : std::string(to_string(told->error().code()));
+  }
+  template <class Done>
+  bool until(Done done) {
+    Deadline limit = Deadline::after(std::chrono::seconds(20));
+    while (!done() && !limit.passed()) {
+      loop_.context().restart();
+      loop_.context().run_for(milliseconds(5));
+    }
+    return done();
+  }
+  auto count(const std::string& text) { return std::ranges::count(taken_, text); }
+
+  FaultProxy proxy_{server().port()};
+  Loop loop_;
+  Settings settings_;
+  std::unique_ptr<Backend> backend_;
+  std::unique_ptr<Broker> broker_;
+  std::unique_ptr<Queue> queue_;
+  bool hold_ = false;
+  std::vector<std::string> taken_;
+  std::vector<std::uint64_t> held_;
+};
+
+TEST_P(MqttMessaging, AMessageIsBroughtOnce) {
+  subscribe();
+  for (int i = 0; i < 100; ++i) EXPECT_EQ(publish(std::to_string(i)), "ok");
+  EXPECT_TRUE(until([&] { return taken_.size() >= 100; }));
+  EXPECT_EQ(std::set(taken_.begin(), taken_.end()).size(), taken_.size());
+}
+
+TEST_P(MqttMessaging, WhatWasNotAcknowledgedComesAgainToTheNextOfTheSession) {
+  if (GetParam() == 0) GTEST_SKIP() << "nothing is acknowledged";
+  hold_ = true;
+  subscribe();
+  EXPECT_EQ(publish("1"), "ok");
+  EXPECT_EQ(publish("2"), "ok");
+  ASSERT_TRUE(until([&] { return held_.size() == 2; }));
+  queue_->settle(held_[0], {});
+  until([run = 0]() mutable { return ++run > 10; });
+  hold_ = false;
+  start();
+  subscribe();
+  EXPECT_TRUE(until([&] { return taken_.size() == 3; }));
+  EXPECT_THAT(taken_, ElementsAre("1", "2", "2"));
+}
+
+TEST_P(MqttMessaging, WhatIsHeldWhenTheConnectionBreaksIsNotBroughtTwice) {
+  if (GetParam() == 0) GTEST_SKIP() << "nothing is acknowledged";
+  hold_ = true;
+  subscribe();
+  EXPECT_EQ(publish("1"), "ok");
+  EXPECT_EQ(publish("2"), "ok");
+  ASSERT_TRUE(until([&] { return held_.size() == 2; }));
+  proxy_.set(FaultProxy::Fault::kRefuse);
+  until([run = 0]() mutable { return ++run > 20; });
+  queue_->settle(held_[0], {});
+  proxy_.set(FaultProxy::Fault::kNone);
+  hold_ = false;
+  ASSERT_TRUE(until([&] { return publish("3") == "ok" && count("3") > 0; }));
+  EXPECT_EQ(count("1"), 1);
+  EXPECT_EQ(count("2"), 1);
+  queue_->settle(held_[1], {});
+  EXPECT_EQ(publish("4"), "ok");
+  EXPECT_TRUE(until([&] { return count("4") == 1; }));
+}
+
+TEST_P(MqttMessaging, AServerThatGoesIsAnErrorInTimeAndItGoesOnAfterwards) {
+  subscribe();
+  EXPECT_EQ(publish("before"), "ok");
+  ASSERT_TRUE(until([&] { return count("before") == 1; }));
+  server().kill();
+  until([run = 0]() mutable { return ++run > 20; });
+  auto began = Deadline::Clock::now();
+  std::string lost = publish("lost", milliseconds(500));
+  EXPECT_TRUE(lost == "unavailable" || lost == "timeout") << lost;
+  EXPECT_LT(Deadline::Clock::now() - began, std::chrono::seconds(5));
+  server().start();
+  ASSERT_TRUE(until([&] { return publish("after") == "ok" && count("after") > 0; }));
+}
+
+INSTANTIATE_TEST_SUITE_P(qos, MqttMessaging, ::testing::Values(0, 1, 2));
+
+}  // namespace
+}  // namespace weft::messaging::mqtt

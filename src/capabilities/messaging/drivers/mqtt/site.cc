@@ -1,0 +1,181 @@
+#include "capabilities/messaging/drivers/mqtt/site.h"
+
+#include <fmt/format.h>
+
+#include <charconv>
+#include <random>
+#include <utility>
+
+#include "capabilities/messaging/drivers/nats/names.h"
+#include "io/loop.h"
+
+namespace weft::messaging::mqtt {
+namespace {
+
+using remote::mqtt::Client;
+using remote::mqtt::Incoming;
+using remote::mqtt::Publish;
+
+std::string random_name() {
+  std::random_device random;
+  return fmt::format("{:08x}{:08x}{:08x}", random(), random(), random());
+}
+
+std::shared_ptr<const remote::mqtt::Settings> server_of(
+    const std::shared_ptr<const Settings>& settings) {
+  return {settings, &settings->server};
+}
+
+}  // namespace
+
+struct Site::Asked {
+  Asked(Site& site, std::uint64_t number, std::size_t replies)
+      : wanted(replies), timer(site.loop(), [&site, number] { site.end(number, {}); }) {}
+
+  std::size_t wanted;
+  Publish message;  // Until it is sent.
+  std::vector<Message> came;
+  Promise<std::vector<Message>> promise;
+  Timer timer;
+};
+
+Site::Site(Loop& loop, std::shared_ptr<const Settings> settings, std::shared_ptr<Place> place,
+           std::string client_id)
+    : loop_(loop),
+      settings_(std::move(settings)),
+      place_(std::move(place)),
+      client_id_(std::move(client_id)),
+      publisher_(std::make_shared<Client>(loop, server_of(settings_),
+                                          remote::mqtt::Session{"weft-" + random_name()})),
+      inbox_(fmt::format("{}{}.", kReplies, random_name())),
+      patience_(loop, [this] {
+        groups_beginning_ = 0;
+        serve();
+      }) {}
+
+Site::~Site() = default;
+
+std::shared_ptr<Client> Site::group_client(std::string_view group) {
+  auto expiry = static_cast<std::uint32_t>(settings_->session.count());
+  return std::make_shared<Client>(
+      loop_, server_of(settings_),
+      remote::mqtt::Session{fmt::format("{}-{}", client_id_, nats::token(group)), expiry,
+                            static_cast<std::uint16_t>(kOpenMax)});
+}
+
+void Site::group_begins() {
+  ++groups_beginning_;
+  patience_.arm(Deadline::after(kGroupTime));
+}
+
+void Site::group_listens() {
+  if (groups_beginning_ > 0 && --groups_beginning_ == 0) serve();
+}
+
+void Site::serve() {
+  patience_.disarm();
+  for (auto& each : std::exchange(waiting_, {})) each();
+}
+
+void Site::send(Publish message, Deadline deadline, Done done) {
+  message.qos = settings_->qos;
+  if (groups_beginning_ == 0) {
+    return publisher_->publish(std::move(message), deadline, std::move(done));
+  }
+  if (waiting_.size() >= kWaitingMax) {
+    return done(failure(Errc::kLimit, fmt::format("{} messages wait already", kWaitingMax)));
+  }
+  waiting_.push_back([client = publisher_, message = std::move(message), deadline,
+                      done = std::move(done)]() mutable {
+    client->publish(std::move(message), deadline, std::move(done));
+  });
+}
+
+Answer<void> Site::publish(Request request, const Message& message) {
+  TRY(Publish out, to_wire(place_->topics, message));
+  Promise<void> promise;
+  Answer<void> answer = promise.answer();
+  send(std::move(out), request.deadline, [promise = std::move(promise)](Result<void> done) mutable {
+    std::move(promise).fulfil(std::move(done));
+  });
+  return answer;
+}
+
+Answer<std::vector<Message>> Site::ask(Request request, Message message, std::size_t replies) {
+  if (asked_.size() >= kWaitingMax) {
+    return failure(Errc::kLimit, "too many requests wait for replies");
+  }
+  std::uint64_t number = ++last_asked_;
+  message.reply_to = fmt::format("{}{}", inbox_, number);
+  auto asked = std::make_unique<Asked>(*this, number, replies);
+  TRY(asked->message, to_wire(place_->topics, message));
+  asked->timer.arm(request.deadline);
+  Answer<std::vector<Message>> answer = asked->promise.answer();
+  Publish out = replies_here_ ? std::move(asked->message) : Publish();
+  asked_[number] = std::move(asked);
+  if (replies_here_) {
+    send(std::move(out), request.deadline,
+         [weak = weak_from_this(), number](Result<void> sent) mutable {
+           auto self = weak.lock();
+           if (self && !sent) self->end(number, std::move(sent));
+         });
+    return answer;
+  }
+  if (replies_ == nullptr) {
+    replies_ = std::make_shared<Client>(loop_, server_of(settings_),
+                                        remote::mqtt::Session{"weft-" + random_name()});
+    Result<std::string> filter = place_->topics.filter(inbox_ + "*");
+    replies_->listen(
+        *filter, 1,
+        [weak = weak_from_this()](const Incoming& came) {
+          if (auto self = weak.lock()) self->reply_came(came);
+        },
+        [weak = weak_from_this()](Result<void> listens) {
+          auto self = weak.lock();
+          if (self && listens) self->replies_ready();
+        });
+  }
+  return answer;
+}
+
+void Site::replies_ready() {
+  replies_here_ = true;
+  for (auto& [number, asked] : asked_) {
+    if (asked->message.topic.empty()) continue;
+    send(std::exchange(asked->message, {}), asked->timer.deadline(),
+         [weak = weak_from_this(), number](Result<void> sent) mutable {
+           auto self = weak.lock();
+           if (self && !sent) self->end(number, std::move(sent));
+         });
+  }
+}
+
+void Site::reply_came(const Incoming& came) {
+  replies_->acknowledge(came.connection, came.message.qos, came.message.id);
+  std::optional<Message> message = from_wire(place_->topics, came.message);
+  if (!message || !message->topic.starts_with(inbox_)) return;
+  std::string_view text = std::string_view(message->topic).substr(inbox_.size());
+  std::uint64_t number = 0;
+  std::from_chars(text.data(), text.data() + text.size(), number);
+  auto found = asked_.find(number);
+  if (found == asked_.end() || found->second->came.size() >= found->second->wanted) return;
+  found->second->came.push_back(*std::move(message));
+  if (found->second->came.size() < found->second->wanted) return;
+  // Who asked may go on at once: not inside the client.
+  loop_.defer([weak = weak_from_this(), number] {
+    if (auto self = weak.lock()) self->end(number, {});
+  });
+}
+
+void Site::end(std::uint64_t number, Result<void> how) {
+  auto taken = asked_.extract(number);
+  if (taken.empty()) return;
+  // It may be its own timer that fires.
+  Asked& asked = *taken.mapped();
+  asked.timer.disarm();
+  if (!asked.came.empty()) return std::move(asked.promise).fulfil(std::move(asked.came));
+  if (!how) return std::move(asked.promise).fulfil(std::unexpected(std::move(how).error()));
+  std::move(asked.promise).fulfil(failure(Errc::kTimeout, "no reply came in time"));
+}
+
+}  // namespace weft::messaging::mqtt
