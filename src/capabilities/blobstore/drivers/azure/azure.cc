@@ -16,8 +16,8 @@ namespace {
 
 using remote::azure::Blobs;
 
-constexpr std::array<DriverKey, 9> kKeys{{{"account", DriverKey::Kind::kText, "ACCOUNT"},
-                                          {"container", DriverKey::Kind::kText, "CONTAINER"},
+constexpr std::array<DriverKey, 9> kKeys{{{"account", DriverKey::Kind::kText, "myaccount"},
+                                          {"container", DriverKey::Kind::kText, "mycontainer"},
                                           {"key"},
                                           {"sas"},
                                           {"url"},

@@ -23,8 +23,8 @@ using remote::azure::Blobs;
 
 constexpr std::chrono::seconds kTimeoutByDefault{5};
 
-constexpr std::array<DriverKey, 8> kKeys{{{"account", DriverKey::Kind::kText, "ACCOUNT"},
-                                          {"container", DriverKey::Kind::kText, "CONTAINER"},
+constexpr std::array<DriverKey, 8> kKeys{{{"account", DriverKey::Kind::kText, "myaccount"},
+                                          {"container", DriverKey::Kind::kText, "mycontainer"},
                                           {"key"},
                                           {"sas"},
                                           {"url"},
