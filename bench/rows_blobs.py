@@ -70,7 +70,8 @@ def app(setting, port):
     folder = setting.folder("s3-app")
     with open(os.path.join(folder, "weft.toml"), "w", encoding="utf-8") as file:
         file.write('[app]\nname = "bench"\n[component.blobs]\n'
-                   f'source = "{setting.guest("blobstore_p2")}"\nuses.blobstore = ["assets", "local"]\n'
+                   f'source = "{setting.guest("blobstore_p2")}"\n'
+                   'uses.blobstore = ["assets", "local"]\n'
                    'limits = { cpu = "0s", time = "0s" }\n'
                    '[[trigger.http]]\nroute = "/..."\ncomponent = "blobs"\n')
     on = os.path.join(folder, "on.toml")

@@ -132,7 +132,8 @@ def lmdb_writers(setting):
     """64 writers on the embedded driver, each of whose writes is durable before its next one."""
     writers = 64
     command = [setting.need(setting.built("bench", "weft_lmdb_bench")),
-               f"--benchmark_filter=^(writers/{writers}|flush|commit_floor/{writers})/", "--benchmark_format=json",
+               f"--benchmark_filter=^(writers/{writers}|flush|commit_floor/{writers})/",
+               "--benchmark_format=json",
                f"--benchmark_min_time={0.3 if setting.quick else 2}"]
     rates, shares, flushes, floors = [], [], [], []
     for _ in range(2 if setting.quick else 7):

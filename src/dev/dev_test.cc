@@ -125,8 +125,8 @@ TEST_F(DevTest, the_sdk_is_unpacked_once_and_knows_its_packages) {
   ASSERT_TRUE(sdk) << sdk.error().message();
   EXPECT_TRUE(fs::exists(sdk->headers() + "/weft/http.h"));
   // Objects come in streams of WASI 0.2, which the world of 0.3 does not have.
-  EXPECT_THAT(sdk->packages(sdk->world("http")), SizeIs(5));
-  EXPECT_THAT(sdk->packages(sdk->world("http-p2")), SizeIs(6));
+  EXPECT_THAT(sdk->packages(sdk->world("http")), SizeIs(6));
+  EXPECT_THAT(sdk->packages(sdk->world("http-p2")), SizeIs(7));
   ASSERT_TRUE(write_file(path("w.wit"), "import wasi:keyvalue/store@0.2.0-draft2;"));
   EXPECT_THAT(sdk->packages(path("w.wit")),
               ElementsAre(sdk->path() + "/wit/keyvalue-draft2/keyvalue.wit"));

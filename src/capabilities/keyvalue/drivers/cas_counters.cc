@@ -26,9 +26,9 @@ struct CasCounters::Round {
     for (Waiting& each : adding) std::move(each.promise).fulfil(std::unexpected(error));
     adding.clear();
   }
-  // Takes out those who wait no more, before anything is written for them.
-  void drop_late() {
-    std::erase_if(adding, [](Waiting& each) {
+  // Takes out those who wait no more, before anything is written for them, and says how many.
+  std::size_t drop_late() {
+    return std::erase_if(adding, [](Waiting& each) {
       if (!each.deadline.passed()) return false;
       std::move(each.promise)
           .fulfil(failure(Errc::kTimeout, "the deadline passed before the counter was written"));
@@ -60,7 +60,7 @@ void CasCounters::begin(const std::string& key) {
 }
 
 void CasCounters::read(std::shared_ptr<Round> round) {
-  round->drop_late();
+  waiting_ -= round->drop_late();
   if (round->adding.empty()) return end(round->key);
   Deadline deadline = round->deadline();
   read_basis(round->key, deadline,
