@@ -46,17 +46,19 @@ endif()
 add_custom_target(benches)
 add_custom_target(fuzzers)
 
-# weft_library(base SOURCES a.cc b.cc TESTS a_test.cc DEPENDS weft_other ...)
+# weft_library(base [ALONE] SOURCES a.cc b.cc TESTS a_test.cc DEPENDS weft_other ...)
 #
+# ALONE: its sources use the same names for different things, and are never compiled together.
 # Makes the library weft_<name> and, where there are tests, one program weft_<name>_test that the
 # test run finds by its name.
 function(weft_library name)
-  cmake_parse_arguments(ARG "" "" "SOURCES;TESTS;DEPENDS;TEST_DEPENDS" ${ARGN})
+  cmake_parse_arguments(ARG "ALONE" "" "SOURCES;TESTS;DEPENDS;TEST_DEPENDS" ${ARGN})
   if(ARG_SOURCES)
     add_library(weft_${name} STATIC ${ARG_SOURCES})
     target_link_libraries(weft_${name} PUBLIC weft_options ${ARG_DEPENDS})
-    set_target_properties(weft_${name} PROPERTIES
-      UNITY_BUILD ${WEFT_UNITY} UNITY_BUILD_BATCH_SIZE 8)
+    if(WEFT_UNITY AND NOT ARG_ALONE)
+      set_target_properties(weft_${name} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 8)
+    endif()
   else()
     add_library(weft_${name} INTERFACE)
     target_link_libraries(weft_${name} INTERFACE weft_options ${ARG_DEPENDS})
