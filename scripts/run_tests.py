@@ -151,7 +151,7 @@ class Builds:
         try:
             out = self.process.communicate(timeout=BUILD_SECONDS_MAX)[0]
         except subprocess.TimeoutExpired:
-            self.stop()
+            os.killpg(self.process.pid, signal.SIGTERM)
             out = self.process.communicate()[0] + b"\ntook too long"
         return self.process.returncode, out.decode(errors="replace")
 

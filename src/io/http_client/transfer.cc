@@ -159,6 +159,7 @@ Result<void> HttpTransfer::prepare(const HttpClientRequest& request) {
   } else if (request.method == "HEAD") {
     set(CURLOPT_NOBODY, 1L);
   }
+  changes_nothing_ = request.method == "GET" || request.method == "HEAD";
   bool sendable =
       set(CURLOPT_CUSTOMREQUEST, request.method.c_str()) && set(CURLOPT_URL, request.url.c_str());
   // What curl would add by itself.
@@ -244,6 +245,12 @@ int HttpTransfer::before_request(void* self, char* remote, char*, int, int) {
   auto& transfer = *static_cast<HttpTransfer*>(self);
   auto ip = IpAddress::parse(remote == nullptr ? "" : remote);
   if (!transfer.may_connect(ip ? &*ip : nullptr)) return CURL_PREREQFUNC_ABORT;
+  // Curl sends a request without a body again where a connection that was open already ends before
+  // an answer: who asked says whether it may be done twice.
+  if (transfer.phase_ != Phase::kConnecting && !transfer.changes_nothing_) {
+    transfer.refuse(HttpProblem::kTerminated, "the connection ended before an answer");
+    return CURL_PREREQFUNC_ABORT;
+  }
   // An address that was refused before this one does not matter any more.
   transfer.refused_ = false;
   transfer.client_.established(std::exchange(transfer.opened_, {}));

@@ -123,6 +123,7 @@ class HttpTransfer {
   std::chrono::milliseconds first_byte_{0};
   std::chrono::milliseconds between_bytes_{0};
   Phase phase_ = Phase::kConnecting;
+  bool changes_nothing_ = true;  // By its method: curl may send it again.
   std::vector<curl_socket_t> opened_;
   bool resolving_ = false;
   bool body_paused_ = false;

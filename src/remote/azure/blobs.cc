@@ -174,14 +174,17 @@ Task<Error> Blobs::explain(Response response, Deadline deadline) {
   co_return told(*response, root ? root->text_of("Message") : std::string_view());
 }
 
-// Reads what is left, so that the connection can be used again.
+// Of what changes something. Reads what is left, so that the connection can be used again.
 Task<void> Blobs::settle(Response response, unsigned wanted, Deadline deadline) {
-  if (response->status() == wanted) {
+  unsigned status = response->status();
+  if (status == wanted) {
     CO_TRY_VOID(co_await response->text(deadline));
     co_return Result<void>();
   }
   CO_TRY(Error error, co_await explain(std::move(response), deadline));
-  co_return std::unexpected(std::move(error));
+  if (status < kServerError) co_return std::unexpected(std::move(error));
+  co_return failure(error.code(),
+                    fmt::format("{}{}", error.message(), "; whether it was done is not known"));
 }
 
 Task<std::optional<Blob>> Blobs::head(std::string name, Deadline deadline) {
@@ -236,8 +239,10 @@ Task<std::optional<std::string>> Blobs::put(std::string name, Pieces body, Put p
   CO_TRY(Response response, co_await this->ask(std::move(ask), deadline));
   unsigned status = response->status();
   if (!put.etag.empty()) {
-    bool other = status == kPreconditionFailed || no_blob(*response) ||
-                 response->header(kErrorHeader) == "BlobAlreadyExists";
+    // The status alone may also say that somebody holds a lease on the blob.
+    std::string_view code = response->header(kErrorHeader);
+    bool other = (status == kPreconditionFailed && (code.empty() || code == "ConditionNotMet")) ||
+                 no_blob(*response) || code == "BlobAlreadyExists";
     if (other) {
       CO_TRY_VOID(co_await response->text(deadline));
       co_return std::nullopt;

@@ -24,7 +24,6 @@ constexpr std::size_t kPieceRoom = std::size_t{64} << 10;
 constexpr unsigned kTooMany = 429;
 constexpr unsigned kServerError = 500;
 constexpr unsigned kNotImplemented = 501;
-constexpr unsigned kSlowDown = 503;
 
 bool surely_not_begun(HttpProblem problem) {
   switch (problem) {
@@ -231,22 +230,33 @@ Error HttpService::unknown(Error error, const HttpAsk& ask) const {
 
 Task<std::unique_ptr<HttpResponse>> HttpService::ask(HttpAsk ask, Deadline deadline) {
   bool repeatable = ask.repeat == HttpAsk::Repeat::kYes;
+  // Whether the server may have carried out any of the attempts.
+  bool begun = false;
+  auto begin = [&] {
+    begun = true;
+    if (ask.begun != nullptr) *ask.begun = true;
+  };
   for (unsigned number = 1;; ++number) {
-    CO_TRY_VOID(co_await admit(deadline));
+    if (auto admitted = co_await admit(deadline); !admitted) {
+      Error error = std::move(admitted).error();
+      co_return std::unexpected(begun ? unknown(std::move(error), ask) : std::move(error));
+    }
     auto tried = co_await attempt(ask, deadline);
     if (!tried) {
       if (tried.error().code() != Errc::kTimeout) {
         co_return std::unexpected(std::move(tried).error());
       }
-      if (ask.begun != nullptr) *ask.begun = true;
+      begin();
       Error late(Errc::kTimeout, fmt::format("{}: no answer before the deadline", options_.name));
       co_return std::unexpected(unknown(std::move(late), ask));
     }
     bool last = number == kAttemptsMax;
     if (tried->response != nullptr) {
       unsigned status = tried->response->status();
-      bool refused = status == kSlowDown || status == kTooMany;
-      bool again = refused || (status >= kServerError && status != kNotImplemented && repeatable);
+      // Also 503 may come from what stands before the server, after it passed the request on.
+      bool failed = status >= kServerError && status != kNotImplemented;
+      if (failed) begin();
+      bool again = status == kTooMany || (failed && repeatable);
       auto wait = Deadline::after(pause_before(number));
       if (!again || last || earlier(wait, deadline).when() == deadline.when()) {
         co_return std::move(tried->response);
@@ -255,12 +265,11 @@ Task<std::unique_ptr<HttpResponse>> HttpService::ask(HttpAsk ask, Deadline deadl
       CO_TRY_VOID(co_await pause(loop_, wait));
       continue;
     }
-    if (tried->failure->begun && ask.begun != nullptr) *ask.begun = true;
+    if (tried->failure->begun) begin();
     bool again = !tried->failure->begun || repeatable;
     if (again && !last && !deadline.passed() && breaker_.closed()) continue;
     Error error = std::move(tried->failure->error);
-    if (!tried->failure->begun) co_return std::unexpected(std::move(error));
-    co_return std::unexpected(unknown(std::move(error), ask));
+    co_return std::unexpected(begun ? unknown(std::move(error), ask) : std::move(error));
   }
 }
 

@@ -54,6 +54,7 @@ struct Client::Request {
   Repeat repeat = Repeat::kNo;
   bool sent = false;
   bool repeated = false;
+  bool late = false;         // Nobody waits for the answer any more.
   bool ping_only = false;    // Nothing is published.
   bool published = false;    // A PONG is its answer.
   std::string reply;         // Where it is published: what others answer to.
@@ -304,8 +305,9 @@ Result<void> Client::on_error(std::string_view text) {
     }
     told = true;
     finish(std::move(request->done), failure(Errc::kDenied, fmt::format("NATS: {}", what)));
-    by_number_.erase(request->number);
-    request = forget(request);
+    auto next = std::next(request);
+    answered(request);
+    request = next;
   }
   if (!told) log::warn("nats", what);
   return {};
@@ -345,7 +347,7 @@ Result<void> Client::answer(std::uint64_t number, Message message) {
     message = std::move(copy);
   }
   finish(std::move(request->done), std::move(message));
-  health_->answered(request->asked_at);
+  if (!request->late) health_->answered(request->asked_at);
   answered(request);
   return {};
 }
@@ -359,7 +361,8 @@ void Client::answered(Requests::iterator request) {
       connection_->flush();
     }
   }
-  forget(request);
+  if (request->repeat == Repeat::kFetch) --fetches_sent_;
+  sent_.erase(request);
 }
 
 void Client::write(const Outgoing& message, std::string_view reply) {
@@ -400,7 +403,7 @@ void Client::send(Requests::iterator request) {
     return;
   }
   sent_.splice(sent_.end(), waiting_, request);
-  if (request->repeat == Repeat::kRead) ++reads_sent_;
+  if (request->repeat == Repeat::kFetch) ++fetches_sent_;
   request->asked_at = Deadline::Clock::now();
   if (!std::exchange(request->sent, true)) request->sent_at = request->asked_at;
   request->number = next_++;
@@ -425,14 +428,8 @@ void Client::send(Requests::iterator request) {
 
 bool Client::may_send(const Request& request) const {
   if (sent_.size() >= kSentMax || connection_->congested()) return false;
-  return request.repeat != Repeat::kRead || reads_sent_ == 0 ||
-         (reads_sent_ + 1) * (payload_max_ + payload_max_ / 3) <= kReadBytesMax;
-}
-
-// Out of those that were sent; gives the one behind it.
-Client::Requests::iterator Client::forget(Requests::iterator request) {
-  if (request->repeat == Repeat::kRead) --reads_sent_;
-  return sent_.erase(request);
+  return request.repeat != Repeat::kFetch || fetches_sent_ == 0 ||
+         (fetches_sent_ + 1) * (payload_max_ + payload_max_ / 3) <= kReadBytesMax;
 }
 
 void Client::send_waiting() {
@@ -515,7 +512,8 @@ void Client::silent() {
 
 // What is said of a request that was given up.
 std::string_view Client::doubt(const Request& request) {
-  bool in_doubt = request.sent && request.repeat != Repeat::kRead;
+  bool reads = request.repeat == Repeat::kRead || request.repeat == Repeat::kFetch;
+  bool in_doubt = request.sent && !reads;
   return in_doubt ? ": whether it was done is not known" : "";
 }
 
@@ -526,7 +524,11 @@ void Client::late(Requests::iterator request) {
   finish(std::exchange(request->done, nullptr),
          failure(Errc::kTimeout, fmt::format("NATS: {}{}", what, doubt(*request))));
   if (by_number_.contains(request->number)) {
-    health_->unanswered();
+    if (!std::exchange(request->late, true)) {
+      health_->unanswered();
+      // The server still holds a large answer, and counts it.
+      if (request->repeat == Repeat::kFetch) return request->timer.arm(Deadline::after(kAnswerMax));
+    }
     answered(request);
     return send_waiting();
   }
@@ -545,7 +547,7 @@ void Client::fail_waiting() {
 }
 
 bool Client::may_repeat(const Request& request) const {
-  return request.repeat != Repeat::kNo && !request.repeated &&
+  return request.repeat != Repeat::kNo && !request.repeated && !request.late &&
          loop_.now() - request.sent_at < kRepeatWithin;
 }
 
@@ -581,7 +583,7 @@ void Client::broken(Error error) {
   pinged_ = false;
   by_number_.clear();
   many_.clear();
-  reads_sent_ = 0;
+  fetches_sent_ = 0;
   published_.clear();
   pings_.clear();
   // What may be sent again goes before what waits already, in its order.

@@ -28,7 +28,7 @@ inline constexpr std::size_t kWaitingMax = 131'072;
 inline constexpr std::size_t kWaitingBytesMax = 256UL << 20;
 // Requests that were sent and are not answered.
 inline constexpr std::size_t kSentMax = 16'384;
-// Of the answers to reads that are under way, were each as large as the server allows and in
+// Of the answers to fetches that are under way, were each as large as the server allows and in
 // base64. It closes a connection for which 64 MiB wait, and counts what it is about to write twice.
 inline constexpr std::size_t kReadBytesMax = 24UL << 20;
 inline constexpr std::size_t kSubscriptionsMax = 10'000;
@@ -84,9 +84,10 @@ class Client : private ConnectionOwner, public std::enable_shared_from_this<Clie
   using Each = std::move_only_function<bool(Message)>;
   using OnMessage = std::function<void(Message)>;
   // Whether a request may be published again where the connection broke before the answer came:
-  // never; always, because it changes nothing; or where the same server is there again, which
-  // knows it by its Nats-Msg-Id.
-  enum class Repeat : std::uint8_t { kNo, kRead, kKnown };
+  // never; always, because it changes nothing; likewise, and its answer may be as large as any
+  // message, so that only some of those are under way; or where the same server is there again,
+  // which knows it by its Nats-Msg-Id.
+  enum class Repeat : std::uint8_t { kNo, kRead, kFetch, kKnown };
 
   // `settings` are shared with the other loops' clients.
   Client(Loop& loop, std::shared_ptr<const Settings> settings);
@@ -155,7 +156,6 @@ class Client : private ConnectionOwner, public std::enable_shared_from_this<Clie
   void send(Requests::iterator request);
   void send_waiting();
   bool may_send(const Request& request) const;
-  Requests::iterator forget(Requests::iterator request);
   void fail_waiting();
   void late(Requests::iterator request);
   void finish(Done done, Result<Message> result);
@@ -185,7 +185,7 @@ class Client : private ConnectionOwner, public std::enable_shared_from_this<Clie
   Requests waiting_;
   std::size_t waiting_bytes_ = 0;
   Requests sent_;
-  std::size_t reads_sent_ = 0;                                       // Of them.
+  std::size_t fetches_sent_ = 0;                                     // Of them.
   std::unordered_map<std::uint64_t, Requests::iterator> by_number_;  // Those in sent_.
   // The requests in sent_ that have several answers, by their own subscriptions.
   std::unordered_map<std::uint64_t, std::uint64_t> many_;

@@ -10,6 +10,12 @@ namespace {
 
 constexpr char kLow = '!';
 constexpr char kHigh = '~';
+// A backslash, which servers take for a slash, is spelled behind the character before it in order,
+// which is spelled as well.
+constexpr char kBracket = '[';
+constexpr std::string_view kBracketSpelled = "[0";
+constexpr char kBackslash = '\\';
+constexpr std::string_view kBackslashSpelled = "[1";
 constexpr char kBeforeHash = '+';
 // Of one of the two parts of a bucket's prefix; longer ones end with a hash.
 constexpr std::size_t kPartMax = 100;
@@ -29,6 +35,10 @@ std::string spell(std::string_view key) {
       out += fmt::format("{}{:02X}", kLow, c);
     } else if (c >= static_cast<unsigned char>(kHigh)) {
       out += fmt::format("{}{:02X}", kHigh, c);
+    } else if (c == kBracket) {
+      out += kBracketSpelled;
+    } else if (c == kBackslash) {
+      out += kBackslashSpelled;
     } else {
       out += static_cast<char>(c);
     }
@@ -66,6 +76,11 @@ Spelled spelled(std::string_view key) {
 std::optional<std::string> unspelled(std::string_view text) {
   std::string out;
   for (std::size_t i = 0; i < text.size() && text.size() > 1; ++i) {
+    if (text[i] == kBracket) {
+      if (i + 1 >= text.size()) return std::nullopt;
+      out += text[++i] == kBackslashSpelled[1] ? kBackslash : kBracket;
+      continue;
+    }
     if (text[i] != kLow && text[i] != kHigh) {
       out += text[i];
       continue;

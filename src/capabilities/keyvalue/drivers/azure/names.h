@@ -7,8 +7,9 @@
 namespace weft::keyvalue::azure {
 
 // How buckets and keys are called as blobs: `PREFIX/APP/BUCKET/KEY`, in the order of the keys'
-// bytes. Letters, digits and what ASCII has from `:` on stand for themselves but for the backslash
-// and `~`; any other byte is `!XX`, or `~XX` where it comes behind them. The empty key is `!`.
+// bytes. Letters, digits and what ASCII has from `:` on stand for themselves but for `[`, which
+// is `[0`, the backslash, which is `[1`, and `~`; any other byte is `!XX`, or `~XX` where it comes
+// behind them. The empty key is `!`.
 //
 // What is longer than kSpelledMax even so ends with a hash: of keys that begin alike up to there
 // the order is that of their hashes, and the key itself is kept beside the blob.

@@ -12,13 +12,18 @@ namespace weft::keyvalue::azure {
 namespace {
 
 TEST(AzureKeys, AreSpelledInTheirOrderAndBack) {
-  std::vector<std::string> keys{"",     std::string(1, '\0'), "!", "~",     "a", "A/b.c",
-                                "\xff", "sn\u00f6w",          "0", "cart-1"};
+  std::vector<std::string> keys{"",     std::string(1, '\0'),
+                                "!",    "~",
+                                "a",    "A/b.c",
+                                "\xff", "sn\u00f6w",
+                                "0",    "cart-1",
+                                "[",    "\\",
+                                "]",    "a\\b"};
   std::mt19937 random(1);
   for (int i = 0; i < 2'000; ++i) {
     std::string key;
     for (unsigned size = random() % 12; key.size() < size;) {
-      key += static_cast<char>(random() % 4 == 0 ? random() % 256 : '.' + random() % 4);
+      key += static_cast<char>(random() % 4 == 0 ? random() % 256 : "-./0Z[\\]"[random() % 8]);
     }
     keys.push_back(key);
   }
@@ -29,7 +34,7 @@ TEST(AzureKeys, AreSpelledInTheirOrderAndBack) {
     EXPECT_FALSE(name.hashed);
     EXPECT_EQ(unspelled(name.text), keys[i]);
     EXPECT_FALSE(name.text.empty());
-    EXPECT_EQ(name.text.find_first_of("/."), std::string::npos) << name.text;
+    EXPECT_EQ(name.text.find_first_of("/.\\"), std::string::npos) << name.text;
     if (i > 0 && keys[i - 1] != keys[i]) EXPECT_LT(before, name.text);
     before = name.text;
   }

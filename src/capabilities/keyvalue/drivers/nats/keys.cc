@@ -93,7 +93,7 @@ void Keys::read(const std::string& key, Deadline deadline, Done<Found> done) {
       [this, subject = subject(key), deadline, take = std::move(take)](Result<void> there) mutable {
         if (!there) return take(std::unexpected(std::move(there).error()));
         remote::nats::api(*client_, fmt::format("STREAM.MSG.GET.KV_{}", name_),
-                          {{"last_by_subj", subject}}, deadline, Repeat::kRead, std::move(take));
+                          {{"last_by_subj", subject}}, deadline, Repeat::kFetch, std::move(take));
       });
 }
 

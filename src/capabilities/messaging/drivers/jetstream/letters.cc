@@ -65,7 +65,8 @@ class Listing : public std::enable_shared_from_this<Listing> {
     const Place& place = *stream->place();
     json::object body{{"seq", sequence_}, {"next_by_subj", place.dead_subject("")}};
     remote::nats::api(stream->client(), "STREAM.MSG.GET." + place.dead_stream, body, deadline_,
-                      Client::Repeat::kRead, [self = shared_from_this()](Result<ApiAnswer> answer) {
+                      Client::Repeat::kFetch,
+                      [self = shared_from_this()](Result<ApiAnswer> answer) {
                         if (!answer) return self->end(std::unexpected(std::move(answer).error()));
                         self->took(*answer);
                       });
