@@ -16,6 +16,7 @@ namespace {
 constexpr std::uint8_t kRefused = 0x80;  // Codes from there on.
 constexpr std::uint8_t kNotAuthorized = 0x87;
 constexpr std::uint8_t kBadUser = 0x86;
+constexpr std::uint8_t kTakenOver = 0x8e;
 
 Error refusal(std::uint8_t code, const Properties& properties, std::string_view what) {
   Errc kind = Errc::kUnavailable;
@@ -37,7 +38,8 @@ struct Client::Request {
   Publish message;
   bool reach = false;  // Nothing is sent: it waits for the greeting.
   bool sent = false;
-  bool received = false;  // With QoS 2: PUBREC came.
+  bool received = false;   // With QoS 2: PUBREC came.
+  unsigned suspected = 0;  // Connections that broke while it was the first without an answer.
   Breaker::Time asked_at{};
   Done done;
   Timer timer;
@@ -54,7 +56,9 @@ Client::Client(Loop& loop, std::shared_ptr<const Settings> settings, Session ses
                bool wanted = !waiting_.empty() || !filter_.empty();
                if (state_ == State::kDown && wanted && !left_) connect();
              }),
-      silence_(loop, [this] { silent(); }) {}
+      silence_(loop, [this] { silent(); }),
+      alive_(loop, [this] { keep_alive(); }),
+      proven_(loop, [this] { breaker_.succeeded(); }) {}
 
 Client::~Client() {
   if (connection_ != nullptr) connection_->close();
@@ -87,7 +91,7 @@ void Client::add(Publish message, Deadline deadline, Done done) {
     loop_.defer([done = std::move(done), error = std::move(error)]() mutable { done(error); });
   };
   if (deadline.passed()) return fail(failure(Errc::kTimeout, "the deadline has passed"));
-  if (!breaker_.closed()) {
+  if (!breaker_.closed() && state_ != State::kReady) {
     if (state_ == State::kDown && breaker_.may_try(loop_.now())) connect();
     return fail(std::unexpected(unavailable()));
   }
@@ -122,7 +126,7 @@ void Client::listen(std::string filter, std::uint8_t qos, OnMessage on_message,
 bool Client::acknowledge(std::uint64_t connection, std::uint8_t qos, std::uint16_t id) {
   if (qos == 0) return true;
   if (state_ != State::kReady || connection != connections_) return false;
-  write_answer(connection_->out(), qos == 1 ? Kind::kPuback : Kind::kPubrec, id);
+  write_answer(out(), qos == 1 ? Kind::kPuback : Kind::kPubrec, id);
   connection_->flush();
   return true;
 }
@@ -131,18 +135,18 @@ void Client::leave() {
   left_ = true;
   retry_.disarm();
   silence_.disarm();
+  alive_.disarm();
+  proven_.disarm();
   if (state_ != State::kReady) return;
-  write_disconnect(connection_->out());
+  write_disconnect(out());
   connection_->flush();
   // What is queued leaves at the end of this batch, also when nobody else has the client.
   loop_.post([self = shared_from_this()] {});
 }
 
 void Client::connect() {
-  if (!breaker_.may_try(loop_.now())) {
-    retry_.arm(Deadline::at(breaker_.next()));
-    return;
-  }
+  Breaker::Time next = std::max(breaker_.next(), not_before_);
+  if (loop_.now() < next) return retry_.arm(Deadline::at(next));
   state_ = State::kConnecting;
   began_ = loop_.now();
   ++connections_;
@@ -151,12 +155,12 @@ void Client::connect() {
 
 void Client::connected() {
   state_ = State::kGreeting;
-  write(connection_->out(), Connect{.client_id = session_.client_id,
-                                    .clean_start = session_.expiry == 0,
-                                    .session_expiry = session_.expiry,
-                                    .receive_maximum = session_.at_once,
-                                    .user = settings_->user,
-                                    .password = settings_->password.reveal()});
+  write(out(), Connect{.client_id = session_.client_id,
+                       .clean_start = session_.expiry == 0,
+                       .session_expiry = session_.expiry,
+                       .receive_maximum = session_.at_once,
+                       .user = settings_->user,
+                       .password = settings_->password.reveal()});
   connection_->flush();
   watch();
 }
@@ -183,12 +187,13 @@ Result<void> Client::taken(Packet packet) {
   switch (packet.kind) {
     case Kind::kPublish:
       if (on_message_) on_message_({std::move(packet.publish), connections_});
+      if (refused_) return std::unexpected(*std::exchange(refused_, std::nullopt));
       return {};
     case Kind::kPuback:
     case Kind::kPubrec:
     case Kind::kPubcomp: answered(packet); return {};
     case Kind::kPubrel:
-      write_answer(connection_->out(), Kind::kPubcomp, packet.id);
+      write_answer(out(), Kind::kPubcomp, packet.id);
       connection_->flush();
       return {};
     case Kind::kSuback: {
@@ -202,6 +207,7 @@ Result<void> Client::taken(Packet packet) {
       return {};
     }
     case Kind::kDisconnect:
+      if (packet.code() == kTakenOver) not_before_ = loop_.now() + kTakenOverPause;
       return std::unexpected(refusal(packet.code(), packet.properties, "it ends the connection"));
     default: return {};
   }
@@ -213,7 +219,7 @@ Result<void> Client::greeted(const Packet& packet) {
     return std::unexpected(refusal(packet.code(), packet.properties, "it lets nobody in"));
   }
   state_ = State::kReady;
-  breaker_.succeeded();
+  proven_.arm(Deadline::after(kProvenAfter));
   health_->up();
   if (problem_) {
     log::info("mqtt", "the server is there again", {{"server", settings_->endpoint.text()}});
@@ -221,13 +227,20 @@ Result<void> Client::greeted(const Packet& packet) {
   problem_.reset();
   sent_most_ = std::min<std::size_t>(kSentMax, packet.properties.receive_maximum.value_or(65'535));
   packet_most_ = packet.properties.packet_maximum.value_or(kPacketBytesMax);
+  qos_most_ = packet.properties.maximum_qos.value_or(2);
+  ping_every_ = kPingEvery;
+  if (std::uint16_t bears = packet.properties.keep_alive.value_or(0); bears > 0) {
+    ping_every_ = std::min(ping_every_, std::chrono::milliseconds(bears * 1'000 / 2));
+  }
+  alive_.arm(Deadline::after(ping_every_));
+  if (!packet.session && forgotten_) forgotten_();
   if (!filter_.empty()) subscribe();
   return {};
 }
 
 void Client::subscribe() {
   subscribing_ = next_id();
-  write_subscribe(connection_->out(), subscribing_, filter_, qos_);
+  write_subscribe(out(), subscribing_, filter_, qos_);
   connection_->flush();
   watch();
 }
@@ -244,20 +257,21 @@ void Client::answered(const Packet& packet) {
   // Nobody waits for it any more; of QoS 2 the server wants an answer in any case.
   if (found == by_id_.end()) {
     if (packet.kind == Kind::kPubrec && packet.code() < kRefused) {
-      write_answer(connection_->out(), Kind::kPubrel, packet.id);
+      write_answer(out(), Kind::kPubrel, packet.id);
       connection_->flush();
     }
     return;
   }
   auto request = found->second;
   health_->answered(request->asked_at);
+  breaker_.succeeded();
   if (packet.code() >= kRefused) {
     return finish(sent_, request,
                   std::unexpected(refusal(packet.code(), packet.properties, "to publish")));
   }
   if (packet.kind == Kind::kPubrec) {
     request->received = true;
-    write_answer(connection_->out(), Kind::kPubrel, packet.id);
+    write_answer(out(), Kind::kPubrel, packet.id);
     connection_->flush();
     return;
   }
@@ -272,6 +286,7 @@ void Client::send_waiting() {
       finish(waiting_, request, {});
       continue;
     }
+    request->message.qos = std::min(request->message.qos, qos_most_);
     std::size_t bytes = size_of(request->message);
     if (bytes > packet_most_) {
       finish(waiting_, request,
@@ -280,7 +295,7 @@ void Client::send_waiting() {
       continue;
     }
     if (request->message.qos == 0) {
-      write(connection_->out(), request->message);
+      write(out(), request->message);
       finish(waiting_, request, {});
       continue;
     }
@@ -292,27 +307,44 @@ void Client::send_waiting() {
     request->received = false;
     request->asked_at = Deadline::Clock::now();
     by_id_[request->message.id] = request;
-    write(connection_->out(), request->message);
+    write(out(), request->message);
   }
   connection_->flush();
   watch();
 }
 
-// Waits for an answer that is owed, or only for a sign of life.
+Buffer& Client::out() {
+  wrote_ = loop_.now();
+  return connection_->out();
+}
+
+void Client::refuse(std::string why) {
+  refused_ = Error(Errc::kLimit, std::move(why));
+}
+
+// Waits for an answer that is owed.
 void Client::watch() {
   if (connection_ == nullptr || left_) return silence_.disarm();
-  bool owed = !sent_.empty() || state_ != State::kReady || subscribing_ != 0;
-  Deadline end =
-      Deadline::after(owed ? settings_->silence / 2
-                           : std::chrono::duration_cast<std::chrono::milliseconds>(kPingEvery));
+  if (sent_.empty() && state_ == State::kReady && subscribing_ == 0) return;
+  Deadline end = Deadline::after(settings_->silence / 2);
   if (silence_.armed() && silence_.deadline().when() <= end.when()) return;
   silence_.arm(end);
+}
+
+// Also shows whether a server is there that owes nothing.
+void Client::keep_alive() {
+  if (state_ != State::kReady) return;
+  if (loop_.now() < wrote_ + ping_every_) return alive_.arm(Deadline::at(wrote_ + ping_every_));
+  write_ping(out());
+  connection_->flush();
+  alive_.arm(Deadline::after(ping_every_));
+  if (!std::exchange(pinged_, true)) silence_.arm(Deadline::after(settings_->silence));
 }
 
 void Client::silent() {
   if (!pinged_ && state_ == State::kReady) {
     pinged_ = true;
-    write_ping(connection_->out());
+    write_ping(out());
     connection_->flush();
     return silence_.arm(Deadline::after(settings_->silence / 2));
   }
@@ -360,10 +392,19 @@ void Client::broken(Error error) {
   breaker_.failed(state_ == State::kReady ? now : began_, now);
   state_ = State::kDown;
   silence_.disarm();
+  alive_.disarm();
+  proven_.disarm();
   pinged_ = false;
   subscribing_ = 0;
+  refused_.reset();
   by_id_.clear();
   // What is not answered goes again, before what waits already and in its order: at least once.
+  if (!sent_.empty() && ++sent_.front().suspected == kSendsMax) {
+    finish(sent_, sent_.begin(),
+           failure(Errc::kUnavailable,
+                   fmt::format("MQTT: the connection broke each of the {} times that it was sent",
+                               kSendsMax)));
+  }
   while (!sent_.empty()) {
     auto request = std::prev(sent_.end());
     health_->unanswered();
@@ -372,7 +413,8 @@ void Client::broken(Error error) {
     waiting_.splice(waiting_.begin(), sent_, request);
   }
   if (!breaker_.closed() || problem_->code() == Errc::kDenied) fail_waiting();
-  if (!waiting_.empty() || !filter_.empty()) retry_.arm(Deadline::at(breaker_.next()));
+  if (!waiting_.empty() || !filter_.empty())
+    retry_.arm(Deadline::at(std::max(breaker_.next(), not_before_)));
 }
 
 }  // namespace weft::remote::mqtt

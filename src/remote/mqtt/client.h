@@ -25,8 +25,17 @@ namespace weft::remote::mqtt {
 inline constexpr std::size_t kWaitingMax = 65'536;
 inline constexpr std::size_t kWaitingBytesMax = 64UL << 20;
 inline constexpr std::uint16_t kSentMax = 1'024;
-// A server that owes nothing is asked so often whether it is there.
+// When nothing was written for so long, or for half of what the server bears, it is pinged: it
+// would give the client up, whatever it brings itself.
 inline constexpr std::chrono::seconds kPingEvery{15};
+// How often a message is sent that is the first without an answer each time a connection breaks:
+// it may be what the server breaks it for.
+inline constexpr unsigned kSendsMax = 5;
+// A connection that lived for so long is a good one, as is one by which a message was answered:
+// only then pauses begin at the shortest again.
+inline constexpr std::chrono::seconds kProvenAfter{5};
+// Before the next attempt, when another client of the same name has come.
+inline constexpr std::chrono::seconds kTakenOverPause{5};
 
 struct Settings {
   Endpoint endpoint;
@@ -71,6 +80,12 @@ class Client : private ConnectionOwner, public std::enable_shared_from_this<Clie
   // answer of the server's. Both from the client.
   void listen(std::string filter, std::uint8_t qos, OnMessage on_message,
               std::function<void(Result<void>)> subscribed);
+  // `forgotten` is called at each greeting of a server that knows nothing of the session before:
+  // what it brought comes by no such number again. From the client.
+  void on_new_session(std::function<void()> forgotten) { forgotten_ = std::move(forgotten); }
+  // Of what comes next nothing is wanted now: the connection is made anew, and what is not
+  // acknowledged comes again. Inside `on_message` only.
+  void refuse(std::string why);
   // A message is done with. False: it came by a connection that is gone, and comes again.
   bool acknowledge(std::uint64_t connection, std::uint8_t qos, std::uint16_t id);
   // Ends the connection in the server's words; it keeps the session for as long as was said.
@@ -98,8 +113,11 @@ class Client : private ConnectionOwner, public std::enable_shared_from_this<Clie
   void finish(Requests& from, Requests::iterator request, Result<void> result);
   void fail_waiting();
   void late(Requests::iterator request);
+  // Where bytes are written, which keeps the connection alive.
+  Buffer& out();
   void watch();
   void silent();
+  void keep_alive();
   Error unavailable() const;
 
   Loop& loop_;
@@ -114,6 +132,11 @@ class Client : private ConnectionOwner, public std::enable_shared_from_this<Clie
   Breaker::Time began_{};
   std::optional<Error> problem_;  // Since the server was there last.
   bool left_ = false;             // Nothing is made again.
+  std::optional<Error> refused_;  // Why `refuse` was called.
+  Breaker::Time not_before_{};    // Of the next attempt.
+  Breaker::Time wrote_{};         // Last.
+  std::chrono::milliseconds ping_every_ = kPingEvery;
+  std::uint8_t qos_most_ = 2;  // That the server knows.
   std::size_t sent_most_ = kSentMax;
   std::size_t packet_most_ = kPacketBytesMax;
   Requests waiting_;
@@ -126,8 +149,11 @@ class Client : private ConnectionOwner, public std::enable_shared_from_this<Clie
   std::uint16_t subscribing_ = 0;  // The number of what is not answered yet.
   OnMessage on_message_;
   std::function<void(Result<void>)> subscribed_;
+  std::function<void()> forgotten_;
   Timer retry_;
   Timer silence_;
+  Timer alive_;
+  Timer proven_;
   bool pinged_ = false;
 };
 

@@ -121,9 +121,11 @@ Result<Properties> read_properties(In& all) {
       case kPacketMaximum: found.packet_maximum = in.four(); break;
       case kShared: found.shared = in.byte(); break;
       case kUser: {
-        std::string key = in.text();
-        found.user.emplace_back(std::move(key), in.text());
-        if (found.user.size() > kUserPropertiesMax) return corrupt("too many properties");
+        BytesView key = in.take(in.two());
+        BytesView value = in.take(in.two());
+        // A server would bring a message that is refused for them again and again.
+        if (found.user.size() == kUserPropertiesMax) break;
+        found.user.emplace_back(as_text(key), as_text(value));
         break;
       }
       default:
@@ -261,7 +263,7 @@ Result<Packet> read_packet(BytesView bytes) {
 void write(Buffer& out, const Connect& connect) {
   bool user = !connect.user.empty();
   bool password = !connect.password.empty();
-  constexpr std::size_t kProperties = 5 + 3;
+  constexpr std::size_t kProperties = 5 + 3 + 5;
   std::size_t length = 6 + 1 + 1 + 2 + 1 + kProperties + 2 + connect.client_id.size();
   if (user) length += 2 + connect.user.size();
   if (password) length += 2 + connect.password.size();
@@ -276,6 +278,8 @@ void write(Buffer& out, const Connect& connect) {
   put_four(out, connect.session_expiry);
   put(out, kReceiveMaximum);
   put_two(out, connect.receive_maximum);
+  put(out, kPacketMaximum);
+  put_four(out, kPacketBytesMax);
   put_text(out, connect.client_id);
   if (user) put_text(out, connect.user);
   if (password) put_text(out, connect.password);

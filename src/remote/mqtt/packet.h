@@ -15,7 +15,8 @@
 // The packets of MQTT 5.
 namespace weft::remote::mqtt {
 
-// Of what a server may send, so that one that went mad takes no memory of the host's.
+// Of what a server may send, so that one that went mad takes no memory of the host's. It is told
+// the first, and so leaves out what is larger; user properties beyond the second are left out here.
 inline constexpr std::size_t kPacketBytesMax = 16UL << 20;
 inline constexpr std::size_t kUserPropertiesMax = 1'000;
 

@@ -53,6 +53,24 @@ TEST(MqttPacket, LengthsHaveUpToFourBytes) {
   EXPECT_FALSE(packet_length(raw("\x30\xff\xff\xff\x7f")).has_value()) << "too large";
 }
 
+TEST(MqttPacket, TheServerIsToldHowMuchAPacketMayHave) {
+  Buffer out;
+  write(out, Connect{.client_id = "c"});
+  EXPECT_EQ(packet_length(out.view())->value(), out.view().size());
+  EXPECT_NE(as_text(out.view()).find(std::string("\x27\x01\x00\x00\x00", 5)), std::string::npos);
+}
+
+TEST(MqttPacket, UserPropertiesBeyondTheBoundAreLeftOut) {
+  Publish message{.topic = "t", .payload = to_bytes("data")};
+  message.properties.user.resize(kUserPropertiesMax + 5, {"k", "v"});
+  Buffer out;
+  write(out, message);
+  auto packet = read_packet(out.view());
+  ASSERT_TRUE(packet.has_value()) << packet.error().message();
+  EXPECT_EQ(packet->publish.properties.user.size(), kUserPropertiesMax);
+  EXPECT_EQ(as_text(packet->publish.payload), "data");
+}
+
 TEST(MqttPacket, AGreetingSaysWhatTheServerBears) {
   auto packet = read_packet(raw("\x20\x0b\x01\x00\x08\x21\x00\x14\x27\x00\x00\x10\x00"));
   ASSERT_TRUE(packet.has_value()) << packet.error().message();
