@@ -1,5 +1,6 @@
 #include "capabilities/lock/acquisition.h"
 
+#include <optional>
 #include <utility>
 
 #include "io/loop.h"
@@ -31,6 +32,12 @@ Result<Held> hold_of(const std::shared_ptr<Locks>& locks, const LockName& lock, 
                  "the lock's time to live passed before the answer came: ask for a longer one");
 }
 
+// What comes of a wait. Shared by the one who waits and the task that answers.
+struct Outcome : Event {
+  using Event::Event;
+  std::optional<Result<Held>> result;
+};
+
 // One who waits for a lock. Kept by the locks until it has ended.
 class Acquisition final : public Waiter, public std::enable_shared_from_this<Acquisition> {
  public:
@@ -40,19 +47,20 @@ class Acquisition final : public Waiter, public std::enable_shared_from_this<Acq
         key_(Locks::key(wanted_.lock)),
         call_(call),
         limit_(earlier(call, Deadline::after(wanted_.wait))),
+        outcome_(std::make_shared<Outcome>(locks_->loop())),
         timer_(locks_->loop(), [this] { timed(); }) {}
 
-  Answer<Held> begin() {
+  Soon<Held> begin() {
     Result<bool> first = locks_->turns()->enter(key_, locks_->loop(), shared_from_this());
-    if (!first) return std::move(first).error();
-    Answer<Held> answer = promise_.answer();
+    if (!first) return Result<Held>(std::unexpected(std::move(first).error()));
     locks_->keep(shared_from_this());
     if (*first) {
       ask();
     } else {
       timer_.arm(limit_);
     }
-    return answer;
+    if (outcome_->result) return *std::move(outcome_->result);
+    return wait(Leaving(weak_from_this()), outcome_);
   }
 
   void woken() override {
@@ -62,12 +70,41 @@ class Acquisition final : public Waiter, public std::enable_shared_from_this<Acq
   }
 
   void closed() override {
+    if (ended_) return;
+    stop();
+    outcome_->result = failure(Errc::kCancelled, "nobody wants the lock any more");
+    outcome_->happen();
+  }
+
+ private:
+  // In the task's frame: the task was stopped, or has ended, and nobody waits any more.
+  class Leaving {
+   public:
+    explicit Leaving(std::weak_ptr<Acquisition> waiter) : waiter_(std::move(waiter)) {}
+    Leaving(Leaving&&) = default;
+    Leaving& operator=(Leaving&&) = delete;
+    ~Leaving() {
+      auto waiter = waiter_.lock();
+      if (waiter == nullptr || waiter->ended_) return;
+      waiter->stop();
+      waiter->locks_->drop(waiter);
+    }
+
+   private:
+    std::weak_ptr<Acquisition> waiter_;
+  };
+
+  static Task<Held> wait(Leaving, std::shared_ptr<Outcome> outcome) {
+    CO_TRY_VOID(co_await Event::wait(outcome));
+    co_return *std::move(outcome->result);
+  }
+
+  void stop() {
     ended_ = true;
     timer_.disarm();
     locks_->turns()->leave(key_, *this);
   }
 
- private:
   void timed() {
     Loop::Turn turn(locks_->loop());
     if (limit_.passed()) return end(timeout());
@@ -92,8 +129,14 @@ class Acquisition final : public Waiter, public std::enable_shared_from_this<Acq
     Clock::time_point asked = Clock::now();
     locks_->store()
         .take({locks_->loop(), question(call_)}, wanted_.lock, holder, wanted_.ttl)
-        .settle([weak = weak_from_this(), holder, asked](Result<Attempt> attempt) {
-          if (auto self = weak.lock()) self->answered(holder, asked, attempt);
+        .settle([weak = weak_from_this(), locks = locks_, lock = wanted_.lock, holder,
+                 asked](Result<Attempt> attempt) {
+          auto self = weak.lock();
+          if (self != nullptr && !self->ended_) {
+            self->answered(holder, asked, attempt);
+          } else if (!attempt || attempt->token != 0) {
+            locks->let_go(lock, holder);
+          }
           return Result<void>();
         });
   }
@@ -101,7 +144,6 @@ class Acquisition final : public Waiter, public std::enable_shared_from_this<Acq
   void answered(const std::string& holder, Clock::time_point asked,
                 const Result<Attempt>& attempt) {
     asking_ = false;
-    if (ended_) return;
     Result<Held> hold = hold_of(locks_, wanted_.lock, holder, asked, wanted_.ttl, attempt);
     if (!hold || *hold != nullptr) return end(std::move(hold));
     if (limit_.passed()) return end(timeout());
@@ -117,12 +159,11 @@ class Acquisition final : public Waiter, public std::enable_shared_from_this<Acq
   }
 
   void end(Result<Held> result) {
-    ended_ = true;
-    timer_.disarm();
-    locks_->turns()->leave(key_, *this);
+    stop();
     auto self = shared_from_this();
     locks_->drop(self);
-    std::move(promise_).fulfil(std::move(result));
+    outcome_->result = std::move(result);
+    outcome_->happen();
   }
 
   const std::shared_ptr<Locks> locks_;  // Shared with the provider and the holds.
@@ -133,13 +174,13 @@ class Acquisition final : public Waiter, public std::enable_shared_from_this<Acq
   bool ended_ = false;
   bool asking_ = false;
   bool ask_again_ = false;
-  Promise<Held> promise_;
+  const std::shared_ptr<Outcome> outcome_;
   Timer timer_;
 };
 
 }  // namespace
 
-Answer<Held> acquire(std::shared_ptr<Locks> locks, Wanted wanted, Deadline deadline) {
+Soon<Held> acquire(std::shared_ptr<Locks> locks, Wanted wanted, Deadline deadline) {
   return std::make_shared<Acquisition>(std::move(locks), std::move(wanted), deadline)->begin();
 }
 
@@ -150,11 +191,8 @@ Answer<Held> try_acquire(std::shared_ptr<Locks> locks, LockName lock, Millisecon
   Clock::time_point asked = Clock::now();
   return locks->store()
       .take({locks->loop(), question(deadline)}, lock, holder, ttl)
-      .settle([weak = std::weak_ptr(locks), lock, holder, asked,
-               ttl](Result<Attempt> attempt) -> Result<Held> {
-        auto there = weak.lock();
-        if (there == nullptr) return failure(Errc::kCancelled, "nobody wants the lock any more");
-        return hold_of(there, lock, holder, asked, ttl, attempt);
+      .settle([locks, lock, holder, asked, ttl](Result<Attempt> attempt) {
+        return hold_of(locks, lock, holder, asked, ttl, attempt);
       });
 }
 

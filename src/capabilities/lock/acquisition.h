@@ -18,9 +18,8 @@ struct Wanted {
 };
 
 // Waits for the lock, until `deadline` at most: kTimeout says that somebody else had it all the
-// time. On the loop.
-Answer<std::unique_ptr<Hold>> acquire(std::shared_ptr<Locks> locks, Wanted wanted,
-                                      Deadline deadline);
+// time. On the loop. Whoever stops the task waits no more.
+Soon<std::unique_ptr<Hold>> acquire(std::shared_ptr<Locks> locks, Wanted wanted, Deadline deadline);
 // Asks once; null: somebody has it or waits for it.
 Answer<std::unique_ptr<Hold>> try_acquire(std::shared_ptr<Locks> locks, LockName lock,
                                           Milliseconds ttl, Deadline deadline);

@@ -17,7 +17,7 @@ struct Async {
 class AsyncGuard final : public HostGuard<Async> {
  public:
   using HostGuard::HostGuard;
-  Answer<void> lost(Call&) override { return hold().lost(); }
+  Answer<void> lost(Call&) override { return answer(hold().lost()); }
 };
 
 }  // namespace

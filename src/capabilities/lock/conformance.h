@@ -8,6 +8,7 @@
 
 #include "capabilities/keyvalue/testing.h"
 #include "capabilities/lock/acquisition.h"
+#include "capabilities/lock/tasks.h"
 #include "capabilities/state_folder.h"
 #include "capabilities/test_folder.h"
 #include "io/loop.h"
@@ -15,6 +16,14 @@
 namespace weft::lock {
 
 using keyvalue::await;
+
+// The same of what may be a task.
+template <class T>
+Result<T> await(Loop& loop, Soon<T> soon) {
+  if (auto* there = std::get_if<0>(&soon)) return std::move(*there);
+  return await(loop, started(loop, std::move(std::get<1>(soon))));
+}
+
 using std::chrono_literals::operator""ms;
 using std::chrono_literals::operator""s;
 
@@ -36,7 +45,7 @@ class Client {
   using Held = std::unique_ptr<Hold>;
   static Deadline soon() { return Deadline::after(30s); }
 
-  Answer<Held> begin(LockName lock, Milliseconds ttl, Milliseconds wait) {
+  Soon<Held> begin(LockName lock, Milliseconds ttl, Milliseconds wait) {
     return acquire(locks_, {std::move(lock), ttl, wait}, soon());
   }
   Result<Held> take(std::string name, Milliseconds ttl = 30s, Milliseconds wait = 20s,

@@ -34,6 +34,7 @@ Hold::Hold(std::shared_ptr<Locks> locks, LockName lock, std::string holder, Leas
 
 Hold::~Hold() {
   *self_ = nullptr;
+  tell();
   if (!released_) locks_->let_go(lock_, holder_);
 }
 
@@ -78,23 +79,30 @@ Answer<bool> Hold::release(Deadline deadline) {
       });
 }
 
-Answer<void> Hold::lost() {
-  if (!held()) return {};
+Soon<void> Hold::lost() {
+  if (!held()) return Result<void>();
+  std::erase_if(lost_, [](const auto& each) { return each.expired(); });
   if (lost_.size() >= kLostWaitersMax) {
-    return failure(Errc::kLimit,
-                   fmt::format("{} wait for the loss of this lock already", kLostWaitersMax));
+    return Result<void>(failure(
+        Errc::kLimit, fmt::format("{} wait for the loss of this lock already", kLostWaitersMax)));
   }
-  Answer<void> answer = lost_.emplace_back().answer();
+  auto event = std::make_shared<Event>(locks_->loop());
+  lost_.push_back(event);
   changed();
-  return answer;
+  return Event::wait(std::move(event));
 }
 
 void Hold::changed() {
   if (lost_.empty()) return end_.disarm();
   if (held()) return end_.arm(Deadline::at(lease_.until()));
   end_.disarm();
-  Loop::Turn turn(locks_->loop());
-  for (Promise<void>& each : std::exchange(lost_, {})) std::move(each).fulfil({});
+  tell();
+}
+
+void Hold::tell() {
+  for (const auto& each : std::exchange(lost_, {})) {
+    if (auto event = each.lock()) event->happen();
+  }
 }
 
 }  // namespace weft::lock

@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "capabilities/lock/event.h"
 #include "capabilities/lock/lease.h"
 #include "capabilities/lock/store.h"
 #include "capabilities/lock/turns.h"
@@ -61,11 +62,13 @@ class Hold {
   Answer<bool> renew(Deadline deadline, Milliseconds ttl);
   // False: it was not held any more.
   Answer<bool> release(Deadline deadline);
-  // Answers when it is not held any more. kLimit: too many wait for that.
-  Answer<void> lost();
+  // Waits until it is not held any more. kLimit: too many wait for that. Whoever stops the task
+  // waits no more: nothing but the task's frame knows of it.
+  Soon<void> lost();
 
  private:
   void changed();
+  void tell();
 
   const std::shared_ptr<Locks> locks_;  // Shared with the provider and other holds of the loop.
   const LockName lock_;
@@ -73,7 +76,7 @@ class Hold {
   Lease lease_;
   bool released_ = false;  // Nothing is left to be released.
   bool renewing_ = false;
-  std::vector<Promise<void>> lost_;  // Those who wait.
+  std::vector<std::weak_ptr<Event>> lost_;  // Those who wait, owned by their tasks.
   Timer end_;
   // For answers that come later.
   const std::shared_ptr<Hold*> self_;

@@ -89,7 +89,7 @@ class LocksHost final : public Wit::Host {
     Result<Asked> asked = asked_for(call, name, ttl);
     if (!asked) return refused(asked.error());
     Wanted wanted{asked->lock, asked->ttl, std::chrono::ceil<Milliseconds>(time)};
-    return lock::acquire(asked->locks, std::move(wanted), call.deadline())
+    return answer(lock::acquire(asked->locks, std::move(wanted), call.deadline()))
         .settle([](Result<std::unique_ptr<Hold>> hold) -> Or<Made> {
           if (!hold) return std::unexpected(failure_of(hold.error()));
           return Made(std::make_unique<GuardClass>(*std::move(hold)));
