@@ -7,7 +7,7 @@ import threading
 import unittest
 
 import servers
-from client import get
+from client import Connection, get
 from host import Host, guest, run, until
 from test_apps import App
 
@@ -83,6 +83,18 @@ class Locks(unittest.TestCase):
             self.assertEqual(state, "lost")
             self.assertGreater(int(token), before)
             self.assertGreater(hold(host)[0], int(token))
+
+    def test_released_by_a_client_that_goes(self):
+        """While the guest waits: for the loss of a lock, and for a lock."""
+        with shop() as app, Host(app.folder) as host:
+            watcher = Connection(host)
+            watcher.send_head("GET", "/lost?name=orders/1&ttl=600000")
+            until(lambda: is_held(host), "the lock is held")
+            waiter = Connection(host)
+            waiter.send_head("GET", "/hold?name=orders/1&wait=600000&for=600000")
+            waiter.reset()
+            watcher.reset()
+            self.assertEqual(hold(host, wait=20000)[1], "held")
 
     def test_tokens_grow_over_a_restart(self):
         """Also over one without a warning."""

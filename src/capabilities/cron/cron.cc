@@ -88,6 +88,9 @@ Result<TriggerOptions> read_trigger(const TriggerSettings& settings) {
   if (const std::string* time = settings.find("jitter")) {
     TRY(std::uint64_t ns, parse_duration_ns(*time));
     options.jitter = std::chrono::milliseconds(ns / 1'000'000);
+    if (options.jitter > kJitterMax) {
+      return failure(Errc::kInvalid, fmt::format("a jitter of {}: 24h at most", *time));
+    }
   }
   TRY(options.missed, read_missed(text_of(settings, "missed")));
   std::string overlap = text_of(settings, "overlap");

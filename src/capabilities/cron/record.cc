@@ -37,11 +37,11 @@ Result<Missed> read_missed(std::string_view text) {
 }
 
 std::vector<sys_seconds> due(const Schedule& schedule, const Zone& zone, sys_seconds done,
-                             sys_seconds now, Missed missed) {
+                             sys_seconds now, Missed missed, seconds late) {
   std::vector<sys_seconds> runs =
       schedule.last(zone, done, now, missed == Missed::kAll ? kMissedMax : 1);
   if (missed == Missed::kSkip) {
-    std::erase_if(runs, [&](sys_seconds each) { return now - each > kLateMax; });
+    std::erase_if(runs, [&](sys_seconds each) { return now - each > late; });
   }
   return runs;
 }

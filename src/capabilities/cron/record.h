@@ -27,8 +27,9 @@ inline constexpr seconds kLateMax{60};
 inline constexpr std::size_t kMissedMax = 100;
 
 class Schedule;
-// What is to be run now, in order, of what was due in (done, now].
+// What is to be run now, in order, of what was due in (done, now]. With `skip`, nothing that is
+// later than `late`.
 std::vector<sys_seconds> due(const Schedule& schedule, const Zone& zone, sys_seconds done,
-                             sys_seconds now, Missed missed);
+                             sys_seconds now, Missed missed, seconds late = kLateMax);
 
 }  // namespace weft::cron

@@ -27,6 +27,7 @@ using lock::Hold;
 
 // No app is called so.
 constexpr std::string_view kOwner = "weft:cron";
+constexpr const char* kLockLost = "the lock was lost during a run";
 
 Error gone() {
   return {Errc::kCancelled, "nobody waits for it any more"};
@@ -67,6 +68,10 @@ struct CronTrigger::State : std::enable_shared_from_this<CronTrigger::State> {
   static Task<Record> read(Weak weak);
   static Task<void> write(Weak weak, Record record);
   static Task<void> run(Weak weak, sys_seconds due, std::uint64_t token);
+  static bool holds(const Weak& weak) {
+    auto self = weak.lock();
+    return self != nullptr && self->hold != nullptr && self->hold->held();
+  }
   static Task<void> pause(Weak weak, std::chrono::milliseconds wait);
 
   Loop& loop;
@@ -78,11 +83,12 @@ struct CronTrigger::State : std::enable_shared_from_this<CronTrigger::State> {
   const std::string key;
   std::optional<Record> known;            // As it was when it was read or written last.
   std::optional<sys_seconds> waited_for;  // The time whose jitter is over.
+  std::optional<sys_seconds> ran;         // The time of the last run here that has ended.
   std::unique_ptr<Hold> hold;             // During a turn.
   keyvalue::Snapshot basis;               // What a record is written after.
   bool stopped = false;
   bool busy = false;        // A turn is under way.
-  std::size_t running = 0;  // Calls.
+  std::size_t running = 0;  // Runs that may overlap, also while they wait for room.
   std::minstd_rand random{std::random_device{}()};
   Timer again;
   Timer renew;
@@ -213,7 +219,6 @@ Task<void> CronTrigger::State::run(Weak weak, sys_seconds due, std::uint64_t tok
     wit::types::Occurrence occurrence{self->options.text, seconds, token};
     auto returned = std::make_shared<std::expected<void, std::string>>();
     HandlerCalls& calls = self->calls;
-    ++self->running;
     self = nullptr;
     auto outcome = co_await remote::called_back<void>([&](auto done) {
       calls.call(
@@ -223,7 +228,6 @@ Task<void> CronTrigger::State::run(Weak weak, sys_seconds due, std::uint64_t tok
     });
     self = weak.lock();
     if (self == nullptr) co_return std::unexpected(gone());
-    --self->running;
     if (outcome && *returned) co_return Result<void>();
     if (outcome || outcome.error().code() != Errc::kUnavailable || room.passed()) {
       self->tell("a run failed", outcome ? returned->error() : outcome.error().message());
@@ -259,12 +263,16 @@ Task<void> CronTrigger::State::turn(Weak weak) {
     co_return co_await write(weak, {now, token});
   }
   self->known = record;
+  // What is late by its jitter is not missed.
+  seconds late = kLateMax + std::chrono::ceil<seconds>(self->options.jitter);
   std::vector<sys_seconds> runs =
-      due(self->options.schedule, self->options.zone, record.done, now, self->options.missed);
+      due(self->options.schedule, self->options.zone, record.done, now, self->options.missed, late);
   bool passed =
       self->options.schedule.next(self->options.zone, record.done).value_or(now + seconds(1)) <=
       now;
   if (!passed) co_return Result<void>();
+  // What ran here and could not be written down is only written down.
+  std::erase_if(runs, [&](sys_seconds each) { return self->ran && each <= *self->ran; });
   if (self->options.overlap) {
     self = nullptr;
     CO_TRY_VOID(co_await write(weak, {now, token}));
@@ -272,7 +280,10 @@ Task<void> CronTrigger::State::turn(Weak weak) {
     if (self == nullptr) co_return std::unexpected(gone());
     for (sys_seconds each : runs) {
       if (self->running < kOverlapMax) {
-        self->loop.spawn(run(weak, each, token));
+        ++self->running;
+        self->loop.spawn(run(weak, each, token), [weak](const Result<void>&) {
+          if (auto state = weak.lock()) --state->running;
+        });
       } else {
         self->tell("a run was left out", fmt::format("{} are under way", kOverlapMax));
       }
@@ -284,14 +295,15 @@ Task<void> CronTrigger::State::turn(Weak weak) {
     CO_TRY_VOID(co_await run(weak, each, token));
     self = weak.lock();
     if (self == nullptr) co_return std::unexpected(gone());
-    bool held = self->hold != nullptr && self->hold->held();
+    self->ran = each;
     bool last_one = self->stopped;
     self = nullptr;
-    if (!held) co_return failure(Errc::kUnavailable, "the lock was lost during a run");
     if (each == runs.back()) break;
-    // One after the other is written down, so that none is done twice.
+    // One after the other is written down, so that none is done twice: also without the lock, since
+    // it is written only where nobody else has written.
     CO_TRY_VOID(co_await write(weak, {each, token}));
     if (last_one) co_return Result<void>();
+    if (!holds(weak)) co_return failure(Errc::kUnavailable, kLockLost);
     CO_TRY(record, co_await read(weak));
   }
   co_return co_await write(weak, {now, token});

@@ -25,6 +25,8 @@ inline constexpr std::chrono::seconds kRoomWait{60};
 inline constexpr std::chrono::milliseconds kNoRoomPause{50};
 // How long one question to what keeps the schedule may take.
 inline constexpr std::chrono::seconds kAskMax{10};
+// How much later a run may begin by chance.
+inline constexpr std::chrono::milliseconds kJitterMax{std::chrono::hours(24)};
 // Runs of one schedule that overlap, where they may.
 inline constexpr std::size_t kOverlapMax = 16;
 

@@ -148,5 +148,17 @@ TEST_F(WaitsForLocks, AreNotCountedWhenALossIsWaitedForNoMore) {
   EXPECT_TRUE(await(loop_, std::move(lost)).has_value());
 }
 
+TEST_F(WaitsForLocks, BelieveNoLongerThanARenewalThatWasNotAnswered) {
+  Held hold = held(30s);
+  auto renewed = hold->renew(Deadline::after(kWait), 100ms);
+  EXPECT_LE(hold->remaining(), 100ms);
+  // A longer one is believed when it was answered.
+  std::move(slow_.renewals[0]).fulfil(true);
+  auto longer = hold->renew(Deadline::after(kWait), 60s);
+  EXPECT_LE(hold->remaining(), 100ms);
+  std::move(slow_.renewals[1]).fulfil(true);
+  EXPECT_GT(hold->remaining(), 30s);
+}
+
 }  // namespace
 }  // namespace weft::lock

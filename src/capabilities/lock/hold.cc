@@ -43,17 +43,18 @@ Answer<bool> Hold::renew(Deadline deadline, Milliseconds ttl) {
   if (renewing_) return failure(Errc::kConflict, "the lock is being renewed already");
   renewing_ = true;
   Clock::time_point asked = Clock::now();
+  // The store may have made it shorter before its answer comes, if that ever does.
+  lease_.maybe_renewed(asked, ttl);
+  changed();
   return locks_->store()
       .renew({locks_->loop(), deadline}, lock_, holder_, ttl)
       .settle([self = self_, asked, ttl](Result<bool> renewed) -> Result<bool> {
         Hold* hold = *self;
         if (hold == nullptr) return renewed;
         hold->renewing_ = false;
-        if (!renewed) {
-          hold->lease_.maybe_renewed(asked, ttl);
-        } else if (!*renewed) {
+        if (renewed && !*renewed) {
           hold->lease_.end(Clock::now());
-        } else if (!hold->released_) {
+        } else if (renewed && !hold->released_) {
           hold->lease_.renewed(asked, ttl);
         }
         hold->changed();

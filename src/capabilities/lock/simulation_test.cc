@@ -114,7 +114,8 @@ class Keeper {
   Keeper(World& there, Oracle& sees) : world(there), oracle(sees) {}
   virtual ~Keeper() = default;
   virtual void take(int guest, std::string holder, std::function<void(Grant)> reply) = 0;
-  virtual void renew(int guest, std::string holder, std::function<void(bool)> reply) = 0;
+  virtual void renew(int guest, std::string holder, Milliseconds ttl,
+                     std::function<void(bool)> reply) = 0;
   virtual void release(int guest, std::string holder) = 0;
   virtual void restart() = 0;
   // Its guests go when it restarts.
@@ -145,9 +146,9 @@ class TableKeeper final : public Keeper {
       answered([=] { reply(grant); });
     });
   }
-  void renew(int, std::string holder, std::function<void(bool)> reply) override {
+  void renew(int, std::string holder, Milliseconds ttl, std::function<void(bool)> reply) override {
     asked([=, this] {
-      bool held = table_->renew("lock", holder, kTtl, world.clock());
+      bool held = table_->renew("lock", holder, ttl, world.clock());
       answered([=] { reply(held); });
     });
   }
@@ -196,11 +197,12 @@ class EntryKeeper final : public Keeper {
         },
         reply);
   }
-  void renew(int guest, std::string holder, std::function<void(bool)> reply) override {
+  void renew(int guest, std::string holder, Milliseconds ttl,
+             std::function<void(bool)> reply) override {
     change(
         [=, this](const std::optional<Record>& last) -> std::optional<Record> {
           if (!last || last->holder != holder) return std::nullopt;
-          return Record{last->token, calendar(guest) + kTtl.count(), holder};
+          return Record{last->token, calendar(guest) + ttl.count(), holder};
         },
         [](const std::optional<Record>& written) { return written.has_value(); }, reply);
   }
@@ -253,6 +255,7 @@ class Guest {
   void begin() {
     int life = ++life_;
     lease_.reset();
+    renewing_ = false;
     holder_ = std::to_string(number_) + "0" + std::to_string(++count_);
     Clock::time_point asked = world_.clock();
     keeper_.take(number_, holder_, [=, this](Grant grant) {
@@ -292,10 +295,16 @@ class Guest {
       if (life != life_) return;
       if (!world_.chance(50)) return work(life, grant, steps - 1);
       Clock::time_point asked = world_.clock();
-      if (believes()) {
-        keeper_.renew(number_, holder_, [=, this](bool held) {
+      // One after the other, as a hold does it.
+      if (believes() && !renewing_) {
+        renewing_ = true;
+        // Also for less than is left.
+        Milliseconds ttl = world_.chance(50) ? kTtl : kTtl / 4;
+        lease_->maybe_renewed(asked, ttl);
+        keeper_.renew(number_, holder_, ttl, [=, this](bool held) {
           if (life != life_ || !lease_) return;
-          if (held) lease_->renewed(asked, kTtl);
+          renewing_ = false;
+          if (held) lease_->renewed(asked, ttl);
           if (!held) lease_->end(world_.clock());
         });
       }
@@ -318,6 +327,7 @@ class Guest {
   World& world_;
   std::vector<std::unique_ptr<Guest>>& all_;
   std::optional<Lease> lease_;
+  bool renewing_ = false;
   std::string holder_;
   int count_ = 0;
   int life_ = 0;
