@@ -56,7 +56,7 @@ TEST_P(Conformance, TokensGrowOverARestart) {
   std::uint64_t before = 0;
   {
     Client client(loop_, *backend_);
-    auto held = client.take("kept", 100ms);
+    auto held = client.take("kept", 1500ms);
     ASSERT_TRUE(held.has_value()) << held.error().message();
     before = (*held)->token();
     wait_for_loss(loop_, **held);
@@ -116,7 +116,7 @@ TEST_P(Conformance, AWaitHasItsLimit) {
 TEST_P(Conformance, ALockThatIsNotRenewedIsLost) {
   Client one(loop_, *backend_);
   Client other(loop_, *backend_);
-  auto old = one.take("short", 200ms);
+  auto old = one.take("short", 1500ms);
   ASSERT_TRUE(old.has_value()) << old.error().message();
   auto lost = (*old)->lost();
   auto next = other.take("short");
@@ -135,19 +135,19 @@ TEST_P(Conformance, ALockThatIsNotRenewedIsLost) {
 TEST_P(Conformance, ARenewedLockIsHeldForTheNewTime) {
   Client one(loop_, *backend_);
   Client other(loop_, *backend_);
-  auto held = one.take("long", 800ms);
+  auto held = one.take("long", 3s);
   ASSERT_TRUE(held.has_value());
   std::uint64_t token = (*held)->token();
   auto was_until = Clock::now() + (*held)->remaining();
   ASSERT_TRUE(one.renew(**held, 60s));
   EXPECT_EQ((*held)->token(), token);
   EXPECT_GT((*held)->remaining(), 40s);
-  auto none = other.take("long", 30s, 1s);
+  auto none = other.take("long", 30s, 4s);
   EXPECT_GT(Clock::now(), was_until);
   ASSERT_FALSE(none.has_value());
   EXPECT_EQ(none.error().code(), Errc::kTimeout);
   // And for less.
-  ASSERT_TRUE(one.renew(**held, 200ms));
+  ASSERT_TRUE(one.renew(**held, 1500ms));
   auto next = other.take("long");
   ASSERT_TRUE(next.has_value()) << next.error().message();
   EXPECT_FALSE((*held)->held());

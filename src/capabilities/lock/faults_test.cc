@@ -65,11 +65,11 @@ TEST_P(LockFaults, GiveATypedErrorInTimeOrALockThatIsHeld) {
     SCOPED_TRACE(static_cast<int>(fault));
     // On a connection that is there.
     {
-      EXPECT_TRUE(through.take("warm", 1s).has_value());
+      EXPECT_TRUE(through.take("warm", 3s).has_value());
     }
     proxy_.set(fault);
     auto begin = Clock::now();
-    auto held = through.take("contended", 1500ms, 0ms);
+    auto held = through.take("contended", 2500ms, 0ms);
     EXPECT_LT(Clock::now() - begin, 20s);
     bool passes = fault == Fault::kNone || fault == Fault::kDelay || fault == Fault::kSlice ||
                   fault == Fault::kThrottle;
@@ -85,13 +85,13 @@ TEST_P(LockFaults, GiveATypedErrorInTimeOrALockThatIsHeld) {
     proxy_.set(Fault::kNone);
     if (held) held->reset();
     // Whatever was left behind ends by itself.
-    auto next = beside.take("contended", 1500ms, 20s);
+    auto next = beside.take("contended", 2500ms, 20s);
     ASSERT_TRUE(next.has_value()) << next.error().message();
     EXPECT_GT((*next)->token(), last);
     last = (*next)->token();
     EXPECT_TRUE(beside.release(**next));
     Deadline limit = Deadline::after(20s);
-    while (!limit.passed() && !through.take("back", 1s)) {
+    while (!limit.passed() && !through.take("back", 3s)) {
     }
     EXPECT_FALSE(limit.passed());
   }
@@ -99,14 +99,14 @@ TEST_P(LockFaults, GiveATypedErrorInTimeOrALockThatIsHeld) {
 
 TEST_P(LockFaults, AHoldGoesOnByItsOwnClockAndIsLostInTime) {
   Client through(loop_, *faulty_);
-  auto held = through.take("alone", 1s);
+  auto held = through.take("alone", 3s);
   ASSERT_TRUE(held.has_value()) << held.error().message();
   proxy_.set(Fault::kRefuse);
   EXPECT_TRUE((*held)->held());
   auto renewed = await(loop_, (*held)->renew(Client::soon(), 30s));
   ASSERT_FALSE(renewed.has_value());
   EXPECT_EQ(renewed.error().code(), Errc::kUnavailable);
-  EXPECT_LE((*held)->remaining(), 1s);
+  EXPECT_LE((*held)->remaining(), 3s);
   EXPECT_TRUE(await(loop_, (*held)->lost()).has_value());
   proxy_.set(Fault::kNone);
 }
