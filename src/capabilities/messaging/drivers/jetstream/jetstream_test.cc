@@ -118,12 +118,11 @@ class JetStream : public ::testing::Test, protected Receiver {
     queue_ = broker_->subscribe({"g", ">", ordering}, *this);
   }
   // "ok", or the failure's code.
-  std::string publish(std::string text, milliseconds time = milliseconds(20'000),
-                      std::vector<std::pair<std::string, std::string>> metadata = {}) {
+  std::string publish(std::string text, milliseconds time = milliseconds(20'000)) {
     std::optional<Result<void>> told;
     auto work = [&]() -> Task<void> {
-      told = co_await settled(broker_->publish({loop_, Deadline::after(time)},
-                                               {"t", to_bytes(text), {}, {}, metadata}));
+      told =
+          co_await settled(broker_->publish({loop_, Deadline::after(time)}, {"t", to_bytes(text)}));
       co_return Result<void>();
     };
     loop_.spawn(work());
@@ -248,20 +247,6 @@ TEST_F(JetStream, AStreamThatSomebodyRemovesIsMadeAnewWithItsGroups) {
   ASSERT_TRUE(until([&] { return publish("2") == "ok" && std::ranges::count(taken_, "2") > 0; }));
 }
 
-TEST_F(JetStream, WhatIsHeldOfARemovedStreamIsNotTakenForAMessageOfTheNewOne) {
-  judge_ = [](const Delivery&) { return std::nullopt; };
-  subscribe();
-  EXPECT_EQ(publish("1"), "ok");
-  ASSERT_TRUE(until([&] { return held_.size() == 1; }));
-  EXPECT_EQ(ask("STREAM.DELETE." + stream_).problem, Problem::kNone);
-  ASSERT_TRUE(until([&] { return publish("2") == "ok" && held_.size() > 1; }));
-  EXPECT_EQ(taken_[1], "2");
-  std::uint64_t before = kept();
-  queue_->settle(held_[0], {});
-  run_for(milliseconds(300));
-  EXPECT_EQ(kept(), before);
-}
-
 TEST_F(JetStream, AFullStreamRefuses) {
   EXPECT_EQ(ask("STREAM.CREATE." + stream_, {{"name", stream_},
                                              {"subjects", boost::json::array{stream_ + ".>"}},
@@ -287,15 +272,6 @@ TEST_F(JetStream, ADeadLetterThatIsTooLargeForTheServerIsKeptWithoutItsData) {
   ASSERT_TRUE(until([&] { return dead.has_value(); }));
   ASSERT_TRUE(dead->has_value() && (*dead)->size() == 1);
   EXPECT_THAT((**dead)[0].reason, HasSubstr("too large"));
-}
-
-TEST_F(JetStream, ADeadLetterWhoseMetadataAreTooLargeIsKeptWithoutThem) {
-  judge_ = [](const Delivery&) { return Verdict{Kind::kDead, {}, std::string(4'000, 'n')}; };
-  subscribe();
-  EXPECT_EQ(publish("1", milliseconds(20'000), {{"k", std::string(kMessageBytesMax - 1'000, 'x')}}),
-            "ok");
-  EXPECT_TRUE(until([&] { return !taken_.empty() && kept() == 0; }));
-  EXPECT_EQ(taken_.size(), 1U);
 }
 
 TEST_F(JetStream, OverACrashOfTheServerEachAcknowledgedMessageIsBrought) {

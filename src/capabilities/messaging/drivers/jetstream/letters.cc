@@ -122,13 +122,6 @@ void keep_letter(Stream& stream, DeadLetter letter, std::uint64_t number, Deadli
     letter.reason += " (its data is too large to be kept)";
     bytes = encode_dead(letter);
   }
-  if (bytes.size() + kBeside > stream.client().payload_max()) {
-    letter.message.metadata.clear();
-    letter.message.content_type.reset();
-    letter.message.reply_to.reset();
-    letter.reason += " (and so are its metadata)";
-    bytes = encode_dead(letter);
-  }
   std::string id =
       fmt::format("dead {} {} {}", stream.place()->stream, stream.consumer(letter.group), number);
   keep(stream,

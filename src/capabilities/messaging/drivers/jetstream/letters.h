@@ -9,8 +9,8 @@
 // Dead letters in a stream of their own, which is made with the first of them.
 namespace weft::messaging::jetstream {
 
-// Keeps the letter of the message with that number. Without its data, and its metadata, where
-// the server takes no message of that size.
+// Keeps the letter of the message with that number. Without its data where the server takes no
+// message of that size.
 void keep_letter(Stream& stream, DeadLetter letter, std::uint64_t number, Deadline deadline,
                  Stream::Done done);
 // The first of them, at most `most`.

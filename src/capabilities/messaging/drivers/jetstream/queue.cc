@@ -30,7 +30,6 @@ constexpr std::string_view kNotDone = "-NAK";
 constexpr std::string_view kNever = "+TERM";
 constexpr std::string_view kHeld = "+WPI";
 
-constexpr unsigned kSequenceBits = 48;
 constexpr std::uint64_t kAttemptsMax = 1'000'000;  // That are told apart.
 
 constexpr unsigned kNobody = 503;
@@ -62,9 +61,7 @@ std::optional<Left> read(const Place& place, Client* client, remote::nats::Messa
 // Nobody here takes them: the server brings them to somebody else, without a client later.
 void give_back(const std::shared_ptr<Stream>& stream, const std::vector<Left>& left) {
   if (stream == nullptr) return;
-  for (const Left& each : left) {
-    if (!each.receipt.empty()) say(stream->client(), each.receipt, kNotDone);
-  }
+  for (const Left& each : left) say(stream->client(), each.receipt, kNotDone);
 }
 
 }  // namespace
@@ -120,15 +117,7 @@ void StreamQueue::pull_again(milliseconds pause) {
 
 void StreamQueue::given(std::vector<Left> left) {
   has_turn_ = true;
-  for (const Left& each : left) {
-    Id generation = each.held.id >> kSequenceBits;
-    generation_ = std::max(generation_, each.receipt.empty() ? generation + 1 : generation);
-  }
-  for (Left& each : left) {
-    // What came to a queue that was over has none yet.
-    if (!each.receipt.empty()) each.held.id |= generation_ << kSequenceBits;
-    add(std::move(each));
-  }
+  for (Left& each : left) add(std::move(each));
   deliveries_.bring();
   pull();
   release_if_over();
@@ -153,7 +142,6 @@ void StreamQueue::pull() {
     if (!left) return pull->left > 0;
     if (queue != nullptr && !queue->released_) {
       queue->troubled_ = false;
-      left->held.id |= queue->generation_ << kSequenceBits;
       queue->add(*std::move(left));
       queue->deliveries_.bring();
     } else {
@@ -195,17 +183,9 @@ void StreamQueue::pulled(const Result<remote::nats::Message>& last) {
   }
   if (gone) {
     has_group_ = false;
-    forget();
     stream_->lost();
   }
   pull_again(kPause);
-}
-
-// What is held is done here and told to nobody: its sequences are those of other messages soon.
-void StreamQueue::forget() {
-  unheard_.clear();
-  for (auto& [id, receipt] : receipts_) receipt.clear();
-  ++generation_;
 }
 
 void StreamQueue::add(Left left) {
@@ -235,20 +215,19 @@ void StreamQueue::go_on() {
 void StreamQueue::acknowledge(Id id, std::string_view word) {
   deliveries_.done(id);
   auto receipt = receipts_.extract(id);
-  if (receipt.mapped().empty()) return;
   ++writing_;
-  stream_->client().request(
-      {receipt.mapped(), {}, to_bytes(word)}, Deadline::after(kWriteTime), Client::Repeat::kRead,
-      [self = self_, id, generation = generation_](Result<remote::nats::Message> heard) {
-        if (*self == nullptr) return;
-        StreamQueue& queue = **self;
-        --queue.writing_;
-        if (!heard && generation == queue.generation_) queue.unheard_.insert(id);
-        if (queue.unheard_.size() > kUnheardMax) {
-          queue.unheard_.erase(queue.unheard_.begin());
-        }
-        queue.release_if_over();
-      });
+  stream_->client().request({receipt.mapped(), {}, to_bytes(word)}, Deadline::after(kWriteTime),
+                            Client::Repeat::kRead,
+                            [self = self_, id](Result<remote::nats::Message> heard) {
+                              if (*self == nullptr) return;
+                              StreamQueue& queue = **self;
+                              --queue.writing_;
+                              if (!heard) queue.unheard_.insert(id);
+                              if (queue.unheard_.size() > kUnheardMax) {
+                                queue.unheard_.erase(queue.unheard_.begin());
+                              }
+                              queue.release_if_over();
+                            });
 }
 
 // It is out until it is among the dead: nothing of it may be lost in between.
@@ -261,12 +240,10 @@ void StreamQueue::bury(Id id, std::string reason) {
                 StreamQueue& queue = **self;
                 --queue.writing_;
                 if (kept) {
-                  queue.bury_pause_ = kPause;
                   queue.acknowledge(id, kNever);
                 } else {
                   log::warn("messaging", kept.error().message(), {{"group", queue.group_}});
-                  queue.deliveries_.again(id, Verdict::Kind::kAgain, queue.bury_pause_);
-                  queue.bury_pause_ = std::min(queue.bury_pause_ * 2, kBuryPauseMax);
+                  queue.deliveries_.again(id, Verdict::Kind::kAgain, kPause);
                 }
                 queue.go_on();
               });
@@ -274,9 +251,7 @@ void StreamQueue::bury(Id id, std::string reason) {
 
 // Nothing of what is held goes to somebody else for another while.
 void StreamQueue::hold_on() {
-  for (const auto& [id, receipt] : receipts_) {
-    if (!receipt.empty()) say(stream_->client(), receipt, kHeld);
-  }
+  for (const auto& [id, receipt] : receipts_) say(stream_->client(), receipt, kHeld);
   hold_.arm(Deadline::after(stream_->settings().ack_wait / 3));
 }
 

@@ -78,13 +78,12 @@ TEST(MqttTopics, HaveSlashesForDots) {
 TEST(MqttTopics, AMessageComesBackAsItWentWhateverIsInItsMetadata) {
   Topics topics("p");
   Message message{"t.u", to_bytes("data"), "text/plain", "back", {{"a", "1"}}};
-  for (const char* text : {"", " ", "%41", "\n", "\xc2\x85", "\xf0\x9f\xbf\xbe", "Weft-Metadata"}) {
+  for (const char* text : {"", " ", "%41", "\n", "\xc2\x85", "Weft-Metadata"}) {
     message.metadata.emplace_back(text, text);
   }
   auto out = to_wire(topics, message);
   ASSERT_TRUE(out.has_value());
   EXPECT_EQ(from_wire(topics, *out), message);
-  for (const auto& [key, value] : out->properties.user) EXPECT_FALSE(key.contains('\xf0'));
   message.metadata.emplace_back("large", std::string(70'000, 'x'));
   EXPECT_EQ(to_wire(topics, message).error().code(), Errc::kInvalid);
 }
@@ -119,7 +118,7 @@ class MqttMessaging : public ::testing::TestWithParam<int>, protected Receiver {
       if (queue_ != nullptr) queue_->settle(id, {});
     });
   }
-  void subscribe(const char* pattern = "t") { queue_ = broker_->subscribe({"g", pattern}, *this); }
+  void subscribe() { queue_ = broker_->subscribe({"g", "t"}, *this); }
   // "ok", or the failure's code.
   std::string publish(std::string text, milliseconds time = milliseconds(20'000)) {
     std::optional<Result<void>> told;
@@ -181,20 +180,6 @@ TEST_P(MqttMessaging, WhatWasNotAcknowledgedComesAgainToTheNextOfTheSession) {
   subscribe();
   EXPECT_TRUE(until([&] { return taken_.size() == 3; }));
   EXPECT_THAT(taken_, ElementsAre("1", "2", "2"));
-}
-
-TEST_P(MqttMessaging, AGroupWhosePatternChangesIsBroughtEachMessageOnce) {
-  subscribe("t");
-  EXPECT_EQ(publish("before"), "ok");
-  ASSERT_TRUE(until([&] { return count("before") == 1; }));
-  start();
-  subscribe(">");
-  EXPECT_EQ(publish("1"), "ok");
-  EXPECT_EQ(publish("2"), "ok");
-  ASSERT_TRUE(until([&] { return count("2") > 0; }));
-  EXPECT_EQ(publish("3"), "ok");
-  ASSERT_TRUE(until([&] { return count("3") > 0; }));
-  EXPECT_EQ(taken_.size(), 4U);
 }
 
 TEST_P(MqttMessaging, WhatIsHeldWhenTheConnectionBreaksIsNotBroughtTwice) {

@@ -6,7 +6,6 @@
 #include <random>
 #include <utility>
 
-#include "base/sha256.h"
 #include "capabilities/messaging/drivers/nats/names.h"
 #include "io/loop.h"
 
@@ -16,9 +15,6 @@ namespace {
 using remote::mqtt::Client;
 using remote::mqtt::Incoming;
 using remote::mqtt::Publish;
-
-// Of a pattern, in the name of a session.
-constexpr std::size_t kHashDigits = 8;
 
 std::string random_name() {
   std::random_device random;
@@ -59,12 +55,11 @@ Site::Site(Loop& loop, std::shared_ptr<const Settings> settings, std::shared_ptr
 
 Site::~Site() = default;
 
-std::shared_ptr<Client> Site::group_client(std::string_view group, std::string_view pattern) {
-  std::string hash = sha256_hex(as_bytes(pattern)).substr(0, kHashDigits);
+std::shared_ptr<Client> Site::group_client(std::string_view group) {
   auto expiry = static_cast<std::uint32_t>(settings_->session.count());
   return std::make_shared<Client>(
       loop_, server_of(settings_),
-      remote::mqtt::Session{fmt::format("{}-{}-{}", client_id_, nats::token(group), hash), expiry,
+      remote::mqtt::Session{fmt::format("{}-{}", client_id_, nats::token(group)), expiry,
                             static_cast<std::uint16_t>(kOpenMax)});
 }
 

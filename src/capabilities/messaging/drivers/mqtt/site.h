@@ -43,10 +43,8 @@ class Site : public std::enable_shared_from_this<Site> {
   const std::shared_ptr<Place>& place() const { return place_; }
   remote::mqtt::Client& publisher() { return *publisher_; }
 
-  // As the group, on this host. Its session listens to one pattern: what another one brought would
-  // come for as long as the server keeps it.
-  std::shared_ptr<remote::mqtt::Client> group_client(std::string_view group,
-                                                     std::string_view pattern);
+  // As the group, on this host.
+  std::shared_ptr<remote::mqtt::Client> group_client(std::string_view group);
   // A group begins to listen; it does, or could not in time.
   void group_begins();
   void group_listens();

@@ -4,17 +4,13 @@
 
 namespace weft::messaging::nats {
 
-std::size_t DeadLetters::size(const DeadLetter& letter) {
-  return letter.reason.size() + size_of(letter.message);
-}
-
 void DeadLetters::add(DeadLetter letter) {
   std::lock_guard hold(mutex_);
   Letters& letters = groups_[letter.group];
-  letters.bytes += size(letter);
+  letters.bytes += letter.message.data.size();
   letters.kept.push_back(std::move(letter));
   while (letters.kept.size() > kLettersMax || letters.bytes > kLettersBytesMax) {
-    letters.bytes -= size(letters.kept.front());
+    letters.bytes -= letters.kept.front().message.data.size();
     letters.kept.pop_front();
   }
 }
