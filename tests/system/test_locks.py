@@ -76,19 +76,19 @@ class Locks(unittest.TestCase):
         """By an instance that traps, and by one whose time to live has passed, which knows it."""
         with shop() as app, Host(app.folder) as host:
             self.assertEqual(get(host, "/trap?name=orders/1").status, 500)
-            before, _ = hold(host)
+            before, _ = hold(host, wait=20000)
             response = get(host, "/lost?name=orders/1&ttl=200")
             self.assertEqual(response.status, 200, response)
             token, state = response.text.split()
             self.assertEqual(state, "lost")
             self.assertGreater(int(token), before)
-            self.assertGreater(hold(host)[0], int(token))
+            self.assertGreater(hold(host, wait=20000)[0], int(token))
 
     def test_released_by_a_client_that_goes(self):
         """While the guest waits: for the loss of a lock, and for a lock."""
         with shop() as app, Host(app.folder) as host:
             watcher = Connection(host)
-            watcher.send_head("GET", "/lost?name=orders/1&ttl=600000")
+            watcher.send_head("GET", "/lost?name=orders/1&ttl=600000&wait=20000")
             until(lambda: is_held(host), "the lock is held")
             waiter = Connection(host)
             waiter.send_head("GET", "/hold?name=orders/1&wait=600000&for=600000")
@@ -101,11 +101,11 @@ class Locks(unittest.TestCase):
         with shop() as app:
             state = os.path.join(app.folder, "state")
             with Host(app.folder, state=state) as host:
-                before, _ = hold(host)
+                before, _ = hold(host, wait=20000)
             for _ in range(2):
                 host = Host(app.folder, state=state)
                 try:
-                    token, _ = hold(host)
+                    token, _ = hold(host, wait=20000)
                     self.assertGreater(token, before)
                     before = token
                 finally:
@@ -128,7 +128,7 @@ class Locks(unittest.TestCase):
                     token, _ = hold(other, wait=20000)
                     first.join()
                     self.assertGreater(token, first.token)
-                    self.assertGreater(hold(one)[0], token)
+                    self.assertGreater(hold(one, wait=20000)[0], token)
 
     def test_a_command(self):
         """WASI 0.2, with a lock of any name, by itself."""
