@@ -97,12 +97,14 @@ function(weft_bench name)
 endfunction()
 
 # weft_fuzzer(name SOURCES a_fuzz.cc DEPENDS ...): a libFuzzer program weft_<name>_fuzz, built where
-# WEFT_FUZZ is on.
+# WEFT_FUZZ is on. A source of the folder's library that it compiles again is in no unity of that
+# library, whose object would bring the same functions a second time.
 function(weft_fuzzer name)
   cmake_parse_arguments(ARG "" "" "SOURCES;DEPENDS" ${ARGN})
   if(NOT WEFT_FUZZ)
     return()
   endif()
+  set_source_files_properties(${ARG_SOURCES} PROPERTIES SKIP_UNITY_BUILD_INCLUSION ON)
   add_executable(weft_${name}_fuzz ${ARG_SOURCES})
   target_link_libraries(weft_${name}_fuzz PRIVATE ${ARG_DEPENDS})
   target_compile_options(weft_${name}_fuzz PRIVATE -fsanitize=fuzzer)
