@@ -11,7 +11,7 @@
 #include <utility>
 
 #include "base/log.h"
-#include "capabilities/lock/tasks.h"
+#include "capabilities/answer_tasks.h"
 #include "door/values.h"
 #include "io/loop.h"
 #include "remote/called_back.h"
@@ -22,7 +22,6 @@ namespace {
 
 namespace wit = ::weft::wit::weft::cron_0_1_0;
 
-using lock::answer_of;
 using lock::Hold;
 
 // No app is called so.
@@ -169,8 +168,8 @@ Task<Record> CronTrigger::State::read(Weak weak) {
   auto opened = self->keeping.records->open(asked, {kOwner, self->keeping.scope});
   std::string key = self->key;
   self = nullptr;
-  CO_TRY(std::unique_ptr<keyvalue::Bucket> bucket, co_await answer_of(std::move(opened)));
-  CO_TRY(keyvalue::Snapshot snapshot, co_await answer_of(bucket->snapshot(asked, key)));
+  CO_TRY(std::unique_ptr<keyvalue::Bucket> bucket, co_await settled(std::move(opened)));
+  CO_TRY(keyvalue::Snapshot snapshot, co_await settled(bucket->snapshot(asked, key)));
   self = weak.lock();
   if (self == nullptr) co_return std::unexpected(gone());
   Record record;
@@ -189,10 +188,10 @@ Task<void> CronTrigger::State::write(Weak weak, Record record) {
   std::string key = self->key;
   keyvalue::Snapshot basis = self->basis;
   self = nullptr;
-  CO_TRY(std::unique_ptr<keyvalue::Bucket> bucket, co_await answer_of(std::move(opened)));
+  CO_TRY(std::unique_ptr<keyvalue::Bucket> bucket, co_await settled(std::move(opened)));
   std::string text = record.text();
   CO_TRY(std::optional<keyvalue::Snapshot> other,
-         co_await answer_of(bucket->swap(asked, key, basis, as_bytes(text))));
+         co_await settled(bucket->swap(asked, key, basis, as_bytes(text))));
   if (other) co_return failure(Errc::kUnavailable, "another host has written it meanwhile");
   self = weak.lock();
   if (self == nullptr) co_return std::unexpected(gone());
@@ -245,7 +244,7 @@ Task<void> CronTrigger::State::turn(Weak weak) {
   auto asked = lock::try_acquire(self->keeping.locks, {self->keeping.scope, self->key}, kRunTtl,
                                  Deadline::after(kAskMax));
   self = nullptr;
-  CO_TRY(std::unique_ptr<Hold> hold, co_await answer_of(std::move(asked)));
+  CO_TRY(std::unique_ptr<Hold> hold, co_await settled(std::move(asked)));
   if (hold == nullptr) co_return failure(Errc::kConflict, "another host has the schedule");
   self = weak.lock();
   if (self == nullptr) co_return std::unexpected(gone());

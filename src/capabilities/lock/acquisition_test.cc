@@ -124,7 +124,7 @@ TEST_F(WaitsForLocks, ReleaseWhatComesAfterTheyAreGivenUp) {
 }
 
 TEST_F(WaitsForLocks, ReleaseWhatComesAfterTheProviderWent) {
-  auto waits = started(loop_, std::move(std::get<1>(begin())));
+  auto waits = promised(loop_, std::move(std::get<1>(begin())));
   auto tries = try_acquire(locks_, {"app", "other"}, Milliseconds(30s), Deadline::after(kWait));
   locks_->close();
   locks_ = nullptr;
@@ -143,7 +143,7 @@ TEST_F(WaitsForLocks, AreNotCountedWhenALossIsWaitedForNoMore) {
   Held hold = held(30s);
   for (std::size_t i = 0; i < 2 * kLostWaitersMax; ++i) give_up(hold->lost());
   // Those who still wait are told.
-  auto lost = started(loop_, std::move(std::get<1>(hold->lost())));
+  auto lost = promised(loop_, std::move(std::get<1>(hold->lost())));
   EXPECT_TRUE(await(loop_, hold->release(Deadline::after(kWait))).has_value());
   EXPECT_TRUE(await(loop_, std::move(lost)).has_value());
 }

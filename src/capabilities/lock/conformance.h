@@ -6,9 +6,9 @@
 #include <memory>
 #include <string>
 
+#include "capabilities/answer_tasks.h"
 #include "capabilities/keyvalue/testing.h"
 #include "capabilities/lock/acquisition.h"
-#include "capabilities/lock/tasks.h"
 #include "capabilities/state_folder.h"
 #include "capabilities/test_folder.h"
 #include "io/loop.h"
@@ -21,7 +21,7 @@ using keyvalue::await;
 template <class T>
 Result<T> await(Loop& loop, Soon<T> soon) {
   if (auto* there = std::get_if<0>(&soon)) return std::move(*there);
-  return await(loop, started(loop, std::move(std::get<1>(soon))));
+  return await(loop, promised(loop, std::move(std::get<1>(soon))));
 }
 
 using std::chrono_literals::operator""ms;

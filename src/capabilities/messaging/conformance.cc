@@ -10,7 +10,7 @@
 #include <map>
 #include <set>
 
-#include "capabilities/messaging/settled.h"
+#include "capabilities/answer_tasks.h"
 
 namespace weft::messaging {
 

@@ -8,10 +8,10 @@
 
 #include "base/check.h"
 #include "base/log.h"
+#include "capabilities/answer_tasks.h"
 #include "capabilities/messaging/log.h"
 #include "capabilities/messaging/log_format.h"
 #include "capabilities/messaging/log_queue.h"
-#include "capabilities/messaging/settled.h"
 #include "io/loop.h"
 #include "io/timer.h"
 #include "remote/called_back.h"

@@ -8,10 +8,10 @@
 #include <boost/asio/io_context.hpp>
 
 #include "base/buffer.h"
+#include "capabilities/answer_tasks.h"
 #include "capabilities/capability.h"
 #include "capabilities/keyvalue/backend.h"
 #include "capabilities/messaging/log_broker.h"
-#include "capabilities/messaging/settled.h"
 #include "door/values.h"
 
 namespace weft::messaging {

@@ -119,7 +119,4 @@ class Blobs : public std::enable_shared_from_this<Blobs> {
   Signer signer_;
 };
 
-// A response to `get` that has nothing of the range.
-inline constexpr unsigned kStatusNoRange = 416;
-
 }  // namespace weft::remote::azure

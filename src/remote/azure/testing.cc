@@ -1,10 +1,8 @@
 #include "remote/azure/testing.h"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <atomic>
-#include <cstdlib>
 
 #include "base/check.h"
 #include "io/loop.h"
@@ -20,34 +18,19 @@ constexpr const char* kAccount = "devstoreaccount1";
 constexpr const char* kKey =
     "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==";
 
-std::string tools() {
-  const char* cache = std::getenv("XDG_CACHE_HOME");
-  if (cache != nullptr && *cache != '\0') return std::string(cache) + "/weft/node";
-  const char* home = std::getenv("HOME");
-  return std::string(home == nullptr ? "" : home) + "/.cache/weft/node";
-}
-
-std::string program() {
-  return tools() + "/node_modules/azurite/dist/src/blob/main.js";
-}
+constexpr const char* kProgram = "azurite-blob";
 
 std::vector<std::string> command(std::uint16_t port) {
-  return {tools() + "/bin/node",
-          program(),
-          "--blobHost",
-          "127.0.0.1",
-          "--blobPort",
-          std::to_string(port),
-          "--blobKeepAliveTimeout",
-          "60",
-          "--silent",
-          "--disableTelemetry"};
+  std::vector<std::string> words = node_program(kProgram);
+  words.insert(words.end(), {"--blobHost", "127.0.0.1", "--blobPort", std::to_string(port),
+                             "--blobKeepAliveTimeout", "60", "--silent", "--disableTelemetry"});
+  return words;
 }
 
 }  // namespace
 
 bool has_server() {
-  return access((tools() + "/bin/node").c_str(), X_OK) == 0 && access(program().c_str(), R_OK) == 0;
+  return !node_program(kProgram).empty();
 }
 
 std::vector<std::string> server_command(std::uint16_t port, const std::string& folder) {

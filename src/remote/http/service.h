@@ -23,6 +23,8 @@ namespace weft::remote {
 // How often a request is sent at most, and what lies between.
 inline constexpr unsigned kAttemptsMax = 4;
 inline constexpr std::chrono::milliseconds kPauseFirst{50};
+// The answer to a request for a range that has nothing of what is there.
+inline constexpr unsigned kStatusNoRange = 416;
 // Of a response that is taken as one text.
 inline constexpr std::size_t kTextBytesMax = std::size_t{8} << 20;
 // Of a response's body, held until it is read.

@@ -13,6 +13,7 @@
 
 #include <cerrno>
 #include <chrono>
+#include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
@@ -126,6 +127,18 @@ void RealServer::freeze() {
 }
 void RealServer::thaw() {
   ::kill(pid_, SIGCONT);
+}
+
+std::vector<std::string> node_program(const std::string& name) {
+  const char* cache = std::getenv("XDG_CACHE_HOME");
+  const char* home = std::getenv("HOME");
+  std::string folder = cache != nullptr && *cache != '\0'
+                           ? cache
+                           : std::string(home == nullptr ? "" : home) + "/.cache";
+  std::string node = folder + "/weft/node/bin/node";
+  std::string program = folder + "/weft/node/node_modules/.bin/" + name;
+  bool there = access(node.c_str(), X_OK) == 0 && access(program.c_str(), R_OK) == 0;
+  return there ? std::vector{node, program} : std::vector<std::string>();
 }
 
 }  // namespace weft::remote

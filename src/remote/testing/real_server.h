@@ -48,4 +48,8 @@ class RealServer {
 // A port of 127.0.0.1 that nobody listens on just now.
 std::uint16_t free_port();
 
+// How a server that runs on Node.js is started, of those that scripts/setup.sh installs: nothing
+// where it could not.
+std::vector<std::string> node_program(const std::string& name);
+
 }  // namespace weft::remote

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <random>
 
 #include "base/sha256.h"
 
@@ -66,6 +67,12 @@ bool ObjectKeys::plain(std::string_view name) {
   }
   // A dot or a slash at the end is dropped by some.
   return !name.ends_with('.');
+}
+
+std::string ObjectKeys::new_marker() {
+  std::random_device random;
+  return fmt::format("weft container {:08x}{:08x}{:08x}{:08x}\n", random(), random(), random(),
+                     random());
 }
 
 ObjectKeys::Key ObjectKeys::of(std::string_view name) const {

@@ -35,6 +35,8 @@ class ObjectKeys {
   const std::string& prefix() const { return prefix_; }
   // Stands for the container itself.
   std::string marker() const { return prefix_ + std::string(kReserved); }
+  // What is in it: something else each time, so that its etag is another too.
+  static std::string new_marker();
   // Below which special keys are, and what comes behind all of them.
   std::string special() const { return marker() + "/"; }
   std::string behind_special() const { return special() + "\x7f"; }

@@ -240,11 +240,7 @@ Result<std::shared_ptr<LmdbDatabase>> LmdbDatabase::open(const std::filesystem::
 }
 
 std::shared_ptr<LmdbView> LmdbDatabase::view(Loop& loop) {
-  std::lock_guard hold(views_mutex_);
-  auto& known = views_[&loop];
-  auto view = known.lock();
-  if (view == nullptr) known = view = std::make_shared<LmdbView>(shared_from_this());
-  return view;
+  return views_.get(&loop, [&] { return std::make_shared<LmdbView>(shared_from_this()); });
 }
 
 Answer<std::unique_ptr<Bucket>> LmdbStore::open(Request request, BucketName name) {

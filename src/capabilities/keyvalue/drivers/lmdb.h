@@ -9,6 +9,7 @@
 #include "capabilities/keyvalue/bucket.h"
 #include "capabilities/keyvalue/drivers/lmdb_committer.h"
 #include "capabilities/keyvalue/drivers/lmdb_environment.h"
+#include "capabilities/shared_by.h"
 
 namespace weft::keyvalue {
 
@@ -36,8 +37,7 @@ class LmdbDatabase : public std::enable_shared_from_this<LmdbDatabase> {
 
   std::unique_ptr<lmdb::Environment> environment_;
   lmdb::Committer committer_;
-  std::mutex views_mutex_;
-  std::map<Loop*, std::weak_ptr<LmdbView>> views_;
+  PerLoop<LmdbView> views_;
 };
 
 // What one loop needs of the database: its reader.

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "capabilities/answer_tasks.h"
 #include "capabilities/keyvalue/bucket.h"
 #include "door/answer.h"
 #include "io/loop.h"
@@ -18,21 +19,6 @@ namespace weft::keyvalue {
 // What is told where the store, or who asked, went before the answer came.
 inline Error gone() {
   return {Errc::kCancelled, "nobody waits for it any more"};
-}
-
-// Begins a task of a driver's on the running loop, and promises what it answers.
-template <class T>
-Answer<T> started(Loop& loop, Task<T> task) {
-  Promise<T> promise;
-  Answer<T> answer = promise.answer();
-  auto keep = [](Task<T> work, Promise<T> to) -> Task<void> {
-    Result<T> result = co_await std::move(work);
-    Loop::Turn turn(*Loop::current());
-    std::move(to).fulfil(std::move(result));
-    co_return Result<void>();
-  };
-  loop.spawn(keep(std::move(task), std::move(promise)));
-  return answer;
 }
 
 // Waits until `count` parts of a batch are done, and answers the first failure among them.

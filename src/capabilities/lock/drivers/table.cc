@@ -6,7 +6,7 @@
 #include <mutex>
 #include <utility>
 
-#include "capabilities/lock/tasks.h"
+#include "capabilities/answer_tasks.h"
 #include "io/loop.h"
 
 namespace weft::lock {
@@ -93,10 +93,10 @@ Task<Attempt> take_with_tokens(std::shared_ptr<Shared> shared,
                                Wish wish) {
   keyvalue::Request asked{request.loop, request.deadline};
   CO_TRY(std::unique_ptr<keyvalue::Bucket> bucket,
-         co_await answer_of(tokens->open(asked, {kOwner, ""})));
+         co_await settled(tokens->open(asked, {kOwner, ""})));
   for (int i = 0; i < kBlocksMax; ++i) {
     CO_TRY(std::int64_t last,
-           co_await answer_of(bucket->increment(asked, kCounter, std::int64_t{kTokensAtOnce})));
+           co_await settled(bucket->increment(asked, kCounter, std::int64_t{kTokensAtOnce})));
     if (last < std::int64_t{kTokensAtOnce}) {
       co_return failure(Errc::kCorrupt, fmt::format("the counter of tokens was {}", last));
     }
@@ -120,7 +120,7 @@ class TableStore final : public Store {
     Wish wish{key_of(lock), holder, ttl};
     LockTable::Taken taken = take_now(*shared_, wish);
     if (!taken.needs_tokens) return attempt_of(taken);
-    return started(request.loop, take_with_tokens(shared_, tokens_, request, std::move(wish)));
+    return promised(request.loop, take_with_tokens(shared_, tokens_, request, std::move(wish)));
   }
   Answer<bool> renew(Request, const LockName& lock, const std::string& holder,
                      Milliseconds ttl) override {

@@ -3,12 +3,11 @@
 #include <fmt/format.h>
 
 #include <array>
-#include <map>
-#include <mutex>
 #include <utility>
 
 #include "base/limits.h"
 #include "base/log.h"
+#include "capabilities/shared_by.h"
 #include "io/loop.h"
 
 namespace weft::blobstore::azure {
@@ -58,20 +57,15 @@ class AzureBackend final : public Backend {
 
  private:
   Place place(Loop& loop) {
-    std::lock_guard lock(mutex_);
-    std::weak_ptr<Blobs>& known = clients_[&loop];
-    std::shared_ptr<Blobs> client = known.lock();
-    if (client == nullptr) {
-      known = client = std::make_shared<Blobs>(
+    auto make = [&] {
+      return std::make_shared<Blobs>(
           loop, std::shared_ptr<const remote::azure::Settings>(settings_, &settings_->server));
-    }
-    return {std::move(client), settings_};
+    };
+    return {clients_.get(&loop, make), settings_};
   }
 
   std::shared_ptr<const Settings> settings_;  // Shared with the stores, which may outlive it.
-  std::mutex mutex_;
-  // One a loop, for as long as somebody uses it.
-  std::map<Loop*, std::weak_ptr<Blobs>> clients_;
+  PerLoop<Blobs> clients_;
 };
 
 }  // namespace

@@ -3,11 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
-#include <random>
 #include <utility>
 
 #include "capabilities/blobstore/drivers/azure/upload.h"
+#include "capabilities/blobstore/drivers/http_objects.h"
 #include "io/loop.h"
 
 namespace weft::blobstore::azure {
@@ -16,14 +15,12 @@ namespace {
 using remote::azure::Blob;
 using remote::azure::BlobList;
 using remote::azure::Blobs;
-using remote::azure::kStatusNoRange;
 using remote::azure::Listed;
 using Repeat = Blobs::Repeat;
 
 // Beyond the largest blob: a range that begins there has nothing in it.
 constexpr std::uint64_t kOffsetMax = std::uint64_t{1} << 53;
 // How often in a row a body is asked for again that broke off and brought nothing.
-constexpr unsigned kResumesMax = 3;
 // Azure takes 254, of which a container's prefix has two.
 constexpr std::ptrdiff_t kSlashesMax = 250;
 // The first byte of characters from U+D000 on, and what follows it from U+D800 on.
@@ -32,13 +29,6 @@ constexpr unsigned char kSurrogates = 0xa0;
 constexpr std::string_view kLastCharacter = "\xed\x9f\xbf";
 // Behind a container's marker, it comes behind everything of weft's own.
 constexpr char kBehindReserved = '~';
-
-// Differs from any that was.
-std::string new_marker() {
-  std::random_device random;
-  return fmt::format("weft container {:08x}{:08x}{:08x}{:08x}\n", random(), random(), random(),
-                     random());
-}
 
 bool container_absent(const Error& error) {
   return error.message().find("ContainerNotFound") != std::string::npos;
@@ -76,102 +66,7 @@ std::string bound_below(std::string_view after) {
   return high ? bound + std::string(kLastCharacter) : bound;
 }
 
-// Bytes as they come. A connection that breaks is replaced, as long as the object is the same.
-class AzureReader final : public ObjectReader {
- public:
-  AzureReader(std::shared_ptr<Blobs> blobs, std::string name, Blobs::Response response,
-              std::uint64_t offset, std::uint64_t size)
-      : blobs_(std::move(blobs)),
-        name_(std::move(name)),
-        etag_(response->header("etag")),
-        response_(std::move(response)),
-        offset_(offset),
-        size_(size),
-        left_(size) {}
-
-  std::uint64_t size() const override { return size_; }
-
-  Task<Bytes> read(Request request) override {
-    if (left_ == 0) co_return Bytes();
-    for (unsigned resumes = 0;; ++resumes) {
-      if (response_ == nullptr) CO_TRY_VOID(co_await resume(request));
-      auto piece = co_await response_->read(request.deadline);
-      if (piece && !piece->empty() && piece->size() <= left_) {
-        left_ -= piece->size();
-        offset_ += piece->size();
-        // Nothing is left to come: the connection is free.
-        if (left_ == 0) response_.reset();
-        co_return std::move(*piece);
-      }
-      bool broke = piece || piece.error().code() == Errc::kUnavailable;
-      if (!broke || resumes == kResumesMax) {
-        if (!piece) co_return std::unexpected(std::move(piece).error());
-        co_return failure(Errc::kCorrupt, "an object has another size than its head said");
-      }
-      response_.reset();
-    }
-  }
-
- private:
-  // Goes on where the connection broke, if it is still the same object.
-  Task<void> resume(Request request) {
-    auto response =
-        co_await blobs_->get(name_, {offset_, offset_ + left_ - 1}, etag_, request.deadline);
-    if (!response) {
-      Errc code = response.error().code();
-      if (code == Errc::kConflict || code == Errc::kNotFound) {
-        co_return failure(Errc::kConflict,
-                          "the object was replaced or deleted while it was being read, and the "
-                          "connection broke: read it again");
-      }
-      co_return std::unexpected(std::move(response).error());
-    }
-    response_ = *std::move(response);
-    co_return Result<void>();
-  }
-
-  std::shared_ptr<Blobs> blobs_;  // Shared by all of the loop.
-  const std::string name_;
-  const std::string etag_;
-  Blobs::Response response_;  // Null where a connection is still to be had, or not needed.
-  std::uint64_t offset_;      // Of the next byte, in the object.
-  const std::uint64_t size_;
-  std::uint64_t left_;
-};
-
-// Yields nothing.
-class EmptyReader final : public ObjectReader {
- public:
-  std::uint64_t size() const override { return 0; }
-  Task<Bytes> read(Request) override { co_return Bytes(); }
-};
-
-class AzureWriter final : public ObjectWriter {
- public:
-  AzureWriter(const Place& place, ContainerName container, std::string version,
-              const ObjectKeys::Key& key, std::string name)
-      : container_(place, std::move(container)),
-        version_(std::move(version)),
-        upload_(std::make_shared<Upload>(place.blobs, place.settings->part_bytes, key.text,
-                                         key.hashed ? std::move(name) : std::string())) {}
-  ~AzureWriter() override { upload_->abandon(); }
-
-  Task<void> write(Request request, Bytes part) override {
-    co_return co_await upload_->add(request, std::move(part));
-  }
-
-  Task<void> commit(Request request) override {
-    CO_TRY_VOID(check_begin(request.deadline));
-    CO_TRY(std::string now, co_await container_.version(request));
-    if (now != version_) co_return no_container(container_.name().name);
-    co_return co_await upload_->commit(request);
-  }
-
- private:
-  AzureContainer container_;
-  const std::string version_;
-  std::shared_ptr<Upload> upload_;  // Shared with the task that sends a block.
-};
+using AzureWriter = VersionedWriter<AzureContainer>;
 
 }  // namespace
 
@@ -217,7 +112,7 @@ Task<std::unique_ptr<ObjectReader>> AzureContainer::read(Request request, std::s
   if (range.first > range.last || range.first >= kOffsetMax) {
     CO_TRY(std::optional<Blob> blob, co_await place_.blobs->head(key, request.deadline));
     if (!blob) co_return no_object(name_.name, name);
-    co_return std::make_unique<EmptyReader>();
+    co_return empty_reader();
   }
   auto response = co_await place_.blobs->get(key, {range.first, range.last}, {}, request.deadline);
   if (!response) {
@@ -225,22 +120,21 @@ Task<std::unique_ptr<ObjectReader>> AzureContainer::read(Request request, std::s
     if (absent) co_return no_object(name_.name, name);
     co_return std::unexpected(std::move(response).error());
   }
-  if ((*response)->status() == kStatusNoRange) co_return std::make_unique<EmptyReader>();
-  std::string_view length = (*response)->header("content-length");
-  std::uint64_t size = 0;
-  auto [end, problem] = std::from_chars(length.data(), length.data() + length.size(), size);
-  if (length.empty() || problem != std::errc()) {
-    co_return failure(Errc::kCorrupt, "an object whose size the server does not say");
-  }
-  co_return std::make_unique<AzureReader>(place_.blobs, std::move(key), *std::move(response),
-                                          range.first, size);
+  auto again = [blobs = place_.blobs, key = std::move(key)](Request asked, Range rest,
+                                                            std::string etag) {
+    return blobs->get(key, {rest.first, rest.last}, std::move(etag), asked.deadline);
+  };
+  co_return reader_of(*std::move(response), range.first, std::move(again));
 }
 
 Task<std::unique_ptr<ObjectWriter>> AzureContainer::write(Request request, std::string name) {
   CO_TRY_VOID(check_object(name));
   CO_TRY(std::string now, co_await version(request));
   ObjectKeys::Key key = keys_.of(name);
-  co_return std::make_unique<AzureWriter>(place_, name_, std::move(now), key, std::move(name));
+  auto upload = std::make_shared<Upload>(place_.blobs, place_.settings->part_bytes, key.text,
+                                         key.hashed ? std::move(name) : std::string());
+  co_return std::make_unique<AzureWriter>(AzureContainer(place_, name_), std::move(now),
+                                          std::move(upload));
 }
 
 Task<std::optional<ObjectInfo>> AzureContainer::find(Request request, std::string name) {
@@ -376,7 +270,7 @@ Task<void> AzureStore::create(Request request, ContainerName name) {
   CO_TRY_VOID(check_begin(request.deadline));
   if (!place_.made()) co_return container_there(name.name);
   // What is in it differs each time, and with it the ETag.
-  Bytes marker = to_bytes(new_marker());
+  Bytes marker = to_bytes(ObjectKeys::new_marker());
   CO_TRY(std::optional<std::string> made,
          co_await place_.blobs->put(place_.keys_of(name).marker(), Blobs::Pieces(&marker, 1),
                                     {.etag = std::string(Blobs::kAbsent)}, request.deadline));

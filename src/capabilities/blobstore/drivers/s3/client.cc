@@ -241,7 +241,7 @@ Task<Client::Response> Client::get(Request request, std::string key, Range range
   CO_TRY(Response response,
          co_await ask(request, {.method = "GET", .key = key, .headers = std::move(headers)}));
   unsigned status = response->status();
-  if (status == wanted || status == kStatusNoRange) co_return response;
+  if (status == wanted || status == remote::kStatusNoRange) co_return response;
   if (status == kOk) {
     co_return failure(Errc::kUnsupported,
                       fmt::format("{} gives no ranges of objects", service_->options().name));

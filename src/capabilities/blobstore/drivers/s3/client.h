@@ -114,6 +114,5 @@ class Client : public std::enable_shared_from_this<Client> {
 
 // Of a request that found nothing: "NoSuchKey" and its like.
 inline constexpr unsigned kStatusNotFound = 404;
-inline constexpr unsigned kStatusNoRange = 416;
 
 }  // namespace weft::blobstore::s3

@@ -3,10 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
-#include <random>
 #include <utility>
 
+#include "capabilities/blobstore/drivers/http_objects.h"
 #include "capabilities/blobstore/drivers/s3/upload.h"
 #include "remote/http/signal.h"
 
@@ -19,7 +18,6 @@ constexpr std::uint64_t kOffsetMax = std::uint64_t{1} << 53;
 // Between two looks whether another has made a container.
 constexpr std::chrono::milliseconds kLookAgain{10};
 // How often in a row a body is asked for again that broke off and brought nothing.
-constexpr unsigned kResumesMax = 3;
 
 ObjectKeys keys_of(const Settings& settings, const ContainerName& name) {
   return ObjectKeys(settings.prefix ? *settings.prefix : container_prefix(name));
@@ -32,108 +30,7 @@ Error no_place_to_make(const Settings& settings) {
                       *settings.prefix)};
 }
 
-// Differs from any that was.
-std::string new_marker() {
-  std::random_device random;
-  return fmt::format("weft container {:08x}{:08x}{:08x}{:08x}\n", random(), random(), random(),
-                     random());
-}
-
-// Bytes as they come. A connection that breaks is replaced, as long as the object is the same.
-class S3Reader final : public ObjectReader {
- public:
-  S3Reader(std::shared_ptr<Client> client, std::string key, Client::Response response,
-           std::uint64_t offset, std::uint64_t size)
-      : client_(std::move(client)),
-        key_(std::move(key)),
-        etag_(response->header("etag")),
-        response_(std::move(response)),
-        offset_(offset),
-        size_(size),
-        left_(size) {}
-
-  std::uint64_t size() const override { return size_; }
-
-  Task<Bytes> read(Request request) override {
-    if (left_ == 0) co_return Bytes();
-    for (unsigned resumes = 0;; ++resumes) {
-      if (response_ == nullptr) CO_TRY_VOID(co_await resume(request));
-      auto piece = co_await response_->read(request.deadline);
-      if (piece && !piece->empty() && piece->size() <= left_) {
-        left_ -= piece->size();
-        offset_ += piece->size();
-        // Nothing is left to come: the connection is free.
-        if (left_ == 0) response_.reset();
-        co_return std::move(*piece);
-      }
-      bool broke = piece || piece.error().code() == Errc::kUnavailable;
-      if (!broke || resumes == kResumesMax) {
-        if (!piece) co_return std::unexpected(std::move(piece).error());
-        co_return failure(Errc::kCorrupt, "an object has another size than its head said");
-      }
-      response_.reset();
-    }
-  }
-
- private:
-  // Goes on where the connection broke, if it is still the same object.
-  Task<void> resume(Request request) {
-    auto response = co_await client_->get(request, key_, {offset_, offset_ + left_ - 1}, etag_);
-    if (!response) {
-      Errc code = response.error().code();
-      if (code == Errc::kConflict || code == Errc::kNotFound) {
-        co_return failure(Errc::kConflict,
-                          "the object was replaced or deleted while it was being read, and the "
-                          "connection broke: read it again");
-      }
-      co_return std::unexpected(std::move(response).error());
-    }
-    response_ = *std::move(response);
-    co_return Result<void>();
-  }
-
-  std::shared_ptr<Client> client_;  // Shared by all of the loop.
-  const std::string key_;
-  const std::string etag_;
-  Client::Response response_;  // Null where a connection is still to be had, or not needed.
-  std::uint64_t offset_;       // Of the next byte, in the object.
-  const std::uint64_t size_;
-  std::uint64_t left_;
-};
-
-// Yields nothing.
-class EmptyReader final : public ObjectReader {
- public:
-  std::uint64_t size() const override { return 0; }
-  Task<Bytes> read(Request) override { co_return Bytes(); }
-};
-
-class S3Writer final : public ObjectWriter {
- public:
-  S3Writer(std::shared_ptr<Client> client, ContainerName container, std::string version,
-           const ObjectKeys::Key& key, std::string name)
-      : container_(client, std::move(container)),
-        version_(std::move(version)),
-        upload_(std::make_shared<Upload>(std::move(client), key.text,
-                                         key.hashed ? std::move(name) : std::string())) {}
-  ~S3Writer() override { upload_->abandon(); }
-
-  Task<void> write(Request request, Bytes part) override {
-    co_return co_await upload_->add(request, std::move(part));
-  }
-
-  Task<void> commit(Request request) override {
-    CO_TRY_VOID(check_begin(request.deadline));
-    CO_TRY(std::string now, co_await container_.version(request));
-    if (now != version_) co_return no_container(container_.name().name);
-    co_return co_await upload_->commit(request);
-  }
-
- private:
-  S3Container container_;
-  const std::string version_;
-  std::shared_ptr<Upload> upload_;  // Shared with the task that sends a part.
-};
+using S3Writer = VersionedWriter<S3Container>;
 
 }  // namespace
 
@@ -177,7 +74,7 @@ Task<std::unique_ptr<ObjectReader>> S3Container::read(Request request, std::stri
   if (range.first > range.last || range.first >= kOffsetMax) {
     CO_TRY(std::optional<Head> head, co_await client_->head(request, key));
     if (!head) co_return no_object(name_.name, name);
-    co_return std::make_unique<EmptyReader>();
+    co_return empty_reader();
   }
   auto response = co_await client_->get(request, key, range, {});
   if (!response) {
@@ -186,22 +83,21 @@ Task<std::unique_ptr<ObjectReader>> S3Container::read(Request request, std::stri
     if (absent) co_return no_object(name_.name, name);
     co_return std::unexpected(std::move(response).error());
   }
-  if ((*response)->status() == kStatusNoRange) co_return std::make_unique<EmptyReader>();
-  std::string_view length = (*response)->header("content-length");
-  std::uint64_t size = 0;
-  auto [end, problem] = std::from_chars(length.data(), length.data() + length.size(), size);
-  if (length.empty() || problem != std::errc()) {
-    co_return failure(Errc::kCorrupt, "an object whose size the server does not say");
-  }
-  co_return std::make_unique<S3Reader>(client_, std::move(key), *std::move(response), range.first,
-                                       size);
+  auto again = [client = client_, key = std::move(key)](Request asked, Range rest,
+                                                        std::string etag) {
+    return client->get(asked, key, rest, std::move(etag));
+  };
+  co_return reader_of(*std::move(response), range.first, std::move(again));
 }
 
 Task<std::unique_ptr<ObjectWriter>> S3Container::write(Request request, std::string name) {
   CO_TRY_VOID(check_object(name));
   CO_TRY(std::string now, co_await version(request));
   ObjectKeys::Key key = keys_.of(name);
-  co_return std::make_unique<S3Writer>(client_, name_, std::move(now), key, std::move(name));
+  auto upload =
+      std::make_shared<Upload>(client_, key.text, key.hashed ? std::move(name) : std::string());
+  co_return std::make_unique<S3Writer>(S3Container(client_, name_), std::move(now),
+                                       std::move(upload));
 }
 
 Task<std::optional<ObjectInfo>> S3Container::find(Request request, std::string name) {
@@ -349,7 +245,7 @@ Task<void> S3Store::create(Request request, ContainerName name) {
   CO_TRY(std::optional<Head> marker, co_await client_->head(request, keys.marker()));
   if (marker) co_return container_there(name.name);
   // What is in it differs each time, and with it the etag.
-  CO_TRY(bool created, co_await client_->put_new(request, keys.marker(), new_marker()));
+  CO_TRY(bool created, co_await client_->put_new(request, keys.marker(), ObjectKeys::new_marker()));
   if (!created) co_return container_there(name.name);
   co_return Result<void>();
 }

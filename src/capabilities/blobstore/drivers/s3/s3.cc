@@ -4,13 +4,12 @@
 
 #include <algorithm>
 #include <array>
-#include <map>
-#include <mutex>
 #include <utility>
 
 #include "base/limits.h"
 #include "base/log.h"
 #include "capabilities/blobstore/drivers/s3/container.h"
+#include "capabilities/shared_by.h"
 #include "io/loop.h"
 #include "remote/endpoint.h"
 
@@ -131,18 +130,12 @@ class S3Backend final : public Backend {
     return std::make_shared<const Settings>(std::move(settings));
   }
   std::shared_ptr<Client> client(Loop& loop) {
-    std::lock_guard lock(mutex_);
-    std::weak_ptr<Client>& known = clients_[&loop];
-    std::shared_ptr<Client> client = known.lock();
-    if (client == nullptr) known = client = std::make_shared<Client>(loop, settings_);
-    return client;
+    return clients_.get(&loop, [&] { return std::make_shared<Client>(loop, settings_); });
   }
 
   std::shared_ptr<const Settings> settings_;  // Shared with the clients, which may outlive it.
   std::shared_ptr<Making> making_;            // Shared by the stores.
-  std::mutex mutex_;
-  // One a loop, for as long as somebody uses it.
-  std::map<Loop*, std::weak_ptr<Client>> clients_;
+  PerLoop<Client> clients_;
 };
 
 }  // namespace

@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <array>
 #include <map>
-#include <mutex>
 #include <set>
 #include <utility>
 
@@ -14,6 +13,8 @@
 #include "capabilities/keyvalue/drivers/azure/keys.h"
 #include "capabilities/keyvalue/drivers/azure/names.h"
 #include "capabilities/keyvalue/drivers/many.h"
+#include "capabilities/keyvalue/drivers/store_of.h"
+#include "capabilities/shared_by.h"
 #include "io/http_client/http_client.h"
 
 namespace weft::keyvalue::azure {
@@ -49,7 +50,7 @@ Answer<T> kept(const std::shared_ptr<Keys>& keys, Work work) {
   auto run = [](std::shared_ptr<Keys> held, Work begin) -> Task<T> {
     co_return co_await begin(*held);
   };
-  return started<T>(keys->loop(), run(keys, std::move(work)));
+  return promised<T>(keys->loop(), run(keys, std::move(work)));
 }
 
 Task<void> read_one(std::shared_ptr<Keys> keys, std::string key,
@@ -117,7 +118,7 @@ class AzureBucket final : public Bucket {
     TRY_VOID(check_key(key));
     TRY_VOID(check_value(value));
     TRY(Turns::Turn turn, keys_->turn(key, value.size()));
-    return started<std::optional<Snapshot>>(
+    return promised<std::optional<Snapshot>>(
         keys_->loop(),
         swap_key(keys_, std::move(turn), std::string(key), basis.value ? basis.version : 0,
                  Bytes(value.begin(), value.end()), request.deadline));
@@ -168,7 +169,7 @@ class AzureBucket final : public Bucket {
   // Its place among the loop's writes is taken before anything is waited for.
   Answer<void> change(Request request, Keys::Change change) {
     TRY(Keys::Write write, with_turn(std::move(change)));
-    return started<void>(keys_->loop(), write_one(keys_, std::move(write), request.deadline));
+    return promised<void>(keys_->loop(), write_one(keys_, std::move(write), request.deadline));
   }
   static Task<void> write_one(std::shared_ptr<Keys> keys, Keys::Write write, Deadline deadline) {
     co_return co_await keys->write(std::move(write.turn), std::move(write.change), deadline);
@@ -182,7 +183,7 @@ class AzureBucket final : public Bucket {
       TRY(Keys::Write write, with_turn(std::move(each)));
       writes.push_back(std::move(write));
     }
-    return started<void>(keys_->loop(), write_all(keys_, std::move(writes), request.deadline));
+    return promised<void>(keys_->loop(), write_all(keys_, std::move(writes), request.deadline));
   }
   static Task<void> write_all(std::shared_ptr<Keys> keys, std::vector<Keys::Write> writes,
                               Deadline deadline) {
@@ -215,19 +216,6 @@ class AzureLoop {
   std::map<std::string, std::shared_ptr<Keys>> keys_;
 };
 
-class AzureStore final : public Store {
- public:
-  explicit AzureStore(std::shared_ptr<AzureLoop> loop) : loop_(std::move(loop)) {}
-
-  Answer<std::unique_ptr<Bucket>> open(Request, BucketName name) override {
-    TRY_VOID(check_bucket(name));
-    return std::unique_ptr<Bucket>(std::make_unique<AzureBucket>(loop_->keys(name)));
-  }
-
- private:
-  std::shared_ptr<AzureLoop> loop_;  // Shared by the loop's stores.
-};
-
 class AzureBackend final : public Backend {
  public:
   explicit AzureBackend(Settings settings)
@@ -241,7 +229,7 @@ class AzureBackend final : public Backend {
     return HttpClient::check({.ca_file = settings_->server.ca_file});
   }
   std::unique_ptr<Store> store(Loop& loop) override {
-    return std::make_unique<AzureStore>(on(loop));
+    return std::make_unique<StoreOf<AzureBucket, AzureLoop>>(on(loop));
   }
   void reach(Loop& loop, Deadline deadline, Reached done) override {
     auto ask = [](std::shared_ptr<Blobs> asked, Deadline until) -> Task<void> {
@@ -253,17 +241,11 @@ class AzureBackend final : public Backend {
 
  private:
   std::shared_ptr<AzureLoop> on(Loop& loop) {
-    std::lock_guard lock(mutex_);
-    std::weak_ptr<AzureLoop>& known = loops_[&loop];
-    std::shared_ptr<AzureLoop> there = known.lock();
-    if (there == nullptr) known = there = std::make_shared<AzureLoop>(loop, settings_);
-    return there;
+    return loops_.get(&loop, [&] { return std::make_shared<AzureLoop>(loop, settings_); });
   }
 
   std::shared_ptr<const Settings> settings_;  // Shared with the loops, which may outlive it.
-  std::mutex mutex_;
-  // For as long as a store has it.
-  std::map<Loop*, std::weak_ptr<AzureLoop>> loops_;
+  PerLoop<AzureLoop> loops_;
 };
 
 }  // namespace

@@ -10,6 +10,7 @@
 
 #include "capabilities/keyvalue/drivers/azure/names.h"
 #include "capabilities/keyvalue/drivers/azure/turns.h"
+#include "capabilities/keyvalue/drivers/one_bucket.h"
 #include "capabilities/keyvalue/testing.h"
 #include "io/test_task.h"
 #include "remote/azure/testing.h"
@@ -67,7 +68,7 @@ TEST(AzureTurns, OfOneKeyComeOneAfterTheOther) {
 }
 
 // A container of the shared server's, behind a proxy, and a bucket in it.
-class AzureKeyvalue : public ::testing::Test {
+class AzureKeyvalue : public OneBucket {
  protected:
   void SetUp() override {
     if (!remote::azure::has_server()) GTEST_SKIP() << "azurite is not installed";
@@ -77,38 +78,12 @@ class AzureKeyvalue : public ::testing::Test {
     Settings settings;
     settings.server = remote::azure::settings_for(proxy_->port(), place_);
     settings.server.timeout = std::chrono::milliseconds(1'500);
-    backend_ = azure_backend(std::move(settings));
-    store_ = backend_->store(loop_);
-    bucket_ = *await(loop_, store_->open(soon(), {"app", "b"}));
+    open(azure_backend(std::move(settings)));
   }
 
-  Request soon(std::chrono::milliseconds time = std::chrono::seconds(20)) {
-    return {loop_, Deadline::after(time)};
-  }
-  Result<void> set(std::string_view key, std::string_view value) {
-    return await(loop_, bucket_->set(soon(), key, as_bytes(value)));
-  }
-  std::string get(std::string_view key, std::chrono::milliseconds time = std::chrono::seconds(20)) {
-    auto value = await(loop_, bucket_->get(soon(time), key));
-    if (!value) return "(error) " + value.error().message();
-    return *value ? std::string(as_text(**value)) : "(none)";
-  }
-  // Tries until it is there again.
-  bool recovers(std::string_view key, std::string_view value) {
-    Deadline limit = Deadline::after(std::chrono::seconds(20));
-    while (get(key) != value) {
-      if (limit.passed()) return false;
-    }
-    return true;
-  }
-
-  Loop loop_;
   std::uint16_t port_ = 0;
   std::string place_;
   std::optional<FaultProxy> proxy_;
-  std::unique_ptr<Backend> backend_;
-  std::unique_ptr<Store> store_;
-  std::unique_ptr<Bucket> bucket_;
 };
 
 TEST_F(AzureKeyvalue, OthersSeeABlobForEachKey) {

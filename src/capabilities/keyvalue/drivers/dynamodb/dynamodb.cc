@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <map>
-#include <mutex>
 #include <set>
 #include <utility>
 
@@ -11,6 +10,8 @@
 #include "capabilities/keyvalue/drivers/dynamodb/item_format.h"
 #include "capabilities/keyvalue/drivers/dynamodb/keys.h"
 #include "capabilities/keyvalue/drivers/many.h"
+#include "capabilities/keyvalue/drivers/store_of.h"
+#include "capabilities/shared_by.h"
 #include "io/http_client/http_client.h"
 #include "io/loop.h"
 
@@ -53,7 +54,7 @@ class DynamodbBucket final : public Bucket {
 
   Answer<bool> exists(Request request, std::string_view key) override {
     TRY(std::string stored, checked_key(key));
-    return started(request.loop, item_exists(keys_->items(), std::move(stored), request.deadline));
+    return promised(request.loop, item_exists(keys_->items(), std::move(stored), request.deadline));
   }
 
   Answer<Page> list(Request request, std::optional<std::string_view> cursor) override {
@@ -62,7 +63,7 @@ class DynamodbBucket final : public Bucket {
       TRY_VOID(check_key(*cursor));
       after = stored_cursor(*cursor);
     }
-    return started(request.loop, list_items(keys_->items(), std::move(after), request.deadline));
+    return promised(request.loop, list_items(keys_->items(), std::move(after), request.deadline));
   }
 
   Answer<std::int64_t> increment(Request request, std::string_view key,
@@ -73,7 +74,7 @@ class DynamodbBucket final : public Bucket {
 
   Answer<Snapshot> snapshot(Request request, std::string_view key) override {
     TRY(std::string stored, checked_key(key));
-    return started(request.loop, read_item(keys_->items(), std::move(stored), request.deadline));
+    return promised(request.loop, read_item(keys_->items(), std::move(stored), request.deadline));
   }
 
   Answer<std::optional<Snapshot>> swap(Request request, std::string_view key, const Snapshot& basis,
@@ -104,7 +105,7 @@ class DynamodbBucket final : public Bucket {
       if (shared == nullptr) return done(std::unexpected(gone()));
       auto begin = stored.begin() + static_cast<std::ptrdiff_t>(first);
       std::vector<std::string> part(begin, begin + static_cast<std::ptrdiff_t>(count));
-      started(request.loop, read_items(shared->items(), std::move(part), request.deadline))
+      promised(request.loop, read_items(shared->items(), std::move(part), request.deadline))
           .settle([done = std::move(done)](Result<ReadMany::Values> values) mutable {
             done(std::move(values));
             return Nothing();
@@ -199,19 +200,6 @@ class DynamodbLoop {
   std::map<std::string, std::shared_ptr<Keys>> keys_;
 };
 
-class DynamodbStore final : public Store {
- public:
-  explicit DynamodbStore(std::shared_ptr<DynamodbLoop> loop) : loop_(std::move(loop)) {}
-
-  Answer<std::unique_ptr<Bucket>> open(Request, BucketName name) override {
-    TRY_VOID(check_bucket(name));
-    return std::unique_ptr<Bucket>(std::make_unique<DynamodbBucket>(loop_->keys(name)));
-  }
-
- private:
-  std::shared_ptr<DynamodbLoop> loop_;  // Shared by the loop's stores.
-};
-
 class DynamodbBackend final : public Backend {
  public:
   explicit DynamodbBackend(Settings settings)
@@ -228,7 +216,7 @@ class DynamodbBackend final : public Backend {
     return HttpClient::check({.ca_file = settings_->ca_file});
   }
   std::unique_ptr<Store> store(Loop& loop) override {
-    return std::make_unique<DynamodbStore>(on(loop));
+    return std::make_unique<StoreOf<DynamodbBucket, DynamodbLoop>>(on(loop));
   }
   void reach(Loop& loop, Deadline deadline, Reached done) override {
     auto ask = [](std::shared_ptr<Client> client, Deadline until) -> Task<void> {
@@ -240,17 +228,11 @@ class DynamodbBackend final : public Backend {
 
  private:
   std::shared_ptr<DynamodbLoop> on(Loop& loop) {
-    std::lock_guard lock(mutex_);
-    std::weak_ptr<DynamodbLoop>& known = loops_[&loop];
-    std::shared_ptr<DynamodbLoop> there = known.lock();
-    if (there == nullptr) known = there = std::make_shared<DynamodbLoop>(loop, settings_);
-    return there;
+    return loops_.get(&loop, [&] { return std::make_shared<DynamodbLoop>(loop, settings_); });
   }
 
   std::shared_ptr<const Settings> settings_;  // Shared with the clients, which may outlive it.
-  std::mutex mutex_;
-  // For as long as a store has it.
-  std::map<Loop*, std::weak_ptr<DynamodbLoop>> loops_;
+  PerLoop<DynamodbLoop> loops_;
 };
 
 }  // namespace

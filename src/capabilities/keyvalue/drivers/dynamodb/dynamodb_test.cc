@@ -10,6 +10,7 @@
 
 #include "capabilities/keyvalue/drivers/dynamodb/items.h"
 #include "capabilities/keyvalue/drivers/dynamodb/server.h"
+#include "capabilities/keyvalue/drivers/one_bucket.h"
 #include "capabilities/keyvalue/testing.h"
 #include "remote/base64.h"
 #include "remote/testing/fault_proxy.h"
@@ -80,7 +81,7 @@ TEST(DynamodbSettings, SayWhatIsWrong) {
 }
 
 // The tests' server, a proxy before it, and a bucket that no other test has.
-class DynamodbFaults : public ::testing::Test {
+class DynamodbFaults : public OneBucket {
  protected:
   void SetUp() override {
     if (!has_server()) GTEST_SKIP() << "dynalite is not installed: scripts/setup.sh test does that";
@@ -90,31 +91,9 @@ class DynamodbFaults : public ::testing::Test {
     settings_ = settings_for(proxy_->port(), kTable);
     settings_.timeout = std::chrono::milliseconds(500);
     settings_.prefix = "f" + std::to_string(made);
-    backend_ = dynamodb_backend(settings_);
-    store_ = backend_->store(loop_);
-    bucket_ = *await(loop_, store_->open(soon(), {"app", "b"}));
+    open(dynamodb_backend(settings_));
   }
   static remote::RealServer& server() { return shared_server(); }
-  Request soon(std::chrono::milliseconds time = std::chrono::seconds(20)) {
-    return {loop_, Deadline::after(time)};
-  }
-  Result<void> set(std::string_view key, std::string_view value,
-                   std::chrono::milliseconds time = std::chrono::seconds(20)) {
-    return await(loop_, bucket_->set(soon(time), key, as_bytes(value)));
-  }
-  std::string get(std::string_view key, std::chrono::milliseconds time = std::chrono::seconds(20)) {
-    auto value = await(loop_, bucket_->get(soon(time), key));
-    if (!value) return "(error) " + value.error().message();
-    return *value ? std::string(as_text(**value)) : "(none)";
-  }
-  // Tries until it is there again.
-  bool recovers(std::string_view key, std::string_view value) {
-    Deadline limit = Deadline::after(std::chrono::seconds(20));
-    while (!limit.passed()) {
-      if (get(key) == value) return true;
-    }
-    return false;
-  }
   // What another program knows of the same table, without the proxy.
   std::string item_of(std::string_view key) const {
     return fmt::format(R"("bucket":{{"S":"{}/app/b"}},"key":{{"B":"{}"}})", settings_.prefix,
@@ -128,10 +107,6 @@ class DynamodbFaults : public ::testing::Test {
   static constexpr const char* kTable = "faults";
   Settings settings_;
   std::unique_ptr<FaultProxy> proxy_;
-  Loop loop_;
-  std::unique_ptr<Backend> backend_;
-  std::unique_ptr<Store> store_;
-  std::unique_ptr<Bucket> bucket_;
 };
 
 TEST_F(DynamodbFaults, OthersReadAndWriteTheSameItems) {

@@ -61,7 +61,7 @@ Answer<Written> Keys::swap(std::string key, Bytes value, Basis basis, Deadline d
 }
 
 void Keys::read_basis(const std::string& key, Deadline deadline, Done<Snapshot> done) {
-  started(loop(), read_item(items_, key, deadline))
+  promised(loop(), read_item(items_, key, deadline))
       .settle([done = std::move(done)](Result<Snapshot> found) mutable {
         done(std::move(found));
         return Nothing();

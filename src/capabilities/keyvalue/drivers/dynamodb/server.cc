@@ -1,9 +1,6 @@
 #include "capabilities/keyvalue/drivers/dynamodb/server.h"
 
 #include <fmt/format.h>
-#include <stdlib.h>
-
-#include <filesystem>
 
 #include "base/check.h"
 #include "io/loop.h"
@@ -12,18 +9,7 @@
 namespace weft::keyvalue::dynamodb {
 namespace {
 
-std::string tools() {
-  const char* cache = getenv("XDG_CACHE_HOME");
-  const char* home = getenv("HOME");
-  std::string folder =
-      cache != nullptr ? cache : std::string(home == nullptr ? "" : home) + "/.cache";
-  return folder + "/weft/node";
-}
-
-std::string program() {
-  return tools() + "/node_modules/.bin/dynalite";
-}
-
+constexpr const char* kProgram = "dynalite";
 // It ends at requests that are broken off, which a service does not.
 constexpr std::string_view kStays =
     "data:text/javascript,process.on('uncaughtException', () => {})";
@@ -31,13 +17,16 @@ constexpr std::string_view kStays =
 }  // namespace
 
 bool has_server() {
-  return std::filesystem::exists(tools() + "/bin/node") && std::filesystem::exists(program());
+  return !remote::node_program(kProgram).empty();
 }
 
 std::vector<std::string> server_command(std::uint16_t port, const std::string& folder) {
-  return {tools() + "/bin/node", "--import", std::string(kStays),  program(), "--host",
-          "127.0.0.1",           "--port",   std::to_string(port), "--path",  folder + "/data",
-          "--createTableMs",     "0"};
+  std::vector<std::string> words = remote::node_program(kProgram);
+  CHECK(!words.empty());
+  words.insert(words.begin() + 1, {"--import", std::string(kStays)});
+  words.insert(words.end(), {"--host", "127.0.0.1", "--port", std::to_string(port), "--path",
+                             folder + "/data", "--createTableMs", "0"});
+  return words;
 }
 
 remote::RealServer& shared_server() {

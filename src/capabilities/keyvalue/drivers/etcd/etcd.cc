@@ -5,12 +5,13 @@
 #include <algorithm>
 #include <array>
 #include <map>
-#include <mutex>
 #include <set>
 #include <utility>
 
 #include "base/limits.h"
 #include "capabilities/keyvalue/drivers/many.h"
+#include "capabilities/keyvalue/drivers/store_of.h"
+#include "capabilities/shared_by.h"
 
 namespace weft::keyvalue::etcd {
 namespace {
@@ -50,9 +51,9 @@ Result<void> check_etcd_value(BytesView value) {
                                              kEtcdValueBytesMax));
 }
 
-// Answers what the callback is called with.
+// An answer, and the callback that gives it.
 template <class T>
-std::pair<Answer<T>, std::move_only_function<void(Result<T>)>> promised() {
+std::pair<Answer<T>, std::move_only_function<void(Result<T>)>> answered() {
   Promise<T> promise;
   Answer<T> answer = promise.answer();
   return {std::move(answer), [promise = std::move(promise)](Result<T> result) mutable {
@@ -78,14 +79,14 @@ class EtcdBucket final : public Bucket {
 
   Answer<bool> exists(Request request, std::string_view key) override {
     TRY_VOID(check_key(key));
-    auto [answer, done] = promised<bool>();
+    auto [answer, done] = answered<bool>();
     keys_->exists(key, request.deadline, std::move(done));
     return std::move(answer);
   }
 
   Answer<Page> list(Request request, std::optional<std::string_view> cursor) override {
     if (cursor) TRY_VOID(check_key(*cursor));
-    auto [answer, done] = promised<Page>();
+    auto [answer, done] = answered<Page>();
     keys_->list(cursor, request.deadline, std::move(done));
     return std::move(answer);
   }
@@ -98,7 +99,7 @@ class EtcdBucket final : public Bucket {
 
   Answer<Snapshot> snapshot(Request request, std::string_view key) override {
     TRY_VOID(check_key(key));
-    auto [answer, done] = promised<Snapshot>();
+    auto [answer, done] = answered<Snapshot>();
     keys_->read(key, request.deadline, std::move(done));
     return std::move(answer);
   }
@@ -107,7 +108,7 @@ class EtcdBucket final : public Bucket {
                                        BytesView value) override {
     TRY_VOID(check_key(key));
     TRY_VOID(check_etcd_value(value));
-    auto [answer, done] = promised<Written>();
+    auto [answer, done] = answered<Written>();
     keys_->swap({std::string(key), Bytes(value.begin(), value.end())},
                 basis.value ? basis.version : 0, request.deadline, std::move(done));
     return std::move(answer).then([](Written written) -> std::optional<Snapshot> {
@@ -207,19 +208,6 @@ class EtcdLoop {
   std::map<std::string, std::shared_ptr<Keys>> keys_;
 };
 
-class EtcdStore final : public Store {
- public:
-  explicit EtcdStore(std::shared_ptr<EtcdLoop> loop) : loop_(std::move(loop)) {}
-
-  Answer<std::unique_ptr<Bucket>> open(Request, BucketName name) override {
-    TRY_VOID(check_bucket(name));
-    return std::unique_ptr<Bucket>(std::make_unique<EtcdBucket>(loop_->keys(name)));
-  }
-
- private:
-  std::shared_ptr<EtcdLoop> loop_;  // Shared by the loop's stores.
-};
-
 class EtcdBackend final : public Backend {
  public:
   explicit EtcdBackend(Settings settings)
@@ -227,7 +215,7 @@ class EtcdBackend final : public Backend {
 
   Result<void> open() override { return {}; }
   std::unique_ptr<Store> store(Loop& loop) override {
-    return std::make_unique<EtcdStore>(on(loop));
+    return std::make_unique<StoreOf<EtcdBucket, EtcdLoop>>(on(loop));
   }
   void reach(Loop& loop, Deadline deadline, Reached done) override {
     std::shared_ptr<EtcdLoop> asked = on(loop);
@@ -242,17 +230,11 @@ class EtcdBackend final : public Backend {
 
  private:
   std::shared_ptr<EtcdLoop> on(Loop& loop) {
-    std::lock_guard lock(mutex_);
-    std::weak_ptr<EtcdLoop>& known = loops_[&loop];
-    std::shared_ptr<EtcdLoop> there = known.lock();
-    if (there == nullptr) known = there = std::make_shared<EtcdLoop>(loop, settings_);
-    return there;
+    return loops_.get(&loop, [&] { return std::make_shared<EtcdLoop>(loop, settings_); });
   }
 
   std::shared_ptr<const Settings> settings_;  // Shared with the loops, which may outlive it.
-  std::mutex mutex_;
-  // For as long as a store has it.
-  std::map<Loop*, std::weak_ptr<EtcdLoop>> loops_;
+  PerLoop<EtcdLoop> loops_;
 };
 
 }  // namespace

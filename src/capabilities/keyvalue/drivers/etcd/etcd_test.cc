@@ -8,6 +8,7 @@
 
 #include <boost/json.hpp>
 
+#include "capabilities/keyvalue/drivers/one_bucket.h"
 #include "capabilities/keyvalue/testing.h"
 #include "remote/base64.h"
 #include "remote/etcd/testing.h"
@@ -55,39 +56,17 @@ TEST(EtcdDriverSettings, SayWhatIsWrong) {
 }
 
 // A server of the test's own, a proxy before it, and a bucket.
-class EtcdFaults : public ::testing::Test {
+class EtcdFaults : public OneBucket {
  protected:
   EtcdFaults() {
     Settings settings;
     settings.server.servers = {fmt::format("http://127.0.0.1:{}", proxy_.port())};
     settings.server.timeout = std::chrono::milliseconds(500);
-    backend_ = etcd_backend(settings);
-    store_ = backend_->store(loop_);
-    bucket_ = *await(loop_, store_->open(soon(), {"app", "b"}));
+    open(etcd_backend(settings));
     // What another client of etcd knows of the same keys, without the proxy.
     settings.server.servers = {fmt::format("http://127.0.0.1:{}", server_.port())};
     outside_ = std::make_shared<Client>(
         loop_, std::make_shared<const remote::etcd::Settings>(settings.server));
-  }
-  Request soon(std::chrono::milliseconds time = std::chrono::seconds(20)) {
-    return {loop_, Deadline::after(time)};
-  }
-  Result<void> set(std::string_view key, std::string_view value,
-                   std::chrono::milliseconds time = std::chrono::seconds(20)) {
-    return await(loop_, bucket_->set(soon(time), key, as_bytes(value)));
-  }
-  std::string get(std::string_view key, std::chrono::milliseconds time = std::chrono::seconds(20)) {
-    auto value = await(loop_, bucket_->get(soon(time), key));
-    if (!value) return "(error) " + value.error().message();
-    return *value ? std::string(as_text(**value)) : "(none)";
-  }
-  // Tries until it is there again.
-  bool recovers(std::string_view key, std::string_view value) {
-    Deadline limit = Deadline::after(std::chrono::seconds(20));
-    while (!limit.passed()) {
-      if (get(key) == value) return true;
-    }
-    return false;
   }
   json::object ask(std::string_view path, std::string body) {
     Promise<json::object> promise;
@@ -109,10 +88,6 @@ class EtcdFaults : public ::testing::Test {
 
   remote::etcd::Server server_;
   FaultProxy proxy_{server_.port()};
-  Loop loop_;
-  std::unique_ptr<Backend> backend_;
-  std::unique_ptr<Store> store_;
-  std::unique_ptr<Bucket> bucket_;
   std::shared_ptr<Client> outside_;
 };
 

@@ -5,13 +5,14 @@
 #include <algorithm>
 #include <array>
 #include <map>
-#include <mutex>
 #include <utility>
 
 #include "base/limits.h"
 #include "capabilities/keyvalue/drivers/many.h"
 #include "capabilities/keyvalue/drivers/nats/listing.h"
 #include "capabilities/keyvalue/drivers/nats/names.h"
+#include "capabilities/keyvalue/drivers/store_of.h"
+#include "capabilities/shared_by.h"
 #include "remote/called_back.h"
 #include "remote/nats/access.h"
 
@@ -95,9 +96,9 @@ class NatsBucket final : public Bucket {
 
   Answer<Page> list(Request request, std::optional<std::string_view> cursor) override {
     if (cursor) TRY_VOID(check_key(*cursor));
-    return started(request.loop,
-                   list_keys(keys_, request.deadline,
-                             cursor ? std::optional(std::string(*cursor)) : std::nullopt));
+    return promised(request.loop,
+                    list_keys(keys_, request.deadline,
+                              cursor ? std::optional(std::string(*cursor)) : std::nullopt));
   }
 
   Answer<std::int64_t> increment(Request request, std::string_view key,
@@ -118,8 +119,8 @@ class NatsBucket final : public Bucket {
     TRY_VOID(check_key(key));
     TRY_VOID(check_value(value));
     if (request.deadline.passed()) return failure(Errc::kTimeout, "the deadline has passed");
-    return started(request.loop, swap_key(keys_, escape_key(key), basis,
-                                          Bytes(value.begin(), value.end()), request.deadline));
+    return promised(request.loop, swap_key(keys_, escape_key(key), basis,
+                                           Bytes(value.begin(), value.end()), request.deadline));
   }
 
   Answer<std::vector<std::optional<Bytes>>> get_many(
@@ -227,19 +228,6 @@ class NatsLoop {
   std::map<std::string, std::shared_ptr<Keys>> keys_;
 };
 
-class NatsStore final : public Store {
- public:
-  explicit NatsStore(std::shared_ptr<NatsLoop> loop) : loop_(std::move(loop)) {}
-
-  Answer<std::unique_ptr<Bucket>> open(Request, BucketName name) override {
-    TRY_VOID(check_bucket(name));
-    return std::unique_ptr<Bucket>(std::make_unique<NatsBucket>(loop_->keys(name)));
-  }
-
- private:
-  std::shared_ptr<NatsLoop> loop_;  // Shared by the loop's stores.
-};
-
 class NatsBackend final : public Backend {
  public:
   explicit NatsBackend(Settings settings)
@@ -247,7 +235,7 @@ class NatsBackend final : public Backend {
 
   Result<void> open() override { return {}; }
   std::unique_ptr<Store> store(Loop& loop) override {
-    return std::make_unique<NatsStore>(on(loop));
+    return std::make_unique<StoreOf<NatsBucket, NatsLoop>>(on(loop));
   }
   void reach(Loop& loop, Deadline deadline, Reached done) override {
     std::shared_ptr<NatsLoop> asked = on(loop);
@@ -264,19 +252,13 @@ class NatsBackend final : public Backend {
 
  private:
   std::shared_ptr<NatsLoop> on(Loop& loop) {
-    std::lock_guard lock(mutex_);
-    std::weak_ptr<NatsLoop>& known = loops_[&loop];
-    std::shared_ptr<NatsLoop> there = known.lock();
-    if (there == nullptr) known = there = std::make_shared<NatsLoop>(loop, settings_, streams_);
-    return there;
+    return loops_.get(&loop, [&] { return std::make_shared<NatsLoop>(loop, settings_, streams_); });
   }
 
   // Shared with the loops, which may outlive it.
   std::shared_ptr<const Settings> settings_;
   std::shared_ptr<Streams> streams_ = std::make_shared<Streams>();
-  std::mutex mutex_;
-  // For as long as a store has it.
-  std::map<Loop*, std::weak_ptr<NatsLoop>> loops_;
+  PerLoop<NatsLoop> loops_;
 };
 
 }  // namespace

@@ -11,6 +11,7 @@
 #include <thread>
 
 #include "capabilities/keyvalue/drivers/nats/names.h"
+#include "capabilities/keyvalue/drivers/one_bucket.h"
 #include "capabilities/keyvalue/testing.h"
 #include "remote/nats/testing.h"
 #include "remote/testing/fault_proxy.h"
@@ -61,40 +62,18 @@ TEST(NatsSettings, SayWhatIsWrong) {
 }
 
 // A server of the test's own, a proxy before it, and a bucket.
-class NatsFaults : public ::testing::Test {
+class NatsFaults : public OneBucket {
  protected:
   NatsFaults() {
     Settings settings;
     settings.server.endpoints = {{"127.0.0.1", proxy_.port()}};
     settings.server.silence = std::chrono::milliseconds(300);
     settings.marker_stays = std::chrono::milliseconds(20);
-    backend_ = nats_backend(settings);
-    store_ = backend_->store(loop_);
-    bucket_ = *await(loop_, store_->open(soon(), {"app", "b"}));
+    open(nats_backend(settings));
     // What a client of NATS knows of the same bucket, without the proxy.
     settings.server.endpoints = {{"127.0.0.1", server_.port()}};
     outside_ = std::make_shared<Client>(
         loop_, std::make_shared<const remote::nats::Settings>(settings.server));
-  }
-  Request soon(std::chrono::milliseconds time = std::chrono::seconds(20)) {
-    return {loop_, Deadline::after(time)};
-  }
-  Result<void> set(std::string_view key, std::string_view value,
-                   std::chrono::milliseconds time = std::chrono::seconds(20)) {
-    return await(loop_, bucket_->set(soon(time), key, as_bytes(value)));
-  }
-  std::string get(std::string_view key, std::chrono::milliseconds time = std::chrono::seconds(20)) {
-    auto value = await(loop_, bucket_->get(soon(time), key));
-    if (!value) return "(error) " + value.error().message();
-    return *value ? std::string(as_text(**value)) : "(none)";
-  }
-  // Tries until it is there again.
-  bool recovers(std::string_view key, std::string_view value) {
-    Deadline limit = Deadline::after(std::chrono::seconds(20));
-    while (!limit.passed()) {
-      if (get(key) == value) return true;
-    }
-    return false;
   }
   ApiAnswer ask(std::string_view what, json::object body = {}) {
     Promise<ApiAnswer> promise;
@@ -122,10 +101,6 @@ class NatsFaults : public ::testing::Test {
 
   RealServer server_{remote::nats::server_command};
   FaultProxy proxy_{server_.port()};
-  Loop loop_;
-  std::unique_ptr<Backend> backend_;
-  std::unique_ptr<Store> store_;
-  std::unique_ptr<Bucket> bucket_;
   std::shared_ptr<Client> outside_;
 };
 

@@ -5,12 +5,11 @@
 #include <array>
 #include <charconv>
 #include <limits>
-#include <map>
-#include <mutex>
 #include <random>
 #include <utility>
 
 #include "base/limits.h"
+#include "capabilities/shared_by.h"
 #include "io/http/tls_client.h"
 
 namespace weft::keyvalue::redis {
@@ -346,17 +345,11 @@ class RedisBackend final : public Backend {
 
  private:
   std::shared_ptr<Client> client(Loop& loop) {
-    std::lock_guard lock(mutex_);
-    std::weak_ptr<Client>& known = clients_[&loop];
-    std::shared_ptr<Client> client = known.lock();
-    if (client == nullptr) known = client = std::make_shared<Client>(loop, settings_);
-    return client;
+    return clients_.get(&loop, [&] { return std::make_shared<Client>(loop, settings_); });
   }
 
   std::shared_ptr<const Settings> settings_;  // Shared with the clients, which may outlive it.
-  std::mutex mutex_;
-  // One a loop, for as long as a store or a bucket has it.
-  std::map<Loop*, std::weak_ptr<Client>> clients_;
+  PerLoop<Client> clients_;
 };
 
 }  // namespace

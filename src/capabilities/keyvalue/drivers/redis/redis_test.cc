@@ -6,6 +6,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "capabilities/keyvalue/drivers/one_bucket.h"
 #include "capabilities/keyvalue/drivers/redis/server.h"
 #include "capabilities/keyvalue/testing.h"
 #include "remote/testing/fault_proxy.h"
@@ -52,43 +53,17 @@ TEST(RedisSettings, SayWhatIsWrong) {
 }
 
 // A server of the test's own, a proxy before it, and a bucket.
-class RedisFaults : public ::testing::Test {
+class RedisFaults : public OneBucket {
  protected:
   RedisFaults() {
     Settings settings;
     settings.endpoint = {"127.0.0.1", proxy_.port()};
     settings.silence = std::chrono::milliseconds(300);
-    backend_ = redis_backend(std::move(settings));
-    store_ = backend_->store(loop_);
-    bucket_ = *await(loop_, store_->open(soon(), {"app", "b"}));
-  }
-  Request soon(std::chrono::milliseconds time = std::chrono::seconds(20)) {
-    return {loop_, Deadline::after(time)};
-  }
-  Result<void> set(std::string_view key, std::string_view value,
-                   std::chrono::milliseconds time = std::chrono::seconds(20)) {
-    return await(loop_, bucket_->set(soon(time), key, as_bytes(value)));
-  }
-  std::string get(std::string_view key, std::chrono::milliseconds time = std::chrono::seconds(20)) {
-    auto value = await(loop_, bucket_->get(soon(time), key));
-    if (!value) return "(error) " + value.error().message();
-    return *value ? std::string(as_text(**value)) : "(none)";
-  }
-  // Tries until it is there again.
-  bool recovers(std::string_view key, std::string_view value) {
-    Deadline limit = Deadline::after(std::chrono::seconds(20));
-    while (!limit.passed()) {
-      if (get(key) == value) return true;
-    }
-    return false;
+    open(redis_backend(std::move(settings)));
   }
 
   RealServer server_{server_command};
   FaultProxy proxy_{server_.port()};
-  Loop loop_;
-  std::unique_ptr<Backend> backend_;
-  std::unique_ptr<Store> store_;
-  std::unique_ptr<Bucket> bucket_;
 };
 
 TEST_F(RedisFaults, AreNoneByDefault) {

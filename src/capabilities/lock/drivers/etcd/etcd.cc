@@ -4,12 +4,12 @@
 
 #include <boost/json.hpp>
 #include <map>
-#include <mutex>
 #include <optional>
 #include <utility>
 
+#include "capabilities/answer_tasks.h"
 #include "capabilities/keyvalue/drivers/etcd/etcd.h"
-#include "capabilities/lock/tasks.h"
+#include "capabilities/shared_by.h"
 #include "remote/base64.h"
 #include "remote/called_back.h"
 #include "remote/etcd/client.h"
@@ -127,14 +127,14 @@ class EtcdStore final : public Store {
 
   Answer<Attempt> take(Request request, const LockName& lock, const std::string& holder,
                        Milliseconds ttl) override {
-    return started(request.loop, taken(asked(request, lock, holder), holder, ttl, leases_));
+    return promised(request.loop, taken(asked(request, lock, holder), holder, ttl, leases_));
   }
   Answer<bool> renew(Request request, const LockName& lock, const std::string& holder,
                      Milliseconds ttl) override {
-    return started(request.loop, renewed(asked(request, lock, holder), holder, ttl, leases_));
+    return promised(request.loop, renewed(asked(request, lock, holder), holder, ttl, leases_));
   }
   Answer<bool> release(Request request, const LockName& lock, const std::string& holder) override {
-    return started(request.loop, released(asked(request, lock, holder), holder, leases_));
+    return promised(request.loop, released(asked(request, lock, holder), holder, leases_));
   }
 
  private:
@@ -238,19 +238,14 @@ class EtcdBackend final : public Backend {
 
  private:
   std::shared_ptr<Client> client(Loop& loop) {
-    std::lock_guard lock(mutex_);
-    std::weak_ptr<Client>& known = clients_[&loop];
-    std::shared_ptr<Client> client = known.lock();
-    if (client == nullptr) {
-      known = client = std::make_shared<Client>(
+    return clients_.get(&loop, [&] {
+      return std::make_shared<Client>(
           loop, std::shared_ptr<const remote::etcd::Settings>(settings_, &settings_->server));
-    }
-    return client;
+    });
   }
 
   std::shared_ptr<const Settings> settings_;  // Shared with the clients, which may outlive it.
-  std::mutex mutex_;
-  std::map<Loop*, std::weak_ptr<Client>> clients_;  // One a loop, for as long as a store has it.
+  PerLoop<Client> clients_;
 };
 
 }  // namespace

@@ -6,9 +6,9 @@
 #include <optional>
 #include <utility>
 
+#include "capabilities/answer_tasks.h"
 #include "capabilities/keyvalue/drivers/nats/nats.h"
 #include "capabilities/lock/drivers/nats/record.h"
-#include "capabilities/lock/tasks.h"
 
 namespace weft::lock::nats {
 namespace {
@@ -53,8 +53,8 @@ struct Changed {
 };
 Task<Changed> changed(Asked asked, Change change) {
   CO_TRY(std::unique_ptr<Bucket> bucket,
-         co_await answer_of(asked.store->open(asked.entry(), {kOwner, asked.lock.scope})));
-  CO_TRY(Snapshot snapshot, co_await answer_of(bucket->snapshot(asked.entry(), asked.lock.name)));
+         co_await settled(asked.store->open(asked.entry(), {kOwner, asked.lock.scope})));
+  CO_TRY(Snapshot snapshot, co_await settled(bucket->snapshot(asked.entry(), asked.lock.name)));
   for (int i = 0; i < kTries; ++i) {
     Changed result;
     CO_TRY(result.before, record_in(snapshot));
@@ -63,7 +63,7 @@ Task<Changed> changed(Asked asked, Change change) {
     std::string text = result.written->text();
     CO_TRY(
         std::optional<Snapshot> now,
-        co_await answer_of(bucket->swap(asked.entry(), asked.lock.name, snapshot, as_bytes(text))));
+        co_await settled(bucket->swap(asked.entry(), asked.lock.name, snapshot, as_bytes(text))));
     if (!now) co_return result;
     snapshot = *std::move(now);
   }
@@ -97,7 +97,8 @@ Task<bool> released(Asked asked) {
            if (!now || now->holder != holder) return std::optional<Record>();
            return std::optional(Record{now->token, 0, ""});
          }));
-  co_return done.written&& calendar_ms() < done.before -> until_ms;
+  bool in_time = done.written && calendar_ms() < done.before->until_ms;
+  co_return in_time;
 }
 
 class EntriesStore final : public Store {
@@ -106,14 +107,14 @@ class EntriesStore final : public Store {
 
   Answer<Attempt> take(Request request, const LockName& lock, const std::string& holder,
                        Milliseconds ttl) override {
-    return started(request.loop, taken({entries_, request, lock, holder}, ttl));
+    return promised(request.loop, taken({entries_, request, lock, holder}, ttl));
   }
   Answer<bool> renew(Request request, const LockName& lock, const std::string& holder,
                      Milliseconds ttl) override {
-    return started(request.loop, renewed({entries_, request, lock, holder}, ttl));
+    return promised(request.loop, renewed({entries_, request, lock, holder}, ttl));
   }
   Answer<bool> release(Request request, const LockName& lock, const std::string& holder) override {
-    return started(request.loop, released({entries_, request, lock, holder}));
+    return promised(request.loop, released({entries_, request, lock, holder}));
   }
 
  private:

@@ -3,12 +3,11 @@
 #include <fmt/format.h>
 
 #include <charconv>
-#include <map>
-#include <mutex>
 #include <utility>
 
 #include "capabilities/keyvalue/drivers/redis/redis.h"
 #include "capabilities/lock/drivers/redis/scripts.h"
+#include "capabilities/shared_by.h"
 
 namespace weft::lock::redis {
 namespace {
@@ -122,16 +121,11 @@ class RedisBackend final : public Backend {
 
  private:
   std::shared_ptr<Client> client(Loop& loop) {
-    std::lock_guard lock(mutex_);
-    std::weak_ptr<Client>& known = clients_[&loop];
-    std::shared_ptr<Client> client = known.lock();
-    if (client == nullptr) known = client = std::make_shared<Client>(loop, settings_);
-    return client;
+    return clients_.get(&loop, [&] { return std::make_shared<Client>(loop, settings_); });
   }
 
   std::shared_ptr<const Settings> settings_;  // Shared with the clients, which may outlive it.
-  std::mutex mutex_;
-  std::map<Loop*, std::weak_ptr<Client>> clients_;  // One a loop, for as long as a store has it.
+  PerLoop<Client> clients_;
 };
 
 }  // namespace

@@ -14,6 +14,7 @@
 #include "capabilities/messaging/drivers/jetstream/publishing.h"
 #include "capabilities/messaging/drivers/jetstream/queue.h"
 #include "capabilities/messaging/drivers/nats/settings.h"
+#include "capabilities/shared_by.h"
 #include "io/loop.h"
 
 namespace weft::messaging::jetstream {
@@ -70,21 +71,13 @@ class StreamBackend final : public Backend {
 
   Result<void> open() override { return {}; }
   std::unique_ptr<Broker> broker(Loop& loop, BrokerName name) override {
-    std::lock_guard hold(mutex_);
-    std::weak_ptr<Stream>& known = streams_[{&loop, name.owner, name.name}];
-    std::shared_ptr<Stream> there = known.lock();
-    if (there == nullptr) {
-      known = there = std::make_shared<Stream>(on(loop), settings_, making_, place(name));
-    }
-    return std::make_unique<StreamBroker>(std::move(there));
+    return std::make_unique<StreamBroker>(streams_.get({&loop, name.owner, name.name}, [&] {
+      return std::make_shared<Stream>(on(loop), settings_, making_, place(name));
+    }));
   }
   // Whether there is JetStream for this account.
   void reach(Loop& loop, Deadline deadline, Reached done) override {
-    std::shared_ptr<nats::Link> link;
-    {
-      std::lock_guard hold(mutex_);
-      link = on(loop);
-    }
+    std::shared_ptr<nats::Link> link = on(loop);
     remote::nats::api(
         link->client(), "INFO", {}, deadline, Client::Repeat::kRead,
         [link, done = std::move(done)](Result<remote::nats::ApiAnswer> answer) mutable {
@@ -96,17 +89,14 @@ class StreamBackend final : public Backend {
   std::shared_ptr<const remote::Health> health() const override { return settings_->server.health; }
 
  private:
-  // Both with the lock held.
   std::shared_ptr<nats::Link> on(Loop& loop) {
-    std::weak_ptr<nats::Link>& known = links_[&loop];
-    std::shared_ptr<nats::Link> there = known.lock();
-    if (there == nullptr) {
-      known = there = std::make_shared<nats::Link>(
+    return links_.get(&loop, [&] {
+      return std::make_shared<nats::Link>(
           loop, std::shared_ptr<const remote::nats::Settings>(settings_, &settings_->server));
-    }
-    return there;
+    });
   }
   std::shared_ptr<Place> place(const BrokerName& name) {
+    std::lock_guard hold(mutex_);
     std::shared_ptr<Place>& place = places_[{name.owner, name.name}];
     if (place == nullptr) {
       std::string stream = nats::fill_in(settings_->stream, name);
@@ -119,11 +109,10 @@ class StreamBackend final : public Backend {
   const std::shared_ptr<const Settings> settings_;  // Shared with the loops, which may outlive it.
   const std::shared_ptr<remote::nats::Streams> making_ =
       std::make_shared<remote::nats::Streams>();  // Likewise.
+  PerLoop<nats::Link> links_;
+  SharedBy<std::tuple<Loop*, std::string, std::string>, Stream> streams_;
   std::mutex mutex_;
-  // Guarded, all. Links and streams live for as long as a broker has them; places for the life of
-  // the process, as the brokers that apps name.
-  std::map<Loop*, std::weak_ptr<nats::Link>> links_;
-  std::map<std::tuple<Loop*, std::string, std::string>, std::weak_ptr<Stream>> streams_;
+  // Guarded. For the life of the process, as the brokers that apps name.
   std::map<std::pair<std::string, std::string>, std::shared_ptr<Place>> places_;
 };
 

@@ -10,8 +10,8 @@
 #include <boost/json.hpp>
 #include <set>
 
+#include "capabilities/answer_tasks.h"
 #include "capabilities/messaging/drivers/jetstream/receipt.h"
-#include "capabilities/messaging/settled.h"
 #include "io/loop.h"
 #include "remote/nats/testing.h"
 #include "remote/testing/fault_proxy.h"

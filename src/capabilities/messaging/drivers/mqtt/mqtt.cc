@@ -14,6 +14,7 @@
 #include "capabilities/messaging/drivers/mqtt/queue.h"
 #include "capabilities/messaging/drivers/mqtt/site.h"
 #include "capabilities/messaging/drivers/nats/names.h"
+#include "capabilities/shared_by.h"
 #include "io/http/tls_client.h"
 #include "io/loop.h"
 
@@ -71,20 +72,12 @@ class MqttBackend final : public Backend {
 
   Result<void> open() override { return {}; }
   std::unique_ptr<Broker> broker(Loop& loop, BrokerName name) override {
-    std::lock_guard hold(mutex_);
-    std::shared_ptr<Place>& place = places_[{name.owner, name.name}];
-    if (place == nullptr) {
-      place = std::make_shared<Place>(Topics(nats::fill_in(settings_->prefix, name)));
-    }
-    std::weak_ptr<Site>& known = sites_[{&loop, name.owner, name.name}];
-    std::shared_ptr<Site> site = known.lock();
-    if (site == nullptr) {
+    return std::make_unique<MqttBroker>(sites_.get({&loop, name.owner, name.name}, [&] {
       std::string host = settings_->client_id.empty() ? host_name() : settings_->client_id;
-      known = site = std::make_shared<Site>(
-          loop, settings_, place,
+      return std::make_shared<Site>(
+          loop, settings_, place(name),
           nats::fill_in(fmt::format("weft-{}-{{app}}-{{broker}}", host), name));
-    }
-    return std::make_unique<MqttBroker>(std::move(site));
+    }));
   }
   void reach(Loop& loop, Deadline deadline, Reached done) override {
     auto client = std::make_shared<remote::mqtt::Client>(
@@ -98,11 +91,19 @@ class MqttBackend final : public Backend {
   std::shared_ptr<const remote::Health> health() const override { return settings_->server.health; }
 
  private:
+  std::shared_ptr<Place> place(const BrokerName& name) {
+    std::lock_guard hold(mutex_);
+    std::shared_ptr<Place>& place = places_[{name.owner, name.name}];
+    if (place == nullptr) {
+      place = std::make_shared<Place>(Topics(nats::fill_in(settings_->prefix, name)));
+    }
+    return place;
+  }
+
   const std::shared_ptr<const Settings> settings_;  // Shared with the loops, which may outlive it.
+  SharedBy<std::tuple<Loop*, std::string, std::string>, Site> sites_;
   std::mutex mutex_;
-  // Guarded, both. A site lives for as long as a broker has it; places for the life of the process,
-  // as the brokers that apps name.
-  std::map<std::tuple<Loop*, std::string, std::string>, std::weak_ptr<Site>> sites_;
+  // Guarded. For the life of the process, as the brokers that apps name.
   std::map<std::pair<std::string, std::string>, std::shared_ptr<Place>> places_;
 };
 

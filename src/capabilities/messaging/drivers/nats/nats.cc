@@ -9,6 +9,7 @@
 #include "capabilities/messaging/drivers/nats/queue.h"
 #include "capabilities/messaging/drivers/nats/settings.h"
 #include "capabilities/messaging/drivers/nats/wire.h"
+#include "capabilities/shared_by.h"
 #include "io/loop.h"
 
 namespace weft::messaging::nats {
@@ -73,21 +74,16 @@ class CoreBackend final : public Backend {
 
  private:
   std::shared_ptr<Link> on(Loop& loop) {
-    std::lock_guard hold(mutex_);
-    std::weak_ptr<Link>& known = links_[&loop];
-    std::shared_ptr<Link> there = known.lock();
-    if (there == nullptr) {
-      known = there = std::make_shared<Link>(
+    return links_.get(&loop, [&] {
+      return std::make_shared<Link>(
           loop, std::shared_ptr<const remote::nats::Settings>(settings_, &settings_->server));
-    }
-    return there;
+    });
   }
 
   const std::shared_ptr<const Settings> settings_;  // Shared with the loops, which may outlive it.
+  PerLoop<Link> links_;
   std::mutex mutex_;
-  // Guarded, both. A link lives for as long as a broker has it; spaces for the life of the process,
-  // as the brokers that apps name.
-  std::map<Loop*, std::weak_ptr<Link>> links_;
+  // Guarded. For the life of the process, as the brokers that apps name.
   std::map<std::pair<std::string, std::string>, std::shared_ptr<Space>> spaces_;
 };
 

@@ -8,8 +8,8 @@
 #include <algorithm>
 #include <boost/asio/io_context.hpp>
 
+#include "capabilities/answer_tasks.h"
 #include "capabilities/messaging/drivers/nats/queue.h"
-#include "capabilities/messaging/settled.h"
 #include "io/loop.h"
 #include "remote/nats/testing.h"
 

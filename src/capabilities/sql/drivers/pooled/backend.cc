@@ -4,9 +4,9 @@
 
 #include <charconv>
 #include <map>
-#include <mutex>
 #include <string>
 
+#include "capabilities/shared_by.h"
 #include "capabilities/sql/drivers/pooled/cursor.h"
 #include "capabilities/sql/settings.h"
 #include "io/loop.h"
@@ -274,10 +274,7 @@ class PooledBackend final : public Backend {
   }
   std::shared_ptr<const remote::Health> health() const override { return system_->health(); }
   std::unique_ptr<Store> store(Loop& loop) override {
-    std::lock_guard lock(mutex_);
-    auto& known = pools_[&loop];
-    auto pools = known.lock();
-    if (pools == nullptr) known = pools = std::make_shared<LoopPools>();
+    auto pools = pools_.get(&loop, [] { return std::make_shared<LoopPools>(); });
     return std::make_unique<PooledStore>(loop, system_, options_, std::move(pools));
   }
 
@@ -285,8 +282,7 @@ class PooledBackend final : public Backend {
   const std::shared_ptr<const System> system_;  // Shared with the stores and their pools.
   const std::shared_ptr<Pool> helpers_;         // Shared with the system.
   const Options options_;
-  std::mutex mutex_;
-  std::map<Loop*, std::weak_ptr<LoopPools>> pools_;  // Guarded by the mutex.
+  PerLoop<LoopPools> pools_;
 };
 
 }  // namespace

@@ -7,7 +7,7 @@
 #include "io/task.h"
 #include "remote/called_back.h"
 
-namespace weft::messaging {
+namespace weft {
 
 // What an answer comes to, in a task of its loop. One that is dropped unfulfilled ends the task.
 // Not for an answer that is a task itself.
@@ -37,4 +37,4 @@ Answer<T> promised(Loop& loop, Task<T> task) {
   return answer;
 }
 
-}  // namespace weft::messaging
+}  // namespace weft
