@@ -56,11 +56,12 @@ LANES = 2
 
 
 class Tally:
-    """Counts, and prints the log of what failed."""
+    """Counts, and prints the log of what failed; at the end, the names of that."""
 
     def __init__(self):
         self.passed = 0
         self.failed = 0
+        self.names_failed = []
         self.lock = threading.Lock()
 
     def add(self, name, passed, failed, seconds, log=""):
@@ -71,6 +72,8 @@ class Tally:
         with self.lock:
             self.passed += passed
             self.failed += failed
+            if failed:
+                self.names_failed.append(name)
             print("\n".join(lines), flush=True)
 
 
@@ -103,6 +106,12 @@ def environment():
     return env
 
 
+def without_passed(log):
+    """Of what GoogleTest prints, what is not of a test that passed."""
+    return re.sub(r"^\[ RUN      \] (\S+)\n(?:(?!\[ RUN      \]).*\n)*?\[       OK \] \1 .*\n", "",
+                  log, flags=re.M)
+
+
 def googletest(tally, name, program):
     with tempfile.NamedTemporaryFile(suffix=".json") as report:
         start = time.monotonic()
@@ -119,7 +128,7 @@ def googletest(tally, name, program):
         # A program that dies, or leaks at the end, failed whatever its report says.
         if code != 0 and failed == 0:
             failed = 1
-        tally.add(name, passed, failed, seconds, log)
+        tally.add(name, passed, failed, seconds, without_passed(log))
 
 
 def unit(tally, options):
@@ -280,6 +289,8 @@ def main():
             globals()[suite](tally, options)
     finally:
         options.builds.stop()
+    if tally.failed:
+        print("failed: " + ", ".join(tally.names_failed))
     print(f"{tally.passed} passed, {tally.failed} failed")
     return 1 if tally.failed or not tally.passed else 0
 
