@@ -75,6 +75,16 @@ Result<void> check_message(const Message& message) {
   return {};
 }
 
+std::size_t size_of(const Message& message) {
+  std::size_t bytes = sizeof(message) + message.topic.size() + message.data.size();
+  if (message.content_type) bytes += message.content_type->size();
+  if (message.reply_to) bytes += message.reply_to->size();
+  for (const auto& pair : message.metadata) {
+    bytes += sizeof(pair) + pair.first.size() + pair.second.size();
+  }
+  return bytes;
+}
+
 bool matches(std::string_view pattern, std::string_view topic) {
   while (!pattern.empty() && !topic.empty()) {
     std::string_view wanted = take_part(pattern);

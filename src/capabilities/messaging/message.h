@@ -36,6 +36,9 @@ Result<void> check_message(const Message& message);
 // Of a checked pattern and a checked topic.
 bool matches(std::string_view pattern, std::string_view topic);
 
+// What it takes of memory, about.
+std::size_t size_of(const Message& message);
+
 // As it lies in a log, and back: kCorrupt for what is none.
 Bytes encode(const Message& message);
 Result<Message> decode(BytesView bytes);

@@ -21,6 +21,13 @@ TEST(Topics, MatchByTheirParts) {
   EXPECT_FALSE(matches("b.>", "a.b"));
 }
 
+TEST(Messages, TakeMemoryWithAllThatIsInThem) {
+  std::size_t empty = size_of({"t", {}});
+  EXPECT_GE(size_of({"t", Bytes(1'000)}), empty + 1'000);
+  EXPECT_GE(size_of({"t", {}, std::string(1'000, 'x')}), empty + 1'000);
+  EXPECT_GE(size_of({"t", {}, {}, {}, {{"k", std::string(1'000, 'x')}}}), empty + 1'000);
+}
+
 TEST(Topics, AreChecked) {
   for (const char* good : {"a", "a.b", "a-b_c.1", "gr\u00fc\u00dfe"}) {
     EXPECT_TRUE(check_topic(good).has_value()) << good;

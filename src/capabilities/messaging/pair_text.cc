@@ -67,6 +67,11 @@ bool is_plain_text(std::string_view text) {
     auto second = static_cast<unsigned char>(text[i + 1]);
     if (first == 0xc2 && second < 0xa0) return false;
     if (first == 0xef && (second == 0xb7 || second == 0xbf)) return false;
+    // The last two of each plane beyond the first.
+    if (first < 0xf0 || (second & 0x0f) != 0x0f || i + 3 >= text.size()) continue;
+    auto third = static_cast<unsigned char>(text[i + 2]);
+    auto fourth = static_cast<unsigned char>(text[i + 3]);
+    if (third == 0xbf && fourth >= 0xbe) return false;
   }
   return true;
 }

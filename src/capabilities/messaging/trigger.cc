@@ -17,6 +17,14 @@ std::chrono::milliseconds pause_after(unsigned attempt, std::chrono::millisecond
   return std::min(kBackoffMax, backoff * (1 << std::min(attempt - 1, kDoublingsMax)));
 }
 
+// What a handler says of itself, without the middle of a character at its end.
+void cut_reason(std::string& reason) {
+  if (reason.size() <= kReasonBytesMax) return;
+  std::size_t end = kReasonBytesMax;
+  while (end > 0 && (static_cast<unsigned char>(reason[end]) & 0xc0) == 0x80) --end;
+  reason.resize(end);
+}
+
 }  // namespace
 
 MessageTrigger::MessageTrigger(const Waking& waking, TriggerOptions options, HandlerForm form,
@@ -61,6 +69,7 @@ void MessageTrigger::ended(const Delivery& delivery, Handled handled, Result<voi
     return queue_->settle(delivery.id,
                           {Kind::kFailed, pause_after(delivery.attempt, options_.backoff)});
   }
+  cut_reason(handled.reason);
   log::warn("messaging", "a message is a dead letter now",
             {{"app", app_},
              {"component", component_},

@@ -247,6 +247,20 @@ TEST_F(JetStream, AStreamThatSomebodyRemovesIsMadeAnewWithItsGroups) {
   ASSERT_TRUE(until([&] { return publish("2") == "ok" && std::ranges::count(taken_, "2") > 0; }));
 }
 
+TEST_F(JetStream, WhatIsHeldOfARemovedStreamIsNotTakenForAMessageOfTheNewOne) {
+  judge_ = [](const Delivery&) { return std::nullopt; };
+  subscribe();
+  EXPECT_EQ(publish("1"), "ok");
+  ASSERT_TRUE(until([&] { return held_.size() == 1; }));
+  EXPECT_EQ(ask("STREAM.DELETE." + stream_).problem, Problem::kNone);
+  ASSERT_TRUE(until([&] { return publish("2") == "ok" && held_.size() > 1; }));
+  EXPECT_EQ(taken_[1], "2");
+  std::uint64_t before = kept();
+  queue_->settle(held_[0], {});
+  run_for(milliseconds(300));
+  EXPECT_EQ(kept(), before);
+}
+
 TEST_F(JetStream, AFullStreamRefuses) {
   EXPECT_EQ(ask("STREAM.CREATE." + stream_, {{"name", stream_},
                                              {"subjects", boost::json::array{stream_ + ".>"}},

@@ -30,6 +30,7 @@ constexpr std::string_view kNotDone = "-NAK";
 constexpr std::string_view kNever = "+TERM";
 constexpr std::string_view kHeld = "+WPI";
 
+constexpr unsigned kSequenceBits = 48;
 constexpr std::uint64_t kAttemptsMax = 1'000'000;  // That are told apart.
 
 constexpr unsigned kNobody = 503;
@@ -61,7 +62,9 @@ std::optional<Left> read(const Place& place, Client* client, remote::nats::Messa
 // Nobody here takes them: the server brings them to somebody else, without a client later.
 void give_back(const std::shared_ptr<Stream>& stream, const std::vector<Left>& left) {
   if (stream == nullptr) return;
-  for (const Left& each : left) say(stream->client(), each.receipt, kNotDone);
+  for (const Left& each : left) {
+    if (!each.receipt.empty()) say(stream->client(), each.receipt, kNotDone);
+  }
 }
 
 }  // namespace
@@ -98,11 +101,15 @@ StreamQueue::~StreamQueue() {
 
 // The group is there from now on, whosever turn it is.
 void StreamQueue::find_group() {
-  stream_->add_group(deliveries_.wanted(), [self = self_](Result<void> found) {
+  stream_->add_group(deliveries_.wanted(), [self = self_](Result<std::string> found) {
     if (*self == nullptr || (*self)->stopped_) return;
     StreamQueue& queue = **self;
     queue.has_group_ = found.has_value();
-    if (found) return queue.pull();
+    if (found) {
+      std::string before = std::exchange(queue.consumer_, *std::move(found));
+      if (!before.empty() && before != queue.consumer_) queue.forget();
+      return queue.pull();
+    }
     if (!std::exchange(queue.troubled_, true)) {
       log::warn("messaging", "a trigger gets no messages now",
                 {{"group", queue.group_}, {"why", found.error().message()}});
@@ -117,7 +124,15 @@ void StreamQueue::pull_again(milliseconds pause) {
 
 void StreamQueue::given(std::vector<Left> left) {
   has_turn_ = true;
-  for (Left& each : left) add(std::move(each));
+  for (const Left& each : left) {
+    Id generation = each.held.id >> kSequenceBits;
+    generation_ = std::max(generation_, each.receipt.empty() ? generation + 1 : generation);
+  }
+  for (Left& each : left) {
+    // What came to a queue that was over has none yet.
+    if (!each.receipt.empty()) each.held.id |= generation_ << kSequenceBits;
+    add(std::move(each));
+  }
   deliveries_.bring();
   pull();
   release_if_over();
@@ -142,6 +157,7 @@ void StreamQueue::pull() {
     if (!left) return pull->left > 0;
     if (queue != nullptr && !queue->released_) {
       queue->troubled_ = false;
+      left->held.id |= queue->generation_ << kSequenceBits;
       queue->add(*std::move(left));
       queue->deliveries_.bring();
     } else {
@@ -188,6 +204,14 @@ void StreamQueue::pulled(const Result<remote::nats::Message>& last) {
   pull_again(kPause);
 }
 
+// Another consumer is there, perhaps of another stream: what is held is done here and told to
+// nobody, as its sequences are those of other messages soon.
+void StreamQueue::forget() {
+  unheard_.clear();
+  for (auto& [id, receipt] : receipts_) receipt.clear();
+  ++generation_;
+}
+
 void StreamQueue::add(Left left) {
   Id id = left.held.id;
   if (unheard_.contains(id)) return say(stream_->client(), left.receipt, kDone);
@@ -215,19 +239,20 @@ void StreamQueue::go_on() {
 void StreamQueue::acknowledge(Id id, std::string_view word) {
   deliveries_.done(id);
   auto receipt = receipts_.extract(id);
+  if (receipt.mapped().empty()) return;
   ++writing_;
-  stream_->client().request({receipt.mapped(), {}, to_bytes(word)}, Deadline::after(kWriteTime),
-                            Client::Repeat::kRead,
-                            [self = self_, id](Result<remote::nats::Message> heard) {
-                              if (*self == nullptr) return;
-                              StreamQueue& queue = **self;
-                              --queue.writing_;
-                              if (!heard) queue.unheard_.insert(id);
-                              if (queue.unheard_.size() > kUnheardMax) {
-                                queue.unheard_.erase(queue.unheard_.begin());
-                              }
-                              queue.release_if_over();
-                            });
+  stream_->client().request(
+      {receipt.mapped(), {}, to_bytes(word)}, Deadline::after(kWriteTime), Client::Repeat::kRead,
+      [self = self_, id, generation = generation_](Result<remote::nats::Message> heard) {
+        if (*self == nullptr) return;
+        StreamQueue& queue = **self;
+        --queue.writing_;
+        if (!heard && generation == queue.generation_) queue.unheard_.insert(id);
+        if (queue.unheard_.size() > kUnheardMax) {
+          queue.unheard_.erase(queue.unheard_.begin());
+        }
+        queue.release_if_over();
+      });
 }
 
 // It is out until it is among the dead: nothing of it may be lost in between.
@@ -240,10 +265,12 @@ void StreamQueue::bury(Id id, std::string reason) {
                 StreamQueue& queue = **self;
                 --queue.writing_;
                 if (kept) {
+                  queue.bury_pause_ = kPause;
                   queue.acknowledge(id, kNever);
                 } else {
                   log::warn("messaging", kept.error().message(), {{"group", queue.group_}});
-                  queue.deliveries_.again(id, Verdict::Kind::kAgain, kPause);
+                  queue.deliveries_.again(id, Verdict::Kind::kAgain, queue.bury_pause_);
+                  queue.bury_pause_ = std::min(queue.bury_pause_ * 2, kBuryPauseMax);
                 }
                 queue.go_on();
               });
@@ -251,7 +278,9 @@ void StreamQueue::bury(Id id, std::string reason) {
 
 // Nothing of what is held goes to somebody else for another while.
 void StreamQueue::hold_on() {
-  for (const auto& [id, receipt] : receipts_) say(stream_->client(), receipt, kHeld);
+  for (const auto& [id, receipt] : receipts_) {
+    if (!receipt.empty()) say(stream_->client(), receipt, kHeld);
+  }
   hold_.arm(Deadline::after(stream_->settings().ack_wait / 3));
 }
 

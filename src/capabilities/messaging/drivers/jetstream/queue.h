@@ -16,6 +16,8 @@ namespace weft::messaging::jetstream {
 
 // How long the server keeps a request for messages.
 inline constexpr std::chrono::seconds kPullTime{20};
+// Before a message is brought again whose dead letter could not be kept: doubled up to this.
+inline constexpr std::chrono::milliseconds kBuryPauseMax{30'000};
 // Messages that are done and whose acknowledgement got lost, which are known again for a while.
 inline constexpr std::size_t kUnheardMax = 4'096;
 
@@ -42,6 +44,7 @@ class StreamQueue final : public Queue {
   void pulled(const Result<remote::nats::Message>& last);
   void pull_again(std::chrono::milliseconds pause);
   void add(Left left);
+  void forget();
   void acknowledge(Id id, std::string_view word);
   void bury(Id id, std::string reason);
   void hold_on();
@@ -55,12 +58,17 @@ class StreamQueue final : public Queue {
   const std::string group_;
   bool has_turn_ = false;
   bool has_group_ = false;
+  std::string consumer_;  // Which one of its name; empty: not known yet.
   bool stopped_ = false;
   bool released_ = false;
-  bool troubled_ = false;               // The last that was heard is a failure.
+  bool troubled_ = false;                      // The last that was heard is a failure.
+  std::chrono::milliseconds bury_pause_{500};  // After the next dead letter that is not kept.
+  // Consumers that were made anew so far: in the upper bits of a message's number, as a stream that
+  // was removed begins to count from one again.
+  Id generation_ = 0;
   std::size_t expected_ = 0;            // Messages that were asked for.
   std::size_t writing_ = 0;             // Acknowledgements and dead letters on their way.
-  std::map<Id, std::string> receipts_;  // Of those that are held.
+  std::map<Id, std::string> receipts_;  // Of those that are held; empty: its consumer is gone.
   std::set<Id> unheard_;                // The last kUnheardMax.
   Deliveries deliveries_;
   Timer again_;

@@ -45,6 +45,12 @@ Result<void> made(Result<ApiAnswer>& answer, std::string_view name) {
       std::move(answer->error).within(fmt::format("the stream {} cannot be made", name)));
 }
 
+std::string text_of(const json::object& object, std::string_view name) {
+  const json::value* value = object.if_contains(json::string_view(name));
+  const json::string* text = value == nullptr ? nullptr : value->if_string();
+  return text == nullptr ? "" : std::string(*text);
+}
+
 }  // namespace
 
 std::string Place::dead_subject(std::string_view group) const {
@@ -117,20 +123,20 @@ void Stream::lost() {
   streams_->lost(place_->stream);
 }
 
-void Stream::add_group(const Wanted& wanted, Done done) {
+void Stream::add_group(const Wanted& wanted, Found done) {
   ++groups_in_making_;
   auto then = [weak = weak_from_this(), wanted,
                done = std::move(done)](Result<void> stream) mutable {
     auto self = weak.lock();
     if (self == nullptr) return;
-    auto end = [weak, done = std::move(done)](Result<void> made) mutable {
+    auto end = [weak, done = std::move(done)](Result<std::string> made) mutable {
       auto here = weak.lock();
       if (here == nullptr) return;
       --here->groups_in_making_;
       done(std::move(made));
       here->serve();
     };
-    if (!stream) return end(std::move(stream));
+    if (!stream) return end(std::unexpected(std::move(stream).error()));
     self->make_consumer(wanted, std::move(end));
   };
   if (there_) return then({});
@@ -138,7 +144,7 @@ void Stream::add_group(const Wanted& wanted, Done done) {
   if (!finding_) find();
 }
 
-void Stream::make_consumer(const Wanted& wanted, Done done) {
+void Stream::make_consumer(const Wanted& wanted, Found done) {
   Result<std::string> filter = place_->subjects.subject(wanted.pattern);
   if (!filter) {
     return loop().defer([done = std::move(done), error = filter.error()]() mutable {
@@ -162,7 +168,7 @@ void Stream::make_consumer(const Wanted& wanted, Done done) {
     auto self = weak.lock();
     if (self == nullptr) return;
     if (!answer) return done(std::unexpected(std::move(answer).error()));
-    if (answer->problem == Problem::kNone) return done({});
+    if (answer->problem == Problem::kNone) return done(text_of(answer->body, "created"));
     if (answer->problem == Problem::kStreamNotFound) self->lost();
     done(std::unexpected(std::move(answer->error)
                              .within(fmt::format("the consumer {} of {} cannot be made", name,

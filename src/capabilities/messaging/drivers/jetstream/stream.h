@@ -52,6 +52,8 @@ struct Place {
 class Stream : public std::enable_shared_from_this<Stream> {
  public:
   using Done = std::move_only_function<void(Result<void>)>;
+  // With what tells a group's consumer from another one of its name: when it was made.
+  using Found = std::move_only_function<void(Result<std::string>)>;
 
   Stream(std::shared_ptr<nats::Link> link, std::shared_ptr<const Settings> settings,
          std::shared_ptr<remote::nats::Streams> streams, std::shared_ptr<Place> place);
@@ -65,7 +67,7 @@ class Stream : public std::enable_shared_from_this<Stream> {
   // When the stream is there, and each group that was asked for before, or could not be made.
   void ready(Done done);
   // Makes the group's consumer, or finds it. `done` is called later, never inside this call.
-  void add_group(const Wanted& wanted, Done done);
+  void add_group(const Wanted& wanted, Found done);
   std::string consumer(std::string_view group) const { return nats::token(group); }
   // Somebody removed it: it is made anew.
   void lost();
@@ -76,7 +78,7 @@ class Stream : public std::enable_shared_from_this<Stream> {
   void find();
   void make(std::unique_ptr<remote::nats::Streams::Making> making);
   void found(Result<void> found);
-  void make_consumer(const Wanted& wanted, Done done);
+  void make_consumer(const Wanted& wanted, Found done);
   void serve();
 
   const std::shared_ptr<nats::Link> link_;          // Shared by the loop's brokers.

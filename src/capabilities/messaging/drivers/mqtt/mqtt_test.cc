@@ -78,12 +78,13 @@ TEST(MqttTopics, HaveSlashesForDots) {
 TEST(MqttTopics, AMessageComesBackAsItWentWhateverIsInItsMetadata) {
   Topics topics("p");
   Message message{"t.u", to_bytes("data"), "text/plain", "back", {{"a", "1"}}};
-  for (const char* text : {"", " ", "%41", "\n", "\xc2\x85", "Weft-Metadata"}) {
+  for (const char* text : {"", " ", "%41", "\n", "\xc2\x85", "\xf0\x9f\xbf\xbe", "Weft-Metadata"}) {
     message.metadata.emplace_back(text, text);
   }
   auto out = to_wire(topics, message);
   ASSERT_TRUE(out.has_value());
   EXPECT_EQ(from_wire(topics, *out), message);
+  for (const auto& [key, value] : out->properties.user) EXPECT_FALSE(key.contains('\xf0'));
   message.metadata.emplace_back("large", std::string(70'000, 'x'));
   EXPECT_EQ(to_wire(topics, message).error().code(), Errc::kInvalid);
 }

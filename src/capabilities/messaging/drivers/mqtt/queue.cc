@@ -35,6 +35,9 @@ MqttQueue::~MqttQueue() {
 void MqttQueue::take_turn() {
   if (client_ != nullptr || stopped_) return release_if_over();
   client_ = site_->group_client(group_);
+  client_->on_new_session([self = self_] {
+    if (*self != nullptr) (*self)->forget();
+  });
   site_->group_begins();
   Result<std::string> filter = site_->place()->topics.filter(deliveries_.wanted().pattern);
   if (!filter) {
@@ -56,6 +59,12 @@ void MqttQueue::take_turn() {
         }
         if (!std::exchange(queue.listens_, true)) queue.site_->group_listens();
       });
+}
+
+// The packets' numbers were the session's.
+void MqttQueue::forget() {
+  unheard_.clear();
+  held_.clear();
 }
 
 // It was brought before: by a connection that broke since.
@@ -86,9 +95,12 @@ void MqttQueue::came(remote::mqtt::Incoming incoming) {
     if (!message) drop("it is no message here: its topic or properties are no text, or too long");
     return;
   }
-  if (receipt.qos == 0 && deliveries_.size() >= kPendingMax) {
-    return drop("too many wait: the handler is slower than they come");
+  std::size_t bytes = size_of(*message);
+  if (deliveries_.size() >= kPendingMax || bytes_ + bytes > kPendingBytesMax) {
+    std::string_view why = "too many wait: the handler is slower than they come";
+    return receipt.qos == 0 ? drop(why) : client_->refuse(std::string(why));
   }
+  bytes_ += bytes;
   Id id = site_->place()->turns.next_id();
   if (receipt.qos > 0) held_[receipt.packet] = id;
   receipts_[id] = receipt;
@@ -106,12 +118,14 @@ void MqttQueue::drop(std::string_view why) {
 }
 
 void MqttQueue::done(Id id) {
+  bytes_ -= size_of(deliveries_.delivered(id).message);
   deliveries_.done(id);
   Receipt receipt = receipts_.extract(id).mapped();
   if (receipt.qos == 0) return;
   auto held = held_.find(receipt.packet);
-  if (held != held_.end() && held->second == id) held_.erase(held);
-  if (!client_->acknowledge(receipt.connection, receipt.qos, receipt.packet)) {
+  bool is_known = held != held_.end() && held->second == id;
+  if (is_known) held_.erase(held);
+  if (!client_->acknowledge(receipt.connection, receipt.qos, receipt.packet) && is_known) {
     unheard_.insert(receipt.packet);
   }
 }

@@ -13,9 +13,11 @@
 
 namespace weft::messaging::mqtt {
 
-// Messages of QoS 0 that a group holds: what comes beyond is dropped, counted and logged. Those of
-// QoS 1 and 2 the server itself holds back, at kOpenMax.
+// Messages that a group holds, and their bytes. Of QoS 0 what comes beyond is dropped, counted and
+// logged. Those of QoS 1 and 2 the server itself holds back, at kOpenMax; from one that does not,
+// or whose messages are too large together, the connection is made anew, and it brings them again.
 inline constexpr std::size_t kPendingMax = kOpenMax;
+inline constexpr std::size_t kPendingBytesMax = 64UL << 20;
 
 // One group's messages as a shared subscription, over a connection of its own. On one loop.
 //
@@ -42,6 +44,7 @@ class MqttQueue final : public Queue {
   void take_turn();
   void came(remote::mqtt::Incoming incoming);
   bool known(const remote::mqtt::Incoming& incoming);
+  void forget();
   void drop(std::string_view why);
   void done(Id id);
   void release_if_over();
@@ -54,6 +57,7 @@ class MqttQueue final : public Queue {
   bool listens_ = false;
   bool stopped_ = false;
   bool released_ = false;
+  std::size_t bytes_ = 0;  // Of what is held.
   std::uint64_t dropped_ = 0;
   Deadline::Clock::time_point told_{};  // Of what was dropped, last.
   std::map<Id, Receipt> receipts_;      // Of those that are held.

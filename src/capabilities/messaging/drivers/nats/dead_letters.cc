@@ -4,13 +4,17 @@
 
 namespace weft::messaging::nats {
 
+std::size_t DeadLetters::size(const DeadLetter& letter) {
+  return letter.reason.size() + size_of(letter.message);
+}
+
 void DeadLetters::add(DeadLetter letter) {
   std::lock_guard hold(mutex_);
   Letters& letters = groups_[letter.group];
-  letters.bytes += letter.message.data.size();
+  letters.bytes += size(letter);
   letters.kept.push_back(std::move(letter));
   while (letters.kept.size() > kLettersMax || letters.bytes > kLettersBytesMax) {
-    letters.bytes -= letters.kept.front().message.data.size();
+    letters.bytes -= size(letters.kept.front());
     letters.kept.pop_front();
   }
 }

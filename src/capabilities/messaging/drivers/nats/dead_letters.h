@@ -27,6 +27,8 @@ class DeadLetters {
     std::deque<DeadLetter> kept;
     std::size_t bytes = 0;
   };
+  static std::size_t size(const DeadLetter& letter);
+
   mutable std::mutex mutex_;
   std::map<std::string, Letters> groups_;  // Guarded.
 };

@@ -85,7 +85,7 @@ void CoreQueue::came(remote::nats::Message message) {
 }
 
 void CoreQueue::add(Deliveries::Held held) {
-  std::size_t bytes = held.message.data.size();
+  std::size_t bytes = size_of(held.message);
   if (deliveries_.size() >= kPendingMax || bytes_ + bytes > kPendingBytesMax) {
     return drop("too many wait: the handler is slower than they come");
   }
@@ -103,7 +103,7 @@ void CoreQueue::drop(std::string_view why) {
 }
 
 void CoreQueue::done(std::uint64_t id) {
-  bytes_ -= deliveries_.delivered(id).message.data.size();
+  bytes_ -= size_of(deliveries_.delivered(id).message);
   deliveries_.done(id);
 }
 
