@@ -254,7 +254,8 @@ class EditionMaker {
     Edition::Event event{.component = number,
                          .capability = found->get(),
                          .use = use == plan.component().uses.end() ? &kNothing : &use->second,
-                         .settings = trigger.settings};
+                         .settings = trigger.settings,
+                         .deadline = trigger.deadline};
     auto wrong = [&](const Place& place, std::string what, std::string write) {
       problems_.error(place, std::move(what), std::move(write));
       return std::nullopt;

@@ -237,10 +237,13 @@ class ManifestReader {
     TriggerSettings settings{read_keys(reader, form.keys, [this](const std::string& path) {
       return (std::filesystem::path(manifest_.file).parent_path() / path).string();
     })};
+    auto deadline = reader.duration("deadline", std::chrono::milliseconds(1), kDurationMax);
     reader.finish();
     if (!component) return;
-    manifest_.events.push_back({table.place, std::string(capability.name()), std::string(form.name),
-                                *std::move(component), std::move(settings)});
+    EventTrigger trigger{table.place, std::string(capability.name()), std::string(form.name),
+                         *std::move(component), std::move(settings)};
+    if (deadline) trigger.deadline = std::chrono::floor<std::chrono::milliseconds>(*deadline);
+    manifest_.events.push_back(std::move(trigger));
   }
 
   void read_http(const TomlValue& table) {

@@ -52,6 +52,8 @@ struct EventTrigger {
   std::string name;  // Of the trigger.
   Placed component;
   TriggerSettings settings;
+  // How long a call may take; at most as long as its component's limits let it.
+  std::optional<std::chrono::milliseconds> deadline = {};
 };
 
 // The developer's file, weft.toml.

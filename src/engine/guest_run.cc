@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "base/buffer.h"
 #include "base/id.h"
 #include "engine/instance.h"
@@ -12,17 +14,24 @@ namespace weft {
 
 namespace {
 
+// Of two limits, of which 0 is none.
+std::chrono::milliseconds shorter(std::chrono::milliseconds a, std::chrono::milliseconds b) {
+  if (a.count() == 0 || b.count() == 0) return std::max(a, b);
+  return std::min(a, b);
+}
+
 class Run final : public GuestRun, public Pollable, public bridge::ReplySink {
  public:
-  Run(Deployment& deployment, Done done)
+  Run(Deployment& deployment, Done done, std::chrono::milliseconds time)
       : deployment_(deployment),
         instance_(deployment),
         done_(std::move(done)),
+        time_(shorter(deployment.limits.time, time)),
         limit_(deployment.engine.loop(), [this] { out_of_time(); }),
         slot_(deployment.engine.add(*this)) {
     instance_.context().request_id = deployment.request_ids.next();
-    if (deployment.limits.time.count() > 0) {
-      Deadline deadline = Deadline::after(deployment.limits.time);
+    if (time_.count() > 0) {
+      Deadline deadline = Deadline::after(time_);
       instance_.deadline = deadline;
       limit_.arm(deadline);
     }
@@ -99,13 +108,14 @@ class Run final : public GuestRun, public Pollable, public bridge::ReplySink {
   void out_of_time() {
     finish({RunOutcome::Ending::kLimited, 1,
             fmt::format("component {}: ran longer than its time limit of {} ms",
-                        deployment_.component, deployment_.limits.time.count()),
+                        deployment_.component, time_.count()),
             LimitKind::kTime});
   }
 
   Deployment& deployment_;
   Instance instance_;
   Done done_;
+  const std::chrono::milliseconds time_;  // That it may take; 0: as long as it likes.
   Buffer reply_;
   Result<void> written_;
   std::move_only_function<void(Reader&)> replied_;
@@ -117,21 +127,21 @@ class Run final : public GuestRun, public Pollable, public bridge::ReplySink {
 }  // namespace
 
 std::unique_ptr<GuestRun> GuestRun::command(Deployment& deployment, Done done) {
-  auto run = std::make_unique<Run>(deployment, std::move(done));
+  auto run = std::make_unique<Run>(deployment, std::move(done), std::chrono::milliseconds(0));
   run->command();
   return run;
 }
 
 std::unique_ptr<GuestRun> GuestRun::call(Deployment& deployment, std::uint32_t function,
                                          BytesView arguments, Done done) {
-  auto run = std::make_unique<Run>(deployment, std::move(done));
+  auto run = std::make_unique<Run>(deployment, std::move(done), std::chrono::milliseconds(0));
   run->call(function, arguments);
   return run;
 }
 
 std::unique_ptr<GuestRun> GuestRun::call_with(Deployment& deployment, std::uint32_t function,
                                               Exchange exchange, Done done) {
-  auto run = std::make_unique<Run>(deployment, std::move(done));
+  auto run = std::make_unique<Run>(deployment, std::move(done), exchange.time);
   run->call(function, std::move(exchange));
   return run;
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <memory>
 
@@ -28,6 +29,8 @@ class GuestRun {
   struct Exchange {
     std::move_only_function<void(Writer& out)> arguments;
     std::move_only_function<void(Reader& in)> replied;
+    // How long it may take, where the deployment's own limit is not shorter; 0: that holds alone.
+    std::chrono::milliseconds time{0};
   };
   static std::unique_ptr<GuestRun> call_with(Deployment& deployment, std::uint32_t function,
                                              Exchange exchange, Done done);

@@ -119,6 +119,12 @@ class Messages(unittest.TestCase):
             host.wait_log(r"dead letter now[^\n]*attempts=1[^\n]*permission-denied: never again")
             self.assertEqual(client.count("w/wasi.a/reject/"), 1)
 
+    def test_a_call_ends_at_its_triggers_deadline(self):
+        with shop('deadline = "100ms"') as app, Host(app.folder) as host:
+            client = Client(host)
+            client.post("/publish/plain.x", "spin")
+            host.wait_log(r"dead letter now[^\n]*topic=plain.x[^\n]*time limit of 100 ms")
+
     def test_what_is_refused(self):
         with shop() as app, Host(app.folder) as host:
             client = Client(host)

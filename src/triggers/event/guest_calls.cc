@@ -26,8 +26,9 @@ Result<void> result_of(RunOutcome outcome) {
 
 }  // namespace
 
-GuestCalls::GuestCalls(Deployment& deployment, std::vector<std::uint32_t> functions)
-    : deployment_(deployment), functions_(std::move(functions)) {}
+GuestCalls::GuestCalls(Deployment& deployment, std::vector<std::uint32_t> functions,
+                       std::chrono::milliseconds deadline)
+    : deployment_(deployment), functions_(std::move(functions)), deadline_(deadline) {}
 
 void GuestCalls::call(std::size_t ordinal, Arguments arguments, Replied replied, Ended ended) {
   CHECK(ordinal < functions_.size());
@@ -40,7 +41,7 @@ void GuestCalls::call(std::size_t ordinal, Arguments arguments, Replied replied,
   std::uint64_t number = ++begun_;
   Running& running = running_.emplace(number, Running{nullptr, std::move(ended)}).first->second;
   running.run = GuestRun::call_with(
-      deployment_, functions_[ordinal], {std::move(arguments), std::move(replied)},
+      deployment_, functions_[ordinal], {std::move(arguments), std::move(replied), deadline_},
       [this, number](RunOutcome outcome, BytesView) { end(number, std::move(outcome)); });
 }
 

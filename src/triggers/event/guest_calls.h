@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -15,8 +16,12 @@ namespace weft {
 // outlives it.
 class GuestCalls final : public HandlerCalls {
  public:
-  // `functions`: the numbers of the handler's functions among the program's exports.
-  GuestCalls(Deployment& deployment, std::vector<std::uint32_t> functions);
+  static constexpr std::chrono::milliseconds kNoDeadline{0};  // But the deployment's own limit.
+
+  // `functions`: the numbers of the handler's functions among the program's exports. `deadline`: of
+  // each call, where the deployment's own limit is not shorter.
+  GuestCalls(Deployment& deployment, std::vector<std::uint32_t> functions,
+             std::chrono::milliseconds deadline = kNoDeadline);
   GuestCalls(const GuestCalls&) = delete;
 
   void call(std::size_t ordinal, Arguments arguments, Replied replied, Ended ended) override;
@@ -31,6 +36,7 @@ class GuestCalls final : public HandlerCalls {
 
   Deployment& deployment_;
   const std::vector<std::uint32_t> functions_;
+  const std::chrono::milliseconds deadline_;
   std::uint64_t begun_ = 0;
   // As many as the component may have instances.
   std::map<std::uint64_t, Running> running_;
