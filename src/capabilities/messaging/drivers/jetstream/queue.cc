@@ -59,9 +59,13 @@ std::optional<Left> read(const Place& place, Client* client, remote::nats::Messa
 }
 
 // Nobody here takes them: the server brings them to somebody else, without a client later.
-void give_back(const std::shared_ptr<Stream>& stream, const std::vector<Left>& left) {
-  if (stream == nullptr) return;
-  for (const Left& each : left) say(stream->client(), each.receipt, kNotDone);
+// Dead letters stay what they are.
+void give_back(Stream* stream, Place& place, const std::string& group,
+               const std::vector<Left>& left) {
+  for (const Left& each : left) {
+    if (each.letter != 0) place.replays.end(group, each.letter);
+    if (each.letter == 0 && stream != nullptr) say(stream->client(), each.receipt, kNotDone);
+  }
 }
 
 }  // namespace
@@ -82,7 +86,7 @@ StreamQueue::StreamQueue(std::shared_ptr<Stream> stream, Wanted wanted, Receiver
       [self = self_, weak = std::weak_ptr(stream_), place = stream_->place(),
        group = group_](std::vector<Left> left) {
         if (*self != nullptr && !(*self)->released_) return (*self)->given(std::move(left));
-        give_back(weak.lock(), place->turns.pass(group, std::move(left)));
+        give_back(weak.lock().get(), *place, group, place->turns.pass(group, std::move(left)));
       });
   hold_.arm(Deadline::after(stream_->settings().ack_wait / 3));
   find_group();
@@ -147,7 +151,7 @@ void StreamQueue::pull() {
     } else {
       std::vector<Left> one;
       one.push_back(*std::move(left));
-      give_back(stream, place->turns.pass(group, std::move(one)));
+      give_back(stream.get(), *place, group, place->turns.pass(group, std::move(one)));
     }
     return pull->left > 0;
   };
@@ -191,7 +195,7 @@ void StreamQueue::pulled(const Result<remote::nats::Message>& last) {
 void StreamQueue::add(Left left) {
   Id id = left.held.id;
   if (unheard_.contains(id)) return say(stream_->client(), left.receipt, kDone);
-  receipts_[id] = std::move(left.receipt);
+  if (left.letter == 0) receipts_[id] = std::move(left.receipt);
   if (!deliveries_.holds(id)) deliveries_.add(std::move(left.held));
 }
 
@@ -214,6 +218,7 @@ void StreamQueue::go_on() {
 // Asks for an answer, so that one that got lost on the way is written again.
 void StreamQueue::acknowledge(Id id, std::string_view word) {
   deliveries_.done(id);
+  if ((id & kReplayed) != 0) return erase_letter(stream_, group_, id & ~kReplayed);
   auto receipt = receipts_.extract(id);
   ++writing_;
   stream_->client().request({receipt.mapped(), {}, to_bytes(word)}, Deadline::after(kWriteTime),
@@ -231,9 +236,16 @@ void StreamQueue::acknowledge(Id id, std::string_view word) {
 }
 
 // It is out until it is among the dead: nothing of it may be lost in between.
+// One that came again stays the dead letter that it is.
 void StreamQueue::bury(Id id, std::string reason) {
+  const Deliveries::Held& held = deliveries_.delivered(id);
+  if ((id & kReplayed) != 0) {
+    deliveries_.done(id);
+    stream_->place()->replays.end(group_, id & ~kReplayed);
+    return go_on();
+  }
   ++writing_;
-  DeadLetter letter{group_, std::move(reason), deliveries_.delivered(id).message};
+  DeadLetter letter{group_, std::move(reason), held.message, held.attempts + 1};
   keep_letter(*stream_, std::move(letter), id, Deadline::after(kWriteTime),
               [self = self_, id](Result<void> kept) {
                 if (*self == nullptr) return;
@@ -265,8 +277,10 @@ void StreamQueue::stop() {
 std::vector<Left> StreamQueue::with_receipts(std::vector<Deliveries::Held> held) {
   std::vector<Left> left;
   for (Deliveries::Held& each : held) {
-    std::string receipt = receipts_.at(each.id);
-    left.push_back({std::move(each), std::move(receipt)});
+    Id id = each.id;
+    bool letter = (id & kReplayed) != 0;
+    left.push_back(
+        {std::move(each), letter ? std::string() : receipts_.at(id), letter ? id & ~kReplayed : 0});
   }
   return left;
 }
@@ -279,7 +293,8 @@ void StreamQueue::release_if_over() {
 void StreamQueue::release(std::vector<Left> left) {
   released_ = true;
   hold_.disarm();
-  give_back(stream_, stream_->place()->turns.release(group_, this, std::move(left)));
+  Place& place = *stream_->place();
+  give_back(stream_.get(), place, group_, place.turns.release(group_, this, std::move(left)));
 }
 
 }  // namespace weft::messaging::jetstream

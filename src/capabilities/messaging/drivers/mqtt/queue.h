@@ -40,6 +40,7 @@ class MqttQueue final : public Queue {
   };
 
   void take_turn();
+  void given(std::vector<Left> left);
   void came(remote::mqtt::Incoming incoming);
   bool known(const remote::mqtt::Incoming& incoming);
   void drop(std::string_view why);
@@ -55,10 +56,11 @@ class MqttQueue final : public Queue {
   bool stopped_ = false;
   bool released_ = false;
   std::uint64_t dropped_ = 0;
-  Deadline::Clock::time_point told_{};  // Of what was dropped, last.
-  std::map<Id, Receipt> receipts_;      // Of those that are held.
-  std::map<std::uint16_t, Id> held_;    // By the packet's number; not those of QoS 0.
-  std::set<std::uint16_t> unheard_;     // Packets that were done when their connection was gone.
+  Deadline::Clock::time_point told_{};   // Of what was dropped, last.
+  std::map<Id, Receipt> receipts_;       // Of those that are held.
+  std::map<Id, std::uint64_t> letters_;  // Of those too: dead letters that came again.
+  std::map<std::uint16_t, Id> held_;     // By the packet's number; not those of QoS 0.
+  std::set<std::uint16_t> unheard_;      // Packets that were done when their connection was gone.
   Deliveries deliveries_;
 };
 
