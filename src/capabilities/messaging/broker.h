@@ -89,6 +89,16 @@ struct DeadLetter {
   std::string group;
   std::string reason;
   Message message;
+  unsigned attempts = 0;     // Made before it was one; 0: nobody knows.
+  std::uint64_t number = 0;  // Among its group's, for `replay`.
+};
+
+// Who is shown what is published, beside the groups; dropped, no more is.
+class Watch {
+ public:
+  virtual ~Watch() = default;
+  // Messages that were not shown since this was asked last: there were too many.
+  virtual std::uint64_t skipped() { return 0; }
 };
 
 // One loop's way to one broker. Its answers are values or promises, never tasks.
@@ -105,6 +115,18 @@ class Broker {
   virtual std::unique_ptr<Queue> subscribe(Wanted wanted, Receiver& receiver) = 0;
   // The first of them, at most `most`.
   virtual Answer<std::vector<DeadLetter>> dead(Request request, std::size_t most) = 0;
+
+  // ---- for operators; kUnsupported where a driver has no such thing ----
+
+  // Brings a dead letter to its group again, and to no other, and answers when a queue of that
+  // group on this host has it. It stays among the dead letters until it is done: what ends before
+  // that loses nothing. kNotFound: there is none of that number; kConflict: it is being brought
+  // already; kUnavailable: no trigger of the group runs here.
+  virtual Answer<void> replay(Request request, std::string group, std::uint64_t number);
+  // Shows what is published from now on to topics of a checked pattern, on the loop and never
+  // inside a call of the broker. Takes nothing from the groups.
+  virtual Result<std::unique_ptr<Watch>> watch(std::string pattern,
+                                               std::function<void(Message)> saw);
 };
 
 // The brokers of a system: one backend for the process.

@@ -83,6 +83,43 @@ std::string Conformance::publish(std::string topic, std::string_view data,
   return *outcome ? "ok" : std::string(to_string(outcome->error().code()));
 }
 
+std::vector<DeadLetter> Conformance::dead(std::size_t most) {
+  std::optional<Result<std::vector<DeadLetter>>> dead;
+  auto ask = [&]() -> Task<void> {
+    dead = co_await settled(broker_->dead(request(), most));
+    co_return Result<void>();
+  };
+  loop_.spawn(ask());
+  EXPECT_TRUE(until([&] { return dead.has_value(); }));
+  if (!dead || !*dead) {
+    ADD_FAILURE() << "no answer: " << (dead ? dead->error().message() : "");
+    return {};
+  }
+  return **std::move(dead);
+}
+
+std::string Conformance::replay(const std::string& group, std::uint64_t number) {
+  std::optional<Result<void>> outcome;
+  auto ask = [&]() -> Task<void> {
+    outcome = co_await settled(broker_->replay(request(), group, number));
+    co_return Result<void>();
+  };
+  loop_.spawn(ask());
+  EXPECT_TRUE(until([&] { return outcome.has_value(); }));
+  if (!outcome) return "nothing";
+  return *outcome ? "ok" : std::string(to_string(outcome->error().code()));
+}
+
+std::string Conformance::replay_soon(const std::string& group, std::uint64_t number) {
+  Deadline limit = Deadline::after(std::chrono::seconds(20));
+  std::string outcome = replay(group, number);
+  while ((outcome == "conflict" || outcome == "unavailable") && !limit.passed()) {
+    run_for(milliseconds(5));
+    outcome = replay(group, number);
+  }
+  return outcome;
+}
+
 bool Conformance::until(const std::function<bool()>& check) {
   Deadline limit = Deadline::after(std::chrono::seconds(20));
   while (!check() && !limit.passed()) run_for(milliseconds(5));
@@ -187,17 +224,10 @@ TEST_P(Conformance, APoisonMessageIsInNobodysWayAndAmongTheDeadLetters) {
   for (int i = 0; i < 20; ++i) EXPECT_EQ(publish("t", std::to_string(i)), "ok");
   EXPECT_TRUE(until([&] { return taker->taken.size() == 22; }));
   run_for(milliseconds(50));
-  std::optional<Result<std::vector<DeadLetter>>> dead;
-  auto ask = [&]() -> Task<void> {
-    dead = co_await settled(broker_->dead(request(), 10));
-    co_return Result<void>();
-  };
-  loop_.spawn(ask());
-  EXPECT_TRUE(until([&] { return dead.has_value(); }));
-  ASSERT_TRUE(dead->has_value());
-  ASSERT_EQ((*dead)->size(), 1U);
-  EXPECT_EQ((**dead)[0].reason, "it is poison");
-  EXPECT_EQ((**dead)[0].message.topic, "t");
+  std::vector<DeadLetter> letters = dead(10);
+  ASSERT_EQ(letters.size(), 1U);
+  EXPECT_EQ(letters[0].reason, "it is poison");
+  EXPECT_EQ(letters[0].message.topic, "t");
 }
 
 TEST_P(Conformance, OnlyTheLastDeadLettersAreKept) {
@@ -217,15 +247,7 @@ TEST_P(Conformance, OnlyTheLastDeadLettersAreKept) {
   Deadline limit = Deadline::after(std::chrono::seconds(20));
   std::size_t letters = 0;
   do {
-    std::optional<Result<std::vector<DeadLetter>>> dead;
-    auto ask = [&]() -> Task<void> {
-      dead = co_await settled(broker_->dead(request(), 2 * kMany));
-      co_return Result<void>();
-    };
-    loop_.spawn(ask());
-    EXPECT_TRUE(until([&] { return dead.has_value(); }));
-    ASSERT_TRUE(dead->has_value());
-    letters = (*dead)->size();
+    letters = dead(2 * kMany).size();
   } while ((letters > 500 || letters <= 400) && !limit.passed());
   EXPECT_GT(letters, 400U);
   EXPECT_LE(letters, 500U);

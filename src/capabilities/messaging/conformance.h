@@ -21,11 +21,16 @@ namespace weft::messaging {
 struct Guarantees {
   // What was published, and where groups stand, outlives the host.
   bool durable = true;
+  // So do dead letters.
+  bool keeps_letters = true;
   // A group is brought what came while its trigger did not run.
   bool keeps_for_absent = true;
   // After a crash the attempts of a message are those that failed; else deliveries, whatever became
   // of them.
   bool counts_failures = true;
+  // Operators may have dead letters brought again, and be shown what is published.
+  bool replays = true;
+  bool watches = true;
 };
 
 // What the list of drivers in drivers_test.cc says of each.
@@ -79,6 +84,12 @@ class Conformance : public ::testing::TestWithParam<Driver> {
   // "ok", or the failure's code.
   std::string publish(std::string topic, std::string_view data,
                       std::vector<std::pair<std::string, std::string>> metadata = {});
+  std::vector<DeadLetter> dead(std::size_t most = 1'000);
+  // "ok", or the failure's code.
+  std::string replay(const std::string& group, std::uint64_t number);
+  // The same, as often as it takes: while the last turn is not written down, or nobody has the
+  // group, it is refused.
+  std::string replay_soon(const std::string& group, std::uint64_t number);
   // Runs the loop until it is true, 20 s at most.
   bool until(const std::function<bool()>& check);
   void run_for(std::chrono::milliseconds time);

@@ -52,10 +52,14 @@ std::unique_ptr<Backend> mosquitto(StateFolderOnDemand&) {
 
 INSTANTIATE_TEST_SUITE_P(
     messaging, Conformance,
-    ::testing::Values(Driver{"memory", memory, {.durable = false}}, Driver{"embedded", embedded},
-                      Driver{"nats", core_nats, {.durable = false, .keeps_for_absent = false}},
+    ::testing::Values(Driver{"memory", memory, {.durable = false, .keeps_letters = false}},
+                      Driver{"embedded", embedded},
+                      Driver{"nats",
+                             core_nats,
+                             {.durable = false, .keeps_letters = false, .keeps_for_absent = false}},
                       Driver{"jetstream", jet_stream, {.counts_failures = false}},
-                      Driver{"mqtt", mosquitto, {.counts_failures = false}}),
+                      Driver{
+                          "mqtt", mosquitto, {.keeps_letters = false, .counts_failures = false}}),
     [](const auto& driver) { return driver.param.name; });
 
 }  // namespace

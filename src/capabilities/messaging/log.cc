@@ -74,6 +74,13 @@ std::optional<std::uint64_t> Log::sequence_of(std::string_view key) {
   return sequence;
 }
 
+std::uint64_t Log::dead_sequence_of(std::string_view key) {
+  std::uint64_t sequence = 0;
+  std::string_view digits = key.substr(key.rfind('/') + 1);
+  std::from_chars(digits.data(), digits.data() + digits.size(), sequence, 16);
+  return sequence;
+}
+
 void Log::tell(const Waiter& waiter) {
   waiter.loop->post([news = waiter.news] { news(); });
 }
@@ -217,9 +224,23 @@ std::vector<std::uint64_t> Log::after(std::uint64_t from, std::size_t most) cons
   return found;
 }
 
-void Log::on_news(const std::string& group, Loop& loop, News news) {
+void Log::on_news(const std::string& group, Loop& loop, News news, Replayed replayed) {
   std::lock_guard hold(mutex_);
   groups_[group].news = Waiter{&loop, std::move(news)};
+  groups_[group].replayed = std::move(replayed);
+}
+
+Result<void> Log::replay(const std::string& group, std::uint64_t sequence, Message message) {
+  std::lock_guard hold(mutex_);
+  auto found = groups_.find(group);
+  if (found == groups_.end() || !found->second.news)
+    return failure(Errc::kUnavailable, no_trigger(group));
+  if (!replays_.begin(group, sequence)) return failure(Errc::kConflict, being_replayed(sequence));
+  found->second.news->loop->post(
+      [replayed = found->second.replayed, sequence, message = std::move(message)]() mutable {
+        replayed(sequence, std::move(message));
+      });
+  return {};
 }
 
 std::vector<std::uint64_t> Log::stands(const std::string& group, Standing standing) {

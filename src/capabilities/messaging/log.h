@@ -14,6 +14,8 @@
 
 #include "capabilities/keyvalue/bucket.h"
 #include "capabilities/messaging/message.h"
+#include "capabilities/messaging/replays.h"
+#include "capabilities/messaging/watchers.h"
 
 namespace weft::messaging {
 
@@ -47,6 +49,8 @@ class Log {
   static std::string group_key(std::string_view group);
   static std::string dead_key(std::string_view group, std::uint64_t sequence);
   static std::optional<std::uint64_t> sequence_of(std::string_view key);
+  // Of a dead letter's key.
+  static std::uint64_t dead_sequence_of(std::string_view key);
   static constexpr std::string_view kEpochKey = "epoch";
 
   // ---- at its start, by whoever comes first ----
@@ -90,11 +94,20 @@ class Log {
   Standing standing(const std::string& group) const;
   // Sequences from `from` on, at most `most`, up to the first that is still on its way.
   std::vector<std::uint64_t> after(std::uint64_t from, std::size_t most) const;
-  // Tells the one who has the group of new messages.
-  void on_news(const std::string& group, Loop& loop, News news);
+  // Tells the one who has the group of new messages, and hands it dead letters that come again.
+  using Replayed = std::function<void(std::uint64_t sequence, Message message)>;
+  void on_news(const std::string& group, Loop& loop, News news, Replayed replayed);
   // It was written that the group stands so. What nobody needs any more is no longer in the log:
   // to be erased from the store.
   std::vector<std::uint64_t> stands(const std::string& group, Standing standing);
+
+  // ---- for operators ----
+
+  // Posts a dead letter to the queue that has the group. kConflict: it was before, and is not done;
+  // kUnavailable: no queue has the group.
+  Result<void> replay(const std::string& group, std::uint64_t sequence, Message message);
+  Replays& replays() { return replays_; }
+  const std::shared_ptr<Watchers>& watchers() const { return watchers_; }
 
  private:
   struct Waiter {
@@ -111,11 +124,14 @@ class Log {
     std::string pattern;   // Empty: its trigger does not run.
     std::deque<Claim> claims;
     std::optional<Waiter> news;
+    Replayed replayed;  // Where there is news.
   };
 
   static void tell(const Waiter& waiter);
   std::vector<std::uint64_t> trim();
 
+  Replays replays_;
+  const std::shared_ptr<Watchers> watchers_ = std::make_shared<Watchers>();
   mutable std::mutex mutex_;
   State state_ = State::kNew;
   std::vector<Waiter> waiting_;

@@ -215,11 +215,20 @@ class LogBroker final : public Broker {
   Answer<std::vector<DeadLetter>> dead(Request request, std::size_t most) override {
     return promised(request.loop, dead_task(access_, request, most));
   }
+  Answer<void> replay(Request request, std::string group, std::uint64_t number) override {
+    return promised(request.loop, replay_task(access_, request, std::move(group), number));
+  }
+  Result<std::unique_ptr<Watch>> watch(std::string pattern,
+                                       std::function<void(Message)> saw) override {
+    TRY_VOID(check_pattern(pattern));
+    return access_->log()->watchers()->add(access_->loop(), std::move(pattern), std::move(saw));
+  }
 
  private:
   static Answer<void> publish_now(LogAccess& access, Request request, const Message& message) {
     if (access.log()->reply(message)) return {};
     TRY(std::optional<Log::Place> place, access.log()->reserve(message.topic));
+    access.log()->watchers()->show(message);
     if (!place) return {};
     return keep(access, request, *place, encode(message))
         .settle([log = access.log(), place = *std::move(place)](Result<void> kept) {
@@ -300,10 +309,22 @@ class LogBroker final : public Broker {
         CO_TRY(auto value, co_await settled(access->bucket()->get(inner, key)));
         if (!value) continue;
         CO_TRY(DeadLetter letter, decode_dead(*value));
+        letter.number = Log::dead_sequence_of(key);
         letters.push_back(std::move(letter));
       }
     }
     co_return letters;
+  }
+
+  static Task<void> replay_task(std::shared_ptr<LogAccess> access, Request request,
+                                std::string group, std::uint64_t number) {
+    CO_TRY_VOID(co_await LogAccess::start(access));
+    keyvalue::Request inner{request.loop, request.deadline};
+    std::string key = Log::dead_key(group, number);
+    CO_TRY(auto value, co_await settled(access->bucket()->get(inner, key)));
+    if (!value) co_return failure(Errc::kNotFound, no_letter(group, number));
+    CO_TRY(DeadLetter letter, decode_dead(*value));
+    co_return access->log()->replay(group, number, std::move(letter.message));
   }
 
   const std::shared_ptr<LogAccess> access_;  // Shared with what is under way.

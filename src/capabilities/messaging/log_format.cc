@@ -14,6 +14,7 @@ Bytes encode_dead(const DeadLetter& letter) {
   out.write(std::string_view(letter.reason));
   Bytes message = encode(letter.message);
   out.write(BytesView(message));
+  out.write(static_cast<std::uint32_t>(letter.attempts));
   BytesView view = buffer.view();
   return {view.begin(), view.end()};
 }
@@ -24,6 +25,8 @@ Result<DeadLetter> decode_dead(BytesView bytes) {
   letter.group = in.read<std::string>();
   letter.reason = in.read<std::string>();
   Bytes message = in.read<Bytes>();
+  // One that was written before attempts were has none.
+  if (in.left() > 0) letter.attempts = in.read<std::uint32_t>();
   if (Result<void> end = in.end(); !end) return failure(Errc::kCorrupt, "no dead letter");
   TRY(letter.message, decode(message));
   return letter;

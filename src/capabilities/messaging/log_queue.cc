@@ -36,6 +36,7 @@ LogQueue::LogQueue(Loop& loop, std::shared_ptr<Log> log, std::shared_ptr<keyvalu
 
 LogQueue::~LogQueue() {
   *self_ = nullptr;
+  end_replays();
   if (!released_) log_->release(group_, this);
 }
 
@@ -57,9 +58,15 @@ void LogQueue::take_over() {
   has_turn_ = true;
   Standing standing = log_->standing(group_);
   position_ = standing.position;
-  log_->on_news(group_, loop_, [self = self_] {
-    if (*self != nullptr) (*self)->read();
-  });
+  log_->on_news(
+      group_, loop_,
+      [self = self_] {
+        if (*self != nullptr) (*self)->read();
+      },
+      [self = self_, log = log_, group = group_](Sequence sequence, Message message) {
+        if (*self != nullptr) return (*self)->replayed(sequence, std::move(message));
+        log->replays().end(group, sequence);
+      });
   // Taken, so that they stay open whatever happens before they are read.
   unread_ = std::move(standing.open);
   // The group is known from now on.
@@ -128,10 +135,38 @@ void LogQueue::took(const std::vector<Sequence>& sequences,
   deliveries_.bring();
 }
 
+// A dead letter comes again. One that is just being put among them is held still, and one for a
+// queue that ends is not taken: it stays a dead letter then.
+void LogQueue::replayed(Sequence sequence, Message message) {
+  if (stopped_ || deliveries_.holds(sequence)) return log_->replays().end(group_, sequence);
+  replayed_.insert(sequence);
+  deliveries_.add({sequence, std::move(message)});
+  deliveries_.bring();
+}
+
+// It was done, and is no dead letter any more. Until that is written it does not come again.
+void LogQueue::replay_over(Sequence sequence) {
+  auto answer = bucket_->erase(request(), Log::dead_key(group_, sequence))
+                    .settle([log = log_, group = group_, sequence](Result<void> erased) {
+                      if (!erased) {
+                        log::warn("messaging", "a message was handled and stays a dead letter",
+                                  {{"group", group}, {"why", erased.error().message()}});
+                      }
+                      log->replays().end(group, sequence);
+                      return Nothing();
+                    });
+}
+
+// What is held of them stays among the dead letters.
+void LogQueue::end_replays() {
+  for (Sequence each : std::exchange(replayed_, {})) log_->replays().end(group_, each);
+}
+
 void LogQueue::settle(std::uint64_t id, Verdict verdict) {
   using Kind = Verdict::Kind;
   if (verdict.kind == Kind::kDead) return bury(id, verdict.reason);
   if (verdict.kind == Kind::kDone) {
+    if (replayed_.erase(id) > 0) replay_over(id);
     deliveries_.done(id);
   } else {
     deliveries_.again(id, verdict.kind, verdict.pause);
@@ -160,12 +195,16 @@ void LogQueue::thin_dead() {
 
 // It is out until it is among the dead: nothing of it may be lost in between.
 void LogQueue::bury(Sequence sequence, const std::string& reason) {
-  Bytes letter = encode_dead({group_, reason, deliveries_.delivered(sequence).message});
+  const Deliveries::Held& held = deliveries_.delivered(sequence);
+  Bytes letter = encode_dead({group_, reason, held.message, held.attempts + 1});
   auto answer = bucket_->set(request(), Log::dead_key(group_, sequence), letter)
                     .settle(while_here([sequence](LogQueue& queue, auto result) {
                       if (result) {
                         queue.thin_dead();
                         queue.deliveries_.done(sequence);
+                        if (queue.replayed_.erase(sequence) > 0) {
+                          queue.log_->replays().end(queue.group_, sequence);
+                        }
                         queue.changed_ = true;
                         queue.write();
                       } else {
@@ -185,7 +224,9 @@ void LogQueue::write() {
   changed_ = false;
   Standing standing{.position = position_, .seen_ms = now_ms()};
   standing.open = unread_;
-  deliveries_.each([&](const auto& held) { standing.open[held.id] = held.attempts; });
+  deliveries_.each([&](const auto& held) {
+    if (!replayed_.contains(held.id)) standing.open[held.id] = held.attempts;
+  });
   Bytes text = standing.encode();
   auto answer =
       bucket_->set(request(), Log::group_key(group_), text)
@@ -222,6 +263,7 @@ void LogQueue::release_if_over() {
   if (!stopped_ || released_ || deliveries_.out() > 0 || reading_ || writing_) return;
   if (changed_) return write();
   released_ = true;
+  end_replays();
   log_->release(group_, this);
 }
 

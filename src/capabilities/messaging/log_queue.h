@@ -2,6 +2,7 @@
 
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -39,6 +40,9 @@ class LogQueue final : public Queue {
   void took(const std::vector<Sequence>& sequences,
             const std::vector<std::optional<Bytes>>& values);
   void ask_store_again();
+  void replayed(Sequence sequence, Message message);
+  void replay_over(Sequence sequence);
+  void end_replays();
   void bury(Sequence sequence, const std::string& reason);
   void thin_dead();
   void write();
@@ -63,6 +67,8 @@ class LogQueue final : public Queue {
   Sequence position_ = 0;  // All before it were taken.
   // Taken and not read yet, with the attempts that were made.
   std::map<Sequence, unsigned> unread_;
+  // Held, and dead letters until they are done: where the group stands says nothing of them.
+  std::set<Sequence> replayed_;
   Deliveries deliveries_;
   Timer store_timer_;  // When it failed.
 };

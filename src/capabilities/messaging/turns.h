@@ -20,6 +20,8 @@ namespace weft::messaging {
 struct Left {
   Deliveries::Held held;
   std::string receipt = {};  // What the driver knows it by.
+  // The dead letter that it is, and stays until it is done; 0: it is none.
+  std::uint64_t letter = 0;
 };
 
 // Whose turn it is among the queues of a group in this process: one at a time is brought messages,

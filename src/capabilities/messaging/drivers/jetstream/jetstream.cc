@@ -59,6 +59,15 @@ class StreamBroker final : public Broker {
   Answer<std::vector<DeadLetter>> dead(Request request, std::size_t most) override {
     return letters(stream_, request, most);
   }
+  Answer<void> replay(Request request, std::string group, std::uint64_t number) override {
+    return replay_letter(stream_, request, std::move(group), number);
+  }
+  // What a stream takes a server still brings to whoever listens.
+  Result<std::unique_ptr<Watch>> watch(std::string pattern,
+                                       std::function<void(Message)> saw) override {
+    return nats::watch(stream_->shared_link(), stream_->place()->subjects, pattern,
+                       nats::ReplyTo::kServer, std::move(saw));
+  }
 
  private:
   const std::shared_ptr<Stream> stream_;  // Shared with the loop's other brokers of that name.

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "capabilities/messaging/drivers/jetstream/stream.h"
@@ -16,5 +17,13 @@ void keep_letter(Stream& stream, DeadLetter letter, std::uint64_t number, Deadli
 // The first of them, at most `most`.
 Answer<std::vector<DeadLetter>> letters(const std::shared_ptr<Stream>& stream, Request request,
                                         std::size_t most);
+
+// Of those that come again, the numbers as messages: beyond those that any stream gives.
+inline constexpr std::uint64_t kReplayed = std::uint64_t{1} << 63;
+// As Broker::replay.
+Answer<void> replay_letter(const std::shared_ptr<Stream>& stream, Request request,
+                           std::string group, std::uint64_t number);
+// It was handled, and is among the dead letters no more.
+void erase_letter(const std::shared_ptr<Stream>& stream, std::string group, std::uint64_t number);
 
 }  // namespace weft::messaging::jetstream

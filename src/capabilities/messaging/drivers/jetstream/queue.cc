@@ -60,10 +60,13 @@ std::optional<Left> read(const Place& place, Client* client, remote::nats::Messa
 }
 
 // Nobody here takes them: the server brings them to somebody else, without a client later.
-void give_back(const std::shared_ptr<Stream>& stream, const std::vector<Left>& left) {
-  if (stream == nullptr) return;
+// Dead letters stay what they are.
+void give_back(Stream* stream, Place& place, const std::string& group,
+               const std::vector<Left>& left) {
   for (const Left& each : left) {
-    if (!each.receipt.empty()) say(stream->client(), each.receipt, kNotDone);
+    if (each.letter != 0) place.replays.end(group, each.letter);
+    bool known = each.letter == 0 && !each.receipt.empty();
+    if (known && stream != nullptr) say(stream->client(), each.receipt, kNotDone);
   }
 }
 
@@ -85,7 +88,7 @@ StreamQueue::StreamQueue(std::shared_ptr<Stream> stream, Wanted wanted, Receiver
       [self = self_, weak = std::weak_ptr(stream_), place = stream_->place(),
        group = group_](std::vector<Left> left) {
         if (*self != nullptr && !(*self)->released_) return (*self)->given(std::move(left));
-        give_back(weak.lock(), place->turns.pass(group, std::move(left)));
+        give_back(weak.lock().get(), *place, group, place->turns.pass(group, std::move(left)));
       });
   hold_.arm(Deadline::after(stream_->settings().ack_wait / 3));
   find_group();
@@ -125,12 +128,13 @@ void StreamQueue::pull_again(milliseconds pause) {
 void StreamQueue::given(std::vector<Left> left) {
   has_turn_ = true;
   for (const Left& each : left) {
+    if (each.letter != 0) continue;
     Id generation = each.held.id >> kSequenceBits;
     generation_ = std::max(generation_, each.receipt.empty() ? generation + 1 : generation);
   }
   for (Left& each : left) {
     // What came to a queue that was over has none yet.
-    if (!each.receipt.empty()) each.held.id |= generation_ << kSequenceBits;
+    if (each.letter == 0 && !each.receipt.empty()) each.held.id |= generation_ << kSequenceBits;
     add(std::move(each));
   }
   deliveries_.bring();
@@ -163,7 +167,7 @@ void StreamQueue::pull() {
     } else {
       std::vector<Left> one;
       one.push_back(*std::move(left));
-      give_back(stream, place->turns.pass(group, std::move(one)));
+      give_back(stream.get(), *place, group, place->turns.pass(group, std::move(one)));
     }
     return pull->left > 0;
   };
@@ -215,7 +219,7 @@ void StreamQueue::forget() {
 void StreamQueue::add(Left left) {
   Id id = left.held.id;
   if (unheard_.contains(id)) return say(stream_->client(), left.receipt, kDone);
-  receipts_[id] = std::move(left.receipt);
+  if (left.letter == 0) receipts_[id] = std::move(left.receipt);
   if (!deliveries_.holds(id)) deliveries_.add(std::move(left.held));
 }
 
@@ -238,6 +242,7 @@ void StreamQueue::go_on() {
 // Asks for an answer, so that one that got lost on the way is written again.
 void StreamQueue::acknowledge(Id id, std::string_view word) {
   deliveries_.done(id);
+  if ((id & kReplayed) != 0) return erase_letter(stream_, group_, id & ~kReplayed);
   auto receipt = receipts_.extract(id);
   if (receipt.mapped().empty()) return;
   ++writing_;
@@ -256,9 +261,16 @@ void StreamQueue::acknowledge(Id id, std::string_view word) {
 }
 
 // It is out until it is among the dead: nothing of it may be lost in between.
+// One that came again stays the dead letter that it is.
 void StreamQueue::bury(Id id, std::string reason) {
+  const Deliveries::Held& held = deliveries_.delivered(id);
+  if ((id & kReplayed) != 0) {
+    deliveries_.done(id);
+    stream_->place()->replays.end(group_, id & ~kReplayed);
+    return go_on();
+  }
   ++writing_;
-  DeadLetter letter{group_, std::move(reason), deliveries_.delivered(id).message};
+  DeadLetter letter{group_, std::move(reason), held.message, held.attempts + 1};
   keep_letter(*stream_, std::move(letter), id, Deadline::after(kWriteTime),
               [self = self_, id](Result<void> kept) {
                 if (*self == nullptr) return;
@@ -294,8 +306,10 @@ void StreamQueue::stop() {
 std::vector<Left> StreamQueue::with_receipts(std::vector<Deliveries::Held> held) {
   std::vector<Left> left;
   for (Deliveries::Held& each : held) {
-    std::string receipt = receipts_.at(each.id);
-    left.push_back({std::move(each), std::move(receipt)});
+    Id id = each.id;
+    bool letter = (id & kReplayed) != 0;
+    left.push_back(
+        {std::move(each), letter ? std::string() : receipts_.at(id), letter ? id & ~kReplayed : 0});
   }
   return left;
 }
@@ -308,7 +322,8 @@ void StreamQueue::release_if_over() {
 void StreamQueue::release(std::vector<Left> left) {
   released_ = true;
   hold_.disarm();
-  give_back(stream_, stream_->place()->turns.release(group_, this, std::move(left)));
+  Place& place = *stream_->place();
+  give_back(stream_.get(), place, group_, place.turns.release(group_, this, std::move(left)));
 }
 
 }  // namespace weft::messaging::jetstream

@@ -9,6 +9,7 @@
 
 #include "capabilities/messaging/broker.h"
 #include "capabilities/messaging/drivers/nats/link.h"
+#include "capabilities/messaging/replays.h"
 #include "capabilities/messaging/turns.h"
 #include "remote/nats/jetstream.h"
 #include "remote/nats/streams.h"
@@ -42,6 +43,7 @@ struct Place {
   std::string stream;
   std::string dead_stream;
   Turns turns = {};
+  Replays replays = {};
 
   std::string dead_subject(std::string_view group) const;
 };
@@ -61,6 +63,7 @@ class Stream : public std::enable_shared_from_this<Stream> {
   remote::nats::Client& client() { return link_->client(); }
   Loop& loop() { return link_->loop(); }
   nats::Link& link() { return *link_; }
+  const std::shared_ptr<nats::Link>& shared_link() const { return link_; }
   const std::shared_ptr<Place>& place() const { return place_; }
   const Settings& settings() const { return *settings_; }
 

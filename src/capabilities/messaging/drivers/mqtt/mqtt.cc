@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "base/limits.h"
+#include "base/log.h"
 #include "capabilities/messaging/drivers/mqtt/queue.h"
 #include "capabilities/messaging/drivers/mqtt/site.h"
 #include "capabilities/messaging/drivers/nats/names.h"
@@ -41,6 +42,34 @@ std::string host_name() {
   return name.data();
 }
 
+// A connection of its own until it is dropped. Other than a group's it shares with nobody.
+class Listening final : public Watch {
+ public:
+  explicit Listening(std::shared_ptr<remote::mqtt::Client> client) : client_(std::move(client)) {}
+  ~Listening() override {
+    *here_ = false;
+    client_->leave();
+  }
+
+  void begin(const std::shared_ptr<Place>& place, std::string filter,
+             std::function<void(Message)> saw) {
+    client_->listen(
+        std::move(filter), 0,
+        [here = here_, place, saw = std::move(saw)](remote::mqtt::Incoming incoming) {
+          if (!*here) return;
+          auto message = from_wire(place->topics, std::move(incoming.message));
+          if (message) saw(*std::move(message));
+        },
+        [](Result<void> listens) {
+          if (!listens) log::warn("messaging", listens.error().message());
+        });
+  }
+
+ private:
+  const std::shared_ptr<remote::mqtt::Client> client_;  // Shared with what it has under way.
+  const std::shared_ptr<bool> here_ = std::make_shared<bool>(true);  // Messages may come later.
+};
+
 class MqttBroker final : public Broker {
  public:
   explicit MqttBroker(std::shared_ptr<Site> site) : site_(std::move(site)) {}
@@ -59,6 +88,19 @@ class MqttBroker final : public Broker {
   }
   Answer<std::vector<DeadLetter>> dead(Request, std::size_t most) override {
     return site_->place()->dead.first(most);
+  }
+  Answer<void> replay(Request, std::string group, std::uint64_t number) override {
+    Place& place = *site_->place();
+    return nats::pass_letter(place.dead, place.replays, place.turns, group, number);
+  }
+  // By QoS 0: what is shown may have gaps.
+  Result<std::unique_ptr<Watch>> watch(std::string pattern,
+                                       std::function<void(Message)> saw) override {
+    TRY_VOID(check_pattern(pattern));
+    TRY(std::string filter, site_->place()->topics.filter(pattern));
+    auto listening = std::make_unique<Listening>(site_->watching_client());
+    listening->begin(site_->place(), std::move(filter), std::move(saw));
+    return listening;
   }
 
  private:

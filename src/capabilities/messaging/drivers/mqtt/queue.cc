@@ -21,9 +21,12 @@ MqttQueue::MqttQueue(std::shared_ptr<Site> site, Wanted wanted, Receiver& receiv
       site_(std::move(site)),
       group_(wanted.group),
       deliveries_(site_->loop(), std::move(wanted), receiver) {
-  bool now = site_->place()->turns.claim(group_, this, site_->loop(), [self = self_](auto) {
-    if (*self != nullptr && !(*self)->released_) (*self)->take_turn();
-  });
+  bool now = site_->place()->turns.claim(
+      group_, this, site_->loop(),
+      [self = self_, place = site_->place(), group = group_](std::vector<Left> left) {
+        if (*self != nullptr && !(*self)->released_) return (*self)->given(std::move(left));
+        for (const Left& each : left) place->replays.end(group, each.letter);
+      });
   if (now) take_turn();
 }
 
@@ -65,6 +68,22 @@ void MqttQueue::take_turn() {
 void MqttQueue::forget() {
   unheard_.clear();
   held_.clear();
+}
+
+// Its turn has come, or a dead letter comes again, which no server waits for.
+void MqttQueue::given(std::vector<Left> left) {
+  if (client_ == nullptr || stopped_) take_turn();
+  for (Left& each : left) {
+    if (stopped_) {
+      site_->place()->replays.end(group_, each.letter);
+      continue;
+    }
+    bytes_ += size_of(each.held.message);
+    receipts_[each.held.id] = {};
+    letters_[each.held.id] = each.letter;
+    deliveries_.add(std::move(each.held));
+  }
+  deliveries_.bring();
 }
 
 // It was brought before: by a connection that broke since.
@@ -120,6 +139,10 @@ void MqttQueue::drop(std::string_view why) {
 void MqttQueue::done(Id id) {
   bytes_ -= size_of(deliveries_.delivered(id).message);
   deliveries_.done(id);
+  if (auto letter = letters_.extract(id); !letter.empty()) {
+    site_->place()->dead.erase(group_, letter.mapped());
+    site_->place()->replays.end(group_, letter.mapped());
+  }
   Receipt receipt = receipts_.extract(id).mapped();
   if (receipt.qos == 0) return;
   auto held = held_.find(receipt.packet);
@@ -133,8 +156,8 @@ void MqttQueue::done(Id id) {
 void MqttQueue::settle(std::uint64_t id, Verdict verdict) {
   using Kind = Verdict::Kind;
   if (verdict.kind == Kind::kDead) {
-    site_->place()->dead.add(
-        {group_, std::move(verdict.reason), deliveries_.delivered(id).message});
+    const Deliveries::Held& held = deliveries_.delivered(id);
+    site_->place()->dead.add({group_, std::move(verdict.reason), held.message, held.attempts + 1});
   }
   if (verdict.kind == Kind::kDead || verdict.kind == Kind::kDone) {
     done(id);
@@ -158,6 +181,9 @@ void MqttQueue::release_if_over() {
 // What is not acknowledged the server brings to the next connection of the group.
 void MqttQueue::release() {
   released_ = true;
+  for (const auto& [id, letter] : std::exchange(letters_, {})) {
+    site_->place()->replays.end(group_, letter);
+  }
   if (client_ != nullptr) {
     client_->leave();
     if (!listens_) site_->group_listens();

@@ -42,6 +42,7 @@ class MqttQueue final : public Queue {
   };
 
   void take_turn();
+  void given(std::vector<Left> left);
   void came(remote::mqtt::Incoming incoming);
   bool known(const remote::mqtt::Incoming& incoming);
   void forget();
@@ -59,10 +60,11 @@ class MqttQueue final : public Queue {
   bool released_ = false;
   std::size_t bytes_ = 0;  // Of what is held.
   std::uint64_t dropped_ = 0;
-  Deadline::Clock::time_point told_{};  // Of what was dropped, last.
-  std::map<Id, Receipt> receipts_;      // Of those that are held.
-  std::map<std::uint16_t, Id> held_;    // By the packet's number; not those of QoS 0.
-  std::set<std::uint16_t> unheard_;     // Packets that were done when their connection was gone.
+  Deadline::Clock::time_point told_{};   // Of what was dropped, last.
+  std::map<Id, Receipt> receipts_;       // Of those that are held.
+  std::map<Id, std::uint64_t> letters_;  // Of those too: dead letters that came again.
+  std::map<std::uint16_t, Id> held_;     // By the packet's number; not those of QoS 0.
+  std::set<std::uint16_t> unheard_;      // Packets that were done when their connection was gone.
   Deliveries deliveries_;
 };
 

@@ -63,6 +63,10 @@ std::shared_ptr<Client> Site::group_client(std::string_view group) {
                             static_cast<std::uint16_t>(kOpenMax)});
 }
 
+std::shared_ptr<Client> Site::watching_client() {
+  return std::make_shared<Client>(loop_, server_of(settings_), remote::mqtt::Session{});
+}
+
 void Site::group_begins() {
   ++groups_beginning_;
   patience_.arm(Deadline::after(kGroupTime));

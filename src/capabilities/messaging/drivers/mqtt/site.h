@@ -24,6 +24,7 @@ struct Place {
   Topics topics;
   Turns turns = {};
   nats::DeadLetters dead = {};
+  Replays replays = {};
 };
 
 // One loop's way to one broker: a connection to publish by, and one for replies when somebody asks.
@@ -45,6 +46,8 @@ class Site : public std::enable_shared_from_this<Site> {
 
   // As the group, on this host.
   std::shared_ptr<remote::mqtt::Client> group_client(std::string_view group);
+  // Somebody who is shown what is published, with no session that outlives the connection.
+  std::shared_ptr<remote::mqtt::Client> watching_client();
   // A group begins to listen; it does, or could not in time.
   void group_begins();
   void group_listens();

@@ -1,13 +1,17 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <deque>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "capabilities/messaging/broker.h"
+#include "capabilities/messaging/replays.h"
+#include "capabilities/messaging/turns.h"
 
 namespace weft::messaging::nats {
 
@@ -21,6 +25,8 @@ class DeadLetters {
  public:
   void add(DeadLetter letter);
   std::vector<DeadLetter> first(std::size_t most) const;
+  std::optional<DeadLetter> find(const std::string& group, std::uint64_t number) const;
+  void erase(const std::string& group, std::uint64_t number);
 
  private:
   struct Letters {
@@ -30,7 +36,13 @@ class DeadLetters {
   static std::size_t size(const DeadLetter& letter);
 
   mutable std::mutex mutex_;
+  std::uint64_t last_number_ = 0;          // Guarded.
   std::map<std::string, Letters> groups_;  // Guarded.
 };
+
+// As Broker::replay: gives the letter to the queue whose turn it is, as a message with a number of
+// its own.
+Result<void> pass_letter(const DeadLetters& dead, Replays& replays, Turns& turns,
+                         const std::string& group, std::uint64_t number);
 
 }  // namespace weft::messaging::nats

@@ -8,6 +8,21 @@
 #include "io/loop.h"
 
 namespace weft::messaging::nats {
+namespace {
+
+// A subscription until it is dropped.
+class Subscribed final : public Watch {
+ public:
+  Subscribed(std::shared_ptr<Link> link, std::uint64_t subscription)
+      : link_(std::move(link)), subscription_(subscription) {}
+  ~Subscribed() override { link_->client().unsubscribe(subscription_); }
+
+ private:
+  const std::shared_ptr<Link> link_;  // Shared by the loop's brokers.
+  const std::uint64_t subscription_;
+};
+
+}  // namespace
 
 void Link::unsubscribe_later(std::uint64_t subscription) {
   leaving_.emplace_back(Deadline::Clock::now() + kLeaving, subscription);
@@ -56,6 +71,21 @@ Answer<std::vector<Message>> ask(Link& link, const std::shared_ptr<Space>& space
   };
   link.client().request(std::move(out), request.deadline, std::move(each), std::move(done));
   return answer;
+}
+
+Result<std::unique_ptr<Watch>> watch(std::shared_ptr<Link> link, const Subjects& subjects,
+                                     std::string_view pattern, ReplyTo reply_to,
+                                     std::function<void(Message)> saw) {
+  TRY_VOID(check_pattern(pattern));
+  TRY(std::string subject, subjects.subject(pattern));
+  // The client calls nobody who has unsubscribed.
+  auto on_message = [prefix = subjects.prefix(), reply_to,
+                     saw = std::move(saw)](remote::nats::Message came) {
+    if (reply_to == ReplyTo::kServer) came.reply.clear();
+    if (auto read = from_wire(Subjects(prefix), std::move(came))) saw(*std::move(read));
+  };
+  TRY(std::uint64_t subscription, link->client().subscribe(subject, "", std::move(on_message)));
+  return std::make_unique<Subscribed>(std::move(link), subscription);
 }
 
 }  // namespace weft::messaging::nats

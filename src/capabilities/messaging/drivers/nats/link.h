@@ -1,13 +1,16 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <string>
 
 #include "capabilities/messaging/broker.h"
 #include "capabilities/messaging/drivers/nats/dead_letters.h"
 #include "capabilities/messaging/drivers/nats/names.h"
+#include "capabilities/messaging/replays.h"
 #include "capabilities/messaging/turns.h"
 #include "io/timer.h"
 #include "remote/nats/client.h"
@@ -25,6 +28,7 @@ struct Space {
   const Subjects subjects;
   Turns turns;
   DeadLetters dead;
+  Replays replays;
 };
 
 // One loop's way to the server, shared by all that it has of the backend.
@@ -52,5 +56,13 @@ Answer<void> publish(Link& link, const Subjects& subjects, Request request, cons
 // Publishes a checked message with an inbox for so many replies, as Broker::request.
 Answer<std::vector<Message>> ask(Link& link, const std::shared_ptr<Space>& space, Request request,
                                  const Message& message, std::size_t replies);
+
+// Whether an address for replies is the server's, which asks for an acknowledgement by it, or the
+// message's own.
+enum class ReplyTo : std::uint8_t { kMessage, kServer };
+// A subscription of its own, as Broker::watch: what a group gets it gets besides.
+Result<std::unique_ptr<Watch>> watch(std::shared_ptr<Link> link, const Subjects& subjects,
+                                     std::string_view pattern, ReplyTo reply_to,
+                                     std::function<void(Message)> saw);
 
 }  // namespace weft::messaging::nats

@@ -45,6 +45,13 @@ class CoreBroker final : public Broker {
   Answer<std::vector<DeadLetter>> dead(Request, std::size_t most) override {
     return space_->dead.first(most);
   }
+  Answer<void> replay(Request, std::string group, std::uint64_t number) override {
+    return pass_letter(space_->dead, space_->replays, space_->turns, group, number);
+  }
+  Result<std::unique_ptr<Watch>> watch(std::string pattern,
+                                       std::function<void(Message)> saw) override {
+    return nats::watch(link_, space_->subjects, pattern, ReplyTo::kMessage, std::move(saw));
+  }
 
  private:
   const std::shared_ptr<Link> link_;    // Shared by the loop's brokers.

@@ -12,8 +12,13 @@ namespace {
 // Between two lines about messages that were dropped.
 constexpr std::chrono::seconds kTellEvery{1};
 
-// What nobody holds any more is gone.
-void lost(const std::string& group, std::size_t count) {
+// What nobody holds any more is gone, but for dead letters.
+void lost(Space& space, const std::string& group, const std::vector<Left>& left) {
+  std::size_t count = 0;
+  for (const Left& each : left) {
+    if (each.letter == 0) ++count;
+    if (each.letter != 0) space.replays.end(group, each.letter);
+  }
   if (count == 0) return;
   log::warn("messaging", "messages of a group are lost: nobody takes over from its trigger",
             {{"group", group}, {"messages", std::to_string(count)}});
@@ -33,7 +38,7 @@ CoreQueue::CoreQueue(std::shared_ptr<Link> link, std::shared_ptr<Space> space, W
                           [self = self_, space = space_, group = group_](std::vector<Left> left) {
                             if (*self != nullptr && !(*self)->released_)
                               return (*self)->given(std::move(left));
-                            lost(group, space->turns.pass(group, std::move(left)).size());
+                            lost(*space, group, space->turns.pass(group, std::move(left)));
                           });
   if (now) take_turn();
 }
@@ -41,9 +46,9 @@ CoreQueue::CoreQueue(std::shared_ptr<Link> link, std::shared_ptr<Space> space, W
 CoreQueue::~CoreQueue() {
   *self_ = nullptr;
   if (released_) return;
-  std::vector<Left> left;
-  deliveries_.each([&](const auto& held) { left.push_back({held}); });
-  release(std::move(left));
+  std::vector<Deliveries::Held> held;
+  deliveries_.each([&](const auto& each) { held.push_back(each); });
+  release(with_letters(std::move(held)));
 }
 
 void CoreQueue::take_turn() {
@@ -55,7 +60,7 @@ void CoreQueue::take_turn() {
     if (!read) return;
     std::vector<Left> left;
     left.push_back({{space->turns.next_id(), *std::move(read)}});
-    lost(group, space->turns.pass(group, std::move(left)).size());
+    lost(*space, group, space->turns.pass(group, std::move(left)));
   };
   Result<std::string> subject = space_->subjects.subject(deliveries_.wanted().pattern);
   Result<std::uint64_t> subscribed = 0;
@@ -71,7 +76,13 @@ void CoreQueue::take_turn() {
 
 void CoreQueue::given(std::vector<Left> left) {
   if (subscription_ == 0) take_turn();
-  for (Left& each : left) add(std::move(each.held));
+  for (Left& each : left) {
+    std::uint64_t id = each.held.id;
+    bool added = add(std::move(each.held));
+    if (each.letter == 0) continue;
+    if (added) letters_[id] = each.letter;
+    if (!added) space_->replays.end(group_, each.letter);
+  }
   deliveries_.bring();
   release_if_over();
 }
@@ -84,13 +95,15 @@ void CoreQueue::came(remote::nats::Message message) {
   deliveries_.bring();
 }
 
-void CoreQueue::add(Deliveries::Held held) {
+bool CoreQueue::add(Deliveries::Held held) {
   std::size_t bytes = size_of(held.message);
   if (deliveries_.size() >= kPendingMax || bytes_ + bytes > kPendingBytesMax) {
-    return drop("too many wait: the handler is slower than they come");
+    drop("too many wait: the handler is slower than they come");
+    return false;
   }
   bytes_ += bytes;
   deliveries_.add(std::move(held));
+  return true;
 }
 
 void CoreQueue::drop(std::string_view why) {
@@ -105,12 +118,17 @@ void CoreQueue::drop(std::string_view why) {
 void CoreQueue::done(std::uint64_t id) {
   bytes_ -= size_of(deliveries_.delivered(id).message);
   deliveries_.done(id);
+  auto letter = letters_.extract(id);
+  if (letter.empty()) return;
+  space_->dead.erase(group_, letter.mapped());
+  space_->replays.end(group_, letter.mapped());
 }
 
 void CoreQueue::settle(std::uint64_t id, Verdict verdict) {
   using Kind = Verdict::Kind;
   if (verdict.kind == Kind::kDead) {
-    space_->dead.add({group_, std::move(verdict.reason), deliveries_.delivered(id).message});
+    const Deliveries::Held& held = deliveries_.delivered(id);
+    space_->dead.add({group_, std::move(verdict.reason), held.message, held.attempts + 1});
   }
   if (verdict.kind == Kind::kDead || verdict.kind == Kind::kDone) {
     done(id);
@@ -129,14 +147,21 @@ void CoreQueue::stop() {
 
 void CoreQueue::release_if_over() {
   if (!stopped_ || released_ || deliveries_.out() > 0) return;
+  release(with_letters(deliveries_.take_rest()));
+}
+
+std::vector<Left> CoreQueue::with_letters(std::vector<Deliveries::Held> held) {
   std::vector<Left> left;
-  for (auto& held : deliveries_.take_rest()) left.push_back({std::move(held)});
-  release(std::move(left));
+  for (Deliveries::Held& each : held) {
+    auto letter = letters_.extract(each.id);
+    left.push_back({std::move(each), {}, letter.empty() ? 0 : letter.mapped()});
+  }
+  return left;
 }
 
 void CoreQueue::release(std::vector<Left> left) {
   released_ = true;
-  lost(group_, space_->turns.release(group_, this, std::move(left)).size());
+  lost(*space_, group_, space_->turns.release(group_, this, std::move(left)));
   if (subscription_ != 0) link_->unsubscribe_later(subscription_);
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <map>
 #include <memory>
 #include <string>
 
@@ -29,9 +30,11 @@ class CoreQueue final : public Queue {
   void take_turn();
   void came(remote::nats::Message message);
   void given(std::vector<Left> left);
-  void add(Deliveries::Held held);
+  // Whether there was room for it.
+  bool add(Deliveries::Held held);
   void drop(std::string_view why);
   void done(std::uint64_t id);
+  std::vector<Left> with_letters(std::vector<Deliveries::Held> held);
   void release_if_over();
   void release(std::vector<Left> left);
 
@@ -45,6 +48,8 @@ class CoreQueue final : public Queue {
   std::size_t bytes_ = 0;
   std::uint64_t dropped_ = 0;
   Deadline::Clock::time_point told_{};  // Of what was dropped, last.
+  std::map<std::uint64_t, std::uint64_t>
+      letters_;  // Of what is held: dead letters that came again.
   Deliveries deliveries_;
 };
 
