@@ -3,8 +3,8 @@
 
     run.py [--quick] [--rounds N] [--only ROW]... [--build DIR]
 
-Rows: http_p2, http_p3, observed, outgoing, codec, linked, layers, keyvalue, lmdb, messages, redis,
-s3, postgres, provider, start, memory, profile. What is measured is merged into build/bench.json, so
+Rows: http_p2, http_p3, observed, outgoing, codec, linked, layers, keyvalue, lmdb, messages, brokers,
+redis, s3, postgres, provider, start, memory, profile. What is measured is merged into build/bench.json, so
 that a row may be measured again by itself. --quick takes seconds instead of minutes, for working on
 the bench: it writes build/bench-quick.json and build/RESULTS-quick.md. --rounds says how often the
 HTTP rows' sides take turns (6).
@@ -19,6 +19,7 @@ import traceback
 import harness
 import report
 import rows_blobs
+import rows_brokers
 import rows_calls
 import rows_http
 import rows_memory
@@ -43,6 +44,7 @@ ROWS = (
     ("keyvalue", "Key-value get from a guest on LMDB", rows_calls.keyvalue),
     ("lmdb", "64 writers on LMDB", rows_stores.lmdb_writers),
     ("messages", "Messages in the embedded log", rows_messages.embedded),
+    ("brokers", "Messages of guests over NATS, JetStream and MQTT", rows_brokers.brokers),
     ("redis", "Key-value get from a guest on Redis", rows_stores.redis),
     ("s3", "1 GiB up and down from a guest on S3", rows_blobs.s3),
     ("postgres", "SQL query of one row from a guest on PostgreSQL", rows_postgres.postgres),

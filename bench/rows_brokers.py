@@ -1,0 +1,275 @@
+"""Messages over real brokers, from and to guests, beside the plain client of each on the same server
+in the same run."""
+
+import concurrent.futures
+import json
+import os
+import socket
+import subprocess
+import time
+
+import harness
+from harness import Unmeasured, median, pair_ratios
+from rows_messages import ask
+from rows_stores import free_port
+
+GUESTS = 64
+SIZES = (16, 1024)
+READY_SECONDS = 10
+DRAIN_SECONDS = 60
+
+MANIFEST = """
+[app]
+name = "{name}"
+[component.guest]
+source = "{guest}"
+uses.keyvalue = [""]
+uses.messaging = [""]
+limits = {{ time = "0s", cpu = "0s" }}
+[[trigger.http]]
+route = "/..."
+component = "guest"
+"""
+SINK = """
+[[trigger.message]]
+topic = "sink"
+component = "guest"
+group = "sink"
+concurrency = 64
+"""
+
+
+class Server:
+    """A broker on a port of its own."""
+
+    def __init__(self, command, port):
+        self.port = port
+        self._command = command
+        self._process = None
+
+    def __enter__(self):
+        try:
+            self._process = subprocess.Popen(self._command, stdout=subprocess.DEVNULL,
+                                             stderr=subprocess.DEVNULL)
+        except OSError as error:
+            raise Unmeasured(str(error)) from error
+        try:
+            wait_for(self.listens, READY_SECONDS, f"{self._command[0]} serves")
+        except Unmeasured:
+            self.__exit__()
+            raise
+        return self
+
+    def listens(self):
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", self.port)) == 0
+
+    def __exit__(self, *_):
+        self._process.terminate()
+        self._process.wait(10)
+
+
+def wait_for(check, seconds, what):
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        value = check()
+        if value:
+            return value
+        time.sleep(0.01)
+    raise Unmeasured(f"not within {seconds} s: {what}")
+
+
+class Broker:
+    """One protocol: how its server is started, what the operator writes, and the plain client's
+    words. Its server keeps what is published to `sink` while nobody takes it, unless `keeps` says
+    otherwise."""
+
+    keeps = True
+    verb = ""  # Before "publish" and "consume".
+
+    def __init__(self, setting):
+        self.setting = setting
+        self.port = free_port()
+
+    def plain(self, verb, topic, count, size):
+        return [self.setting.need(self.setting.built("bench", self.program)), self.url(),
+                self.verb + verb, topic, str(count), str(size)]
+
+    def prepare(self, count, size):
+        """Before a round: the places where messages wait are empty and there."""
+
+
+class Nats(Broker):
+    name, program, driver = "NATS", "weft_nats_bench", "nats"
+    keeps = False
+    flood, sink, plain_flood, plain_sink = "flood", "bench.sink", "plain.flood", "plain.sink"
+
+    def url(self):
+        return f"nats://127.0.0.1:{self.port}"
+
+    def server(self):
+        return Server(["nats-server", "-a", "127.0.0.1", "-p", str(self.port), "-js", "-sd",
+                       self.setting.folder("nats")], self.port)
+
+    def table(self):
+        return f'driver = "{self.driver}"\nurl = "{self.url()}"\nprefix = "bench"\n'
+
+
+class JetStream(Nats):
+    name, driver = "JetStream", "jetstream"
+    keeps, verb = True, "js-"
+    plain_flood = Nats.plain_sink  # One consumer has one subject.
+
+    def table(self):
+        return super().table() + 'stream = "bench"\n'
+
+    def prepare(self, count, size):
+        # Each stream has a consumer for what is published, so that it is kept.
+        for topic in (self.plain_sink, "bench.flood"):
+            harness.run(self.plain("make", topic, count, size))
+
+
+class Mqtt(Broker):
+    name, program, driver = "MQTT, QoS 1", "weft_mqtt_bench", "mqtt"
+    flood, sink, plain_flood, plain_sink = "flood", "bench/sink", "plain/flood", "plain/sink"
+
+    def url(self):
+        return f"127.0.0.1:{self.port}"
+
+    def server(self):
+        path = os.path.join(self.setting.folder("mosquitto"), "conf")
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(f"listener {self.port} 127.0.0.1\nallow_anonymous true\n"
+                       "max_inflight_messages 0\nmax_queued_messages 0\n")
+        return Server(["/usr/sbin/mosquitto", "-c", path], self.port)
+
+    def table(self):
+        return f'driver = "mqtt"\nurl = "mqtt://127.0.0.1:{self.port}"\nprefix = "bench"\n'
+
+    def prepare(self, count, size):
+        harness.run(self.plain("subscribe", self.plain_sink, count, size))
+
+
+def app(broker, name, more=""):
+    """The words for `weft run` of one side."""
+    setting = broker.setting
+    folder = setting.folder(f"{broker.driver}-{name}")
+    with open(os.path.join(folder, "weft.toml"), "w", encoding="utf-8") as file:
+        file.write(MANIFEST.format(name=name, guest=setting.guest("bench_messages")) + more)
+    on = os.path.join(folder, "on.toml")
+    with open(on, "w", encoding="utf-8") as file:
+        file.write(f'[messaging.""]\n{broker.table()}[keyvalue.""]\ndriver = "memory"\n')
+    return [setting.need(setting.built("weft")), "run", folder, "--on", on, "--http",
+            "127.0.0.1:0", "--quiet", "--state", setting.folder(f"{broker.driver}-{name}-state")]
+
+
+def serve(setting, command):
+    return harness.Server(command, harness.environment(XDG_CACHE_HOME=setting.folder("cache")))
+
+
+def plain_rate(count, command):
+    return count / json.loads(harness.run(command).splitlines()[-1])["seconds"]
+
+
+def flood(port, topic, count, size):
+    """Messages a second that 64 guests publish at once."""
+    def one(_):
+        status, text = ask(port, "POST", f"/flood/{topic}", f"{count // GUESTS} {size}")
+        if status != 202:
+            raise Unmeasured(f"publishing answers {status}: {text[:300]}")
+    begin = time.monotonic()
+    with concurrent.futures.ThreadPoolExecutor(GUESTS) as pool:
+        list(pool.map(one, range(GUESTS)))
+    return count / (time.monotonic() - begin)
+
+
+def marks(port, before=None):
+    """When the first and the last message were handled, once both were and it is news."""
+    found = [int(line) for line in ask(port, "GET", "/marks")[1].split()]
+    return found if len(found) == 2 and found != before and found[0] < found[1] else None
+
+
+def listening(broker, host):
+    """Returns when the group is there, with its marks: two messages have come to it."""
+    def come():
+        harness.run(broker.plain("publish", broker.sink, 2, SIZES[0]))
+        time.sleep(0.05)  # They have time to come; else the next two will.
+        return marks(host.port)
+    return wait_for(come, READY_SECONDS, "the guest is woken")
+
+
+def consumed_plainly(broker, count, size):
+    publish = broker.plain("publish", broker.plain_sink, count, size)
+    consume = broker.plain("consume", broker.plain_sink, count, size)
+    if broker.keeps:
+        harness.run(publish)
+        return plain_rate(count, consume)
+    with subprocess.Popen(consume, stdout=subprocess.PIPE, text=True,
+                          env=harness.environment()) as process:
+        if process.stdout.readline() != "ready\n":
+            raise Unmeasured("the plain consumer does not subscribe")
+        harness.run(publish)
+        out, _ = process.communicate(timeout=DRAIN_SECONDS)
+    return count / json.loads(out)["seconds"]
+
+
+def consumed_by_guests(broker, sink, count, size):
+    publish = broker.plain("publish", broker.sink, count, size)
+    if broker.keeps:
+        with serve(broker.setting, sink) as host:  # Its group is there from now on.
+            listening(broker, host)
+        harness.run(publish)
+    with serve(broker.setting, sink) as host:
+        before = None
+        if not broker.keeps:
+            before = listening(broker, host)
+            harness.run(publish)
+        first, last = wait_for(lambda: marks(host.port, before), DRAIN_SECONDS,
+                               "the last message is handled")
+    return count / ((last - first) / 1e9)
+
+
+def measure_size(broker, flooder, sink, count, size):
+    """A round: all four, one after the other."""
+    broker.prepare(count, size)
+    rates = {"plain publish": plain_rate(count, broker.plain("publish", broker.plain_flood, count,
+                                                             size))}
+    with serve(broker.setting, flooder) as host:
+        flood(host.port, broker.flood, GUESTS, size)
+        rates["guests publish"] = flood(host.port, broker.flood, count, size)
+    broker.prepare(count, size)
+    rates["plain consume"] = consumed_plainly(broker, count, size)
+    rates["guests consume"] = consumed_by_guests(broker, sink, count, size)
+    return rates
+
+
+def brokers(setting):
+    rounds, count = (2, 64 * 100) if setting.quick else (5, 64 * 400)
+    verdicts, rows, commands, every = [], [["", "guests", "plain client", "ratio"]], [], {}
+    for broker in (Nats(setting), JetStream(setting), Mqtt(setting)):
+        flooder, sink = app(broker, "flooder"), app(broker, "sink", SINK)
+        with broker.server():
+            for size in SIZES:
+                done = [measure_size(broker, flooder, sink, count, size) for _ in range(rounds)]
+                for verb in ("publish", "consume"):
+                    ours = [each[f"guests {verb}"] for each in done]
+                    theirs = [each[f"plain {verb}"] for each in done]
+                    ratio = median(pair_ratios(ours, theirs))
+                    what = f"{broker.name}: {verb}, {size} bytes"
+                    shown = f"{median(ours):,.0f}/s", f"{median(theirs):,.0f}/s"
+                    verdicts.append({"what": what, "asked": "≥ 0.7 ×",
+                                     "measured": f"{shown[0]} to {shown[1]}", "ratio": ratio,
+                                     "met": ratio >= 0.7})
+                    rows.append([what, *shown, f"{ratio:.2f}"])
+                    every[what] = {"guests": ours, "plain": theirs}
+        commands += [setting.shown(sink), setting.shown(
+            broker.plain("publish", broker.plain_flood, count, SIZES[0]))]
+    return {
+        "verdicts": verdicts, "table": rows, "rounds": every, "commands": commands,
+        "notes": ["Publishing: 64 messages under way without an acknowledgement on both sides; "
+                  "64 guests, each of which waits for its last message's, beside one plain client "
+                  "with a window of 64. Core NATS acknowledges with a PING or flush behind what "
+                  "was published. Consuming: what waits at the server (of core NATS: what comes), "
+                  "from the first message to the last; each acknowledged, by a handler in an "
+                  "instance of its own, 64 at once, beside a callback that does nothing. Plain "
+                  "clients are cnats and libmosquitto, with one connection."]}
