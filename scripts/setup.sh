@@ -10,9 +10,9 @@ build="clang-22 lld-22 g++ cmake ninja-build ccache pkg-config \
   libtomlplusplus-dev libxxhash-dev libsqlite3-dev libpq-dev libmariadb-dev \
   wasi-libc libc++-22-dev-wasm32 libc++abi-22-dev-wasm32 libclang-rt-22-dev-wasm32"
 test="libgtest-dev libgmock-dev libclang-rt-22-dev llvm-22 python3 python3-venv curl \
-  nghttp2-server openssl chromium redis-server nats-server etcd-server mosquitto postgresql-15 \
-  mariadb-server swift-proxy swift-account swift-container swift-object rustc-web cargo-web \
-  rust-web-src tzdata"
+  nghttp2-server openssl chromium redis-server nats-server etcd-server mosquitto rabbitmq-server \
+  postgresql-15 mariadb-server swift-proxy swift-account swift-container swift-object rustc-web \
+  cargo-web rust-web-src tzdata"
 bench="libbenchmark-dev wrk libnats-dev libmosquitto-dev"
 lint="clang-format-22 clang-tidy-22 python3"
 

@@ -4,7 +4,9 @@
 #include "capabilities/messaging/drivers/jetstream/jetstream.h"
 #include "capabilities/messaging/drivers/mqtt/mqtt.h"
 #include "capabilities/messaging/drivers/nats/nats.h"
+#include "capabilities/messaging/drivers/rabbitmq/rabbitmq.h"
 #include "capabilities/messaging/log_broker.h"
+#include "remote/amqp/testing.h"
 #include "remote/mqtt/testing.h"
 #include "remote/nats/testing.h"
 
@@ -50,6 +52,13 @@ std::unique_ptr<Backend> mosquitto(StateFolderOnDemand&) {
   return mqtt::mqtt_backend(std::move(settings));
 }
 
+std::unique_ptr<Backend> rabbit_mq(StateFolderOnDemand&) {
+  rabbitmq::Settings settings;
+  settings.server.endpoint = {"127.0.0.1", remote::amqp::shared_server().port()};
+  settings.prefix = own_name() + ".{app}.{broker}";
+  return rabbitmq::rabbitmq_backend(std::move(settings));
+}
+
 INSTANTIATE_TEST_SUITE_P(
     messaging, Conformance,
     ::testing::Values(Driver{"memory", memory, {.durable = false, .keeps_letters = false}},
@@ -58,8 +67,10 @@ INSTANTIATE_TEST_SUITE_P(
                              core_nats,
                              {.durable = false, .keeps_letters = false, .keeps_for_absent = false}},
                       Driver{"jetstream", jet_stream, {.counts_failures = false}},
-                      Driver{
-                          "mqtt", mosquitto, {.keeps_letters = false, .counts_failures = false}}),
+                      Driver{"mqtt", mosquitto, {.keeps_letters = false, .counts_failures = false}},
+                      Driver{"rabbitmq",
+                             rabbit_mq,
+                             {.counts_failures = false, .replays = false, .watches = false}}),
     [](const auto& driver) { return driver.param.name; });
 
 }  // namespace

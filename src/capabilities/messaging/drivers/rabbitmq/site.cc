@@ -1,0 +1,194 @@
+#include "capabilities/messaging/drivers/rabbitmq/site.h"
+
+#include <fmt/format.h>
+
+#include <charconv>
+#include <utility>
+
+#include "io/loop.h"
+
+namespace weft::messaging::rabbitmq {
+namespace {
+
+using remote::amqp::Channel;
+using remote::amqp::Client;
+using remote::amqp::Incoming;
+using remote::amqp::Method;
+using remote::amqp::Publish;
+using remote::amqp::Routed;
+
+std::shared_ptr<const remote::amqp::Settings> server_of(
+    const std::shared_ptr<const Settings>& settings) {
+  return {settings, &settings->server};
+}
+
+// What is not there closes the channel, and its publisher hears of it.
+void prepare(Channel& channel, const Names& names) {
+  auto ignore = [](const Result<Method>&) {};
+  channel.declare(remote::amqp::ExchangeSpec{.name = names.exchange}, ignore);
+  channel.consume({.queue = std::string(kReplyQueue), .consumer = "replies", .no_acks = true},
+                  ignore);
+}
+
+}  // namespace
+
+void Attempts::put(const std::string& group, const std::string& id, unsigned attempts) {
+  std::lock_guard hold(mutex_);
+  auto& known = groups_[group];
+  if (known.size() < kKnownMax || known.contains(id)) known[id] = attempts;
+}
+
+std::optional<unsigned> Attempts::take(const std::string& group, const std::string& id) {
+  std::lock_guard hold(mutex_);
+  auto found = groups_[group].extract(id);
+  if (found.empty()) return std::nullopt;
+  return found.mapped();
+}
+
+void Attempts::add_group(const std::string& group) {
+  std::lock_guard hold(mutex_);
+  groups_.try_emplace(group);
+}
+
+std::vector<std::string> Attempts::groups() const {
+  std::lock_guard hold(mutex_);
+  std::vector<std::string> names;
+  for (const auto& [name, known] : groups_) names.push_back(name);
+  return names;
+}
+
+struct Site::Asked {
+  Asked(Site& site, std::uint64_t number, std::size_t replies)
+      : wanted(replies), timer(site.loop(), [&site, number] { site.end(number, {}); }) {}
+
+  std::size_t wanted;
+  std::vector<Message> came;
+  Promise<std::vector<Message>> promise;
+  Timer timer;
+};
+
+Site::Site(Loop& loop, std::shared_ptr<const Settings> settings, std::shared_ptr<Place> place)
+    : loop_(loop),
+      settings_(std::move(settings)),
+      place_(std::move(place)),
+      publishing_(std::make_shared<Client>(loop, server_of(settings_),
+                                           fmt::format("{} publishing", place_->names.prefix))),
+      groups_(std::make_shared<Client>(loop, server_of(settings_),
+                                       fmt::format("{} groups", place_->names.prefix))),
+      publisher_(
+          publishing_, [place = place_](Channel& channel) { prepare(channel, place->names); },
+          [this](Incoming came) { reply_came(std::move(came)); }),
+      patience_(loop, [this] {
+        groups_beginning_ = 0;
+        serve();
+      }) {}
+
+Site::~Site() {
+  publishing_->leave();
+  groups_->leave();
+}
+
+void Site::group_begins() {
+  ++groups_beginning_;
+  patience_.arm(Deadline::after(kGroupTime));
+}
+
+void Site::group_is_there() {
+  if (groups_beginning_ > 0 && --groups_beginning_ == 0) serve();
+}
+
+void Site::serve() {
+  patience_.disarm();
+  for (auto& each : std::exchange(waiting_, {})) each();
+}
+
+void Site::send(Publish message, Deadline deadline, Done done) {
+  auto told = [done = std::move(done)](Result<Routed> routed) mutable {
+    if (!routed) return done(std::unexpected(std::move(routed).error()));
+    done({});
+  };
+  if (groups_beginning_ == 0) {
+    return publisher_.publish(std::move(message), deadline, std::move(told));
+  }
+  if (waiting_.size() >= kWaitingMax) {
+    return told(failure(Errc::kLimit, fmt::format("{} messages wait already", kWaitingMax)));
+  }
+  waiting_.push_back(
+      [this, message = std::move(message), deadline, told = std::move(told)]() mutable {
+        publisher_.publish(std::move(message), deadline, std::move(told));
+      });
+}
+
+Answer<void> Site::publish(Request request, const Message& message) {
+  TRY(Publish out, to_wire(names(), message));
+  Promise<void> promise;
+  Answer<void> answer = promise.answer();
+  send(std::move(out), request.deadline, [promise = std::move(promise)](Result<void> done) mutable {
+    std::move(promise).fulfil(std::move(done));
+  });
+  return answer;
+}
+
+Answer<std::vector<Message>> Site::ask(Request request, Message message, std::size_t replies) {
+  if (asked_.size() >= kWaitingMax) {
+    return failure(Errc::kLimit, "too many requests wait for replies");
+  }
+  std::uint64_t number = ++last_asked_;
+  message.reply_to.reset();
+  TRY(Publish out, to_wire(names(), message));
+  out.properties.reply_to = kReplyQueue;
+  out.properties.correlation = std::to_string(number);
+  auto asked = std::make_unique<Asked>(*this, number, replies);
+  asked->timer.arm(request.deadline);
+  Answer<std::vector<Message>> answer = asked->promise.answer();
+  asked_[number] = std::move(asked);
+  send(std::move(out), request.deadline, [weak = weak_from_this(), number](Result<void> sent) {
+    auto self = weak.lock();
+    if (self && !sent) self->end(number, std::move(sent));
+  });
+  return answer;
+}
+
+void Site::reply_came(Incoming came) {
+  std::string text = came.properties.correlation.value_or("");
+  std::uint64_t number = 0;
+  std::from_chars(text.data(), text.data() + text.size(), number);
+  auto found = asked_.find(number);
+  if (found == asked_.end() || found->second->came.size() >= found->second->wanted) return;
+  std::optional<Message> message = from_wire(std::move(came));
+  if (!message) return;
+  found->second->came.push_back(*std::move(message));
+  if (found->second->came.size() < found->second->wanted) return;
+  // Who asked may go on at once: not inside the client.
+  loop_.defer([weak = weak_from_this(), number] {
+    if (auto self = weak.lock()) self->end(number, {});
+  });
+}
+
+void Site::end(std::uint64_t number, Result<void> how) {
+  auto taken = asked_.extract(number);
+  if (taken.empty()) return;
+  // It may be its own timer that fires.
+  Asked& asked = *taken.mapped();
+  asked.timer.disarm();
+  if (!asked.came.empty()) return std::move(asked.promise).fulfil(std::move(asked.came));
+  if (!how) return std::move(asked.promise).fulfil(std::unexpected(std::move(how).error()));
+  std::move(asked.promise).fulfil(failure(Errc::kTimeout, "no reply came in time"));
+}
+
+void Site::keep_letter(const DeadLetter& letter, Deadline deadline, Done done) {
+  Result<Publish> out = letter_to_wire(names(), letter);
+  if (!out) {
+    return loop_.defer([done = std::move(done), error = out.error()]() mutable {
+      done(std::unexpected(std::move(error)));
+    });
+  }
+  publisher_.publish(
+      *std::move(out), deadline, [done = std::move(done)](Result<Routed> routed) mutable {
+        if (!routed) return done(std::unexpected(std::move(routed).error()));
+        if (*routed == Routed::kTaken) return done({});
+        done(failure(Errc::kNotFound, "RabbitMQ: the queue for dead letters is gone"));
+      });
+}
+
+}  // namespace weft::messaging::rabbitmq
