@@ -31,14 +31,25 @@ namespace wasmcloud = ::weft::wit::wasmcloud::messaging_0_2_0;
 
 using Make = std::unique_ptr<Provider> (*)(std::unique_ptr<Brokers>);
 
-constexpr OfferTable<Make, 4> kTable({
+// wasmcloud:messaging 0.3.0 as it was first: wasi:messaging under another name. What came under
+// that version later has none of these interfaces but `types`, of which it imports no function.
+constexpr std::string_view kTypes3 = "wasmcloud:messaging/types@0.3.0";
+constexpr std::string_view kProducer3 = "wasmcloud:messaging/producer@0.3.0";
+constexpr std::string_view kRequestReply3 = "wasmcloud:messaging/request-reply@0.3.0";
+constexpr std::string_view kIncomingHandler3 = "wasmcloud:messaging/incoming-handler@0.3.0";
+
+constexpr OfferTable<Make, 7> kTable({
     {{wasmcloud::consumer::kName, wasmcloud::consumer::kFunctions}, wasmcloud_consumer},
     {{wasi::types::kName, wasi::types::kFunctions}, wasi_types},
     {{wasi::producer::kName, wasi::producer::kFunctions}, wasi_producer},
     {{wasi::request_reply::kName, wasi::request_reply::kFunctions}, wasi_request_reply},
+    {{kTypes3, wasi::types::kFunctions}, wasi_types},
+    {{kProducer3, wasi::producer::kFunctions}, wasi_producer},
+    {{kRequestReply3, wasi::request_reply::kFunctions}, wasi_request_reply},
 });
-constexpr OfferTable<const HandlerForm*, 2> kHandlers({
+constexpr OfferTable<const HandlerForm*, 3> kHandlers({
     {{wasi::incoming_handler::kName, wasi::incoming_handler::kFunctions}, &kWasiHandler},
+    {{kIncomingHandler3, wasi::incoming_handler::kFunctions}, &kWasiHandler},
     {{wasmcloud::handler::kName, wasmcloud::handler::kFunctions}, &kWasmcloudHandler},
 });
 
