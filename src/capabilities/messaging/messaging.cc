@@ -14,6 +14,7 @@
 #include "capabilities/messaging/drivers/nats/nats.h"
 #include "capabilities/messaging/hosts.h"
 #include "capabilities/messaging/log_broker.h"
+#include "capabilities/messaging/operate.h"
 #include "capabilities/messaging/trigger.h"
 #include "capabilities/offer_table.h"
 #include "wit/wasi/messaging_0_2_0_draft/incoming_handler.h"
@@ -170,6 +171,7 @@ Result<void> MessagingCapability::connect(std::string_view, const DriverChoice& 
 Result<void> MessagingCapability::prepare(const Use& use) {
   if (needs_embedded(use)) {
     TRY_VOID(embedded_->open());
+    embedded_open_ = true;
   }
   return chosen_.prepare(use, name(), kEmbedded, make_backend);
 }
@@ -178,6 +180,38 @@ Backend* MessagingCapability::backend_of(const Use& use, std::string_view name) 
   auto choice = use.drivers.find(name);
   if (choice == use.drivers.end() || choice->second.driver == kEmbedded) return embedded_.get();
   return chosen_.find(name, choice->second);
+}
+
+Result<Backend*> MessagingCapability::granted(const OperatorCall& call) const {
+  std::string known;
+  for (const Use* use : call.uses) {
+    if (use->allows(call.name)) {
+      Backend* backend = backend_of(*use, call.name);
+      bool runs = backend != nullptr && (backend != embedded_.get() || embedded_open_);
+      if (runs) return backend;
+    }
+    for (const std::string& name : use->names) known += fmt::format(" \"{}\"", name);
+  }
+  if (known.empty()) {
+    return failure(Errc::kNotFound,
+                   fmt::format("{}: none of its components uses messaging", call.app));
+  }
+  return failure(Errc::kNotFound, fmt::format("{} has no broker \"{}\"; its components use{}",
+                                              call.app, call.name, known));
+}
+
+std::unique_ptr<OperatorWork> MessagingCapability::operate(OperatorCall call,
+                                                           OperatorEvents events) {
+  Result<Backend*> backend = granted(call);
+  if (!backend) {
+    call.loop.post([ended = std::move(events.ended), error = std::move(backend).error()] {
+      ended(std::unexpected(error));
+    });
+    return std::make_unique<OperatorWork>();
+  }
+  return weft::messaging::operate(call.loop, (*backend)->broker(call.loop, {call.app, call.name}),
+                                  std::move(call.verb), std::move(call.arguments),
+                                  std::move(events));
 }
 
 std::unique_ptr<Provider> MessagingCapability::provider(const Offer& offer, Site site) {
