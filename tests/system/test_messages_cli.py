@@ -217,6 +217,17 @@ class Embedded(Messages, unittest.TestCase):
             self.assertEqual(done.code, 1)
             self.assertIn("[admin] calls = true", done.err)
 
+    def test_who_watches_does_not_hold_up_the_host(self):
+        """Who watches is told that it stops, and does not run until the host breaks it off."""
+        on = os.path.join(self.app.folder, "on.toml")
+        with Host(self.app.folder, "--on", on) as host:
+            at = "%s:%d" % Admin(host).address
+            with Tail(self.app.folder, "--at", at, "shop", ">") as tail:
+                self.assertEqual(host.stop(), 0, host.log)
+                until(lambda: tail.process.poll() is not None, "who watches ends")
+                self.assertEqual(tail.process.returncode, 1)
+                self.assertIn("the host stops", tail.err)
+
     def test_the_second_broker(self):
         self.well("publish", "shop/second", "plain.b", "elsewhere")
         self.assertEqual(json.loads(self.well("dead", "shop/second", "--json").out),
