@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """`weft messages`: what operators publish to a running host, watch, and bring again of its dead
-letters, over the embedded log, JetStream and core NATS."""
+letters, over the embedded log, JetStream, core NATS and MQTT."""
 
 import json
 import os
@@ -11,7 +11,7 @@ import unittest
 
 from client import get
 from host import SECONDS_MAX, WEFT, Host, environment, run, until
-from servers import Nats
+from servers import Mosquitto, Nats
 from test_admin import Admin
 from test_apps import App, reload
 
@@ -241,15 +241,18 @@ class Embedded(Messages, unittest.TestCase):
 
 
 class OverServer(Messages):
+    kind = Nats
+    scheme = "nats"
+
     @classmethod
     def setUpClass(cls):
-        cls.server = cls.enterClassContext(Nats())
+        cls.server = cls.enterClassContext(cls.kind())
         super().setUpClass()
 
     @classmethod
     def operator_text(cls):
         return OPERATOR + (f'[messaging.""]\ndriver = "{cls.driver}"\n'
-                           f'url = "nats://127.0.0.1:{cls.server.port}"\n')
+                           f'url = "{cls.scheme}://127.0.0.1:{cls.server.port}"\n')
 
 
 class JetStream(OverServer, unittest.TestCase):
@@ -258,6 +261,11 @@ class JetStream(OverServer, unittest.TestCase):
 
 class CoreNats(OverServer, unittest.TestCase):
     driver = "nats"
+
+
+class Mqtt(OverServer, unittest.TestCase):
+    kind = Mosquitto
+    scheme = driver = "mqtt"
 
 
 if __name__ == "__main__":
