@@ -48,7 +48,8 @@ SLOW_PROGRAMS = ["weft_powercut_test", "weft_message_powercut_test", "weft_sql_p
                  "weft_keyvalue_gate_test", "weft_blobstore_gate_test", "weft_sql_gate_test",
                  "weft_messaging_gate_test", "weft_sql_drivers_test", "weft_blobstore_drivers_test",
                  "weft_lock_drivers_test", "test_notes.py",
-                 "test_admin.py", "test_build.py", "test_call_at.py", "test_limits.py"]
+                 "test_admin.py", "test_build.py", "test_call_at.py", "test_guarantees.py",
+                 "test_limits.py"]
 # Programs that --fast runs at once, and those of unit tests, sanitizers and fuzzers that a full run
 # does: many of them wait, for servers and for time to pass.
 FAST_LANES = 4

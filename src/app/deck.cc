@@ -77,6 +77,7 @@ void Deck::stop_events() {
   for (Waker& waker : wakers_) {
     if (waker.subscription != nullptr) waker.subscription->stop();
   }
+  calls_.end_endless();
 }
 
 // What still sends breaks off first, and tells the router that it is complete.

@@ -69,8 +69,10 @@ class LoopSide final : public HttpHandler {
   }
 
   // A call that is asked for at the admin address.
-  void begin(std::uint64_t number, AdminCall call, AdminCallEvents events) {
-    if (deck_ != nullptr) return deck_->calls().begin(number, std::move(call), std::move(events));
+  void begin(std::uint64_t number, AdminCall call, AdminCallEvents events, Capability* asked) {
+    if (deck_ != nullptr) {
+      return deck_->calls().begin(number, std::move(call), std::move(events), asked);
+    }
     events.ended(failure(Errc::kUnavailable, "the host is stopping"));
   }
   void cancel(std::uint64_t number) {
@@ -260,10 +262,19 @@ std::uint64_t Host::begin(AdminCall call, AdminCallEvents events) {
     events.ended(failure(Errc::kUnavailable, "the host is stopping"));
     return number;
   }
+  Capability* asked = nullptr;
+  for (const auto& each : capabilities_.all()) {
+    if (!call.capability.empty() && each->name() == call.capability) asked = each.get();
+  }
+  if (asked == nullptr && !call.capability.empty()) {
+    events.ended(
+        failure(Errc::kNotFound, fmt::format("there is no capability {}", call.capability)));
+    return number;
+  }
   loops_[index].post(
-      [this, index, number, call = std::move(call), events = std::move(events)]() mutable {
+      [this, index, number, asked, call = std::move(call), events = std::move(events)]() mutable {
         if (sides_[index] != nullptr) {
-          return sides_[index]->begin(number, std::move(call), std::move(events));
+          return sides_[index]->begin(number, std::move(call), std::move(events), asked);
         }
         events.ended(failure(Errc::kUnavailable, "the host is starting"));
       });

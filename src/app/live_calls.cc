@@ -12,8 +12,10 @@
 #include "app/prepared_call.h"
 #include "app/process_call.h"
 #include "base/nearest.h"
+#include "capabilities/operable.h"
 #include "engine/guest_run.h"
 #include "io/timer.h"
+#include "triggers/event/guest_calls.h"
 
 namespace weft {
 namespace {
@@ -52,9 +54,11 @@ struct LiveCalls::Running {
   std::chrono::milliseconds wanted{0};
   AdminCallEvents events = {};
   PreparedCall prepared = {};
-  // Of the two the one that runs.
+  // Of these the one that runs.
   std::unique_ptr<GuestRun> guest = nullptr;
   std::unique_ptr<ProcessCall> process = nullptr;
+  std::vector<std::unique_ptr<GuestCalls>> woken = {};  // For the operation's triggers.
+  std::unique_ptr<OperatorWork> operation = nullptr;
   // Where the client waits for less long than the component may take.
   std::optional<Timer> late = {};
 
@@ -76,16 +80,78 @@ LiveCalls::~LiveCalls() {
   }
 }
 
-void LiveCalls::begin(std::uint64_t number, AdminCall call, AdminCallEvents events) {
+void LiveCalls::begin(std::uint64_t number, AdminCall call, AdminCallEvents events,
+                      Capability* asked) {
   auto made = std::make_unique<Running>();
   made->form = {std::move(call.function), std::move(call.arguments), call.json};
   made->who = std::move(call.target);
   made->wanted = call.time;
   made->events = std::move(events);
   Running& running = *running_.emplace(number, std::move(made)).first->second;
-  if (auto started = start(number, running); !started) {
-    failed(number, std::move(started).error());
+  auto started =
+      asked == nullptr ? start(number, running) : start_operation(number, running, *asked);
+  if (!started) failed(number, std::move(started).error());
+}
+
+// The target is APP, or APP/NAME: what NAME is the capability knows.
+Result<void> LiveCalls::start_operation(std::uint64_t number, Running& running,
+                                        Capability& capability) {
+  auto* operable = dynamic_cast<Operable*>(&capability);
+  if (operable == nullptr) {
+    return failure(Errc::kUnsupported,
+                   fmt::format("nothing can be asked of {}", capability.name()));
   }
+  std::size_t cut = running.who.find('/');
+  OperatorCall call{.loop = loop_,
+                    .app = running.who.substr(0, cut),
+                    .name = cut == std::string::npos ? "" : running.who.substr(cut + 1),
+                    .verb = running.form.function,
+                    .arguments = running.form.arguments,
+                    .uses = {},
+                    .triggers = {}};
+  std::vector<std::string_view> apps;
+  for (const auto& plan : edition_.plans()) {
+    const Plan::Component& component = plan->component();
+    apps.push_back(component.app);
+    auto use = component.uses.find(capability.name());
+    if (component.app == call.app && use != component.uses.end()) call.uses.push_back(&use->second);
+  }
+  if (std::ranges::find(apps, std::string_view(call.app)) == apps.end()) {
+    std::ranges::sort(apps);
+    apps.erase(std::ranges::unique(apps).begin(), apps.end());
+    return std::unexpected(unknown("app", call.app, apps));
+  }
+  for (const Edition::Event& event : edition_.events()) {
+    const Plan::Component& component = edition_.plans()[event.component]->component();
+    if (component.app != call.app || event.capability != &capability) continue;
+    running.woken.push_back(
+        std::make_unique<GuestCalls>(deployments_[event.component], event.functions));
+    call.triggers.push_back({.loop = loop_,
+                             .app = component.app,
+                             .component = component.name,
+                             .use = *event.use,
+                             .handler = *event.handler,
+                             .settings = event.settings,
+                             .calls = *running.woken.back()});
+  }
+  std::chrono::milliseconds wanted = running.wanted;
+  bound(number, running, running.begun(wanted.count() > 0 ? wanted : kOperationTime));
+  running.operation = operable->operate(
+      std::move(call),
+      {.told = running.events.told, .ended = [this, number](Result<std::string> outcome) {
+         if (!outcome) return failed(number, std::move(outcome).error());
+         end(number, std::move(outcome));
+       }});
+  return {};
+}
+
+// Ends it after so long, whatever has been told by then.
+void LiveCalls::bound(std::uint64_t number, Running& running, std::chrono::milliseconds most) {
+  running.late.emplace(loop_, [this, number, most] {
+    failed(number,
+           Error(Errc::kTimeout, fmt::format("it did not return within {} ms", most.count())));
+  });
+  running.late->arm(Deadline::after(most));
 }
 
 Result<void> LiveCalls::start(std::uint64_t number, Running& running) {
@@ -135,13 +201,7 @@ Result<void> LiveCalls::start_component(std::uint64_t number, Running& running, 
   }
   std::chrono::milliseconds own = deployment.limits.time;
   std::chrono::milliseconds most = running.begun(own.count() > 0 ? own : kLiveCallTime);
-  if (most != own) {
-    running.late.emplace(loop_, [this, number, most] {
-      failed(number,
-             Error(Errc::kTimeout, fmt::format("it did not return within {} ms", most.count())));
-    });
-    running.late->arm(Deadline::after(most));
-  }
+  if (most != own) bound(number, running, most);
   running.guest = GuestRun::call(
       deployment, static_cast<std::uint32_t>(running.prepared.number), running.prepared.arguments,
       [this, number](RunOutcome outcome, BytesView reply) {
@@ -173,6 +233,17 @@ Result<void> LiveCalls::start_provider(std::uint64_t number, Running& running,
 void LiveCalls::cancel(std::uint64_t number) {
   if (running_.contains(number)) {
     end(number, failure(Errc::kCancelled, "nobody waits for it any more"));
+  }
+}
+
+void LiveCalls::end_endless() {
+  std::vector<std::uint64_t> endless;
+  for (const auto& [number, running] : running_) {
+    bool is = running->operation != nullptr && running->operation->endless();
+    if (is) endless.push_back(number);
+  }
+  for (std::uint64_t each : endless) {
+    end(each, failure(Errc::kCancelled, "the app is loaded anew, or the host stops"));
   }
 }
 

@@ -12,9 +12,12 @@ namespace weft {
 
 // How long a call may take where what is called has no time limit of its own.
 inline constexpr std::chrono::seconds kLiveCallTime{60};
+// And how long something that is asked of a capability may take where nobody says otherwise.
+inline constexpr std::chrono::minutes kOperationTime{5};
 
 // The calls of one deck that somebody asked for at the admin address: a component's function in a
-// fresh instance, with all that the component has, or a provider's over its running process.
+// fresh instance, with all that the component has, or a provider's over its running process, or
+// something of a capability's.
 //
 // Made, used and destroyed on the loop's thread.
 class LiveCalls {
@@ -25,10 +28,13 @@ class LiveCalls {
   // Stops what runs.
   ~LiveCalls();
 
-  // `number` is one that no other call has.
-  void begin(std::uint64_t number, AdminCall call, AdminCallEvents events);
+  // `number` is one that no other call has; `asked`: what the call's capability is, null where it
+  // names none.
+  void begin(std::uint64_t number, AdminCall call, AdminCallEvents events, Capability* asked);
   // Stops the call, where it is one of these.
   void cancel(std::uint64_t number);
+  // Ends what would go on without an end: kCancelled, and whoever asked may ask anew.
+  void end_endless();
   bool idle() const { return running_.empty(); }
 
  private:
@@ -41,6 +47,8 @@ class LiveCalls {
 
   Result<Target> find(std::string_view target) const;
   Result<void> start(std::uint64_t number, Running& running);
+  Result<void> start_operation(std::uint64_t number, Running& running, Capability& capability);
+  void bound(std::uint64_t number, Running& running, std::chrono::milliseconds most);
   Result<void> start_component(std::uint64_t number, Running& running, std::size_t plan);
   Result<void> start_provider(std::uint64_t number, Running& running,
                               const RunningProvider& provider);

@@ -16,6 +16,7 @@
 #include "cli/dev.h"
 #include "cli/inspect.h"
 #include "cli/manual.h"
+#include "cli/messages.h"
 #include "cli/new.h"
 #include "cli/record.h"
 #include "cli/run.h"
@@ -71,8 +72,10 @@ void add_verbs(Verbs& verbs, const CLI::App& app, StopSignals& signals) {
                           run_bindgen);
   verbs.add<SecretWords>("secret", "Set, list or remove secrets of the embedded store",
                          add_secret_options, run_secret);
-  verbs.add<CronWords>("cron", "List the schedules of apps and when they come next",
-                       add_cron_options, run_cron);
+  verbs.add<CronWords>("cron", "List the schedules of apps, or run one now", add_cron_options,
+                       run_cron);
+  verbs.add<MessagesWords>("messages", "Watch, publish and bring again messages of a running host",
+                           add_messages_options, run_messages);
   verbs.add<TopWords>("top", "Show what a running host does, each second", add_top_options,
                       run_top);
   verbs.add<SpyWords>("spy", "Show the calls of a running host as they end", add_spy_options,

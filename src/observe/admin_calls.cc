@@ -42,6 +42,8 @@ Result<AdminCall> AdminCall::read(std::string_view written) {
       TRY_VOID(read_text(member, name, call.target));
     } else if (name == "function") {
       TRY_VOID(read_text(member, name, call.function));
+    } else if (name == "capability") {
+      TRY_VOID(read_text(member, name, call.capability));
     } else if (name == "arguments") {
       TRY_VOID(read_text(member, name, call.arguments));
     } else if (name == "json") {
@@ -55,7 +57,7 @@ Result<AdminCall> AdminCall::read(std::string_view written) {
     } else {
       return failure(Errc::kInvalid,
                      fmt::format("there is no member \"{}\": what there is: target, function, "
-                                 "arguments, json, time_ms",
+                                 "arguments, json, time_ms, capability",
                                  name));
     }
   }
@@ -68,10 +70,9 @@ std::string AdminCall::write() const {
   json::object out;
   out["target"] = text(target);
   out["function"] = text(function);
-  if (json) {
-    out["json"] = true;
-    out["arguments"] = text(arguments);
-  }
+  if (json) out["json"] = true;
+  if (json || !arguments.empty()) out["arguments"] = text(arguments);
+  if (!capability.empty()) out["capability"] = text(capability);
   if (time.count() > 0) out["time_ms"] = time.count();
   return json::serialize(out);
 }

@@ -15,6 +15,8 @@ namespace weft {
 inline constexpr std::size_t kAdminCallsMax = 8;
 // What asks for one, its arguments included.
 inline constexpr std::size_t kAdminCallBytesMax = std::size_t{1} << 20;
+// Lines that wait for one client, in bytes: it reads slower than they come.
+inline constexpr std::size_t kAdminCallLinesMax = std::size_t{4} << 20;
 // The longest that a client may ask for: beyond a day nobody means what is written.
 inline constexpr std::chrono::milliseconds kAdminCallTimeMost = std::chrono::hours(24);
 
@@ -25,6 +27,9 @@ struct AdminCall {
   std::string arguments;  // With json: an array.
   bool json = false;
   std::chrono::milliseconds time{0};  // 0: as long as what is called may take.
+  // Given: not a function is called, but something asked of this capability of the host's, of what
+  // the target names: `function` is what, `arguments` a JSON object.
+  std::string capability = {};
 
   // What `weft call --at` sends: a JSON object. kInvalid for anything else.
   static Result<AdminCall> read(std::string_view written);
@@ -35,6 +40,8 @@ struct AdminCall {
 struct AdminCallEvents {
   // It runs, and ends within this time.
   std::function<void(std::chrono::milliseconds)> begun;
+  // A line before the result. False: it is lost, as kAdminCallLinesMax wait for the client already.
+  std::function<bool(std::string line)> told;
   // The result as text, or what came in its place. Once, and nothing after it.
   std::function<void(Result<std::string>)> ended;
 };

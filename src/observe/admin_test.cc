@@ -33,7 +33,8 @@ class View final : public HostView {
   std::atomic<HostFacts::State> state = HostFacts::State::kServing;
 };
 
-// Ends each call at once but those whose target is "held", which end when they are cancelled.
+// Ends each call at once but those whose target is "held", which end when they are cancelled. One
+// that asks something of a capability tells lines before: as many as its arguments say, of 1 KiB.
 class Calls final : public AdminCalls {
  public:
   bool may_call() const override { return allowed; }
@@ -41,6 +42,11 @@ class Calls final : public AdminCalls {
     std::lock_guard hold(mutex);
     std::uint64_t number = ++begun;
     events.begun(std::chrono::seconds(60));
+    if (!call.capability.empty()) {
+      for (int i = 0; i < std::stoi(call.arguments); ++i) {
+        if (!events.told(std::to_string(i) + std::string(1'024, '.'))) ++lost;
+      }
+    }
     if (call.target == "held") {
       held[number] = std::move(events);
     } else if (call.target == "trap") {
@@ -63,6 +69,7 @@ class Calls final : public AdminCalls {
   }
 
   std::atomic<bool> allowed = true;
+  std::atomic<int> lost = 0;  // Lines.
   std::mutex mutex;
   std::uint64_t begun = 0;                        // Guarded.
   std::map<std::uint64_t, AdminCallEvents> held;  // Guarded.
@@ -312,6 +319,32 @@ TEST_F(AdminTest, HasCallsMadeAndAnswersWithTheirEnd) {
   EXPECT_EQ(trapped.status, 500);
   EXPECT_EQ(trapped.body, "{\"error\":\"it \\\"trapped\\\"\",\"kind\":\"trap\"}");
   EXPECT_EQ(ask("/api/call").header("allow"), "POST");
+}
+
+// Lines come before the result, which is the last of them; what a client could not be kept for is
+// lost, and whoever tells it knows.
+TEST_F(AdminTest, AnswersWithLinesWhereACallTellsThem) {
+  auto tail = [&](std::string lines) {
+    AdminCall wish{.target = "shop/b", .function = "tail", .arguments = std::move(lines)};
+    wish.capability = "messaging";
+    std::string body = wish.write();
+    return http_test::Client(port_).request(
+        fmt::format("POST /api/call HTTP/1.1\r\nhost: 127.0.0.1\r\nx-weft-call: 1\r\n"
+                    "content-type: application/json\r\ncontent-length: {}\r\n\r\n{}",
+                    body.size(), body));
+  };
+  http_test::Response response = tail("3");
+  EXPECT_EQ(response.status, 200);
+  EXPECT_EQ(calls_.lost, 0);
+  std::string last = "{\"result\":\"tail 0\"}\n";
+  EXPECT_TRUE(response.body.starts_with("0...")) << response.body.substr(0, 80);
+  EXPECT_TRUE(response.body.ends_with("\n" + last));
+  EXPECT_EQ(response.body.size(), 3 * 1'026 + last.size());
+  // None of them is on the wire before the last one was told.
+  response = tail("9000");
+  EXPECT_GT(calls_.lost, 0);
+  EXPECT_TRUE(response.body.ends_with("\n" + last));
+  EXPECT_LT(response.body.size(), 9'000 * 1'026U);
 }
 
 TEST_F(AdminTest, HasNoCallsMadeForWhomTheyAreNot) {

@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
+#include <atomic>
 #include <boost/json.hpp>
 #include <optional>
 #include <utility>
@@ -40,6 +42,12 @@ std::string error_json(const Error& error) {
   return boost::json::serialize(out);
 }
 
+std::string result_json(std::string_view result) {
+  boost::json::object out;
+  out["result"] = text(result);
+  return boost::json::serialize(out);
+}
+
 bool has_json(const RequestHead& request) {
   std::string_view type = request.header("content-type").value_or("");
   type = type.substr(0, type.find(';'));
@@ -72,7 +80,25 @@ struct CallDesk::Visit final : ExchangeEvents {
     whole = exchange->body_state() == BodyState::kEnd;
     if (whole) desk.begin(*this);
   }
+  void on_writable() override { pump(); }
   void on_gone() override { desk.gone(*this); }
+
+  // Writes what the wire takes of the lines.
+  void pump() {
+    std::string_view left = lines;
+    while (!left.empty() && exchange != nullptr) {
+      std::string_view part = left.substr(0, exchange->writable());
+      if (part.empty()) break;
+      exchange->write(as_bytes(part));
+      left.remove_prefix(part.size());
+    }
+    *waiting -= lines.size() - left.size();
+    lines.erase(0, lines.size() - left.size());
+    if (lines.empty() && over && exchange != nullptr) {
+      exchange->finish();
+      desk.leave(*this);
+    }
+  }
 
   CallDesk& desk;
   HttpExchange::Ptr exchange;  // Null once it was answered, or is gone.
@@ -82,6 +108,12 @@ struct CallDesk::Visit final : ExchangeEvents {
   AdminCall call = {};
   std::optional<std::uint64_t> number = {};  // Once it has begun.
   Deadline::Clock::time_point since = Deadline::Clock::now();
+  // Of an answer that is lines, the last of which is the result.
+  bool in_lines = false;
+  bool over = false;       // The last line is there.
+  std::string lines = {};  // Not taken by the wire yet.
+  // Bytes of lines on their way and in `lines`; shared with whoever tells them.
+  std::shared_ptr<std::atomic<std::size_t>> waiting = std::make_shared<std::atomic<std::size_t>>(0);
 };
 
 CallDesk::CallDesk(Loop& loop, AdminCalls& calls, Answer answer)
@@ -133,6 +165,9 @@ void CallDesk::begin(Visit& visit) {
   if (!call) return ended(visit, std::unexpected(std::move(call).error()));
   visit.call.target = call->target;
   visit.call.function = call->function.substr(0, call->function.find('('));
+  if (!call->capability.empty()) {
+    visit.call.function = fmt::format("{} {}", call->capability, call->function);
+  }
   visit.timer.arm(Deadline::after(kAdminCallLate));
   // What is told comes back to this loop, where the visit may be over by then.
   auto at = std::ranges::find(visits_, &visit, &std::shared_ptr<Visit>::get);
@@ -144,6 +179,15 @@ void CallDesk::begin(Visit& visit) {
       if (auto self = there.lock()) self->desk.begun(*self, most);
     });
   };
+  events.told = [&home, there, waiting = visit.waiting](std::string line) {
+    line += '\n';
+    if (*waiting + line.size() > kAdminCallLinesMax) return false;
+    *waiting += line.size();
+    home.post([there, line = std::move(line)] {
+      if (auto self = there.lock()) self->desk.told(*self, line);
+    });
+    return true;
+  };
   events.ended = [&home, there](Result<std::string> outcome) {
     home.post([there, outcome = std::move(outcome)] {
       if (auto self = there.lock()) self->desk.ended(*self, outcome);
@@ -154,6 +198,19 @@ void CallDesk::begin(Visit& visit) {
 
 void CallDesk::begun(Visit& visit, std::chrono::milliseconds most) {
   if (visit.exchange != nullptr) visit.timer.arm(Deadline::after(most + kAdminCallLate));
+}
+
+// The answer is lines then, whatever comes.
+void CallDesk::told(Visit& visit, std::string_view line) {
+  if (visit.exchange == nullptr || visit.over) return;
+  if (!std::exchange(visit.in_lines, true)) {
+    constexpr std::array<Header, 3> kHeaders{{{"content-type", "application/x-ndjson"},
+                                              {"cache-control", "no-store"},
+                                              {"x-content-type-options", "nosniff"}}};
+    if (!visit.exchange->begin_response(200, kHeaders, std::nullopt)) return;
+  }
+  visit.lines += line;
+  visit.pump();
 }
 
 void CallDesk::late(Visit& visit) {
@@ -179,11 +236,18 @@ void CallDesk::ended(Visit& visit, const Result<std::string>& outcome) {
              {"by", visit.exchange == nullptr ? "gone" : visit.exchange->peer()},
              {"outcome", outcome ? "returned" : to_string(outcome.error().code())},
              {"ms", took.count()}});
+  if (visit.exchange != nullptr && visit.in_lines) {
+    // It goes when the wire has taken it, or the client is gone.
+    std::string last = (outcome ? result_json(*outcome) : error_json(outcome.error())) + "\n";
+    *visit.waiting += last.size();
+    visit.lines += last;
+    visit.over = true;
+    visit.number.reset();
+    return visit.pump();
+  }
   if (visit.exchange != nullptr) {
     if (outcome) {
-      boost::json::object out;
-      out["result"] = text(*outcome);
-      answer_(*visit.exchange, 200, boost::json::serialize(out));
+      answer_(*visit.exchange, 200, result_json(*outcome));
     } else {
       refuse(*visit.exchange, outcome.error());
     }

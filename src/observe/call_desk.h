@@ -19,7 +19,8 @@ namespace weft {
 inline constexpr std::chrono::seconds kAdminCallLate{5};
 
 // Takes requests for calls (POST /api/call), has them made, and answers with what came of them, as
-// JSON: {"result": TEXT}, or {"error": MESSAGE, "kind": CODE}. A client that goes away stops its
+// JSON: {"result": TEXT}, or {"error": MESSAGE, "kind": CODE}. Where a call tells lines before its
+// end the answer is lines of JSON, of which that is the last. A client that goes away stops its
 // call.
 //
 // It runs code, so it is careful of whom it listens to: only where the operator allows it, no page
@@ -42,6 +43,7 @@ class CallDesk {
   void refuse(HttpExchange& exchange, const Error& error);
   void begin(Visit& visit);
   void begun(Visit& visit, std::chrono::milliseconds most);
+  void told(Visit& visit, std::string_view line);
   void late(Visit& visit);
   void gone(Visit& visit);
   void ended(Visit& visit, const Result<std::string>& outcome);

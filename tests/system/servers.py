@@ -134,6 +134,17 @@ class Nats(Server):
         return ["nats-server", "-a", "127.0.0.1", "-p", str(self.port), "-js", "-sd", self.folder]
 
 
+class Mosquitto(Server):
+    """An MQTT server without passwords."""
+
+    def prepare(self):
+        with open(os.path.join(self.folder, "conf"), "w", encoding="utf-8") as file:
+            file.write(f"listener {self.port} 127.0.0.1\nallow_anonymous true\nuser root\n")
+
+    def command(self):
+        return ["/usr/sbin/mosquitto", "-c", os.path.join(self.folder, "conf")]
+
+
 class Etcd(Server):
     """With the title of the notes in it."""
 

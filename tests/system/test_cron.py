@@ -4,12 +4,14 @@ that share a store."""
 
 import json
 import os
+import threading
 import time
 import unittest
 
 import servers
-from client import get
+from client import get, post
 from host import Host, run, until
+from test_admin import Admin
 from test_apps import App, reload
 
 MANIFEST = """
@@ -34,6 +36,10 @@ schedule = "{schedule}"
 
 def clock(schedule="every 1s", more=""):
     return App(MANIFEST.format(schedule=schedule, more=more), ticker="ticker", store="keyvalue_p2")
+
+
+def put(host, path, body):
+    return post(host, path, body, method="PUT")
 
 
 def number(host, key):
@@ -95,6 +101,44 @@ class Cron(unittest.TestCase):
             self.assertEqual(schedule["next"], sorted(schedule["next"]))
             self.assertEqual(run("cron", "show", app.folder).code, 1)
             self.assertEqual(run("cron", "list", "/no/such/app").code, 1)
+
+    def test_run(self):
+        """A schedule that comes once a year is run now, with its lock and a token that grows, and
+        what becomes of the run is said."""
+        with clock("@yearly") as app:
+            app.write("on.toml", '[admin]\nlisten = "127.0.0.1:0"\ncalls = true\n')
+            with Host(app.folder, "--on", os.path.join(app.folder, "on.toml")) as host:
+                at = "%s:%d" % Admin(host).address
+
+                def now(*words):
+                    return run("cron", "run", "--at", at, *words)
+
+                done = now("clock", "ticker")
+                self.assertEqual(done.code, 0, done)
+                self.assertRegex(done.out, r"^ticker ran well, in \d+ ms\n$")
+                first = number(host, "token")
+                done = now("clock", "ticker", "--json", "--schedule", "@yearly")
+                self.assertEqual(json.loads(done.out)["token"], number(host, "token"))
+                self.assertGreater(number(host, "token"), first)
+                self.assertEqual((number(host, "runs"), number(host, "stale")), (2, 0))
+                # Two at once come one after the other: no token is older than the one before.
+                both = [threading.Thread(target=now, args=("clock", "ticker")) for _ in range(3)]
+                for each in both:
+                    each.start()
+                for each in both:
+                    each.join()
+                self.assertEqual((number(host, "runs"), number(host, "stale")), (5, 0))
+                self.assertEqual(put(host, "/kv/fail", b"1").status // 100, 2)
+                done = now("clock", "ticker")
+                self.assertEqual(done.code, 1)
+                self.assertIn("the run failed: I was told to", done.err)
+                for words, what in ((("clock", "store"), "ticker \"@yearly\""),
+                                    (("watch", "ticker"), "there is no app watch"),
+                                    (("clock", "ticker", "--schedule", "@daily"), "no such"),
+                                    (("clock",), "write weft cron run APP COMPONENT")):
+                    done = now(*words)
+                    self.assertEqual(done.code, 1, done)
+                    self.assertIn(what, done.err)
 
     def test_what_is_wrong(self):
         """Said at its place before anything runs."""

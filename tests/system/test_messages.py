@@ -93,6 +93,39 @@ class Messages(unittest.TestCase):
                 client.wait(key, 1)
             self.assertEqual(client.count("all"), 2)
 
+    def test_wasmcloud_3(self):
+        """A component for wasmcloud:messaging@0.3.0 as it was first is wasi's under another name."""
+        with App("""
+            [app]
+            name = "shop"
+            [component.web]
+            source = "web.wasm"
+            uses.messaging = [""]
+            [component.store]
+            source = "store.wasm"
+            uses.keyvalue = [""]
+            [component.third]
+            source = "third.wasm"
+            uses.keyvalue = [""]
+            uses.messaging = [""]
+            [[trigger.http]]
+            route = "/..."
+            component = "web"
+            [[trigger.http]]
+            route = "/kv/..."
+            component = "store"
+            [[trigger.message]]
+            topic = "third.*"
+            component = "third"
+            """, web="publisher", store="keyvalue_p2", third="handler_v3") as app, \
+                Host(app.folder) as host:
+            client = Client(host)
+            client.post("/send/third.a?key=k", "one")
+            client.wait("v3/third.a/one/k", 1)
+            self.assertEqual(client.post("/ask/third.q", "hello", status=200), "third.q: hello")
+            client.post("/publish/third.a", "reject")
+            host.wait_log(r"dead letter now[^\n]*attempts=1[^\n]*permission-denied: never again")
+
     def test_requests_and_replies(self):
         with shop() as app, Host(app.folder) as host:
             client = Client(host)

@@ -3,17 +3,20 @@
 #include <fmt/format.h>
 
 #include <array>
+#include <boost/json.hpp>
 #include <utility>
 
 #include "base/check.h"
 #include "base/limits.h"
 #include "base/log.h"
+#include "capabilities/cron/run_now.h"
 #include "capabilities/keyvalue/drivers/etcd/etcd.h"
 #include "capabilities/keyvalue/drivers/nats/nats.h"
 #include "capabilities/keyvalue/drivers/redis/redis.h"
 #include "capabilities/lock/drivers/etcd/etcd.h"
 #include "capabilities/lock/drivers/nats/nats.h"
 #include "capabilities/lock/drivers/redis/redis.h"
+#include "io/loop.h"
 #include "wit/weft/cron_0_1_0/async_handler.h"
 #include "wit/weft/cron_0_1_0/handler.h"
 
@@ -57,6 +60,40 @@ Result<std::unique_ptr<Backend>> make_backend(const DriverChoice& choice) {
 std::string text_of(const TriggerSettings& settings, std::string_view key) {
   const std::string* text = settings.find(key);
   return text == nullptr ? "" : *text;
+}
+
+// The trigger that a wish is about.
+Result<const Waking*> wanted_of(const OperatorCall& call) {
+  if (call.verb != "run") {
+    return failure(Errc::kInvalid, fmt::format("cron knows no \"{}\": run", call.verb));
+  }
+  boost::system::error_code problem;
+  boost::json::value value =
+      boost::json::parse(call.arguments.empty() ? "{}" : call.arguments, problem);
+  if (problem || !value.is_object()) {
+    return failure(Errc::kInvalid, "the arguments are no JSON object");
+  }
+  const boost::json::value* schedule = value.get_object().if_contains("schedule");
+  std::vector<const Waking*> found;
+  std::string known;
+  for (const Waking& each : call.triggers) {
+    std::string text = text_of(each.settings, "schedule");
+    known += fmt::format("\n  {} \"{}\"", each.component, text);
+    bool named = schedule == nullptr ||
+                 (schedule->is_string() && std::string_view(schedule->get_string()) == text);
+    if (each.component == call.name && named) found.push_back(&each);
+  }
+  if (found.size() == 1) return found.front();
+  if (known.empty()) {
+    return failure(Errc::kNotFound, fmt::format("{} has no schedules", call.app));
+  }
+  if (found.empty()) {
+    return failure(Errc::kNotFound, fmt::format("{} has no such schedule of {}; what there is:{}",
+                                                call.app, call.name, known));
+  }
+  return failure(Errc::kInvalid,
+                 fmt::format("{} of {} has several schedules: name the one with --schedule:{}",
+                             call.name, call.app, known));
 }
 
 sys_seconds calendar() {
@@ -169,13 +206,31 @@ std::unique_ptr<Subscription> CronCapability::subscribe(const Waking& waking) {
                {{"app", std::string(waking.app)}, {"why", options.error().message()}});
     return nullptr;
   }
+  return std::make_unique<CronTrigger>(waking, *std::move(options),
+                                       backend_of(waking).keeping(waking.loop, waking.app));
+}
+
+Backend& CronCapability::backend_of(const Waking& waking) const {
   std::string store = text_of(waking.settings, "store");
   auto choice = waking.use.drivers.find(store);
   bool own = choice == waking.use.drivers.end() || choice->second.driver == kEmbedded;
   Backend* backend = own ? embedded_.get() : chosen_.find(store, choice->second);
   CHECK(backend != nullptr);
-  return std::make_unique<CronTrigger>(waking, *std::move(options),
-                                       backend->keeping(waking.loop, waking.app));
+  return *backend;
+}
+
+std::unique_ptr<OperatorWork> CronCapability::operate(OperatorCall call, OperatorEvents events) {
+  Result<const Waking*> meant = wanted_of(call);
+  Result<TriggerOptions> options =
+      meant ? read_trigger((*meant)->settings) : std::unexpected(std::move(meant).error());
+  if (!options) {
+    call.loop.post([ended = std::move(events.ended), error = std::move(options).error()] {
+      ended(std::unexpected(error));
+    });
+    return std::make_unique<OperatorWork>();
+  }
+  return run_now(**meant, *std::move(options),
+                 backend_of(**meant).keeping(call.loop, (*meant)->app), std::move(events));
 }
 
 }  // namespace weft::cron

@@ -8,6 +8,7 @@
 #include "capabilities/cron/trigger.h"
 #include "capabilities/keyvalue/backend.h"
 #include "capabilities/lock/store.h"
+#include "capabilities/operable.h"
 
 namespace weft::cron {
 
@@ -38,7 +39,7 @@ class Backend final : public DriverBackend {
 //
 // What is kept of a schedule is in the state folder, unless the trigger names a store for which the
 // operator chose another driver: hosts that share it run each schedule once.
-class CronCapability final : public Capability {
+class CronCapability final : public Capability, public Operable {
  public:
   explicit CronCapability(std::unique_ptr<Backend> embedded) : embedded_(std::move(embedded)) {}
 
@@ -57,8 +58,13 @@ class CronCapability final : public Capability {
   std::span<const Offer> handlers() const override;
   Result<void> check_trigger(const Use& use, const TriggerSettings& settings) const override;
   std::unique_ptr<Subscription> subscribe(const Waking& waking) override;
+  // "run": the one schedule of the component that is named, or that of the argument "schedule".
+  std::unique_ptr<OperatorWork> operate(OperatorCall call, OperatorEvents events) override;
 
  private:
+  // Where a trigger's schedule is kept.
+  Backend& backend_of(const Waking& waking) const;
+
   std::unique_ptr<Backend> embedded_;
   ChosenBackends<Backend> chosen_;
 };

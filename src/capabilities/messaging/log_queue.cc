@@ -135,10 +135,12 @@ void LogQueue::took(const std::vector<Sequence>& sequences,
   deliveries_.bring();
 }
 
-// A dead letter comes again. One that is just being put among them is held still, and one for a
-// queue that ends is not taken: it stays a dead letter then.
+// A dead letter comes again. One that is just being put among them is held still, or comes anyhow
+// where a crash came before that was written down; and one for a queue that ends is not taken. It
+// stays a dead letter then.
 void LogQueue::replayed(Sequence sequence, Message message) {
-  if (stopped_ || deliveries_.holds(sequence)) return log_->replays().end(group_, sequence);
+  bool comes = deliveries_.holds(sequence) || unread_.contains(sequence) || sequence >= position_;
+  if (stopped_ || comes) return log_->replays().end(group_, sequence);
   replayed_.insert(sequence);
   deliveries_.add({sequence, std::move(message)});
   deliveries_.bring();

@@ -15,6 +15,7 @@
 #include "capabilities/messaging/drivers/rabbitmq/rabbitmq.h"
 #include "capabilities/messaging/hosts.h"
 #include "capabilities/messaging/log_broker.h"
+#include "capabilities/messaging/operate.h"
 #include "capabilities/messaging/trigger.h"
 #include "capabilities/offer_table.h"
 #include "wit/wasi/messaging_0_2_0_draft/incoming_handler.h"
@@ -32,14 +33,25 @@ namespace wasmcloud = ::weft::wit::wasmcloud::messaging_0_2_0;
 
 using Make = std::unique_ptr<Provider> (*)(std::unique_ptr<Brokers>);
 
-constexpr OfferTable<Make, 4> kTable({
+// wasmcloud:messaging 0.3.0 as it was first: wasi:messaging under another name. What came under
+// that version later has none of these interfaces but `types`, of which it imports no function.
+constexpr std::string_view kTypes3 = "wasmcloud:messaging/types@0.3.0";
+constexpr std::string_view kProducer3 = "wasmcloud:messaging/producer@0.3.0";
+constexpr std::string_view kRequestReply3 = "wasmcloud:messaging/request-reply@0.3.0";
+constexpr std::string_view kIncomingHandler3 = "wasmcloud:messaging/incoming-handler@0.3.0";
+
+constexpr OfferTable<Make, 7> kTable({
     {{wasmcloud::consumer::kName, wasmcloud::consumer::kFunctions}, wasmcloud_consumer},
     {{wasi::types::kName, wasi::types::kFunctions}, wasi_types},
     {{wasi::producer::kName, wasi::producer::kFunctions}, wasi_producer},
     {{wasi::request_reply::kName, wasi::request_reply::kFunctions}, wasi_request_reply},
+    {{kTypes3, wasi::types::kFunctions}, wasi_types},
+    {{kProducer3, wasi::producer::kFunctions}, wasi_producer},
+    {{kRequestReply3, wasi::request_reply::kFunctions}, wasi_request_reply},
 });
-constexpr OfferTable<const HandlerForm*, 2> kHandlers({
+constexpr OfferTable<const HandlerForm*, 3> kHandlers({
     {{wasi::incoming_handler::kName, wasi::incoming_handler::kFunctions}, &kWasiHandler},
+    {{kIncomingHandler3, wasi::incoming_handler::kFunctions}, &kWasiHandler},
     {{wasmcloud::handler::kName, wasmcloud::handler::kFunctions}, &kWasmcloudHandler},
 });
 
@@ -167,6 +179,7 @@ Result<void> MessagingCapability::connect(std::string_view, const DriverChoice& 
 Result<void> MessagingCapability::prepare(const Use& use) {
   if (needs_embedded(use)) {
     TRY_VOID(embedded_->open());
+    embedded_open_ = true;
   }
   return chosen_.prepare(use, name(), kEmbedded, make_backend);
 }
@@ -175,6 +188,38 @@ Backend* MessagingCapability::backend_of(const Use& use, std::string_view name) 
   auto choice = use.drivers.find(name);
   if (choice == use.drivers.end() || choice->second.driver == kEmbedded) return embedded_.get();
   return chosen_.find(name, choice->second);
+}
+
+Result<Backend*> MessagingCapability::granted(const OperatorCall& call) const {
+  std::string known;
+  for (const Use* use : call.uses) {
+    if (use->allows(call.name)) {
+      Backend* backend = backend_of(*use, call.name);
+      bool runs = backend != nullptr && (backend != embedded_.get() || embedded_open_);
+      if (runs) return backend;
+    }
+    for (const std::string& name : use->names) known += fmt::format(" \"{}\"", name);
+  }
+  if (known.empty()) {
+    return failure(Errc::kNotFound,
+                   fmt::format("{}: none of its components uses messaging", call.app));
+  }
+  return failure(Errc::kNotFound, fmt::format("{} has no broker \"{}\"; its components use{}",
+                                              call.app, call.name, known));
+}
+
+std::unique_ptr<OperatorWork> MessagingCapability::operate(OperatorCall call,
+                                                           OperatorEvents events) {
+  Result<Backend*> backend = granted(call);
+  if (!backend) {
+    call.loop.post([ended = std::move(events.ended), error = std::move(backend).error()] {
+      ended(std::unexpected(error));
+    });
+    return std::make_unique<OperatorWork>();
+  }
+  return weft::messaging::operate(call.loop, (*backend)->broker(call.loop, {call.app, call.name}),
+                                  std::move(call.verb), std::move(call.arguments),
+                                  std::move(events));
 }
 
 std::unique_ptr<Provider> MessagingCapability::provider(const Offer& offer, Site site) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <string>
 #include <vector>
@@ -7,6 +8,7 @@
 #include "capabilities/capability.h"
 #include "capabilities/chosen_backends.h"
 #include "capabilities/messaging/broker.h"
+#include "capabilities/operable.h"
 
 namespace weft::messaging {
 
@@ -14,7 +16,7 @@ namespace weft::messaging {
 //
 // A name is served by the embedded backend, which goes by the name `embedded`, unless the operator
 // chose another driver for it.
-class MessagingCapability final : public Capability {
+class MessagingCapability final : public Capability, public Operable {
  public:
   explicit MessagingCapability(std::unique_ptr<Backend> embedded)
       : embedded_(std::move(embedded)) {}
@@ -32,12 +34,18 @@ class MessagingCapability final : public Capability {
   std::span<const Offer> handlers() const override;
   Result<void> check_trigger(const Use& use, const TriggerSettings& settings) const override;
   std::unique_ptr<Subscription> subscribe(const Waking& waking) override;
+  // `weft messages`: see operate.h.
+  std::unique_ptr<OperatorWork> operate(OperatorCall call, OperatorEvents events) override;
 
  private:
   // Null where nothing was opened for the name.
   Backend* backend_of(const Use& use, std::string_view name) const;
 
+  // Of the first grant that has the name; kNotFound: none has it, or nothing of it runs.
+  Result<Backend*> granted(const OperatorCall& call) const;
+
   std::unique_ptr<Backend> embedded_;
+  std::atomic<bool> embedded_open_ = false;
   ChosenBackends<Backend> chosen_;
 };
 

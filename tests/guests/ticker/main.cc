@@ -1,5 +1,6 @@
 // Runs on a schedule: counts its runs under "runs", and those with a token that is not larger than
-// the one before under "stale"; "token" and "due" are the last one's.
+// the one before under "stale"; "token" and "due" are the last one's. It fails while a number is
+// under "fail".
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -55,8 +56,11 @@ class Bucket {
 
 extern "C" bool exports_weft_cron_handler_run(exports_weft_cron_handler_occurrence_t* at,
                                               guest_string_t* error) {
-  (void)error;
   Bucket bucket;
+  if (bucket.get("fail") > 0) {
+    guest_string_dup(error, "I was told to");
+    return false;
+  }
   if (at->token <= bucket.get("token")) bucket.count("stale");
   bucket.set("token", at->token);
   bucket.set("due", at->due);

@@ -1,0 +1,324 @@
+#include "cli/messages.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <boost/json.hpp>
+#include <cerrno>
+#include <charconv>
+#include <utility>
+
+#include "base/console.h"
+#include "capabilities/messaging/message.h"
+#include "cli/admin_question.h"
+#include "cli/admin_url.h"
+#include "cli/standard_output.h"
+#include "remote/base64.h"
+
+namespace weft {
+namespace {
+
+namespace json = boost::json;
+
+constexpr std::chrono::minutes kAnswerMax{5};
+// Of a message's data: a call in base64 with what is beside it.
+constexpr std::size_t kPublishedMax = (kAdminCallBytesMax - (std::size_t{64} << 10)) / 4 * 3;
+// Of a message's data on a line for a person.
+constexpr std::size_t kShownMax = 200;
+
+json::string text(std::string_view value) {
+  return json::string(value.data(), value.size());
+}
+
+std::string_view view(const json::value& value) {
+  if (!value.is_string()) return {};
+  return {value.get_string().data(), value.get_string().size()};
+}
+
+std::string_view member(const json::object& object, std::string_view name) {
+  const json::value* found = object.if_contains({name.data(), name.size()});
+  return found == nullptr ? std::string_view() : view(*found);
+}
+
+std::uint64_t number(const json::object& object, std::string_view name) {
+  const json::value* found = object.if_contains({name.data(), name.size()});
+  boost::system::error_code problem;
+  return found == nullptr ? 0 : found->to_number<std::uint64_t>(problem);
+}
+
+Result<json::object> object_of(std::string_view written) {
+  boost::system::error_code problem;
+  json::value value = json::parse({written.data(), written.size()}, problem);
+  if (!problem && value.is_object()) return std::move(value.get_object());
+  return failure(Errc::kCorrupt,
+                 "the host answers nothing that is understood here: is it a weft "
+                 "of this version?");
+}
+
+Result<std::string> ask(const MessagesWords& words, std::chrono::milliseconds patience,
+                        const json::object& arguments, const OnAdminLine& on_line = {}) {
+  TRY(std::string url, admin_url(words.at, "/api/call"));
+  AdminCall call{.target = words.where,
+                 .function = words.what,
+                 .arguments = json::serialize(arguments),
+                 .time = patience,
+                 .capability = "messaging"};
+  return ask_admin(url, call, patience, on_line);
+}
+
+// Data as a person reads it: at most so much, and nothing that a terminal would obey.
+std::string shown(std::string_view base64) {
+  auto data = remote::from_base64(base64);
+  if (!data) return "?";
+  std::string_view whole = as_text(*data);
+  std::string out = without_controls(std::string(whole.substr(0, kShownMax)));
+  if (whole.size() > kShownMax) out += "...";
+  return out;
+}
+
+std::string metadata_of(const json::object& message) {
+  std::string out;
+  const json::value* pairs = message.if_contains("metadata");
+  if (pairs == nullptr || !pairs->is_array()) return out;
+  for (const json::value& each : pairs->get_array()) {
+    if (!each.is_array() || each.get_array().size() != 2) continue;
+    out += fmt::format("{}{}={}", out.empty() ? "" : " ",
+                       without_controls(std::string(view(each.get_array()[0]))),
+                       without_controls(std::string(view(each.get_array()[1]))));
+  }
+  return out;
+}
+
+// ---- publish
+
+Result<std::string> data_of(const std::string& word) {
+  if (word != "-") return word;
+  std::string data(kPublishedMax + 1, '\0');
+  std::size_t size = 0;
+  while (size < data.size()) {
+    ssize_t count = ::read(STDIN_FILENO, data.data() + size, data.size() - size);
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) return system_failure("reading the message from standard input", errno);
+    if (count == 0) break;
+    size += static_cast<std::size_t>(count);
+  }
+  data.resize(size);
+  return data;
+}
+
+Result<int> publish(const MessagesWords& words) {
+  if (words.words.size() != 2) {
+    return failure(Errc::kInvalid,
+                   "write weft messages publish APP[/BROKER] TOPIC DATA, or - for "
+                   "what is on standard input");
+  }
+  TRY_VOID(messaging::check_topic(words.words[0]));
+  TRY(std::string data, data_of(words.words[1]));
+  json::array metadata;
+  for (const std::string& each : words.metadata) {
+    std::size_t cut = each.find('=');
+    if (cut == std::string::npos || cut == 0) {
+      return failure(Errc::kInvalid, fmt::format("--meta {}: write KEY=VALUE", each));
+    }
+    metadata.push_back(json::array{text(each.substr(0, cut)), text(each.substr(cut + 1))});
+  }
+  if (data.size() > kPublishedMax) {
+    return failure(Errc::kLimit, fmt::format("the message has more than the {} bytes that a host "
+                                             "takes so",
+                                             kPublishedMax));
+  }
+  json::object arguments;
+  arguments["topic"] = text(words.words[0]);
+  arguments["data"] = text(remote::base64(as_bytes(data)));
+  arguments["metadata"] = std::move(metadata);
+  TRY(std::string answer, ask(words, kAnswerMax, arguments));
+  say(fmt::format("weft: published {} bytes to {}", data.size(), without_controls(words.words[0])));
+  return 0;
+}
+
+// ---- tail
+
+Result<AdminLines> show(const MessagesWords& words, std::string_view line, std::uint64_t& seen) {
+  TRY(json::object message, object_of(line));
+  if (message.empty()) {
+    say(fmt::format("weft: watching {}", without_controls(words.words[0])));
+    return AdminLines::kMore;
+  }
+  bool skipped = message.contains("skipped");
+  if (words.json) {
+    fmt::print("{}\n", line);
+  } else if (skipped) {
+    fmt::print("({} messages skipped: they come faster than they are read)\n",
+               number(message, "skipped"));
+  } else {
+    std::string metadata = metadata_of(message);
+    fmt::print("{}  {} bytes{}{}  {}\n", without_controls(std::string(member(message, "topic"))),
+               number(message, "size"), metadata.empty() ? "" : "  ", metadata,
+               shown(member(message, "data")));
+  }
+  TRY_VOID(finish_output());
+  if (!skipped && ++seen == words.count) return AdminLines::kEnough;
+  return AdminLines::kMore;
+}
+
+Result<int> tail(const MessagesWords& words) {
+  if (words.words.size() != 1) {
+    return failure(Errc::kInvalid, "write weft messages tail APP[/BROKER] PATTERN: orders.> or >");
+  }
+  TRY_VOID(messaging::check_pattern(words.words[0]));
+  json::object arguments;
+  arguments["topic"] = text(words.words[0]);
+  std::uint64_t seen = 0;
+  for (;;) {
+    auto outcome = ask(words, kAdminCallTimeMost, arguments,
+                       [&](std::string_view line) { return show(words, line, seen); });
+    if (outcome) return 0;
+    // The host goes on, and so does who watches; one that stops is not there any more.
+    if (outcome.error().code() != Errc::kCancelled) {
+      return std::unexpected(std::move(outcome).error());
+    }
+    say(fmt::format("weft: {}", without_controls(outcome.error().message())));
+  }
+}
+
+// ---- dead
+
+void print_letter(const json::object& letter, std::size_t group, std::size_t topic) {
+  fmt::print("{:<20}  {:<{}}  {:<{}}  {:>8}  {:>8}  {}\n", number(letter, "number"),
+             without_controls(std::string(member(letter, "group"))), group,
+             without_controls(std::string(member(letter, "topic"))), topic,
+             number(letter, "attempts"), number(letter, "size"),
+             without_controls(std::string(member(letter, "reason"))));
+  std::string metadata = metadata_of(letter);
+  if (!metadata.empty()) fmt::print("  {}\n", metadata);
+  if (letter.contains("data")) fmt::print("  {}\n", shown(member(letter, "data")));
+}
+
+Result<int> dead(const MessagesWords& words) {
+  if (!words.words.empty()) {
+    return failure(Errc::kInvalid, "write weft messages dead APP[/BROKER] [--group GROUP]");
+  }
+  json::object arguments;
+  if (!words.group.empty()) arguments["group"] = text(words.group);
+  arguments["bodies"] = words.bodies;
+  TRY(std::string answer, ask(words, kAnswerMax, arguments));
+  TRY(json::object found, object_of(answer));
+  const json::value* letters = found.if_contains("letters");
+  if (letters == nullptr || !letters->is_array()) {
+    return failure(Errc::kCorrupt, "the host answers no letters");
+  }
+  if (words.json) {
+    fmt::print("{}\n", answer);
+  } else if (!letters->get_array().empty()) {
+    std::size_t group = 5;
+    std::size_t topic = 5;
+    for (const json::value& each : letters->get_array()) {
+      if (!each.is_object()) return failure(Errc::kCorrupt, "the host answers no letters");
+      group = std::max(group, member(each.get_object(), "group").size());
+      topic = std::max(topic, member(each.get_object(), "topic").size());
+    }
+    fmt::print("{:<20}  {:<{}}  {:<{}}  {:>8}  {:>8}  {}\n", "NUMBER", "GROUP", group, "TOPIC",
+               topic, "ATTEMPTS", "SIZE", "REASON");
+    for (const json::value& each : letters->get_array()) {
+      print_letter(each.get_object(), group, topic);
+    }
+  }
+  const json::value* more = found.if_contains("more");
+  if (more != nullptr && more->is_bool() && more->get_bool()) {
+    say("weft: there are more than the host looks at for one answer");
+  }
+  TRY_VOID(finish_output());
+  return 0;
+}
+
+// ---- replay
+
+Result<int> replay(const MessagesWords& words) {
+  if (words.words.empty() || words.all == (words.words.size() > 1)) {
+    return failure(Errc::kInvalid,
+                   "write weft messages replay APP[/BROKER] GROUP NUMBER..., or "
+                   "--all: weft messages dead shows the numbers");
+  }
+  json::object arguments;
+  arguments["group"] = text(words.words[0]);
+  json::array numbers;
+  for (std::size_t i = 1; i < words.words.size(); ++i) {
+    const std::string& word = words.words[i];
+    std::uint64_t each = 0;
+    auto [stop, problem] = std::from_chars(word.data(), word.data() + word.size(), each);
+    if (problem != std::errc() || stop != word.data() + word.size()) {
+      return failure(Errc::kInvalid, fmt::format("{}: write the NUMBER of a dead letter, as weft "
+                                                 "messages dead shows it",
+                                                 word));
+    }
+    numbers.push_back(each);
+  }
+  if (words.all) {
+    arguments["all"] = true;
+  } else {
+    arguments["numbers"] = std::move(numbers);
+  }
+  TRY(std::string answer, ask(words, kAnswerMax, arguments));
+  TRY(json::object done, object_of(answer));
+  const json::value* replayed = done.if_contains("replayed");
+  const json::value* failed = done.if_contains("failed");
+  if (replayed == nullptr || failed == nullptr || !replayed->is_array() || !failed->is_array()) {
+    return failure(Errc::kCorrupt, "the host does not say what it did");
+  }
+  if (words.json) {
+    TRY_VOID(print_line(answer));
+  } else {
+    TRY_VOID(print_line(
+        fmt::format("{} brought again to {}; each stays a dead letter until it is handled",
+                    replayed->get_array().size(), without_controls(words.words[0]))));
+  }
+  for (const json::value& each : failed->get_array()) {
+    if (!each.is_object()) continue;
+    say(fmt::format("weft: {}: {}", number(each.get_object(), "number"),
+                    without_controls(std::string(member(each.get_object(), "why")))));
+  }
+  return failed->get_array().empty() ? 0 : 1;
+}
+
+}  // namespace
+
+void add_messages_options(CLI::App& verb, MessagesWords& words) {
+  verb.add_option("ACTION", words.what, "tail, publish, dead or replay")
+      ->required()
+      ->check(CLI::IsMember(std::vector<std::string>{"tail", "publish", "dead", "replay"}));
+  verb.add_option("BROKER", words.where,
+                  "APP for its default broker, or APP/BROKER as its weft.toml calls it")
+      ->required();
+  verb.add_option("WORDS", words.words,
+                  "tail: PATTERN; publish: TOPIC DATA, or - for standard input; replay: GROUP "
+                  "NUMBER...");
+  verb.add_option("--at", words.at, "The host's admin address; default: 127.0.0.1:9090")
+      ->type_name("ADDR:PORT");
+  verb.add_option("--meta", words.metadata, "With publish: metadata, as often as needed")
+      ->type_name("KEY=VALUE")
+      ->expected(1)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  verb.add_option("--group", words.group, "With dead: of this group only")->type_name("GROUP");
+  verb.add_option("--count", words.count, "With tail: end after so many messages")->type_name("N");
+  verb.add_flag("--bodies", words.bodies, "With dead: show the messages' data too");
+  verb.add_flag("--all", words.all, "With replay: all dead letters of the group");
+  verb.add_flag("--json", words.json, "Print what the host answers: data is base64");
+  verb.footer(
+      "Asks a running host, which has the brokers open; its operator's file says [admin] calls = "
+      "true. tail shows what is published from now on and takes nothing from the groups. replay "
+      "brings a dead letter to its group again, and to no other: it stays a dead letter until it "
+      "was handled. A host that dies between handling and writing that down leaves it a dead "
+      "letter that was handled.\n"
+      "Exit code: 0; 1 when something could not be done.");
+}
+
+Result<int> run_messages(const MessagesWords& words) {
+  if (words.what == "publish") return publish(words);
+  if (words.what == "tail") return tail(words);
+  if (words.what == "dead") return dead(words);
+  return replay(words);
+}
+
+}  // namespace weft
