@@ -59,13 +59,22 @@ std::unique_ptr<Backend> rabbit_mq(StateFolderOnDemand&) {
   return rabbitmq::rabbitmq_backend(std::move(settings));
 }
 
+std::unique_ptr<Backend> classic_rabbit_mq(StateFolderOnDemand&) {
+  rabbitmq::Settings settings;
+  settings.server.endpoint = {"127.0.0.1", remote::amqp::shared_server().port()};
+  settings.prefix = own_name() + ".classic.{app}.{broker}";
+  settings.queue_type = rabbitmq::QueueType::kClassic;
+  return rabbitmq::rabbitmq_backend(std::move(settings));
+}
+
 INSTANTIATE_TEST_SUITE_P(
     messaging, Conformance,
     ::testing::Values(Driver{"memory", memory, {.durable = false}}, Driver{"embedded", embedded},
                       Driver{"nats", core_nats, {.durable = false, .keeps_for_absent = false}},
                       Driver{"jetstream", jet_stream, {.counts_failures = false}},
                       Driver{"mqtt", mosquitto, {.counts_failures = false}},
-                      Driver{"rabbitmq", rabbit_mq, {.counts_failures = false}}),
+                      Driver{"rabbitmq", rabbit_mq, {.counts_failures = false}},
+                      Driver{"rabbitmq_classic", classic_rabbit_mq, {.counts_failures = false}}),
     [](const auto& driver) { return driver.param.name; });
 
 }  // namespace

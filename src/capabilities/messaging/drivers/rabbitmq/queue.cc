@@ -33,10 +33,10 @@ QueueSpec dead_queue(const Names& names, std::string_view group) {
 }
 
 // What the server itself gives up goes where dead letters are.
-QueueSpec group_queue(const Names& names, std::string_view group) {
+QueueSpec group_queue(const Names& names, std::string_view group, QueueType type) {
   std::int64_t kept_ms = std::chrono::milliseconds(kGroupKept).count();
   return {.name = names.queue(group),
-          .arguments = {{"x-queue-type", text("quorum")},
+          .arguments = {{"x-queue-type", text(type == QueueType::kQuorum ? "quorum" : "classic")},
                         {"x-max-length", {kMessagesMax}},
                         {"x-overflow", text("reject-publish")},
                         {"x-expires", {kept_ms}},
@@ -81,7 +81,7 @@ void RabbitQueue::opened() {
   auto ignore = [](const Result<Method>&) {};
   channel_->declare(remote::amqp::ExchangeSpec{.name = names.exchange}, ignore);
   channel_->declare(dead_queue(names, group_), ignore);
-  channel_->declare(group_queue(names, group_), ignore);
+  channel_->declare(group_queue(names, group_, site_->settings().queue_type), ignore);
   channel_->bind({.queue = names.queue(group_),
                   .exchange = names.exchange,
                   .key = binding_key(deliveries_.wanted().pattern)},
