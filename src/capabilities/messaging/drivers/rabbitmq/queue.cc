@@ -27,6 +27,10 @@ Value text(std::string_view value) {
   return {std::string(value)};
 }
 
+std::string consumer(std::size_t number) {
+  return fmt::format("weft-{}", number);
+}
+
 QueueSpec dead_queue(const Names& names, std::string_view group) {
   return {.name = names.dead_queue(group),
           .arguments = {{"x-max-length", {kLettersMax}}, {"x-overflow", text("drop-head")}}};
@@ -124,9 +128,8 @@ void RabbitQueue::consume(std::size_t more) {
   auto ignore = [](const Result<Method>&) {};
   asked_for_ += more;
   channel_->prefetch(static_cast<std::uint16_t>(more), ignore);
-  channel_->consume(
-      {.queue = site_->names().queue(group_), .consumer = fmt::format("weft-{}", ++consumers_)},
-      ignore);
+  channel_->consume({.queue = site_->names().queue(group_), .consumer = consumer(++consumers_)},
+                    ignore);
 }
 
 // All that was asked for is held, and there is room since some of it waits: RabbitMQ changes the
@@ -248,6 +251,10 @@ void RabbitQueue::go_on() {
 void RabbitQueue::stop() {
   if (std::exchange(stopped_, true)) return;
   deliveries_.stop();
+  // What is not here yet goes to others at once.
+  for (std::size_t i = 1; i <= consumers_; ++i) {
+    channel_->cancel(consumer(i), [](const Result<Method>&) {});
+  }
   release_if_over();
 }
 
