@@ -40,6 +40,17 @@ inline std::vector<std::string> server_command(std::uint16_t port, const std::st
   return {"/bin/sh", file};
 }
 
+// The same over TLS alone, of a certificate and its key in files.
+inline RealServer::Command tls_server_command(std::string certificate, std::string key) {
+  return [certificate, key](std::uint16_t port, const std::string& folder) {
+    auto command = server_command(free_port(), folder);
+    std::ofstream(folder + "/rabbitmq.conf", std::ios::app)
+        << "listeners.ssl.1 = 127.0.0.1:" << port << "\nssl_options.certfile = " << certificate
+        << "\nssl_options.keyfile = " << key << "\nssl_options.verify = verify_none\n";
+    return command;
+  };
+}
+
 // RabbitMQ 3.10 writes the names of new quorum queues down a few seconds late. One that it is
 // killed before is there afterwards, empty and without a leader: a test that kills waits for that.
 inline void wait_until_written(const RealServer& server, std::string_view queue) {

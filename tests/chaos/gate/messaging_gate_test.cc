@@ -63,6 +63,7 @@ std::unique_ptr<Backend> mqtt_at(std::uint16_t port) {
   return mqtt::mqtt_backend(std::move(settings));
 }
 
+// Killed when it knows its queues for good.
 class RabbitServer final : public gate::Server {
  public:
   std::uint16_t port() const override { return server_.port(); }
@@ -82,10 +83,24 @@ std::unique_ptr<gate::Server> start_rabbitmq() {
   return std::make_unique<RabbitServer>();
 }
 
-std::unique_ptr<Backend> rabbitmq_at(std::uint16_t port) {
+std::unique_ptr<gate::Server> start_plain_rabbitmq() {
+  return std::make_unique<gate::OneProcess>(remote::amqp::server_command);
+}
+
+rabbitmq::Settings rabbitmq_settings(std::uint16_t port) {
   rabbitmq::Settings settings;
   settings.server.endpoint = {"127.0.0.1", port};
   settings.server.silence = remote::amqp::kSilenceMin;
+  return settings;
+}
+
+std::unique_ptr<Backend> rabbitmq_at(std::uint16_t port) {
+  return rabbitmq::rabbitmq_backend(rabbitmq_settings(port));
+}
+
+std::unique_ptr<Backend> classic_rabbitmq_at(std::uint16_t port) {
+  rabbitmq::Settings settings = rabbitmq_settings(port);
+  settings.queue_type = rabbitmq::QueueType::kClassic;
   return rabbitmq::rabbitmq_backend(std::move(settings));
 }
 
@@ -199,7 +214,9 @@ INSTANTIATE_TEST_SUITE_P(
         ::testing::Values(Driver{{"nats", start_nats, nats_at}, Keeps::kNothing},
                           Driver{{"jetstream", start_nats, jetstream_at}, Keeps::kAll},
                           Driver{{"mqtt", start_mosquitto, mqtt_at}, Keeps::kWhileItRuns},
-                          Driver{{"rabbitmq", start_rabbitmq, rabbitmq_at}, Keeps::kAll}),
+                          Driver{{"rabbitmq", start_rabbitmq, rabbitmq_at}, Keeps::kAll},
+                          Driver{{"rabbitmq_classic", start_plain_rabbitmq, classic_rabbitmq_at},
+                                 Keeps::kAll}),
         ::testing::ValuesIn(gate::kFaults)),
     [](const auto& each) {
       return std::get<0>(each.param).name + "_" + std::string(std::get<1>(each.param).name);
