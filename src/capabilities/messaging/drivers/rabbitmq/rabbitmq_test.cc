@@ -373,6 +373,41 @@ TEST_F(RabbitMq, MoreIsAskedForWhenAllThatCameWaits) {
   EXPECT_TRUE(until([&] { return count("last") == 1; }));
 }
 
+TEST_F(RabbitMq, HostsShareTheMessagesOfAGroup) {
+  subscribe();
+  EXPECT_EQ(publish("first"), "ok");
+  ASSERT_TRUE(until([&] { return count("first") == 1; }));
+  // Another backend is another host.
+  struct Host final : Receiver {
+    Host(Loop& on, const Settings& settings) : loop(on), backend(rabbitmq_backend(settings)) {
+      broker = backend->broker(loop, {"app", "b"});
+      queue = broker->subscribe({"g", "t"}, *this);
+    }
+    void deliver(Delivery delivery) override {
+      taken.emplace_back(as_text(delivery.message.data));
+      loop.post([this, id = delivery.id] { queue->settle(id, {}); });
+    }
+    Loop& loop;
+    std::unique_ptr<Backend> backend;
+    std::unique_ptr<Broker> broker;
+    std::unique_ptr<Queue> queue;
+    std::vector<std::string> taken;
+  } other(loop_, settings_);
+  int number = 0;
+  ASSERT_TRUE(
+      until([&] { return publish(std::to_string(++number)) == "ok" && !other.taken.empty(); }));
+  for (int i = 0; i < 50; ++i) EXPECT_EQ(publish(std::to_string(++number)), "ok");
+  std::size_t all = static_cast<std::size_t>(number) + 1;
+  ASSERT_TRUE(until([&] { return taken_.size() + other.taken.size() == all; }));
+  std::set<std::string> distinct(taken_.begin(), taken_.end());
+  distinct.insert(other.taken.begin(), other.taken.end());
+  EXPECT_EQ(distinct.size(), all);
+  EXPECT_GT(other.taken.size(), 5U);
+  EXPECT_GT(taken_.size(), 5U);
+  other.queue->stop();
+  EXPECT_TRUE(until([&] { return other.queue->idle(); }));
+}
+
 TEST_F(RabbitMq, OthersMessagesAreBroughtAndWhatIsNoneIsDropped) {
   std::vector<Message> messages;
   judge_ = [&](const Delivery& delivery) {
