@@ -145,6 +145,30 @@ class Mosquitto(Server):
         return ["/usr/sbin/mosquitto", "-c", os.path.join(self.folder, "conf")]
 
 
+class RabbitMq(Server):
+    """A node of its own: all it has is in the folder, and its directory of nodes ends with it."""
+
+    def prepare(self):
+        for name, text in (("plugins", "[].\n"), ("env", ""), ("rabbitmq.conf", "")):
+            with open(os.path.join(self.folder, name), "w", encoding="utf-8") as file:
+                file.write(text)
+
+    def command(self):
+        directory = str(free_port())
+        names = {"HOME": "", "NOTIFY_SOCKET": "/none", "RABBITMQ_MNESIA_BASE": "/mnesia",
+                 "RABBITMQ_LOG_BASE": "/logs", "RABBITMQ_ENABLED_PLUGINS_FILE": "/plugins",
+                 "RABBITMQ_CONF_ENV_FILE": "/env", "RABBITMQ_CONFIG_FILE": "/rabbitmq"}
+        settings = [f"{name}={self.folder}{path}" for name, path in names.items()]
+        settings += ["RABBITMQ_NODENAME=weft@localhost", "RABBITMQ_NODE_IP_ADDRESS=127.0.0.1",
+                     f"RABBITMQ_NODE_PORT={self.port}", f"RABBITMQ_DIST_PORT={free_port()}",
+                     "RABBITMQ_LOGS=-", f"ERL_EPMD_PORT={directory}", "ERL_EPMD_ADDRESS=127.0.0.1",
+                     "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS="
+                     "-kernel inet_dist_use_interface {127,0,0,1} +S 1:1 +sbwt none"]
+        start = (f"setpriv --pdeathsig KILL epmd -port {directory} -address 127.0.0.1 & "
+                 "exec /usr/lib/rabbitmq/bin/rabbitmq-server")
+        return ["env"] + settings + ["sh", "-c", start]
+
+
 class Etcd(Server):
     """With the title of the notes in it."""
 

@@ -8,7 +8,7 @@ import unittest
 
 from client import Closed, Connection, get
 from host import FAST, Host, run, until
-from servers import Nats
+from servers import Nats, RabbitMq
 from test_apps import App, reload
 
 MANIFEST = """
@@ -233,24 +233,11 @@ class Messages(unittest.TestCase):
             self.assertLess(again, rounds * 1024)
 
 
-class OverNats(unittest.TestCase):
-    """The same components, with the default broker in JetStream and the second over core NATS."""
-
-    @classmethod
-    def setUpClass(cls):
-        cls.server = cls.enterClassContext(Nats())
+class OverServer:
+    """The same components, with both brokers at a server."""
 
     def operator(self, app):
-        url = f"nats://127.0.0.1:{self.server.port}"
-        app.write("on.toml", f"""
-            [messaging.""]
-            driver = "jetstream"
-            url = "{url}"
-            ack-wait = "1s"
-            [messaging.second]
-            driver = "nats"
-            url = "{url}"
-            """)
+        app.write("on.toml", self.brokers())
         return app.folder, "--on", app.folder + "/on.toml"
 
     def test_both_packages_and_a_reload(self):
@@ -278,7 +265,7 @@ class OverNats(unittest.TestCase):
             client.wait("n/twice", 2)
 
     def test_kill(self):
-        """What JetStream acknowledged is handled over kill -9 of weft."""
+        """What the server acknowledged is handled over kill -9 of weft."""
         with shop() as app, tempfile.TemporaryDirectory() as folder:
             state = folder + "/state"
             sent = []
@@ -302,6 +289,63 @@ class OverNats(unittest.TestCase):
             done = run("check", "--connect", "--on", app.folder + "/on.toml", app.folder)
             self.assertEqual(done.code, 1, done)
             self.assertIn("127.0.0.1:1", done.out)
+
+
+class OverNats(OverServer, unittest.TestCase):
+    """The default broker in JetStream and the second over core NATS."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.server = cls.enterClassContext(Nats())
+
+    def brokers(self):
+        url = f"nats://127.0.0.1:{self.server.port}"
+        return f"""
+            [messaging.""]
+            driver = "jetstream"
+            url = "{url}"
+            ack-wait = "1s"
+            [messaging.second]
+            driver = "nats"
+            url = "{url}"
+            """
+
+
+class OverRabbitMq(OverServer, unittest.TestCase):
+    """The default broker in quorum queues and the second in classic ones. Each test has a prefix of
+    its own: queues outlive it."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.server = cls.enterClassContext(RabbitMq())
+
+    def brokers(self, user="guest:guest", vhost=""):
+        url = f"amqp://{user}@127.0.0.1:{self.server.port}/{vhost}"
+        prefix = self._testMethodName.replace("_", "-")
+        return f"""
+            [messaging.""]
+            driver = "rabbitmq"
+            url = "{url}"
+            prefix = "{prefix}.{{app}}.{{broker}}"
+            [messaging.second]
+            driver = "rabbitmq"
+            url = "{url}"
+            prefix = "{prefix}.{{app}}.{{broker}}"
+            queue-type = "classic"
+            """
+
+    def test_a_refusal_says_why(self):
+        with shop() as app:
+            on = app.folder + "/on.toml"
+            app.write("on.toml", self.brokers(user="guest:s3cret"))
+            done = run("check", "--connect", "--on", on, app.folder)
+            self.assertEqual(done.code, 1, done)
+            self.assertIn("ACCESS_REFUSED", done.out)
+            self.assertNotIn("s3cret", done.out)
+            app.write("on.toml", self.brokers(vhost="nowhere"))
+            done = run("check", "--connect", "--on", on, app.folder)
+            self.assertEqual(done.code, 1, done)
+            self.assertIn("nowhere", done.out)
 
 
 class Wrong(unittest.TestCase):

@@ -59,6 +59,14 @@ std::unique_ptr<Backend> rabbit_mq(StateFolderOnDemand&) {
   return rabbitmq::rabbitmq_backend(std::move(settings));
 }
 
+std::unique_ptr<Backend> classic_rabbit_mq(StateFolderOnDemand&) {
+  rabbitmq::Settings settings;
+  settings.server.endpoint = {"127.0.0.1", remote::amqp::shared_server().port()};
+  settings.prefix = own_name() + ".classic.{app}.{broker}";
+  settings.queue_type = rabbitmq::QueueType::kClassic;
+  return rabbitmq::rabbitmq_backend(std::move(settings));
+}
+
 INSTANTIATE_TEST_SUITE_P(
     messaging, Conformance,
     ::testing::Values(Driver{"memory", memory, {.durable = false, .keeps_letters = false}},
@@ -70,6 +78,9 @@ INSTANTIATE_TEST_SUITE_P(
                       Driver{"mqtt", mosquitto, {.keeps_letters = false, .counts_failures = false}},
                       Driver{"rabbitmq",
                              rabbit_mq,
+                             {.counts_failures = false, .replays = false, .watches = false}},
+                      Driver{"rabbitmq_classic",
+                             classic_rabbit_mq,
                              {.counts_failures = false, .replays = false, .watches = false}}),
     [](const auto& driver) { return driver.param.name; });
 

@@ -118,6 +118,11 @@ void Client::connected() {
 }
 
 Buffer& Client::out() {
+  if (connection_ == nullptr) {
+    // It broke, and not all channels know it yet: nothing leaves any more.
+    nowhere_.clear();
+    return nowhere_;
+  }
   wrote_ = loop_.now();
   connection_->flush();
   return connection_->out();

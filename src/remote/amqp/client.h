@@ -104,6 +104,7 @@ class Client : private ConnectionOwner, public std::enable_shared_from_this<Clie
   State state_ = State::kDown;
   // Shared with the operations of asio that are under way on it.
   std::shared_ptr<Connection> connection_;
+  Buffer nowhere_;  // What is written when there is none.
   Breaker breaker_;
   Breaker::Time began_{};
   std::optional<Error> problem_;  // Since the server was there last.

@@ -15,8 +15,11 @@
 
 #include "base/check.h"
 #include "base/fd.h"
+#include "io/http/tls_client.h"
+#include "io/http/tls_test_support.h"
 #include "io/loop.h"
 #include "remote/amqp/publisher.h"
+#include "remote/amqp/testing.h"
 
 namespace weft::remote::amqp {
 namespace {
@@ -386,6 +389,41 @@ TEST_F(AmqpClient, WhatAmqpHasNoRoomForIsRefusedAtOnce) {
   ASSERT_TRUE(until([&] { return told_.size() == 2; }));
   for (const auto& each : told_) EXPECT_EQ(each.error().code(), Errc::kInvalid);
   EXPECT_EQ(server_->published(), 0);
+}
+
+TEST_F(AmqpClient, SpeaksTlsWithAServerThatItKnows) {
+  http_test::MadeCertificate made("localhost");
+  http_test::TlsFolder folder;
+  TlsFiles files = folder.put(made);
+  RealServer server(tls_server_command(files.certificate, files.key));
+  Settings settings;
+  settings.endpoint = {"localhost", server.port(), *TlsClient::make(files.certificate)};
+  auto knows = std::make_shared<Client>(loop_, std::make_shared<const Settings>(settings), "test");
+  Publisher publisher(knows, [](Channel&) {}, [](const Incoming&) {});
+  in_loop([&] {
+    // To no queue at all: it comes back, in many frames.
+    Publish message{
+        .exchange = "", .routing_key = "nobody", .mandatory = true, .body = Bytes(700'000, 'x')};
+    message.properties.message_id = "1";
+    publisher.publish(std::move(message), Deadline::after(std::chrono::seconds(20)),
+                      [this](Result<Routed> done) { told_.push_back(std::move(done)); });
+  });
+  ASSERT_TRUE(until([&] { return told_.size() == 1; }));
+  ASSERT_TRUE(told_[0].has_value()) << told_[0].error().message();
+  EXPECT_EQ(*told_[0], Routed::kNowhere);
+
+  http_test::MadeCertificate another("another");
+  settings.endpoint.tls = *TlsClient::make(folder.put("another.pem", another.certificate));
+  auto knows_not =
+      std::make_shared<Client>(loop_, std::make_shared<const Settings>(settings), "test");
+  std::optional<Result<void>> reached;
+  in_loop([&] {
+    knows_not->reach(Deadline::after(std::chrono::seconds(20)),
+                     [&](Result<void> how) { reached = std::move(how); });
+  });
+  ASSERT_TRUE(until([&] { return reached.has_value(); }));
+  ASSERT_FALSE(reached->has_value());
+  EXPECT_THAT(reached->error().message(), HasSubstr("certificate"));
 }
 
 }  // namespace

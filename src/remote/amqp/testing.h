@@ -2,10 +2,15 @@
 
 #include <fmt/format.h>
 
+#include <chrono>
 #include <fstream>
+#include <iterator>
 #include <string>
+#include <string_view>
+#include <thread>
 #include <vector>
 
+#include "base/check.h"
 #include "remote/testing/real_server.h"
 
 namespace weft::remote::amqp {
@@ -33,6 +38,31 @@ inline std::vector<std::string> server_command(std::uint16_t port, const std::st
       "exec /usr/lib/rabbitmq/bin/rabbitmq-server\n",
       folder, port, free_port(), free_port());
   return {"/bin/sh", file};
+}
+
+// The same over TLS alone, of a certificate and its key in files.
+inline RealServer::Command tls_server_command(std::string certificate, std::string key) {
+  return [certificate, key](std::uint16_t port, const std::string& folder) {
+    auto command = server_command(free_port(), folder);
+    std::ofstream(folder + "/rabbitmq.conf", std::ios::app)
+        << "listeners.ssl.1 = 127.0.0.1:" << port << "\nssl_options.certfile = " << certificate
+        << "\nssl_options.keyfile = " << key << "\nssl_options.verify = verify_none\n";
+    return command;
+  };
+}
+
+// RabbitMQ 3.10 writes the names of new quorum queues down a few seconds late. One that it is
+// killed before is there afterwards, empty and without a leader: a test that kills waits for that.
+inline void wait_until_written(const RealServer& server, std::string_view queue) {
+  std::string file = server.folder() + "/mnesia/weft@localhost/quorum/weft@localhost/names.dets";
+  auto until = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+  for (;;) {
+    std::ifstream in(file, std::ios::binary);
+    std::string names((std::istreambuf_iterator<char>(in)), {});
+    if (names.contains(queue)) return;
+    CHECK(std::chrono::steady_clock::now() < until);
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  }
 }
 
 // One for all tests of a process.

@@ -10,8 +10,10 @@
 #include "capabilities/messaging/drivers/jetstream/jetstream.h"
 #include "capabilities/messaging/drivers/mqtt/mqtt.h"
 #include "capabilities/messaging/drivers/nats/nats.h"
+#include "capabilities/messaging/drivers/rabbitmq/rabbitmq.h"
 #include "gate.h"
 #include "io/loop.h"
+#include "remote/amqp/testing.h"
 #include "remote/mqtt/testing.h"
 #include "remote/nats/testing.h"
 
@@ -59,6 +61,47 @@ std::unique_ptr<Backend> mqtt_at(std::uint16_t port) {
   settings.server.silence = gate::kDeadline;
   settings.client_id = "gate";
   return mqtt::mqtt_backend(std::move(settings));
+}
+
+// Killed when it knows its queues for good.
+class RabbitServer final : public gate::Server {
+ public:
+  std::uint16_t port() const override { return server_.port(); }
+  void kill() override {
+    remote::amqp::wait_until_written(server_, "weft.app.gate:g");
+    server_.kill();
+  }
+  void start() override { server_.start(); }
+  void freeze() override { server_.freeze(); }
+  void thaw() override { server_.thaw(); }
+
+ private:
+  remote::RealServer server_{remote::amqp::server_command};
+};
+
+std::unique_ptr<gate::Server> start_rabbitmq() {
+  return std::make_unique<RabbitServer>();
+}
+
+std::unique_ptr<gate::Server> start_plain_rabbitmq() {
+  return std::make_unique<gate::OneProcess>(remote::amqp::server_command);
+}
+
+rabbitmq::Settings rabbitmq_settings(std::uint16_t port) {
+  rabbitmq::Settings settings;
+  settings.server.endpoint = {"127.0.0.1", port};
+  settings.server.silence = remote::amqp::kSilenceMin;
+  return settings;
+}
+
+std::unique_ptr<Backend> rabbitmq_at(std::uint16_t port) {
+  return rabbitmq::rabbitmq_backend(rabbitmq_settings(port));
+}
+
+std::unique_ptr<Backend> classic_rabbitmq_at(std::uint16_t port) {
+  rabbitmq::Settings settings = rabbitmq_settings(port);
+  settings.queue_type = rabbitmq::QueueType::kClassic;
+  return rabbitmq::rabbitmq_backend(std::move(settings));
 }
 
 // A loop with a broker. Its thread is whose calls it runs.
@@ -170,7 +213,10 @@ INSTANTIATE_TEST_SUITE_P(
     ::testing::Combine(
         ::testing::Values(Driver{{"nats", start_nats, nats_at}, Keeps::kNothing},
                           Driver{{"jetstream", start_nats, jetstream_at}, Keeps::kAll},
-                          Driver{{"mqtt", start_mosquitto, mqtt_at}, Keeps::kWhileItRuns}),
+                          Driver{{"mqtt", start_mosquitto, mqtt_at}, Keeps::kWhileItRuns},
+                          Driver{{"rabbitmq", start_rabbitmq, rabbitmq_at}, Keeps::kAll},
+                          Driver{{"rabbitmq_classic", start_plain_rabbitmq, classic_rabbitmq_at},
+                                 Keeps::kAll}),
         ::testing::ValuesIn(gate::kFaults)),
     [](const auto& each) {
       return std::get<0>(each.param).name + "_" + std::string(std::get<1>(each.param).name);

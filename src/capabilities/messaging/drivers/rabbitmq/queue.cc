@@ -27,16 +27,20 @@ Value text(std::string_view value) {
   return {std::string(value)};
 }
 
+std::string consumer(std::size_t number) {
+  return fmt::format("weft-{}", number);
+}
+
 QueueSpec dead_queue(const Names& names, std::string_view group) {
   return {.name = names.dead_queue(group),
           .arguments = {{"x-max-length", {kLettersMax}}, {"x-overflow", text("drop-head")}}};
 }
 
 // What the server itself gives up goes where dead letters are.
-QueueSpec group_queue(const Names& names, std::string_view group) {
+QueueSpec group_queue(const Names& names, std::string_view group, QueueType type) {
   std::int64_t kept_ms = std::chrono::milliseconds(kGroupKept).count();
   return {.name = names.queue(group),
-          .arguments = {{"x-queue-type", text("quorum")},
+          .arguments = {{"x-queue-type", text(type == QueueType::kQuorum ? "quorum" : "classic")},
                         {"x-max-length", {kMessagesMax}},
                         {"x-overflow", text("reject-publish")},
                         {"x-expires", {kept_ms}},
@@ -81,7 +85,7 @@ void RabbitQueue::opened() {
   auto ignore = [](const Result<Method>&) {};
   channel_->declare(remote::amqp::ExchangeSpec{.name = names.exchange}, ignore);
   channel_->declare(dead_queue(names, group_), ignore);
-  channel_->declare(group_queue(names, group_), ignore);
+  channel_->declare(group_queue(names, group_, site_->settings().queue_type), ignore);
   channel_->bind({.queue = names.queue(group_),
                   .exchange = names.exchange,
                   .key = binding_key(deliveries_.wanted().pattern)},
@@ -124,9 +128,8 @@ void RabbitQueue::consume(std::size_t more) {
   auto ignore = [](const Result<Method>&) {};
   asked_for_ += more;
   channel_->prefetch(static_cast<std::uint16_t>(more), ignore);
-  channel_->consume(
-      {.queue = site_->names().queue(group_), .consumer = fmt::format("weft-{}", ++consumers_)},
-      ignore);
+  channel_->consume({.queue = site_->names().queue(group_), .consumer = consumer(++consumers_)},
+                    ignore);
 }
 
 // All that was asked for is held, and there is room since some of it waits: RabbitMQ changes the
@@ -248,6 +251,10 @@ void RabbitQueue::go_on() {
 void RabbitQueue::stop() {
   if (std::exchange(stopped_, true)) return;
   deliveries_.stop();
+  // What is not here yet goes to others at once.
+  for (std::size_t i = 1; i <= consumers_; ++i) {
+    channel_->cancel(consumer(i), [](const Result<Method>&) {});
+  }
   release_if_over();
 }
 

@@ -25,7 +25,7 @@ inline constexpr std::size_t kUnheardMax = 4'096;
 // How long a queue that stops waits for the server to have done with its acknowledgements.
 inline constexpr std::chrono::seconds kStopTime{5};
 
-// One group's messages out of its quorum queue, by a channel of its own. On one loop.
+// One group's messages out of its queue at the server, by a channel of its own. On one loop.
 //
 // What it is brought it acknowledges when it is done, and holds until then: also what failed and
 // waits, so that it keeps its place before the later ones of its key. When the channel ends the

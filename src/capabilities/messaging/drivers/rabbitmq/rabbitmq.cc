@@ -24,13 +24,14 @@ constexpr std::uint16_t kTlsPort = 5671;
 // So that the names of queues, with a group's behind it, are within AMQP's 255 bytes.
 constexpr std::size_t kPrefixBytesMax = 180;
 
-constexpr std::array<DriverKey, 8> kKeys{{{"url", DriverKey::Kind::kText, "amqp://HOST:5672"},
+constexpr std::array<DriverKey, 9> kKeys{{{"url", DriverKey::Kind::kText, "amqp://HOST:5672"},
                                           {"username"},
                                           {"password"},
                                           {"vhost"},
                                           {"ca-file", DriverKey::Kind::kPath},
                                           {"prefix"},
                                           {"exchange"},
+                                          {"queue-type"},
                                           {"timeout", DriverKey::Kind::kDuration}}};
 
 class RabbitBroker final : public Broker {
@@ -168,6 +169,12 @@ Result<Settings> read_settings(const DriverChoice& choice) {
   TRY_VOID(check_name("prefix", settings.prefix));
   settings.exchange = text_of(choice, "exchange");
   if (!settings.exchange.empty()) TRY_VOID(check_name("exchange", settings.exchange));
+  if (std::string type = text_of(choice, "queue-type"); !type.empty()) {
+    if (type != "quorum" && type != "classic") {
+      return failure(Errc::kInvalid, "queue-type: \"quorum\" or \"classic\"");
+    }
+    settings.queue_type = type == "quorum" ? QueueType::kQuorum : QueueType::kClassic;
+  }
   return settings;
 }
 

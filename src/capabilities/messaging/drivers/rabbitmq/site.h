@@ -25,10 +25,13 @@ inline constexpr std::size_t kWaitingMax = 65'536;
 // Messages of one group that went back to the server and whose attempts are known.
 inline constexpr std::size_t kKnownMax = 4'096;
 
+enum class QueueType : std::uint8_t { kQuorum, kClassic };
+
 struct Settings {
   remote::amqp::Settings server;
   std::string prefix = "weft.{app}.{broker}";
   std::string exchange = "";  // Empty: the prefix.
+  QueueType queue_type = QueueType::kQuorum;
 };
 
 // The attempts of messages that a queue of this process held and gave back, for the next one: the
@@ -67,6 +70,7 @@ class Site : public std::enable_shared_from_this<Site> {
 
   Loop& loop() { return loop_; }
   const std::shared_ptr<Place>& place() const { return place_; }
+  const Settings& settings() const { return *settings_; }
   const Names& names() const { return place_->names; }
   remote::amqp::Client& groups() { return *groups_; }
 

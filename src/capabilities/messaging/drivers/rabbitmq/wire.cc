@@ -277,9 +277,8 @@ std::string id_of(const Incoming& came) {
 unsigned deliveries_before(const Incoming& came) {
   const Value* found = find(came.properties.headers, kDeliveries);
   const auto* count = found == nullptr ? nullptr : std::get_if<std::int64_t>(&found->is);
-  return count == nullptr
-             ? 0
-             : static_cast<unsigned>(std::clamp<std::int64_t>(*count, 0, kAttemptsMax));
+  if (count == nullptr) return came.how.redelivered ? 1 : 0;
+  return static_cast<unsigned>(std::clamp<std::int64_t>(*count, 0, kAttemptsMax));
 }
 
 Result<Publish> letter_to_wire(const Names& names, const DeadLetter& letter) {

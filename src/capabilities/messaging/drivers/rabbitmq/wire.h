@@ -38,7 +38,7 @@ std::optional<Message> from_wire(remote::amqp::Incoming came);
 
 // An id of weft's, by which a message is known again. Empty: it has none.
 std::string id_of(const remote::amqp::Incoming& came);
-// How often it was brought before, as the server counts it.
+// How often it was brought before, as the server counts it: a classic queue only says whether.
 unsigned deliveries_before(const remote::amqp::Incoming& came);
 
 // A dead letter as it lies in its queue, and back.
