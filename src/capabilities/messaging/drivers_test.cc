@@ -2,9 +2,11 @@
 #include "capabilities/keyvalue/backend.h"
 #include "capabilities/messaging/conformance.h"
 #include "capabilities/messaging/drivers/jetstream/jetstream.h"
+#include "capabilities/messaging/drivers/kafka/kafka.h"
 #include "capabilities/messaging/drivers/mqtt/mqtt.h"
 #include "capabilities/messaging/drivers/nats/nats.h"
 #include "capabilities/messaging/log_broker.h"
+#include "remote/kafka/testing.h"
 #include "remote/mqtt/testing.h"
 #include "remote/nats/testing.h"
 
@@ -50,12 +52,25 @@ std::unique_ptr<Backend> mosquitto(StateFolderOnDemand&) {
   return mqtt::mqtt_backend(std::move(settings));
 }
 
+// librdkafka's mock of a cluster, no Kafka. In it a group waits three seconds for its first
+// members, and a second less than its session when somebody comes or goes.
+std::unique_ptr<Backend> mock_kafka(StateFolderOnDemand&) {
+  kafka::Settings settings;
+  settings.server.servers = remote::kafka::shared_mock().servers();
+  settings.server.session = std::chrono::milliseconds(3'500);
+  settings.server.refresh = std::chrono::milliseconds(200);
+  settings.prefix = own_name() + ".{app}.{broker}";
+  settings.group_prefix = settings.prefix;
+  return kafka::kafka_backend(std::move(settings));
+}
+
 INSTANTIATE_TEST_SUITE_P(
     messaging, Conformance,
     ::testing::Values(Driver{"memory", memory, {.durable = false}}, Driver{"embedded", embedded},
                       Driver{"nats", core_nats, {.durable = false, .keeps_for_absent = false}},
                       Driver{"jetstream", jet_stream, {.counts_failures = false}},
-                      Driver{"mqtt", mosquitto, {.counts_failures = false}}),
+                      Driver{"mqtt", mosquitto, {.counts_failures = false}},
+                      Driver{"kafka", mock_kafka, {.counts_failures = true}}),
     [](const auto& driver) { return driver.param.name; });
 
 }  // namespace

@@ -10,6 +10,7 @@
 #include "base/limits.h"
 #include "capabilities/keyvalue/backend.h"
 #include "capabilities/messaging/drivers/jetstream/jetstream.h"
+#include "capabilities/messaging/drivers/kafka/kafka.h"
 #include "capabilities/messaging/drivers/mqtt/mqtt.h"
 #include "capabilities/messaging/drivers/nats/nats.h"
 #include "capabilities/messaging/hosts.h"
@@ -48,14 +49,16 @@ constexpr std::array<DriverKey, 1> kMemoryKeys{{{"size", DriverKey::Kind::kSize}
 constexpr std::string_view kNats = "nats";
 constexpr std::string_view kJetStream = "jetstream";
 constexpr std::string_view kMqtt = "mqtt";
+constexpr std::string_view kKafka = "kafka";
 constexpr std::uint64_t kMemoryByDefault = std::uint64_t{256} << 20;
 
 std::span<const DriverInfo> driver_infos() {
-  static const std::array<DriverInfo, 5> infos{{{kEmbedded, {}},
+  static const std::array<DriverInfo, 6> infos{{{kEmbedded, {}},
                                                 {kMemory, kMemoryKeys},
                                                 {kNats, nats::driver_keys()},
                                                 {kJetStream, jetstream::driver_keys()},
-                                                {kMqtt, mqtt::driver_keys()}}};
+                                                {kMqtt, mqtt::driver_keys()},
+                                                {kKafka, kafka::driver_keys()}}};
   return infos;
 }
 
@@ -71,6 +74,10 @@ Result<std::unique_ptr<Backend>> make_backend(const DriverChoice& choice) {
   if (choice.driver == kMqtt) {
     TRY(mqtt::Settings settings, mqtt::read_settings(choice));
     return mqtt::mqtt_backend(std::move(settings));
+  }
+  if (choice.driver == kKafka) {
+    TRY(kafka::Settings settings, kafka::read_settings(choice));
+    return kafka::kafka_backend(std::move(settings));
   }
   if (choice.driver != kMemory) {
     return failure(Errc::kUnsupported,
@@ -148,6 +155,7 @@ Result<void> MessagingCapability::check(const DriverChoice& choice) const {
   if (choice.driver == kNats) TRY_VOID(nats::read_settings(choice));
   if (choice.driver == kJetStream) TRY_VOID(jetstream::read_settings(choice));
   if (choice.driver == kMqtt) TRY_VOID(mqtt::read_settings(choice));
+  if (choice.driver == kKafka) TRY_VOID(kafka::read_settings(choice));
   return {};
 }
 
