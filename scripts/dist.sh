@@ -39,7 +39,7 @@ weft: a host for WebAssembly components.
 Needed at run time, on Debian 12 and on Ubuntu 24.04 (there libcurl4t64 and libssl3t64):
 
     apt install libstdc++6 libcurl4 libssl3 libnghttp2-14 libsqlite3-0 libpq5 libmariadb3 \
-      ca-certificates
+      librdkafka1 ca-certificates
 
 To build components in C and C++ (weft build, weft dev), from Debian's or LLVM's own packages:
 

@@ -7,7 +7,7 @@ set -eu
 build="clang-22 lld-22 g++ cmake ninja-build ccache pkg-config \
   libboost1.81-dev libboost-json1.81-dev libfmt-dev libcli11-dev liblmdb-dev libmimalloc-dev \
   libssl-dev libsodium-dev libnghttp2-dev libcurl4-openssl-dev ca-certificates \
-  libtomlplusplus-dev libxxhash-dev libsqlite3-dev libpq-dev libmariadb-dev \
+  libtomlplusplus-dev libxxhash-dev libsqlite3-dev libpq-dev libmariadb-dev librdkafka-dev \
   wasi-libc libc++-22-dev-wasm32 libc++abi-22-dev-wasm32 libclang-rt-22-dev-wasm32"
 test="libgtest-dev libgmock-dev libclang-rt-22-dev llvm-22 python3 python3-venv curl \
   nghttp2-server openssl chromium redis-server nats-server etcd-server mosquitto rabbitmq-server \

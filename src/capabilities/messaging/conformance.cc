@@ -257,6 +257,7 @@ TEST_P(Conformance, NeverBringsMoreAtOnceThanWasAskedFor) {
   auto taker = take("t", "g", Ordering::kNone, 3);
   taker->judge = [](const Delivery&) { return std::nullopt; };
   for (int i = 0; i < 10; ++i) EXPECT_EQ(publish("t", std::to_string(i)), "ok");
+  EXPECT_TRUE(until([&] { return taker->taken.size() == 3; }));
   run_for(milliseconds(80));
   EXPECT_EQ(taker->taken.size(), 3U);
   // Settled one by one, the others come.

@@ -91,7 +91,26 @@ void Deliveries::done(Id id) {
   delivered(id);
   auto item = items_.extract(id);
   --out_;
+  leave_lane(item.mapped().lane);
+}
+
+bool Deliveries::forget(Id id) {
+  auto found = items_.find(id);
+  CHECK(found != items_.end());
+  if (found->second.out) return false;
+  auto item = items_.extract(found);
+  ready_.erase(id);
+  std::erase_if(later_, [&](const auto& each) { return each.second == id; });
+  // Its turn goes on only where it had it.
   auto lane = lanes_.find(item.mapped().lane);
+  bool waited = lane != lanes_.end() && lane->second.erase(id) > 0;
+  if (!waited) leave_lane(item.mapped().lane);
+  return true;
+}
+
+// Who had the lane's turn is gone: the next one has it.
+void Deliveries::leave_lane(const std::string& name) {
+  auto lane = lanes_.find(name);
   if (lane == lanes_.end()) return;
   if (lane->second.empty()) {
     lanes_.erase(lane);

@@ -56,6 +56,8 @@ class Deliveries {
   void again(Id id, Verdict::Kind kind, std::chrono::milliseconds pause);
   // It is held no more, and the next of its lane may go.
   void done(Id id);
+  // The same of one that is not out: somebody else brings it. False: it is out, and stays.
+  bool forget(Id id);
 
   // Brings nothing more. What is out stays until its verdict.
   void stop();
@@ -74,6 +76,7 @@ class Deliveries {
     bool out = false;
   };
   std::string lane_of(const Message& message) const;
+  void leave_lane(const std::string& name);
   void due();
 
   const std::shared_ptr<Deliveries*> self_;  // Null once it is gone: what is deferred runs later.

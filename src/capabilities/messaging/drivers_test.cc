@@ -2,11 +2,13 @@
 #include "capabilities/keyvalue/backend.h"
 #include "capabilities/messaging/conformance.h"
 #include "capabilities/messaging/drivers/jetstream/jetstream.h"
+#include "capabilities/messaging/drivers/kafka/kafka.h"
 #include "capabilities/messaging/drivers/mqtt/mqtt.h"
 #include "capabilities/messaging/drivers/nats/nats.h"
 #include "capabilities/messaging/drivers/rabbitmq/rabbitmq.h"
 #include "capabilities/messaging/log_broker.h"
 #include "remote/amqp/testing.h"
+#include "remote/kafka/testing.h"
 #include "remote/mqtt/testing.h"
 #include "remote/nats/testing.h"
 
@@ -67,21 +69,34 @@ std::unique_ptr<Backend> classic_rabbit_mq(StateFolderOnDemand&) {
   return rabbitmq::rabbitmq_backend(std::move(settings));
 }
 
+// librdkafka's mock of a cluster, no Kafka. In it a group waits three seconds for its first
+// members, and a second less than its session when somebody comes or goes.
+std::unique_ptr<Backend> mock_kafka(StateFolderOnDemand&) {
+  kafka::Settings settings;
+  settings.server.servers = remote::kafka::shared_mock().servers();
+  settings.server.session = std::chrono::milliseconds(3'500);
+  settings.server.refresh = std::chrono::milliseconds(200);
+  settings.prefix = own_name() + ".{app}.{broker}";
+  settings.group_prefix = settings.prefix;
+  return kafka::kafka_backend(std::move(settings));
+}
+
 INSTANTIATE_TEST_SUITE_P(
     messaging, Conformance,
-    ::testing::Values(Driver{"memory", memory, {.durable = false, .keeps_letters = false}},
-                      Driver{"embedded", embedded},
-                      Driver{"nats",
-                             core_nats,
-                             {.durable = false, .keeps_letters = false, .keeps_for_absent = false}},
-                      Driver{"jetstream", jet_stream, {.counts_failures = false}},
-                      Driver{"mqtt", mosquitto, {.keeps_letters = false, .counts_failures = false}},
-                      Driver{"rabbitmq",
-                             rabbit_mq,
-                             {.counts_failures = false, .replays = false, .watches = false}},
-                      Driver{"rabbitmq_classic",
-                             classic_rabbit_mq,
-                             {.counts_failures = false, .replays = false, .watches = false}}),
+    ::testing::Values(
+        Driver{"memory", memory, {.durable = false, .keeps_letters = false}},
+        Driver{"embedded", embedded},
+        Driver{"nats",
+               core_nats,
+               {.durable = false, .keeps_letters = false, .keeps_for_absent = false}},
+        Driver{"jetstream", jet_stream, {.counts_failures = false}},
+        Driver{"mqtt", mosquitto, {.keeps_letters = false, .counts_failures = false}},
+        Driver{
+            "rabbitmq", rabbit_mq, {.counts_failures = false, .replays = false, .watches = false}},
+        Driver{"rabbitmq_classic",
+               classic_rabbit_mq,
+               {.counts_failures = false, .replays = false, .watches = false}},
+        Driver{"kafka", mock_kafka, {.counts_failures = true, .replays = false, .watches = false}}),
     [](const auto& driver) { return driver.param.name; });
 
 }  // namespace

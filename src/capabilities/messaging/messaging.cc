@@ -10,6 +10,7 @@
 #include "base/limits.h"
 #include "capabilities/keyvalue/backend.h"
 #include "capabilities/messaging/drivers/jetstream/jetstream.h"
+#include "capabilities/messaging/drivers/kafka/kafka.h"
 #include "capabilities/messaging/drivers/mqtt/mqtt.h"
 #include "capabilities/messaging/drivers/nats/nats.h"
 #include "capabilities/messaging/drivers/rabbitmq/rabbitmq.h"
@@ -62,15 +63,17 @@ constexpr std::string_view kNats = "nats";
 constexpr std::string_view kJetStream = "jetstream";
 constexpr std::string_view kMqtt = "mqtt";
 constexpr std::string_view kRabbitMq = "rabbitmq";
+constexpr std::string_view kKafka = "kafka";
 constexpr std::uint64_t kMemoryByDefault = std::uint64_t{256} << 20;
 
 std::span<const DriverInfo> driver_infos() {
-  static const std::array<DriverInfo, 6> infos{{{kEmbedded, {}},
+  static const std::array<DriverInfo, 7> infos{{{kEmbedded, {}},
                                                 {kMemory, kMemoryKeys},
                                                 {kNats, nats::driver_keys()},
                                                 {kJetStream, jetstream::driver_keys()},
                                                 {kMqtt, mqtt::driver_keys()},
-                                                {kRabbitMq, rabbitmq::driver_keys()}}};
+                                                {kRabbitMq, rabbitmq::driver_keys()},
+                                                {kKafka, kafka::driver_keys()}}};
   return infos;
 }
 
@@ -90,6 +93,10 @@ Result<std::unique_ptr<Backend>> make_backend(const DriverChoice& choice) {
   if (choice.driver == kRabbitMq) {
     TRY(rabbitmq::Settings settings, rabbitmq::read_settings(choice));
     return rabbitmq::rabbitmq_backend(std::move(settings));
+  }
+  if (choice.driver == kKafka) {
+    TRY(kafka::Settings settings, kafka::read_settings(choice));
+    return kafka::kafka_backend(std::move(settings));
   }
   if (choice.driver != kMemory) {
     return failure(Errc::kUnsupported,
@@ -168,6 +175,7 @@ Result<void> MessagingCapability::check(const DriverChoice& choice) const {
   if (choice.driver == kJetStream) TRY_VOID(jetstream::read_settings(choice));
   if (choice.driver == kMqtt) TRY_VOID(mqtt::read_settings(choice));
   if (choice.driver == kRabbitMq) TRY_VOID(rabbitmq::read_settings(choice));
+  if (choice.driver == kKafka) TRY_VOID(kafka::read_settings(choice));
   return {};
 }
 

@@ -8,12 +8,14 @@
 
 #include "capabilities/messaging/broker.h"
 #include "capabilities/messaging/drivers/jetstream/jetstream.h"
+#include "capabilities/messaging/drivers/kafka/kafka.h"
 #include "capabilities/messaging/drivers/mqtt/mqtt.h"
 #include "capabilities/messaging/drivers/nats/nats.h"
 #include "capabilities/messaging/drivers/rabbitmq/rabbitmq.h"
 #include "gate.h"
 #include "io/loop.h"
 #include "remote/amqp/testing.h"
+#include "remote/kafka/testing.h"
 #include "remote/mqtt/testing.h"
 #include "remote/nats/testing.h"
 
@@ -102,6 +104,35 @@ std::unique_ptr<Backend> classic_rabbitmq_at(std::uint16_t port) {
   rabbitmq::Settings settings = rabbitmq_settings(port);
   settings.queue_type = rabbitmq::QueueType::kClassic;
   return rabbitmq::rabbitmq_backend(std::move(settings));
+}
+
+// librdkafka's mock of Kafka. It would forget all in a crash: killed, it only breaks and refuses
+// connections until it is started.
+class MockKafka final : public gate::Server {
+ public:
+  std::uint16_t port() const override { return mock_.port(); }
+  void kill() override { mock_.down(); }
+  void start() override { mock_.up(); }
+  void freeze() override { mock_.freeze(); }
+  void thaw() override { mock_.thaw(); }
+
+ private:
+  remote::kafka::Mock mock_;
+};
+
+std::unique_ptr<gate::Server> start_kafka() {
+  return std::make_unique<MockKafka>();
+}
+
+std::unique_ptr<Backend> kafka_at(std::uint16_t port) {
+  kafka::Settings settings;
+  settings.server.servers = "127.0.0.1:" + std::to_string(port);
+  // It says of itself where it is: past the proxy.
+  settings.server.through_port = port;
+  settings.server.timeout = 3 * gate::kDeadline;
+  settings.server.session = milliseconds(3'500);
+  settings.server.refresh = milliseconds(500);
+  return kafka::kafka_backend(std::move(settings));
 }
 
 // A loop with a broker. Its thread is whose calls it runs.
@@ -216,7 +247,8 @@ INSTANTIATE_TEST_SUITE_P(
                           Driver{{"mqtt", start_mosquitto, mqtt_at}, Keeps::kWhileItRuns},
                           Driver{{"rabbitmq", start_rabbitmq, rabbitmq_at}, Keeps::kAll},
                           Driver{{"rabbitmq_classic", start_plain_rabbitmq, classic_rabbitmq_at},
-                                 Keeps::kAll}),
+                                 Keeps::kAll},
+                          Driver{{"kafka", start_kafka, kafka_at}, Keeps::kAll}),
         ::testing::ValuesIn(gate::kFaults)),
     [](const auto& each) {
       return std::get<0>(each.param).name + "_" + std::string(std::get<1>(each.param).name);
