@@ -1,5 +1,5 @@
-"""Messages over real brokers, from and to guests, beside the plain client of each on the same server
-in the same run."""
+"""Messages over real brokers, from and to guests, beside the plain client of each on the same
+server in the same run."""
 
 import concurrent.futures
 import json
@@ -248,7 +248,7 @@ def measure_size(broker, flooder, sink, count, size):
 
 
 def brokers(setting):
-    rounds, count = (2, 64 * 100) if setting.quick else (5, 64 * 400)
+    rounds, count = (2, 64 * 100) if setting.quick else (5, 64 * 800)
     verdicts, rows, commands, every = [], [["", "guests", "plain client", "ratio"]], [], {}
     for broker in (Nats(setting), JetStream(setting), Mqtt(setting)):
         flooder, sink = app(broker, "flooder"), app(broker, "sink", SINK)
@@ -274,7 +274,7 @@ def brokers(setting):
                   "64 guests, each of which waits for its last message's, beside one plain client "
                   "with a window of 64. Core NATS acknowledges with a PING behind what was "
                   "published: of the plain client's one for 64 messages, and in `publish-each` one "
-                  "for each of 64 threads' own. Consuming: what waits at the server (of core NATS: what comes), "
-                  "from the first message to the last; each acknowledged, by a handler in an "
-                  "instance of its own, 64 at once, beside a callback that does nothing. Plain "
-                  "clients are cnats and libmosquitto, with one connection."]}
+                  "for each of 64 threads' own. Consuming: what waits at the server (of core "
+                  "NATS: what comes), from the first message to the last; each acknowledged, by a "
+                  "handler in an instance of its own, 64 at once, beside a callback that does "
+                  "nothing. Plain clients are cnats and libmosquitto, with one connection."]}
