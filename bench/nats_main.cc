@@ -1,12 +1,14 @@
 // weft_nats_bench URL VERB TOPIC COUNT BYTES: the C client of NATS (cnats), plain. `publish` and
-// `consume` are core NATS, which acknowledges with a flush; `js-publish` and `js-consume` are
-// JetStream. `js-make` makes the stream that is named as the first part of TOPIC, with a consumer
-// for TOPIC, anew.
+// `consume` are core NATS, which acknowledges with a flush: one for kInFlight messages, or with
+// `publish-each` one for each, of so many threads. `js-publish` and `js-consume` are JetStream.
+// `js-make` makes the stream that is named as the first part of TOPIC, with a consumer for TOPIC,
+// anew.
 
 #include <nats/nats.h>
 
 #include <atomic>
 #include <thread>
+#include <vector>
 
 #include "broker_main.h"
 
@@ -34,6 +36,26 @@ int publish(const Job& job, natsConnection* connection) {
     bool full = (i + 1) % kInFlight == 0 || i + 1 == job.count;
     if (full) check(natsConnection_Flush(connection), "flushing");
   }
+  return say_seconds(begin, Clock::now());
+}
+
+// Each thread waits for its last message's acknowledgement before its next one.
+int publish_each(const Job& job, natsConnection* connection) {
+  auto begin = Clock::now();
+  std::atomic<int> next{0};
+  std::vector<std::thread> threads;
+  for (int i = 0; i < kInFlight; ++i) {
+    threads.emplace_back([&] {
+      for (int number = next++; number < job.count; number = next++) {
+        std::string body = body_of(job, number);
+        check(natsConnection_Publish(connection, job.topic.c_str(), body.data(),
+                                     static_cast<int>(body.size())),
+              "publishing");
+        check(natsConnection_Flush(connection), "flushing");
+      }
+    });
+  }
+  for (std::thread& each : threads) each.join();
   return say_seconds(begin, Clock::now());
 }
 
@@ -139,12 +161,13 @@ int run(const Job& job) {
   options.PublishAsync.StallWait = std::chrono::milliseconds(kTimeMax).count();
   jsCtx* stream = nullptr;
   check(natsConnection_JetStream(&stream, connection, &options), "JetStream");
-  int code = job.verb == "publish"      ? publish(job, connection)
-             : job.verb == "consume"    ? consume(job, connection)
-             : job.verb == "js-make"    ? js_make(job, stream)
-             : job.verb == "js-publish" ? js_publish(job, stream)
-             : job.verb == "js-consume" ? js_consume(job, stream)
-                                        : fail("there is no verb " + job.verb);
+  int code = job.verb == "publish"        ? publish(job, connection)
+             : job.verb == "publish-each" ? publish_each(job, connection)
+             : job.verb == "consume"      ? consume(job, connection)
+             : job.verb == "js-make"      ? js_make(job, stream)
+             : job.verb == "js-publish"   ? js_publish(job, stream)
+             : job.verb == "js-consume"   ? js_consume(job, stream)
+                                          : fail("there is no verb " + job.verb);
   check(natsConnection_Flush(connection), "flushing");
   jsCtx_Destroy(stream);
   natsConnection_Destroy(connection);
