@@ -41,7 +41,7 @@ struct Package {
   std::string_view file;
 };
 
-constexpr std::array<Package, 12> kPackages{{
+constexpr std::array<Package, 13> kPackages{{
     {"wasi:keyvalue", "@0.2.0-draft", "wit/keyvalue-draft/keyvalue.wit"},
     {"wasi:keyvalue", "@0.2.0-draft2", "wit/keyvalue-draft2/keyvalue.wit"},
     {"wasi:blobstore", "@0.2.0-draft", "wit/blobstore/blobstore.wit"},
@@ -51,6 +51,7 @@ constexpr std::array<Package, 12> kPackages{{
     {"weft:cron", "@0.1.0", "wit/cron/cron.wit"},
     {"weft:lock", "@0.1.0", "wit/lock/lock.wit"},
     {"weft:sensor", "@0.1.0", "wit/sensor/sensor.wit"},
+    {"weft:sensor-io", "@0.1.0", "wit/sensor/deps/ready.wit"},
     {"wasmcloud:messaging", "@0.2.0", "wit/messaging-wasmcloud/messaging.wit"},
     {"weft:sql", "@0.1.0", "wit/sql/sql.wit"},
     {"wasi:sql", "@0.2.0-draft", "wit/wasi-sql/sql.wit"},

@@ -7,7 +7,7 @@
 #include "capabilities/sensor/feed.h"
 #include "wit/weft/sensor_0_1_0/types.h"
 
-// What the host classes of both interfaces have in common.
+// What the host classes have in common.
 namespace weft::sensor {
 
 namespace types = ::weft::wit::weft::sensor_0_1_0::types;
@@ -36,5 +36,6 @@ Result<std::unique_ptr<Feed>> feed_of(Spaces& spaces, Call& call, std::string_vi
 // The providers of one interface each, as sensor.cc lists them.
 std::unique_ptr<Provider> sensors_provider(std::unique_ptr<Spaces> spaces);
 std::unique_ptr<Provider> async_sensors_provider(std::unique_ptr<Spaces> spaces);
+std::unique_ptr<Provider> readiness_provider(std::unique_ptr<Spaces> spaces);
 
 }  // namespace weft::sensor

@@ -22,17 +22,20 @@
 #include "wit/weft/sensor_0_1_0/async_sensors.h"
 #include "wit/weft/sensor_0_1_0/handler.h"
 #include "wit/weft/sensor_0_1_0/sensors.h"
+#include "wit/weft/sensor_io_0_1_0/readiness.h"
 
 namespace weft::sensor {
 namespace {
 
 namespace wit = ::weft::wit::weft::sensor_0_1_0;
+namespace readiness = ::weft::wit::weft::sensor_io_0_1_0::readiness;
 
 using Make = std::unique_ptr<Provider> (*)(std::unique_ptr<Spaces>);
 
-constexpr OfferTable<Make, 2> kTable({
+constexpr OfferTable<Make, 3> kTable({
     {{wit::sensors::kName, wit::sensors::kFunctions}, sensors_provider},
     {{wit::async_sensors::kName, wit::async_sensors::kFunctions}, async_sensors_provider},
+    {{readiness::kName, readiness::kFunctions}, readiness_provider},
 });
 constexpr std::array<Offer, 2> kHandlers{{
     {wit::handler::kName, wit::handler::kFunctions},
@@ -164,7 +167,7 @@ Result<void> SensorCapability::connect(std::string_view, const DriverChoice& cho
 
 Result<void> SensorCapability::prepare(const Use& use) {
   for (const std::string& name : use.names) {
-    if (use.drivers.contains(name)) continue;
+    if (use.drivers.contains(name) || !told_.insert(name).second) continue;
     log::warn("sensor", "the sensors of a space are simulated: nobody chose a driver for it",
               {{"space", name}, {"write", fmt::format("[sensor.{}]", name)}});
   }

@@ -1,6 +1,8 @@
 #pragma once
 
 #include <memory>
+#include <set>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -41,6 +43,7 @@ class SensorCapability final : public Capability {
 
  private:
   std::unique_ptr<Backend> own_;
+  std::set<std::string, std::less<>> told_;  // Of those that are simulated: spaces that apps name.
   ChosenBackends<Backend> chosen_;
 };
 

@@ -11,6 +11,7 @@
 #include "capabilities/testing.h"
 #include "wit/weft/sensor_0_1_0/async_sensors.h"
 #include "wit/weft/sensor_0_1_0/sensors.h"
+#include "wit/weft/sensor_io_0_1_0/readiness.h"
 
 namespace weft::sensor {
 namespace {
@@ -162,9 +163,11 @@ TEST_P(Subscriptions, HaveBounds) {
 }
 
 TEST_P(Subscriptions, TellOfWhatIsReadyOnce) {
+  const Offer& readiness =
+      offer_of(capability_, ::weft::wit::weft::sensor_io_0_1_0::readiness::kName);
   TestGuest guest(capability_, use_);
   auto handle = subscribe(guest, "boiler/*", types::Policy::latest());
-  auto pipe = guest.call<Or<std::uint32_t>>(offer(), "[method]subscription.ready", *handle);
+  auto pipe = guest.call<Or<std::uint32_t>>(readiness, "ready", *handle);
   ASSERT_TRUE(pipe.has_value() && pipe->has_value());
   auto end = guest.resources().pipes()->take_reader(**pipe, PipeKind::kBytes);
   ASSERT_TRUE(end.has_value()) << end.error().message();
@@ -178,7 +181,7 @@ TEST_P(Subscriptions, TellOfWhatIsReadyOnce) {
   // What was not all taken is told of at once.
   EXPECT_EQ(next(guest, *handle, 1, 0)->size(), 1U);
   EXPECT_EQ(end->state(), PipeState::kData);
-  auto again = guest.call<Or<std::uint32_t>>(offer(), "[method]subscription.ready", *handle);
+  auto again = guest.call<Or<std::uint32_t>>(readiness, "ready", *handle);
   EXPECT_TRUE(again->error().is<Error::Busy>());
   guest.resources().drop(*handle);
   end->take(1);

@@ -1,4 +1,5 @@
-// weft:sensor/sensors@0.1.0, and what both interfaces have in common.
+// weft:sensor/sensors@0.1.0 and weft:sensor-io/readiness@0.1.0, and what all interfaces have in
+// common.
 #include "wit/weft/sensor_0_1_0/sensors.h"
 
 #include <fmt/format.h>
@@ -11,6 +12,7 @@
 #include "capabilities/sensor/host.h"
 #include "io/loop.h"
 #include "io/timer.h"
+#include "wit/weft/sensor_io_0_1_0/readiness.h"
 
 namespace weft::sensor {
 
@@ -146,15 +148,14 @@ class HostSubscription final : public wit::Subscription {
     return waiting_->answer();
   }
 
-  Answer<Or<InputPipe>> ready(Call&) override {
+  Or<InputPipe> ready() {
     if (told_.end()) {
-      return Or<InputPipe>(
-          std::unexpected(types::Error::busy("what is ready is told of already: once")));
+      return std::unexpected(types::Error::busy("what is ready is told of already: once"));
     }
     auto [reader, writer] = InputPipe::make(loop_);
     told_ = std::move(writer);
     if (feed_->any()) tell();
-    return Or<InputPipe>(std::move(reader));
+    return std::move(reader);
   }
 
   ~HostSubscription() override {
@@ -222,7 +223,20 @@ class SensorsHost final : public wit::Host {
   std::unique_ptr<Spaces> spaces_;
 };
 
+class ReadinessHost final : public ::weft::wit::weft::sensor_io_0_1_0::readiness::Host {
+ public:
+  Answer<Or<InputPipe>> ready(Call&, wit::Subscription& of) override {
+    // There are no others.
+    return static_cast<HostSubscription&>(of).ready();
+  }
+};
+
 }  // namespace
+
+std::unique_ptr<Provider> readiness_provider(std::unique_ptr<Spaces>) {
+  return std::make_unique<
+      Hosted<ReadinessHost, ::weft::wit::weft::sensor_io_0_1_0::readiness::Binding>>();
+}
 
 std::unique_ptr<Provider> sensors_provider(std::unique_ptr<Spaces> spaces) {
   return std::make_unique<Hosted<SensorsHost, wit::Binding>>(std::move(spaces));
