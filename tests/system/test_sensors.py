@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Sensors from end to end: the example, whose component watches a temperature and raises an alarm by
-a message; batches, and a stream whose reader is a component; what is said of a wrong file."""
+"""Sensors from end to end: the example, whose component watches a temperature and raises an alarm
+by a message; batches, and a stream whose reader is a component; what is said of a wrong file."""
 
 import os
 import shutil
@@ -128,7 +128,7 @@ extern "C" bool exports_wasi_cli_run_run() {
 @unittest.skipIf(FAST, "compiles")
 class Sensors(unittest.TestCase):
     def test_the_example(self):
-        """The alarm is raised when the temperature is beyond the limit, and goes when it is back."""
+        """An alarm is raised when the temperature is beyond the limit, and goes when it is back."""
         with Folder() as folder:
             app = folder.file("thermostat")
             shutil.copytree(os.path.join(ROOT, "examples", "thermostat"), app,
