@@ -36,6 +36,9 @@ topic = "t"
 [[trigger.cron]]
 component = "a"
 schedule = "@daily"
+[[trigger.sensor]]
+component = "a"
+sensor = "boiler/t"
 )";
 
 constexpr std::string_view kEnvironment = R"([http]

@@ -109,7 +109,8 @@ TEST(Manifest, a_capability_that_needs_no_line_says_so) {
   EXPECT_EQ(problems.text(),
             "f:5:6: logging needs no line: leave it out\n"
             "f:6:6: unknown key \"loging\" in [component.a.uses]: what is known here: blobstore, "
-            "config, cron, env, folders, http, keyvalue, lock, messaging, net, secrets, sql\n");
+            "config, cron, env, folders, http, keyvalue, lock, messaging, net, secrets, "
+            "sensor, sql\n");
 }
 
 TEST(Manifest, limits_have_bounds) {

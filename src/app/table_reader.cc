@@ -66,7 +66,7 @@ Result<std::chrono::nanoseconds> read_duration(std::string_view text,
 }
 
 std::string suggest(std::string_view word, const std::vector<std::string_view>& known) {
-  constexpr std::size_t kListedMax = 12;
+  constexpr std::size_t kListedMax = 16;
   if (auto near = nearest(word, known)) return fmt::format("did you mean {}?", *near);
   if (known.empty()) return "leave it out";
   if (known.size() > kListedMax) return "leave it out";

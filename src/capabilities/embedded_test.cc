@@ -39,8 +39,9 @@ TEST(Embedded, offers_every_name_that_components_import) {
           "wasmcloud:secrets/reveal@0.1.0-draft", "wasmcloud:secrets/store@1.0.0",
           "wasmcloud:secrets/reveal@1.0.0", "wasmcloud:secrets/store@2.1.0",
           "wasmcloud:secrets/reveal@2.1.0", "wasmcloud:secrets/secret@2.1.0",
-          "weft:lock/locks@0.1.0", "weft:lock/async-locks@0.1.0", "weft:sql/database@0.1.0",
-          "wasi:sql/types@0.2.0-draft", "wasi:sql/readwrite@0.2.0-draft",
+          "weft:lock/locks@0.1.0", "weft:lock/async-locks@0.1.0", "weft:sensor/sensors@0.1.0",
+          "weft:sensor/async-sensors@0.1.0", "weft:sensor-io/readiness@0.1.0",
+          "weft:sql/database@0.1.0", "wasi:sql/types@0.2.0-draft", "wasi:sql/readwrite@0.2.0-draft",
           "wasmcloud:messaging/consumer@0.2.0", "wasi:messaging/types@0.2.0-draft",
           "wasi:messaging/producer@0.2.0-draft", "wasi:messaging/request-reply@0.2.0-draft"));
 }

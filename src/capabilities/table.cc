@@ -17,6 +17,8 @@
 #include "capabilities/messaging/log_broker.h"
 #include "capabilities/messaging/messaging.h"
 #include "capabilities/secrets/secrets.h"
+#include "capabilities/sensor/drivers/simulated/simulated.h"
+#include "capabilities/sensor/sensor.h"
 #include "capabilities/sql/sql.h"
 
 namespace weft {
@@ -158,6 +160,8 @@ CapabilityTable embedded_capabilities(const EmbeddedOptions& options) {
   all.push_back(std::make_unique<keyvalue::KeyvalueCapability>(std::move(embedded)));
   all.push_back(std::make_unique<logging::LoggingCapability>());
   all.push_back(std::make_unique<sql::SqlCapability>(*state));
+  all.push_back(std::make_unique<sensor::SensorCapability>(
+      sensor::simulated::simulated_backend(*sensor::simulated::read_settings({}))));
   auto secrets = std::make_unique<secrets::SecretsCapability>(*state);
   const SecretLookup* lookup = secrets.get();
   all.push_back(std::move(secrets));

@@ -113,10 +113,11 @@ void Client::add(Publish message, Deadline deadline, Done done) {
 }
 
 void Client::listen(std::string filter, std::uint8_t qos, OnMessage on_message,
-                    std::function<void(Result<void>)> subscribed) {
+                    std::function<void(Result<void>)> subscribed, Kept kept) {
   CHECK(filter_.empty() && !filter.empty());
   filter_ = std::move(filter);
   qos_ = qos;
+  kept_ = kept;
   on_message_ = std::move(on_message);
   subscribed_ = std::move(subscribed);
   if (state_ == State::kReady) return subscribe();
@@ -240,7 +241,7 @@ Result<void> Client::greeted(const Packet& packet) {
 
 void Client::subscribe() {
   subscribing_ = next_id();
-  write_subscribe(out(), subscribing_, filter_, qos_);
+  write_subscribe(out(), subscribing_, filter_, qos_, kept_);
   connection_->flush();
   watch();
 }

@@ -79,7 +79,7 @@ class Client : private ConnectionOwner, public std::enable_shared_from_this<Clie
   // What there is to listen to, once in the life of the client. `subscribed` is called at each
   // answer of the server's. Both from the client.
   void listen(std::string filter, std::uint8_t qos, OnMessage on_message,
-              std::function<void(Result<void>)> subscribed);
+              std::function<void(Result<void>)> subscribed, Kept kept = Kept::kUnwanted);
   // `forgotten` is called at each greeting of a server that knows nothing of the session before:
   // what it brought comes by no such number again. From the client.
   void on_new_session(std::function<void()> forgotten) { forgotten_ = std::move(forgotten); }
@@ -146,6 +146,7 @@ class Client : private ConnectionOwner, public std::enable_shared_from_this<Clie
   std::uint16_t last_id_ = 0;
   std::string filter_;
   std::uint8_t qos_ = 1;
+  Kept kept_ = Kept::kUnwanted;
   std::uint16_t subscribing_ = 0;  // The number of what is not answered yet.
   OnMessage on_message_;
   std::function<void(Result<void>)> subscribed_;

@@ -141,6 +141,7 @@ Result<Packet> read_publish(In& in, std::uint8_t flags) {
   Publish& publish = packet.publish;
   publish.qos = (flags >> 1) & 3;
   publish.again = (flags & 8) != 0;
+  publish.retain = (flags & 1) != 0;
   if (publish.qos == 3) return corrupt("a quality of service that is none");
   publish.topic = in.text();
   if (publish.qos > 0) {
@@ -291,7 +292,8 @@ std::size_t size_of(const Publish& publish) {
 }
 
 void write(Buffer& out, const Publish& publish) {
-  auto flags = static_cast<std::uint8_t>(publish.qos << 1 | (publish.again ? 8 : 0));
+  auto flags = static_cast<std::uint8_t>(publish.qos << 1 | (publish.again ? 8 : 0) |
+                                         (publish.retain ? 1 : 0));
   head(out, Kind::kPublish, flags, body_size(publish));
   put_text(out, publish.topic);
   if (publish.qos > 0) put_two(out, publish.id);
@@ -322,14 +324,14 @@ void write_answer(Buffer& out, Kind kind, std::uint16_t id) {
   put_two(out, id);
 }
 
-void write_subscribe(Buffer& out, std::uint16_t id, std::string_view filter, std::uint8_t qos) {
-  // What was kept from before is not for those who come now.
+void write_subscribe(Buffer& out, std::uint16_t id, std::string_view filter, std::uint8_t qos,
+                     Kept kept) {
   constexpr std::uint8_t kNoRetained = 2 << 4;
   head(out, Kind::kSubscribe, 2, 2 + 1 + 2 + filter.size() + 1);
   put_two(out, id);
   put(out, 0);
   put_text(out, filter);
-  put(out, static_cast<std::uint8_t>(qos | kNoRetained));
+  put(out, static_cast<std::uint8_t>(kept == Kept::kWanted ? qos : qos | kNoRetained));
 }
 
 void write_ping(Buffer& out) {

@@ -57,6 +57,8 @@ struct Publish {
   std::uint8_t qos = 0;
   std::uint16_t id = 0;  // None with QoS 0.
   bool again = false;    // DUP: it may have been sent before.
+  // To a server: keep it as the topic's last one. From one: it was kept, and is no news.
+  bool retain = false;
   Properties properties = {};
 };
 
@@ -92,7 +94,10 @@ void write(Buffer& out, const Connect& connect);
 void write(Buffer& out, const Publish& publish);
 // kPuback, kPubrec, kPubrel and kPubcomp, where all is well.
 void write_answer(Buffer& out, Kind kind, std::uint16_t id);
-void write_subscribe(Buffer& out, std::uint16_t id, std::string_view filter, std::uint8_t qos);
+// Whether what the server kept from before is for who comes now.
+enum class Kept : std::uint8_t { kUnwanted, kWanted };
+void write_subscribe(Buffer& out, std::uint16_t id, std::string_view filter, std::uint8_t qos,
+                     Kept kept);
 void write_ping(Buffer& out);
 void write_disconnect(Buffer& out);
 // Of the packet that `write` makes.

@@ -32,9 +32,22 @@ TEST(MqttPacket, AMessageIsReadAsItWasWritten) {
   EXPECT_EQ(as_text(packet->publish.payload), "data");
   EXPECT_EQ(packet->publish.id, 258);
   EXPECT_FALSE(packet->publish.again);
+  EXPECT_FALSE(packet->publish.retain);
   EXPECT_EQ(packet->publish.properties.content_type, "text/plain");
   EXPECT_EQ(packet->publish.properties.response_topic, "r");
   EXPECT_THAT(packet->publish.properties.user, ElementsAre(Pair("k", "1"), Pair("k", "2")));
+}
+
+TEST(MqttPacket, WhatIsToBeKeptIsReadAsSuch) {
+  for (std::uint8_t qos : {0, 1, 2}) {
+    Publish message{.topic = "t", .qos = qos, .id = 1, .retain = true};
+    Buffer out;
+    write(out, message);
+    auto packet = read_packet(out.view());
+    ASSERT_TRUE(packet.has_value());
+    EXPECT_TRUE(packet->publish.retain);
+    EXPECT_EQ(packet->publish.qos, qos);
+  }
 }
 
 TEST(MqttPacket, LengthsHaveUpToFourBytes) {

@@ -1,0 +1,221 @@
+#include "capabilities/sensor/sensor.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cmath>
+#include <map>
+#include <utility>
+
+#include "base/check.h"
+#include "base/limits.h"
+#include "base/log.h"
+#include "capabilities/offer_table.h"
+#include "capabilities/sensor/drivers/host/host.h"
+#include "capabilities/sensor/drivers/iio/iio.h"
+#include "capabilities/sensor/drivers/mqtt/mqtt.h"
+#include "capabilities/sensor/drivers/simulated/simulated.h"
+#include "capabilities/sensor/host.h"
+#include "wit/weft/sensor_0_1_0/async_handler.h"
+#include "wit/weft/sensor_0_1_0/async_sensors.h"
+#include "wit/weft/sensor_0_1_0/handler.h"
+#include "wit/weft/sensor_0_1_0/sensors.h"
+#include "wit/weft/sensor_io_0_1_0/readiness.h"
+
+namespace weft::sensor {
+namespace {
+
+namespace wit = ::weft::wit::weft::sensor_0_1_0;
+namespace readiness = ::weft::wit::weft::sensor_io_0_1_0::readiness;
+
+using Make = std::unique_ptr<Provider> (*)(std::unique_ptr<Spaces>);
+
+constexpr OfferTable<Make, 3> kTable({
+    {{wit::sensors::kName, wit::sensors::kFunctions}, sensors_provider},
+    {{wit::async_sensors::kName, wit::async_sensors::kFunctions}, async_sensors_provider},
+    {{readiness::kName, readiness::kFunctions}, readiness_provider},
+});
+constexpr std::array<Offer, 2> kHandlers{{
+    {wit::handler::kName, wit::handler::kFunctions},
+    {wit::async_handler::kName, wit::async_handler::kFunctions},
+}};
+
+constexpr std::string_view kSimulated = "simulated";
+constexpr std::string_view kHost = "host";
+constexpr std::string_view kIio = "iio";
+constexpr std::string_view kMqtt = "mqtt";
+
+Result<std::unique_ptr<Backend>> make_backend(const DriverChoice& choice) {
+  if (choice.driver == kSimulated) {
+    TRY(simulated::Settings settings, simulated::read_settings(choice));
+    return simulated::simulated_backend(std::move(settings));
+  }
+  if (choice.driver == kHost) {
+    TRY(host::Settings settings, host::read_settings(choice));
+    return host::host_backend(std::move(settings));
+  }
+  if (choice.driver == kIio) {
+    TRY(iio::Settings settings, iio::read_settings(choice));
+    return iio::iio_backend(std::move(settings));
+  }
+  if (choice.driver == kMqtt) {
+    TRY(mqtt::Settings settings, mqtt::read_settings(choice));
+    return mqtt::mqtt_backend(std::move(settings));
+  }
+  return failure(Errc::kUnsupported,
+                 fmt::format("there is no driver \"{}\" for sensor", choice.driver));
+}
+
+class UsedSpaces final : public Spaces {
+ public:
+  UsedSpaces(const SensorCapability& capability, Site site)
+      : capability_(capability), loop_(site.loop), use_(site.use) {}
+
+  Result<Source*> find(std::string_view space) override {
+    if (!use_.allows(space)) {
+      return failure(Errc::kDenied, fmt::format("\"{}\" is not granted", space));
+    }
+    Backend* backend = capability_.backend_of(use_, space);
+    CHECK(backend != nullptr);
+    std::shared_ptr<Source>& source = sources_[backend];
+    if (source == nullptr) source = backend->source(loop_);
+    return source.get();
+  }
+
+ private:
+  const SensorCapability& capability_;
+  Loop& loop_;
+  const Use& use_;
+  std::map<Backend*, std::shared_ptr<Source>> sources_;  // Shared with the loop's others.
+};
+
+std::string text_of(const TriggerSettings& settings, std::string_view key) {
+  const std::string* text = settings.find(key);
+  return text == nullptr ? "" : *text;
+}
+
+Result<std::optional<double>> limit_of(const TriggerSettings& settings, std::string_view key) {
+  const std::string* text = settings.find(key);
+  if (text == nullptr) return std::nullopt;
+  double value = 0;
+  auto [end, wrong] = std::from_chars(text->data(), text->data() + text->size(), value);
+  if (wrong == std::errc() && end == text->data() + text->size() && std::isfinite(value)) {
+    return value;
+  }
+  return failure(Errc::kInvalid,
+                 fmt::format("{} = \"{}\" is no number: \"21.5\", for example", key, *text));
+}
+
+}  // namespace
+
+Result<TriggerOptions> read_trigger(const TriggerSettings& settings) {
+  TriggerOptions options{.pattern = text_of(settings, "sensor")};
+  TRY_VOID(check_pattern(options.pattern));
+  TRY(options.limits.above, limit_of(settings, "above"));
+  TRY(options.limits.below, limit_of(settings, "below"));
+  TRY(std::optional<double> hysteresis, limit_of(settings, "hysteresis"));
+  options.limits.hysteresis = hysteresis.value_or(0);
+  TRY_VOID(check_limits(options.limits));
+  for (std::string_view key : {"every", "most", "policy"}) {
+    if (options.crossings() && settings.find(key) != nullptr) {
+      return failure(Errc::kInvalid,
+                     fmt::format("{} is for batches, which above and below are none of", key));
+    }
+  }
+  if (!options.crossings() && hysteresis) {
+    return failure(Errc::kInvalid, "hysteresis stands beside above or below");
+  }
+  if (const std::string* policy = settings.find("policy")) {
+    TRY(options.policy, read_policy(*policy));
+  }
+  if (const std::string* every = settings.find("every")) {
+    TRY(std::uint64_t ns, parse_duration_ns(*every));
+    options.every = std::chrono::nanoseconds(ns);
+  }
+  if (const std::string* most = settings.find("most")) options.most = std::stoul(*most);
+  if (options.most > kBatchMax) {
+    return failure(Errc::kInvalid,
+                   fmt::format("most = {}: a batch has {} at most", options.most, kBatchMax));
+  }
+  return options;
+}
+
+SensorCapability::SensorCapability(std::unique_ptr<Backend> own) : own_(std::move(own)) {}
+
+std::span<const Offer> SensorCapability::offers() const {
+  return kTable.offers();
+}
+
+std::span<const DriverInfo> SensorCapability::drivers() const {
+  static const std::array<DriverInfo, 4> infos{{{kSimulated, simulated::driver_keys()},
+                                                {kHost, host::driver_keys()},
+                                                {kIio, iio::driver_keys()},
+                                                {kMqtt, mqtt::driver_keys()}}};
+  return infos;
+}
+
+Result<void> SensorCapability::check(const DriverChoice& choice) const {
+  TRY_VOID(make_backend(choice));
+  return {};
+}
+
+Result<void> SensorCapability::connect(std::string_view, const DriverChoice& choice) const {
+  return ChosenBackends<Backend>::connect(choice, make_backend);
+}
+
+Result<void> SensorCapability::prepare(const Use& use) {
+  for (const std::string& name : use.names) {
+    if (use.drivers.contains(name) || !told_.insert(name).second) continue;
+    log::warn("sensor", "the sensors of a space are simulated: nobody chose a driver for it",
+              {{"space", name}, {"write", fmt::format("[sensor.{}]", name)}});
+  }
+  return chosen_.prepare(use, name(), {}, make_backend);
+}
+
+Backend* SensorCapability::backend_of(const Use& use, std::string_view space) const {
+  auto choice = use.drivers.find(space);
+  return choice == use.drivers.end() ? own_.get() : chosen_.find(space, choice->second);
+}
+
+std::unique_ptr<Provider> SensorCapability::provider(const Offer& offer, Site site) {
+  return kTable.maker(offer)(std::make_unique<UsedSpaces>(*this, site));
+}
+
+std::optional<TriggerForm> SensorCapability::trigger() const {
+  using Kind = DriverKey::Kind;
+  static constexpr std::array<DriverKey, 7> kKeys{{{"sensor", Kind::kText, "boiler/temperature"},
+                                                   {"above"},
+                                                   {"below"},
+                                                   {"hysteresis"},
+                                                   {"every", Kind::kDuration},
+                                                   {"most", Kind::kCount},
+                                                   {"policy"}}};
+  return TriggerForm{"sensor", kKeys};
+}
+
+std::span<const Offer> SensorCapability::handlers() const {
+  return kHandlers;
+}
+
+Result<void> SensorCapability::check_trigger(const Use& use,
+                                             const TriggerSettings& settings) const {
+  TRY(TriggerOptions options, read_trigger(settings));
+  std::string_view space = space_of(options.pattern);
+  if (use.allows(space)) return {};
+  return failure(Errc::kDenied,
+                 fmt::format("the component is not granted the sensors of \"{}\": write it into "
+                             "its uses.sensor",
+                             space));
+}
+
+std::unique_ptr<Subscription> SensorCapability::subscribe(const Waking& waking) {
+  Result<TriggerOptions> options = read_trigger(waking.settings);
+  CHECK(options.has_value());
+  Backend* backend = backend_of(waking.use, space_of(options->pattern));
+  CHECK(backend != nullptr);
+  return std::make_unique<SensorTrigger>(waking, *std::move(options), backend->source(waking.loop));
+}
+
+}  // namespace weft::sensor
