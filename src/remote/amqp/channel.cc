@@ -32,9 +32,7 @@ Channel::Channel(std::shared_ptr<Client> client, ChannelOwner& owner)
       }) {}
 
 Channel::~Channel() {
-  if (number_ != 0 && state_ != State::kClosing && state_ != State::kReopening) {
-    write_channel_close(out(), number_);
-  }
+  if (number_ != 0 && !close_sent_) write_channel_close(out(), number_);
   if (number_ != 0) client_->closing(number_);
   client_->forget(*this);
 }
@@ -46,12 +44,13 @@ Buffer& Channel::out() {
 void Channel::begin(Number number) {
   number_ = number;
   state_ = State::kOpening;
+  close_sent_ = false;
   began_ = client_->loop().now();
-  write_channel_open(out(), number_);
+  write_channel_open(call_, number_);
   expect(Id::kChannelOpenOk, [this](Result<Method> opened) {
     if (!opened) return;
     if (state_ == State::kClosing) {
-      write_channel_close(out(), number_);
+      write_channel_close(call_, number_);
       return expect(Id::kChannelCloseOk, {});
     }
     state_ = State::kOpen;
@@ -59,55 +58,64 @@ void Channel::begin(Number number) {
   });
 }
 
+// One after the other: RabbitMQ has some answered by their queue, after what was asked for later.
 void Channel::expect(Id answer, Done done) {
   CHECK(expected_.size() < kCallsMax);
-  expected_.push_back({answer, std::move(done)});
-  if (!late_.armed()) late_.arm(Deadline::after(kCallTime));
+  expected_.push_back({answer, std::move(done), {}, std::exchange(call_, Buffer())});
+  if (expected_.size() == 1) send_next();
+}
+
+void Channel::send_next() {
+  late_.disarm();
+  if (expected_.empty()) return;
+  out().append(expected_.front().frames.view());
+  close_sent_ = close_sent_ || expected_.front().answer == Id::kChannelCloseOk;
+  late_.arm(Deadline::after(kCallTime));
   client_->watch();
 }
 
 void Channel::declare(const ExchangeSpec& exchange, Done done) {
-  write_exchange_declare(out(), number_, exchange);
+  write_exchange_declare(call_, number_, exchange);
   expect(Id::kExchangeDeclareOk, std::move(done));
 }
 void Channel::declare(const QueueSpec& queue, Done done) {
-  write_queue_declare(out(), number_, queue);
+  write_queue_declare(call_, number_, queue);
   expect(Id::kQueueDeclareOk, std::move(done));
 }
 void Channel::bind(const Binding& binding, Done done) {
-  write_queue_bind(out(), number_, binding);
+  write_queue_bind(call_, number_, binding);
   expect(Id::kQueueBindOk, std::move(done));
 }
 void Channel::unbind(const Binding& binding, Done done) {
-  write_queue_unbind(out(), number_, binding);
+  write_queue_unbind(call_, number_, binding);
   expect(Id::kQueueUnbindOk, std::move(done));
 }
 void Channel::delete_exchange(std::string_view name, Done done) {
-  write_exchange_delete(out(), number_, name);
+  write_exchange_delete(call_, number_, name);
   expect(Id::kExchangeDeleteOk, std::move(done));
 }
 void Channel::delete_queue(std::string_view name, Done done) {
-  write_queue_delete(out(), number_, name);
+  write_queue_delete(call_, number_, name);
   expect(Id::kQueueDeleteOk, std::move(done));
 }
 void Channel::prefetch(std::uint16_t count, Done done) {
-  write_qos(out(), number_, count);
+  write_qos(call_, number_, count);
   expect(Id::kQosOk, std::move(done));
 }
 void Channel::consume(const ConsumeSpec& consume, Done done) {
-  write_consume(out(), number_, consume);
+  write_consume(call_, number_, consume);
   expect(Id::kConsumeOk, std::move(done));
 }
 void Channel::cancel(std::string_view consumer, Done done) {
-  write_cancel(out(), number_, consumer);
+  write_cancel(call_, number_, consumer);
   expect(Id::kCancelOk, std::move(done));
 }
 void Channel::select(Done done) {
-  write_select(out(), number_);
+  write_select(call_, number_);
   expect(Id::kSelectOk, std::move(done));
 }
 void Channel::get(std::string_view queue, Got got) {
-  write_get(out(), number_, queue);
+  write_get(call_, number_, queue);
   expect(Id::kGetOk, {});
   expected_.back().got = std::move(got);
 }
@@ -129,7 +137,7 @@ void Channel::reopen(Error why) {
   if (state_ != State::kOpen) return;
   state_ = State::kReopening;
   why_ = std::move(why);
-  write_channel_close(out(), number_);
+  write_channel_close(call_, number_);
   expect(Id::kChannelCloseOk, {});
 }
 
@@ -146,7 +154,7 @@ void Channel::let_go() {
 void Channel::close(std::move_only_function<void()> done) {
   closed_ = std::move(done);
   if (state_ == State::kOpen) {
-    write_channel_close(out(), number_);
+    write_channel_close(call_, number_);
     expect(Id::kChannelCloseOk, {});
   } else if (state_ == State::kDown) {
     client_->loop().defer([self = shared_from_this()] { self->lost({Errc::kUnavailable, ""}); });
@@ -190,8 +198,7 @@ Result<void> Channel::answered(Method method) {
   }
   Expected expected = std::move(expected_.front());
   expected_.pop_front();
-  late_.disarm();
-  if (!expected_.empty()) late_.arm(Deadline::after(kCallTime));
+  send_next();
   if (method.id == Id::kChannelCloseOk) {
     ended(why_ ? *std::exchange(why_, std::nullopt) : Error(Errc::kCancelled, ""));
     return {};
@@ -233,8 +240,7 @@ Result<void> Channel::whole() {
     }
     Got got = std::move(expected_.front().got);
     expected_.pop_front();
-    late_.disarm();
-    if (!expected_.empty()) late_.arm(Deadline::after(kCallTime));
+    send_next();
     if (got) got(std::move(message));
     return {};
   }
@@ -251,7 +257,7 @@ void Channel::server_closes(const Method& method) {
   write_channel_close_ok(out(), number_);
   Error error(code_of(method.code), fmt::format("RabbitMQ: {}", said(method.text)));
   // It crossed ours: the answer to that is still to come.
-  if (state_ == State::kClosing || state_ == State::kReopening) client_->closing(number_);
+  if (close_sent_) client_->closing(number_);
   ended(error);
 }
 

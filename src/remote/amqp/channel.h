@@ -71,7 +71,8 @@ class Channel : public std::enable_shared_from_this<Channel> {
   bool open() const { return state_ == State::kOpen; }
   Client& client() { return *client_; }
 
-  // Methods that are answered, in order. Only while it is open.
+  // Methods that are answered, one after the other: each is written when the one before has its
+  // answer. Only while it is open.
   void declare(const ExchangeSpec& exchange, Done done);
   void declare(const QueueSpec& queue, Done done);
   void bind(const Binding& binding, Done done);
@@ -104,6 +105,7 @@ class Channel : public std::enable_shared_from_this<Channel> {
     Id answer;
     Done done = {};
     Got got = {};
+    Buffer frames = {};  // Written when it is the first.
   };
   struct Content {
     Method method;
@@ -128,12 +130,15 @@ class Channel : public std::enable_shared_from_this<Channel> {
   void ended(const Error& error);
   Buffer& out();
   void expect(Id answer, Done done);
+  void send_next();
 
   const std::shared_ptr<Client> client_;  // Shared with its other channels.
   ChannelOwner* owner_;
   State state_ = State::kDown;
   Number number_ = 0;
+  Buffer call_;  // The method that is called now.
   std::deque<Expected> expected_;
+  bool close_sent_ = false;
   std::optional<Content> content_;
   std::optional<Error> why_;  // Of kReopening.
   std::move_only_function<void()> closed_;

@@ -373,6 +373,22 @@ TEST_F(RabbitMq, MoreIsAskedForWhenAllThatCameWaits) {
   EXPECT_TRUE(until([&] { return count("last") == 1; }));
 }
 
+TEST_F(RabbitMq, AQueueThatStopsKeepsTheConnection) {
+  settings_.server.health = std::make_shared<remote::Health>("");
+  for (QueueType type : {QueueType::kQuorum, QueueType::kClassic}) {
+    settings_.queue_type = type;
+    settings_.prefix += "x";
+    start();
+    subscribe();
+    EXPECT_EQ(publish("1"), "ok");
+    ASSERT_TRUE(until([&] { return !taken_.empty(); }));
+    taken_.clear();
+    queue_->stop();
+    ASSERT_TRUE(until([&] { return queue_->idle(); }));
+  }
+  EXPECT_EQ(settings_.server.health->read().losses, 0U);
+}
+
 TEST_F(RabbitMq, HostsShareTheMessagesOfAGroup) {
   subscribe();
   EXPECT_EQ(publish("first"), "ok");
