@@ -30,12 +30,12 @@ SUITES = ["unit", "rust", "e2e", "system", "asan", "tsan", "fuzz"]
 SLOW_SUITES = ["asan", "tsan", "fuzz"]
 # What each sanitizer runs: where memory is handed about, and where threads meet. TSan has a fake
 # engine, because it cannot follow the fibers of real guests.
-ASAN_PROGRAMS = ["io", "remote", "nats", "routes", "door", "values", "observe", "engine",
+ASAN_PROGRAMS = ["io", "remote", "nats", "amqp", "routes", "door", "values", "observe", "engine",
                  "keyvalue_drivers", "keyvalue", "blobstore_drivers", "blobstore", "cron", "lock",
                  "sql_drivers", "sql", "provider", "provider_sdk", "llm", "messaging_drivers",
-                 "messaging"]
+                 "messaging", "sensor_drivers", "sensor"]
 TSAN_PROGRAMS = ["io", "routes", "door", "observe", "keyvalue_drivers", "blobstore_drivers",
-                 "sql_drivers", "messaging_drivers", "fake_engine"]
+                 "sql_drivers", "messaging_drivers", "sensor_drivers", "fake_engine"]
 # What is built for each on the way: the preset, and its targets.
 SLOW_BUILDS = {"asan": ("dev", " ".join(f"weft_{name}_test" for name in ASAN_PROGRAMS)),
                "tsan": ("tsan", " ".join(f"weft_{name}_test" for name in TSAN_PROGRAMS)),
