@@ -70,6 +70,21 @@ TEST_F(DeliveriesTest, WhatIsBroughtAgainKeepsItsTurnAndCountsOnlyFailures) {
   EXPECT_THAT(brought_, ElementsAre(1, 1, 1));
 }
 
+TEST_F(DeliveriesTest, WhatIsForgottenIsInNobodysWay) {
+  Deliveries& deliveries = with(Ordering::kTopic, 8);
+  for (Deliveries::Id id : {1, 2, 3, 4}) add(id, "a");
+  run();
+  EXPECT_FALSE(deliveries.forget(1));  // It is out.
+  EXPECT_TRUE(deliveries.forget(2));   // It waited for its turn.
+  deliveries.done(1);
+  run();
+  deliveries.again(3, Kind::kFailed, std::chrono::hours(1));
+  EXPECT_TRUE(deliveries.forget(3));  // It had its turn, and paused.
+  run();
+  EXPECT_THAT(brought_, ElementsAre(1, 3, 4));
+  EXPECT_EQ(deliveries.size(), 1U);
+}
+
 TEST_F(DeliveriesTest, StoppedItGivesAwayAllThatIsNotOut) {
   Deliveries& deliveries = with(Ordering::kTopic, 2);
   add(1, "a");

@@ -314,6 +314,8 @@ TEST_F(KafkaMessaging, AServerThatGoesIsAnErrorInTimeAndItGoesOnAfterwards) {
 }
 
 TEST_F(KafkaMessaging, ATopicThatComesLaterIsListenedToFromItsBeginning) {
+  settings_.server.refresh = milliseconds(200);
+  start();
   host_->subscribe("*");
   ASSERT_EQ(publish("1"), "ok");
   ASSERT_TRUE(until([&] { return host_->taken.size() == 1; }));
