@@ -166,8 +166,9 @@ TEST_F(AzureKeyvalue, ALoopMayEndWhileWritesWaitForTheirTurn) {
     EXPECT_EQ(await(other, bucket->get(short_one, "other")).error().code(), Errc::kTimeout);
   }
   proxy_->set(Fault::kNone);
-  ASSERT_TRUE(set("k", "kept").has_value());
-  EXPECT_EQ(get("k"), "kept");
+  // Of another key: the write that was on its way may still arrive.
+  ASSERT_TRUE(set("kept", "kept").has_value());
+  EXPECT_EQ(get("kept"), "kept");
 }
 
 TEST_F(AzureKeyvalue, AReadThatIsCutIsAskedOnceMore) {
