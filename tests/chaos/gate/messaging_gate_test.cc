@@ -138,7 +138,8 @@ std::unique_ptr<Backend> kafka_at(std::uint16_t port) {
 // A loop with a broker. Its thread is whose calls it runs.
 class Worker : private Receiver {
  public:
-  explicit Worker(Backend& backend) : broker_(backend.broker(loop_, {"app", "gate"})) {}
+  Worker(Loop& loop, Backend& backend)
+      : loop_(loop), broker_(backend.broker(loop_, {"app", "gate"})) {}
   ~Worker() override { queue_.reset(); }
 
   void subscribe() { queue_ = broker_->subscribe({"g", ">", Ordering::kNone, 16}, *this); }
@@ -188,7 +189,7 @@ class Worker : private Receiver {
     });
   }
 
-  Loop loop_;
+  Loop& loop_;
   std::unique_ptr<Broker> broker_;
   std::unique_ptr<Queue> queue_;
 };
@@ -198,11 +199,14 @@ class MessagingGate : public ::testing::TestWithParam<std::tuple<Driver, Fault>>
 TEST_P(MessagingGate, HandlesWhatWasAcknowledged) {
   const auto& [driver, fault] = GetParam();
   Way way(driver.start());
+  // They outlive the backend, whose threads answer to them.
+  Loop handler_loop;
+  Loop publisher_loop;
   std::unique_ptr<Backend> backend = driver.backend(way.port());
   ASSERT_TRUE(backend->open().has_value());
   // One handles, the other publishes.
-  Worker handler(*backend);
-  Worker publisher(*backend);
+  Worker handler(handler_loop, *backend);
+  Worker publisher(publisher_loop, *backend);
   handler.subscribe();
   std::set<std::string> acknowledged;
   ASSERT_TRUE(handler.publish("first", gate::kRecovery));

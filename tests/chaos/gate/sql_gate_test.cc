@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <array>
 #include <tuple>
 
 #include "capabilities/sql/backend.h"
@@ -73,7 +74,8 @@ bool tells_of_fault(const Failure& failure) {
 // Each of its transactions adds a row to `entry` and one to its total in `account`.
 class Worker {
  public:
-  Worker(Backend& backend, int number) : number_(number), store_(backend.store(loop_)) {
+  Worker(Loop& loop, Backend& backend, int number)
+      : number_(number), loop_(loop), store_(backend.store(loop_)) {
     database_ = must(await(loop_, store_->open(request(gate::kRecovery), {"app", "gate"})));
     for (std::string_view text :
          {"CREATE TABLE IF NOT EXISTS entry (id BIGINT PRIMARY KEY, worker BIGINT NOT NULL)",
@@ -141,7 +143,7 @@ class Worker {
   int writes_ = 0;
   gate::Count count_;
   std::vector<std::int64_t> committed_;
-  Loop loop_;
+  Loop& loop_;
   std::unique_ptr<Store> store_;
   std::unique_ptr<Database> database_;
 };
@@ -151,11 +153,13 @@ class SqlGate : public ::testing::TestWithParam<std::tuple<Driver, Fault>> {};
 TEST_P(SqlGate, KeepsTransactionsWholeAndOnce) {
   const auto& [driver, fault] = GetParam();
   Way way(driver.start());
+  // They outlive the backend, whose threads answer to them.
+  std::array<Loop, gate::kWorkers> loops;
   std::unique_ptr<Backend> backend = driver.backend(way.port());
   ASSERT_TRUE(backend->open().has_value());
   std::vector<std::unique_ptr<Worker>> workers;
   for (int i = 0; i < gate::kWorkers; ++i) {
-    workers.push_back(std::make_unique<Worker>(*backend, i));
+    workers.push_back(std::make_unique<Worker>(loops[i], *backend, i));
     for (int round = 0; round < 5; ++round) workers.back()->transfer();
     ASSERT_EQ(workers.back()->committed(), 5);
   }

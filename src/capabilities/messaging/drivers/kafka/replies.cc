@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <random>
 #include <utility>
 
@@ -25,23 +24,11 @@ std::string random_name() {
 
 }  // namespace
 
-struct Replies::Asked {
-  Asked(Replies& replies, std::uint64_t number, std::size_t how_many)
-      : wanted(how_many),
-        timer(replies.site_.loop(), [&replies, number] { replies.end(number, {}); }) {}
-
-  std::size_t wanted;
-  Record record = {};  // Until it is sent.
-  bool is_sent = false;
-  std::vector<Message> came = {};
-  Promise<std::vector<Message>> promise = {};
-  Timer timer;
-};
-
 Replies::Replies(Site& site)
     : site_(site),
       self_(std::make_shared<Replies*>(this)),
-      address_(fmt::format("{}{}.", kReplies, random_name())) {}
+      address_(fmt::format("{}{}.", kReplies, random_name())),
+      asked_(site.loop()) {}
 
 Replies::~Replies() {
   *self_ = nullptr;
@@ -49,21 +36,17 @@ Replies::~Replies() {
 }
 
 Answer<std::vector<Message>> Replies::ask(Request request, Message message, std::size_t replies) {
-  if (asked_.size() >= kAskedMax) {
-    return failure(Errc::kLimit, "too many requests wait for replies");
-  }
-  std::uint64_t number = ++last_asked_;
+  TRY(std::uint64_t number, asked_.next_number());
   message.reply_to = fmt::format("{}{}", address_, number);
-  auto asked = std::make_unique<Asked>(*this, number, replies);
-  TRY(asked->record, to_wire(site_.place()->topics, message));
-  asked->timer.arm(request.deadline);
-  Answer<std::vector<Message>> answer = asked->promise.answer();
-  asked_.emplace(number, std::move(asked));
+  TRY(Record record, to_wire(site_.place()->topics, message));
   if (ready_) {
-    send(number);
-  } else if (!opening_) {
-    open();
+    Answer<std::vector<Message>> answer = asked_.add(number, replies, request.deadline);
+    site_.send(std::move(record), request.deadline, asked_.when_sent(number));
+    return answer;
   }
+  Answer<std::vector<Message>> answer =
+      asked_.add(number, replies, request.deadline, std::move(record));
+  if (!opening_) open();
   return answer;
 }
 
@@ -91,7 +74,7 @@ void Replies::open() {
       });
   if (accepted) return;
   opening_ = false;
-  fail_all(accepted.error());
+  asked_.fail_all(accepted.error());
 }
 
 void Replies::found(Result<std::int32_t> partitions) {
@@ -103,7 +86,7 @@ void Replies::found(Result<std::int32_t> partitions) {
   if (!partitions) {
     opening_ = false;
     client_.reset();
-    return fail_all(partitions.error());
+    return asked_.fail_all(partitions.error());
   }
   remote::kafka::PartitionList list(rd_kafka_topic_partition_list_new(*partitions));
   for (std::int32_t i = 0; i < *partitions; ++i) {
@@ -139,54 +122,16 @@ void Replies::at_end(std::int32_t partition) {
   at_end_[partition] = true;
   ready_ = std::ranges::all_of(at_end_, [](const auto& each) { return each.second; });
   if (!ready_) return;
-  std::vector<std::uint64_t> waiting;
-  for (const auto& [number, asked] : asked_) {
-    if (!asked->is_sent) waiting.push_back(number);
-  }
-  for (std::uint64_t number : waiting) send(number);
-}
-
-void Replies::send(std::uint64_t number) {
-  auto found = asked_.find(number);
-  if (found == asked_.end()) return;
-  found->second->is_sent = true;
-  site_.send(std::move(found->second->record), found->second->timer.deadline(),
-             [self = self_, number](Result<void> sent) mutable {
-               if (*self != nullptr && !sent) (*self)->end(number, std::move(sent));
-             });
+  asked_.send_all([this](std::uint64_t number, Record record, Deadline deadline) {
+    site_.send(std::move(record), deadline, asked_.when_sent(number));
+  });
 }
 
 void Replies::came(const rd_kafka_message_t& came) {
   std::optional<Message> message = from_wire(site_.place()->topics, came);
   if (!message || !message->topic.starts_with(address_)) return;
-  std::string_view text = std::string_view(message->topic).substr(address_.size());
-  std::uint64_t number = 0;
-  std::from_chars(text.data(), text.data() + text.size(), number);
-  auto found = asked_.find(number);
-  if (found == asked_.end() || found->second->came.size() >= found->second->wanted) return;
-  found->second->came.push_back(*std::move(message));
-  if (found->second->came.size() < found->second->wanted) return;
-  // Who asked may go on at once: not inside the client.
-  site_.loop().defer([self = self_, number] {
-    if (*self != nullptr) (*self)->end(number, {});
-  });
-}
-
-void Replies::end(std::uint64_t number, Result<void> how) {
-  auto taken = asked_.extract(number);
-  if (taken.empty()) return;
-  // It may be its own timer that fires.
-  Asked& asked = *taken.mapped();
-  asked.timer.disarm();
-  if (!asked.came.empty()) return std::move(asked.promise).fulfil(std::move(asked.came));
-  if (!how) return std::move(asked.promise).fulfil(std::unexpected(std::move(how).error()));
-  std::move(asked.promise).fulfil(failure(Errc::kTimeout, "no reply came in time"));
-}
-
-void Replies::fail_all(const Error& error) {
-  std::vector<std::uint64_t> waiting;
-  for (const auto& [number, asked] : asked_) waiting.push_back(number);
-  for (std::uint64_t number : waiting) end(number, std::unexpected(error));
+  std::string number = message->topic.substr(address_.size());
+  asked_.came(number, *std::move(message));
 }
 
 }  // namespace weft::messaging::kafka

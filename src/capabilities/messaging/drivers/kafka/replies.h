@@ -8,14 +8,12 @@
 
 #include "capabilities/messaging/broker.h"
 #include "capabilities/messaging/drivers/kafka/topics.h"
+#include "capabilities/messaging/pending_replies.h"
 #include "remote/kafka/client.h"
 
 namespace weft::messaging::kafka {
 
 class Site;
-
-// Requests of one loop that wait for replies.
-inline constexpr std::size_t kAskedMax = 65'536;
 
 // What one loop asks, and a reader of the broker's topic of replies, from its end on. All that ask
 // read all replies, and take theirs.
@@ -29,16 +27,11 @@ class Replies {
   Answer<std::vector<Message>> ask(Request request, Message message, std::size_t replies);
 
  private:
-  struct Asked;
-
   void open();
   void found(Result<std::int32_t> partitions);
   void poll();
   void at_end(std::int32_t partition);
   void came(const rd_kafka_message_t& came);
-  void send(std::uint64_t number);
-  void end(std::uint64_t number, Result<void> how);
-  void fail_all(const Error& error);
 
   Site& site_;
   const std::shared_ptr<Replies*> self_;  // Null once it is gone: answers come later.
@@ -48,8 +41,7 @@ class Replies {
   std::map<std::int32_t, bool> at_end_;  // By partition.
   remote::kafka::Handle client_;         // Null until somebody asks.
   std::unique_ptr<remote::kafka::Watch> watch_;
-  std::map<std::uint64_t, std::unique_ptr<Asked>> asked_;
-  std::uint64_t last_asked_ = 0;
+  PendingReplies<remote::kafka::Record> asked_;
 };
 
 }  // namespace weft::messaging::kafka

@@ -192,7 +192,11 @@ std::string Topics::dead(std::string_view group) const {
 Result<Record> to_wire(const Topics& topics, const Message& message) {
   TRY(Record out, with_headers(message));
   TRY(out.topic, topics.name(message.topic));
-  if (message.topic.starts_with(kReplies)) out.headers.emplace_back(kTopic, message.topic);
+  if (message.topic.starts_with(kReplies)) {
+    out.headers.emplace_back(kTopic, message.topic);
+    // The replies to one request come in their order: by one partition.
+    if (!out.key) out.key = message.topic;
+  }
   return out;
 }
 
@@ -203,6 +207,10 @@ std::optional<Message> from_wire(const Topics& topics, const rd_kafka_message_t&
   std::optional<std::string> topic = name == topics.replies() ? beside.topic : topics.topic(name);
   if (!message || !topic) return std::nullopt;
   message->topic = *std::move(topic);
+  // Ours, for the order of replies.
+  if (name == topics.replies()) {
+    std::erase(message->metadata, std::pair{std::string(kKey), message->topic});
+  }
   return message;
 }
 

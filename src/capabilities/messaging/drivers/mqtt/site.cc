@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <charconv>
 #include <random>
 #include <utility>
 
@@ -28,17 +27,6 @@ std::shared_ptr<const remote::mqtt::Settings> server_of(
 
 }  // namespace
 
-struct Site::Asked {
-  Asked(Site& site, std::uint64_t number, std::size_t replies)
-      : wanted(replies), timer(site.loop(), [&site, number] { site.end(number, {}); }) {}
-
-  std::size_t wanted;
-  Publish message;  // Until it is sent.
-  std::vector<Message> came;
-  Promise<std::vector<Message>> promise;
-  Timer timer;
-};
-
 Site::Site(Loop& loop, std::shared_ptr<const Settings> settings, std::shared_ptr<Place> place,
            std::string client_id)
     : loop_(loop),
@@ -48,10 +36,12 @@ Site::Site(Loop& loop, std::shared_ptr<const Settings> settings, std::shared_ptr
       publisher_(std::make_shared<Client>(loop, server_of(settings_),
                                           remote::mqtt::Session{"weft-" + random_name()})),
       inbox_(fmt::format("{}{}.", kReplies, random_name())),
-      patience_(loop, [this] {
-        groups_beginning_ = 0;
-        serve();
-      }) {}
+      patience_(loop,
+                [this] {
+                  groups_beginning_ = 0;
+                  serve();
+                }),
+      asked_(loop) {}
 
 Site::~Site() = default;
 
@@ -106,80 +96,49 @@ Answer<void> Site::publish(Request request, const Message& message) {
 }
 
 Answer<std::vector<Message>> Site::ask(Request request, Message message, std::size_t replies) {
-  if (asked_.size() >= kWaitingMax) {
-    return failure(Errc::kLimit, "too many requests wait for replies");
-  }
-  std::uint64_t number = ++last_asked_;
+  TRY(std::uint64_t number, asked_.next_number());
   message.reply_to = fmt::format("{}{}", inbox_, number);
-  auto asked = std::make_unique<Asked>(*this, number, replies);
-  TRY(asked->message, to_wire(place_->topics, message));
-  asked->timer.arm(request.deadline);
-  Answer<std::vector<Message>> answer = asked->promise.answer();
-  Publish out = replies_here_ ? std::move(asked->message) : Publish();
-  asked_[number] = std::move(asked);
+  TRY(Publish out, to_wire(place_->topics, message));
   if (replies_here_) {
-    send(std::move(out), request.deadline,
-         [weak = weak_from_this(), number](Result<void> sent) mutable {
-           auto self = weak.lock();
-           if (self && !sent) self->end(number, std::move(sent));
-         });
+    Answer<std::vector<Message>> answer = asked_.add(number, replies, request.deadline);
+    send(std::move(out), request.deadline, asked_.when_sent(number));
     return answer;
   }
-  if (replies_ == nullptr) {
-    replies_ = std::make_shared<Client>(loop_, server_of(settings_),
-                                        remote::mqtt::Session{"weft-" + random_name()});
-    Result<std::string> filter = place_->topics.filter(inbox_ + "*");
-    replies_->listen(
-        *filter, 1,
-        [weak = weak_from_this()](const Incoming& came) {
-          if (auto self = weak.lock()) self->reply_came(came);
-        },
-        [weak = weak_from_this()](Result<void> listens) {
-          auto self = weak.lock();
-          if (self && listens) self->replies_ready();
-        });
-  }
+  Answer<std::vector<Message>> answer =
+      asked_.add(number, replies, request.deadline, std::move(out));
+  listen_for_replies();
   return answer;
+}
+
+void Site::listen_for_replies() {
+  if (replies_ != nullptr) return;
+  replies_ = std::make_shared<Client>(loop_, server_of(settings_),
+                                      remote::mqtt::Session{"weft-" + random_name()});
+  Result<std::string> filter = place_->topics.filter(inbox_ + "*");
+  replies_->listen(
+      *filter, 1,
+      [weak = weak_from_this()](const Incoming& came) {
+        if (auto self = weak.lock()) self->reply_came(came);
+      },
+      [weak = weak_from_this()](Result<void> listens) {
+        auto self = weak.lock();
+        if (self && listens) self->replies_ready();
+      });
 }
 
 void Site::replies_ready() {
   replies_here_ = true;
-  for (auto& [number, asked] : asked_) {
-    if (asked->message.topic.empty()) continue;
-    send(std::exchange(asked->message, {}), asked->timer.deadline(),
-         [weak = weak_from_this(), number](Result<void> sent) mutable {
-           auto self = weak.lock();
-           if (self && !sent) self->end(number, std::move(sent));
-         });
-  }
+  asked_.send_all([this](std::uint64_t number, Publish message, Deadline deadline) {
+    send(std::move(message), deadline, asked_.when_sent(number));
+  });
 }
 
 void Site::reply_came(const Incoming& came) {
   replies_->acknowledge(came.connection, came.message.qos, came.message.id);
   std::optional<Message> message = from_wire(place_->topics, came.message);
   if (!message || !message->topic.starts_with(inbox_)) return;
-  std::string_view text = std::string_view(message->topic).substr(inbox_.size());
-  std::uint64_t number = 0;
-  std::from_chars(text.data(), text.data() + text.size(), number);
-  auto found = asked_.find(number);
-  if (found == asked_.end() || found->second->came.size() >= found->second->wanted) return;
-  found->second->came.push_back(*std::move(message));
-  if (found->second->came.size() < found->second->wanted) return;
-  // Who asked may go on at once: not inside the client.
-  loop_.defer([weak = weak_from_this(), number] {
-    if (auto self = weak.lock()) self->end(number, {});
-  });
-}
-
-void Site::end(std::uint64_t number, Result<void> how) {
-  auto taken = asked_.extract(number);
-  if (taken.empty()) return;
-  // It may be its own timer that fires.
-  Asked& asked = *taken.mapped();
-  asked.timer.disarm();
-  if (!asked.came.empty()) return std::move(asked.promise).fulfil(std::move(asked.came));
-  if (!how) return std::move(asked.promise).fulfil(std::unexpected(std::move(how).error()));
-  std::move(asked.promise).fulfil(failure(Errc::kTimeout, "no reply came in time"));
+  std::string number = message->topic.substr(inbox_.size());
+  asked_.came(number, *std::move(message));
 }
 
 }  // namespace weft::messaging::mqtt

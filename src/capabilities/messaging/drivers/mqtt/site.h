@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -9,6 +8,7 @@
 #include "capabilities/messaging/drivers/mqtt/mqtt.h"
 #include "capabilities/messaging/drivers/mqtt/topics.h"
 #include "capabilities/messaging/drivers/nats/dead_letters.h"
+#include "capabilities/messaging/pending_replies.h"
 #include "capabilities/messaging/turns.h"
 #include "io/timer.h"
 
@@ -16,7 +16,7 @@ namespace weft::messaging::mqtt {
 
 // How long publishers wait for the groups that were subscribed before them.
 inline constexpr std::chrono::seconds kGroupTime{2};
-// Publishers of one loop that do, and requests that wait for replies.
+// Publishers of one loop that do.
 inline constexpr std::size_t kWaitingMax = 65'536;
 
 // What all loops have of one broker. Its parts lock for themselves.
@@ -56,13 +56,11 @@ class Site : public std::enable_shared_from_this<Site> {
   Answer<std::vector<Message>> ask(Request request, Message message, std::size_t replies);
 
  private:
-  struct Asked;
-
   void send(remote::mqtt::Publish message, Deadline deadline, Done done);
   void serve();
+  void listen_for_replies();
   void reply_came(const remote::mqtt::Incoming& came);
   void replies_ready();
-  void end(std::uint64_t number, Result<void> how);
 
   Loop& loop_;
   const std::shared_ptr<const Settings> settings_;  // Shared by all loops.
@@ -76,8 +74,7 @@ class Site : public std::enable_shared_from_this<Site> {
   std::vector<std::move_only_function<void()>> waiting_;
   std::size_t groups_beginning_ = 0;
   Timer patience_;
-  std::map<std::uint64_t, std::unique_ptr<Asked>> asked_;
-  std::uint64_t last_asked_ = 0;
+  PendingReplies<remote::mqtt::Publish> asked_;
 };
 
 }  // namespace weft::messaging::mqtt

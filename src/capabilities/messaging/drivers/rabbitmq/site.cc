@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <charconv>
 #include <utility>
 
 #include "io/loop.h"
@@ -57,16 +56,6 @@ std::vector<std::string> Attempts::groups() const {
   return names;
 }
 
-struct Site::Asked {
-  Asked(Site& site, std::uint64_t number, std::size_t replies)
-      : wanted(replies), timer(site.loop(), [&site, number] { site.end(number, {}); }) {}
-
-  std::size_t wanted;
-  std::vector<Message> came;
-  Promise<std::vector<Message>> promise;
-  Timer timer;
-};
-
 Site::Site(Loop& loop, std::shared_ptr<const Settings> settings, std::shared_ptr<Place> place)
     : loop_(loop),
       settings_(std::move(settings)),
@@ -78,10 +67,12 @@ Site::Site(Loop& loop, std::shared_ptr<const Settings> settings, std::shared_ptr
       publisher_(
           publishing_, [place = place_](Channel& channel) { prepare(channel, place->names); },
           [this](Incoming came) { reply_came(std::move(came)); }),
-      patience_(loop, [this] {
-        groups_beginning_ = 0;
-        serve();
-      }) {}
+      patience_(loop,
+                [this] {
+                  groups_beginning_ = 0;
+                  serve();
+                }),
+      asked_(loop) {}
 
 Site::~Site() {
   publishing_->leave();
@@ -130,50 +121,21 @@ Answer<void> Site::publish(Request request, const Message& message) {
 }
 
 Answer<std::vector<Message>> Site::ask(Request request, Message message, std::size_t replies) {
-  if (asked_.size() >= kWaitingMax) {
-    return failure(Errc::kLimit, "too many requests wait for replies");
-  }
-  std::uint64_t number = ++last_asked_;
+  TRY(std::uint64_t number, asked_.next_number());
   message.reply_to.reset();
   TRY(Publish out, to_wire(names(), message));
   out.properties.reply_to = kReplyQueue;
   out.properties.correlation = std::to_string(number);
-  auto asked = std::make_unique<Asked>(*this, number, replies);
-  asked->timer.arm(request.deadline);
-  Answer<std::vector<Message>> answer = asked->promise.answer();
-  asked_[number] = std::move(asked);
-  send(std::move(out), request.deadline, [weak = weak_from_this(), number](Result<void> sent) {
-    auto self = weak.lock();
-    if (self && !sent) self->end(number, std::move(sent));
-  });
+  Answer<std::vector<Message>> answer = asked_.add(number, replies, request.deadline);
+  send(std::move(out), request.deadline, asked_.when_sent(number));
   return answer;
 }
 
 void Site::reply_came(Incoming came) {
-  std::string text = came.properties.correlation.value_or("");
-  std::uint64_t number = 0;
-  std::from_chars(text.data(), text.data() + text.size(), number);
-  auto found = asked_.find(number);
-  if (found == asked_.end() || found->second->came.size() >= found->second->wanted) return;
-  std::optional<Message> message = from_wire(std::move(came));
-  if (!message) return;
-  found->second->came.push_back(*std::move(message));
-  if (found->second->came.size() < found->second->wanted) return;
-  // Who asked may go on at once: not inside the client.
-  loop_.defer([weak = weak_from_this(), number] {
-    if (auto self = weak.lock()) self->end(number, {});
-  });
-}
-
-void Site::end(std::uint64_t number, Result<void> how) {
-  auto taken = asked_.extract(number);
-  if (taken.empty()) return;
-  // It may be its own timer that fires.
-  Asked& asked = *taken.mapped();
-  asked.timer.disarm();
-  if (!asked.came.empty()) return std::move(asked.promise).fulfil(std::move(asked.came));
-  if (!how) return std::move(asked.promise).fulfil(std::unexpected(std::move(how).error()));
-  std::move(asked.promise).fulfil(failure(Errc::kTimeout, "no reply came in time"));
+  std::string number = came.properties.correlation.value_or("");
+  if (std::optional<Message> message = from_wire(std::move(came))) {
+    asked_.came(number, *std::move(message));
+  }
 }
 
 void Site::keep_letter(const DeadLetter& letter, Deadline deadline, Done done) {

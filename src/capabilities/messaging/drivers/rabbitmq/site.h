@@ -11,6 +11,7 @@
 
 #include "capabilities/messaging/broker.h"
 #include "capabilities/messaging/drivers/rabbitmq/wire.h"
+#include "capabilities/messaging/pending_replies.h"
 #include "capabilities/messaging/turns.h"
 #include "io/timer.h"
 #include "remote/amqp/client.h"
@@ -84,12 +85,9 @@ class Site : public std::enable_shared_from_this<Site> {
   void keep_letter(const DeadLetter& letter, Deadline deadline, Done done);
 
  private:
-  struct Asked;
-
   void send(remote::amqp::Publish message, Deadline deadline, Done done);
   void serve();
   void reply_came(remote::amqp::Incoming came);
-  void end(std::uint64_t number, Result<void> how);
 
   Loop& loop_;
   const std::shared_ptr<const Settings> settings_;  // Shared by all loops.
@@ -101,8 +99,7 @@ class Site : public std::enable_shared_from_this<Site> {
   std::vector<std::move_only_function<void()>> waiting_;
   std::size_t groups_beginning_ = 0;
   Timer patience_;
-  std::map<std::uint64_t, std::unique_ptr<Asked>> asked_;
-  std::uint64_t last_asked_ = 0;
+  PendingReplies<remote::amqp::Publish> asked_;
 };
 
 }  // namespace weft::messaging::rabbitmq
