@@ -226,6 +226,10 @@ std::string Names::dead_queue(std::string_view group) const {
   return queue(group) + ":dead";
 }
 
+std::string Names::watch_queue() const {
+  return fmt::format("{}::watch:{}", prefix, new_id());
+}
+
 std::string binding_key(std::string_view pattern) {
   std::string key;
   while (!pattern.empty()) {

@@ -25,6 +25,8 @@ struct Names {
 
   std::string queue(std::string_view group) const;
   std::string dead_queue(std::string_view group) const;
+  // Another one each time, and no group's.
+  std::string watch_queue() const;
 };
 
 // The routing key to bind by, of a checked pattern: it may stand for more than that.
