@@ -54,6 +54,9 @@ class RabbitBroker final : public Broker {
   Answer<std::vector<DeadLetter>> dead(Request request, std::size_t most) override {
     return letters(site_, request, most);
   }
+  Answer<void> replay(Request request, std::string group, std::uint64_t number) override {
+    return rabbitmq::replay(site_, request, std::move(group), number);
+  }
   Result<std::unique_ptr<Watch>> watch(std::string pattern,
                                        std::function<void(Message)> saw) override {
     TRY_VOID(check_pattern(pattern));

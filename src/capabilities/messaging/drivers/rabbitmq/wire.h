@@ -43,6 +43,8 @@ std::string id_of(const remote::amqp::Incoming& came);
 // How often it was brought before, as the server counts it: a classic queue only says whether.
 unsigned deliveries_before(const remote::amqp::Incoming& came);
 
+// What a letter is found by, made of its message id. 0: it has none of weft's.
+std::uint64_t number_of(std::string_view id);
 // A dead letter as it lies in its queue, and back.
 Result<remote::amqp::Publish> letter_to_wire(const Names& names, const DeadLetter& letter);
 std::optional<DeadLetter> letter_from_wire(std::string_view group, remote::amqp::Incoming came);
