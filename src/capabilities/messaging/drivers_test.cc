@@ -91,11 +91,8 @@ INSTANTIATE_TEST_SUITE_P(
                {.durable = false, .keeps_letters = false, .keeps_for_absent = false}},
         Driver{"jetstream", jet_stream, {.counts_failures = false}},
         Driver{"mqtt", mosquitto, {.keeps_letters = false, .counts_failures = false}},
-        Driver{
-            "rabbitmq", rabbit_mq, {.counts_failures = false, .replays = false, .watches = false}},
-        Driver{"rabbitmq_classic",
-               classic_rabbit_mq,
-               {.counts_failures = false, .replays = false, .watches = false}},
+        Driver{"rabbitmq", rabbit_mq, {.counts_failures = false}},
+        Driver{"rabbitmq_classic", classic_rabbit_mq, {.counts_failures = false}},
         Driver{"kafka", mock_kafka, {.counts_failures = true, .replays = false, .watches = false}}),
     [](const auto& driver) { return driver.param.name; });
 

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/log.h"
+#include "capabilities/messaging/drivers/rabbitmq/letters.h"
 #include "io/loop.h"
 
 namespace weft::messaging::rabbitmq {
@@ -57,12 +58,17 @@ RabbitQueue::RabbitQueue(std::shared_ptr<Site> site, Wanted wanted, Receiver& re
       deliveries_(site_->loop(), std::move(wanted), receiver),
       stop_(site_->loop(), [this] { release(); }) {
   site_->place()->attempts.add_group(group_);
-  has_turn_ = site_->place()->turns.claim(group_, this, site_->loop(), [self = self_](auto) {
-    if (*self == nullptr || (*self)->released_) return;
-    RabbitQueue& queue = **self;
-    queue.has_turn_ = true;
-    if (queue.bound_ && !queue.stopped_) queue.begin();
-  });
+  has_turn_ = site_->place()->turns.claim(
+      group_, this, site_->loop(),
+      [self = self_, place = site_->place(), group = group_](std::vector<Left> left) {
+        bool here = *self != nullptr && !(*self)->released_;
+        if (here && !(*self)->stopped_) return (*self)->given(std::move(left));
+        // They stay dead letters, and may be asked for again.
+        for (const Left& each : here ? left : place->turns.pass(group, std::move(left))) {
+          place->replays.end(group, each.letter);
+        }
+        if (here) (*self)->has_turn_ = true;
+      });
   site_->group_begins();
   channel_ = site_->groups().channel(*this);
 }
@@ -113,6 +119,17 @@ void RabbitQueue::closed(const Error& error) {
   if (stopped_ || std::exchange(troubled_, true)) return;
   log::warn("messaging", "a trigger gets no messages now",
             {{"group", group_}, {"why", error.message()}});
+}
+
+// It has its turn, and the dead letters that are to be done once more.
+void RabbitQueue::given(std::vector<Left> left) {
+  bool had_turn = std::exchange(has_turn_, true);
+  for (Left& each : left) {
+    letters_[each.held.id] = each.letter;
+    deliveries_.add(std::move(each.held));
+  }
+  deliveries_.bring();
+  if (bound_ && !had_turn) begin();
 }
 
 // Somebody removed its queue: it is made anew, with what comes from then on.
@@ -200,6 +217,7 @@ void RabbitQueue::acknowledge(const Receipt& receipt) {
 // The server does not answer: what is lost on the way is known when it comes again.
 void RabbitQueue::done(Id id) {
   deliveries_.done(id);
+  if (auto letter = letters_.extract(id)) return erase_letter(site_, group_, letter.mapped());
   Receipt receipt = receipts_.extract(id).mapped();
   acknowledge(receipt);
   if (receipt.id.empty()) return;
@@ -222,10 +240,17 @@ void RabbitQueue::settle(std::uint64_t id, Verdict verdict) {
   go_on();
 }
 
-// It is out until it is among the dead: nothing of it may be lost in between.
+// It is out until it is among the dead: nothing of it may be lost in between. One that came again
+// stays the dead letter that it is.
 void RabbitQueue::bury(Id id, std::string reason) {
+  if (auto letter = letters_.extract(id)) {
+    deliveries_.done(id);
+    site_->place()->replays.end(group_, letter.mapped());
+    return go_on();
+  }
   ++writing_;
-  DeadLetter letter{group_, std::move(reason), deliveries_.delivered(id).message};
+  const Deliveries::Held& held = deliveries_.delivered(id);
+  DeadLetter letter{group_, std::move(reason), held.message, held.attempts + 1};
   site_->keep_letter(letter, Deadline::after(kWriteTime), [self = self_, id](Result<void> kept) {
     if (*self == nullptr) return;
     RabbitQueue& queue = **self;
@@ -272,8 +297,10 @@ void RabbitQueue::release_if_over() {
 
 void RabbitQueue::remember_rest() {
   deliveries_.each([&](const Deliveries::Held& held) {
-    const std::string& id = receipts_.at(held.id).id;
-    if (!id.empty()) site_->place()->attempts.put(group_, id, held.attempts);
+    auto receipt = receipts_.find(held.id);
+    if (receipt == receipts_.end()) return;
+    if (const std::string& id = receipt->second.id; !id.empty())
+      site_->place()->attempts.put(group_, id, held.attempts);
   });
 }
 
@@ -281,6 +308,8 @@ void RabbitQueue::release() {
   if (std::exchange(released_, true)) return;
   stop_.disarm();
   tell_site();
+  // They stay what they are, with their group's next queue too.
+  for (const auto& [id, letter] : letters_) site_->place()->replays.end(group_, letter);
   site_->place()->turns.release(group_, this, {});
 }
 

@@ -62,6 +62,7 @@ class RabbitQueue final : public Queue, private remote::amqp::ChannelOwner {
   void acknowledge(const Receipt& receipt);
   unsigned attempts_of(const remote::amqp::Incoming& message, const std::string& id);
   void drop(std::string_view why);
+  void given(std::vector<Left> left);
   void done(Id id);
   void bury(Id id, std::string reason);
   void go_on();
@@ -84,10 +85,11 @@ class RabbitQueue final : public Queue, private remote::amqp::ChannelOwner {
   std::size_t consumers_ = 0;
   std::size_t writing_ = 0;  // Dead letters on their way.
   std::uint64_t dropped_ = 0;
-  Deadline::Clock::time_point told_{};  // Of what was dropped, last.
-  std::map<Id, Receipt> receipts_;      // Of those that are held.
-  std::map<std::string, Id> held_;      // By the message's id.
-  std::set<std::string> unheard_;       // The last kUnheardMax.
+  Deadline::Clock::time_point told_{};   // Of what was dropped, last.
+  std::map<Id, Receipt> receipts_;       // Of those that are held.
+  std::map<Id, std::uint64_t> letters_;  // Of those that are dead letters, by their numbers.
+  std::map<std::string, Id> held_;       // By the message's id.
+  std::set<std::string> unheard_;        // The last kUnheardMax.
   std::deque<std::string> unheard_order_;
   Deliveries deliveries_;
   Timer stop_;

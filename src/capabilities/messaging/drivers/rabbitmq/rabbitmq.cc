@@ -12,6 +12,7 @@
 #include "capabilities/messaging/drivers/nats/names.h"
 #include "capabilities/messaging/drivers/rabbitmq/letters.h"
 #include "capabilities/messaging/drivers/rabbitmq/queue.h"
+#include "capabilities/messaging/drivers/rabbitmq/watch.h"
 #include "capabilities/shared_by.h"
 #include "io/http/tls_client.h"
 #include "io/loop.h"
@@ -52,6 +53,14 @@ class RabbitBroker final : public Broker {
   }
   Answer<std::vector<DeadLetter>> dead(Request request, std::size_t most) override {
     return letters(site_, request, most);
+  }
+  Answer<void> replay(Request request, std::string group, std::uint64_t number) override {
+    return rabbitmq::replay(site_, request, std::move(group), number);
+  }
+  Result<std::unique_ptr<Watch>> watch(std::string pattern,
+                                       std::function<void(Message)> saw) override {
+    TRY_VOID(check_pattern(pattern));
+    return rabbitmq::watch(site_, std::move(pattern), std::move(saw));
   }
 
  private:

@@ -138,6 +138,22 @@ void Site::reply_came(Incoming came) {
   }
 }
 
+bool Site::scan_begins(std::move_only_function<bool()> scan) {
+  if (scans_.size() >= kScansMax) return false;
+  scans_.push_back(std::move(scan));
+  if (!scanning_) scan_ends();
+  return true;
+}
+
+void Site::scan_ends() {
+  scanning_ = false;
+  while (!scans_.empty() && !scanning_) {
+    auto next = std::move(scans_.front());
+    scans_.pop_front();
+    scanning_ = next();
+  }
+}
+
 void Site::keep_letter(const DeadLetter& letter, Deadline deadline, Done done) {
   Result<Publish> out = letter_to_wire(names(), letter);
   if (!out) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -12,6 +13,7 @@
 #include "capabilities/messaging/broker.h"
 #include "capabilities/messaging/drivers/rabbitmq/wire.h"
 #include "capabilities/messaging/pending_replies.h"
+#include "capabilities/messaging/replays.h"
 #include "capabilities/messaging/turns.h"
 #include "io/timer.h"
 #include "remote/amqp/client.h"
@@ -25,6 +27,8 @@ inline constexpr std::chrono::seconds kGroupTime{5};
 inline constexpr std::size_t kWaitingMax = 65'536;
 // Messages of one group that went back to the server and whose attempts are known.
 inline constexpr std::size_t kKnownMax = 4'096;
+// Who waits to look through the dead letters.
+inline constexpr std::size_t kScansMax = 1'024;
 
 enum class QueueType : std::uint8_t { kQuorum, kClassic };
 
@@ -56,6 +60,7 @@ struct Place {
   Names names;
   Turns turns = {};
   Attempts attempts = {};
+  Replays replays = {};
 };
 
 // One loop's way to one broker: a connection to publish by, where the server may stop reading when
@@ -84,6 +89,11 @@ class Site : public std::enable_shared_from_this<Site> {
   // Its group's queue for them is there, or this fails as kNotFound.
   void keep_letter(const DeadLetter& letter, Deadline deadline, Done done);
 
+  // One after the other looks through the dead letters. False: too many wait. `scan` says whether
+  // it begins; it then says that it ends.
+  bool scan_begins(std::move_only_function<bool()> scan);
+  void scan_ends();
+
  private:
   void send(remote::amqp::Publish message, Deadline deadline, Done done);
   void serve();
@@ -99,6 +109,8 @@ class Site : public std::enable_shared_from_this<Site> {
   std::vector<std::move_only_function<void()>> waiting_;
   std::size_t groups_beginning_ = 0;
   Timer patience_;
+  std::deque<std::move_only_function<bool()>> scans_;
+  bool scanning_ = false;
   PendingReplies<remote::amqp::Publish> asked_;
 };
 

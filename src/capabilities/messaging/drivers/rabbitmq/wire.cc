@@ -23,6 +23,7 @@ using remote::amqp::Table;
 using remote::amqp::Value;
 
 constexpr std::string_view kReason = "Weft-Reason";
+constexpr std::string_view kAttempts = "Weft-Attempts";
 constexpr std::string_view kTopic = "Weft-Topic";
 constexpr std::string_view kReplyTopic = "Weft-Reply-To";
 constexpr std::string_view kDeliveries = "x-delivery-count";
@@ -124,7 +125,8 @@ Result<void> put_reply_to(const std::string& topic, remote::amqp::Properties& pr
 }
 
 bool is_weft_s(std::string_view name) {
-  return name == kPairName || name == kReason || name == kTopic || name == kReplyTopic;
+  return name == kPairName || name == kReason || name == kAttempts || name == kTopic ||
+         name == kReplyTopic;
 }
 
 // A header of that name is read by the server, or by us.
@@ -185,6 +187,13 @@ bool read_headers(const Table& headers, Message& message) {
   return true;
 }
 
+unsigned attempts_of(const Table& headers) {
+  const Value* found = find(headers, kAttempts);
+  const auto* count = found == nullptr ? nullptr : std::get_if<std::int64_t>(&found->is);
+  if (count == nullptr) return 0;
+  return static_cast<unsigned>(std::clamp<std::int64_t>(*count, 0, kAttemptsMax));
+}
+
 // The first topic that the server itself names of a dead letter, and why it is one.
 std::pair<std::string, std::string> death_of(const Table& headers) {
   const Value* found = find(headers, kDeaths);
@@ -224,6 +233,10 @@ std::string Names::queue(std::string_view group) const {
 
 std::string Names::dead_queue(std::string_view group) const {
   return queue(group) + ":dead";
+}
+
+std::string Names::watch_queue() const {
+  return fmt::format("{}::watch:{}", prefix, new_id());
 }
 
 std::string binding_key(std::string_view pattern) {
@@ -281,6 +294,14 @@ unsigned deliveries_before(const Incoming& came) {
   return static_cast<unsigned>(std::clamp<std::int64_t>(*count, 0, kAttemptsMax));
 }
 
+// FNV-1a, of as many bits as a number in JSON has.
+std::uint64_t number_of(std::string_view id) {
+  if (id.empty()) return 0;
+  std::uint64_t hash = 14'695'981'039'346'656'037U;
+  for (char c : id) hash = (hash ^ static_cast<unsigned char>(c)) * 1'099'511'628'211U;
+  return std::max<std::uint64_t>(hash >> 11, 1);
+}
+
 Result<Publish> letter_to_wire(const Names& names, const DeadLetter& letter) {
   Message message = letter.message;
   message.reply_to.reset();  // Whoever asked waits no more.
@@ -289,6 +310,8 @@ Result<Publish> letter_to_wire(const Names& names, const DeadLetter& letter) {
   out.routing_key = names.dead_queue(letter.group);
   out.mandatory = true;
   out.properties.headers.emplace_back(std::string(kReason), Value{letter.reason});
+  out.properties.headers.emplace_back(std::string(kAttempts),
+                                      Value{static_cast<std::int64_t>(letter.attempts)});
   out.properties.headers.emplace_back(std::string(kTopic), Value{letter.message.topic});
   return out;
 }
@@ -296,7 +319,9 @@ Result<Publish> letter_to_wire(const Names& names, const DeadLetter& letter) {
 std::optional<DeadLetter> letter_from_wire(std::string_view group, Incoming came) {
   DeadLetter letter{.group = std::string(group),
                     .reason = text_of(came.properties.headers, kReason),
-                    .message = {}};
+                    .message = {},
+                    .attempts = attempts_of(came.properties.headers),
+                    .number = number_of(id_of(came))};
   std::string topic = text_of(came.properties.headers, kTopic);
   if (topic.empty()) {
     auto [from, why] = death_of(came.properties.headers);

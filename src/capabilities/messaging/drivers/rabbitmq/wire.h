@@ -25,6 +25,8 @@ struct Names {
 
   std::string queue(std::string_view group) const;
   std::string dead_queue(std::string_view group) const;
+  // Another one each time, and no group's.
+  std::string watch_queue() const;
 };
 
 // The routing key to bind by, of a checked pattern: it may stand for more than that.
@@ -41,6 +43,8 @@ std::string id_of(const remote::amqp::Incoming& came);
 // How often it was brought before, as the server counts it: a classic queue only says whether.
 unsigned deliveries_before(const remote::amqp::Incoming& came);
 
+// What a letter is found by, made of its message id. 0: it has none of weft's.
+std::uint64_t number_of(std::string_view id);
 // A dead letter as it lies in its queue, and back.
 Result<remote::amqp::Publish> letter_to_wire(const Names& names, const DeadLetter& letter);
 std::optional<DeadLetter> letter_from_wire(std::string_view group, remote::amqp::Incoming came);
