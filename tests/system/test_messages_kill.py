@@ -11,7 +11,7 @@ import unittest
 
 from client import Closed, Connection, get
 from host import FAST, Host, until
-from servers import Nats
+from servers import Nats, RabbitMq
 from test_apps import App
 
 COUNT = 5_000 if FAST else 100_000
@@ -209,6 +209,25 @@ class JetStream(KillTest, unittest.TestCase):
             driver = "jetstream"
             url = "nats://127.0.0.1:{self.server.port}"
             ack-wait = "1s"
+            """)
+        return ["--on", app.folder + "/on.toml"]
+
+
+class Rabbit(KillTest, unittest.TestCase):
+    """What a host held when it died goes back to its place in the queue; what others published
+    meanwhile may be on its way to the next host before that."""
+
+    order_over_crashes = False
+
+    @classmethod
+    def setUpClass(cls):
+        cls.server = cls.enterClassContext(RabbitMq())
+
+    def operator(self, app):
+        app.write("on.toml", f"""
+            [messaging.""]
+            driver = "rabbitmq"
+            url = "amqp://127.0.0.1:{self.server.port}"
             """)
         return ["--on", app.folder + "/on.toml"]
 

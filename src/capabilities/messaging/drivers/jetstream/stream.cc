@@ -17,7 +17,6 @@ using remote::nats::Problem;
 using remote::nats::Streams;
 using std::chrono::nanoseconds;
 
-constexpr std::chrono::seconds kMakeTime{10};
 // What is published twice under one id within that time is kept once.
 constexpr nanoseconds kKnownFor = std::chrono::minutes(2);
 
@@ -62,15 +61,21 @@ Stream::Stream(std::shared_ptr<nats::Link> link, std::shared_ptr<const Settings>
     : link_(std::move(link)),
       settings_(std::move(settings)),
       streams_(std::move(streams)),
-      place_(std::move(place)) {}
+      place_(std::move(place)),
+      after_groups_(link_->loop(), {place_, &place_->beginnings}) {}
 
 void Stream::ready(Done done) {
-  if (there_ && groups_in_making_ == 0) return done({});
+  if (Result<void> room = after_groups_.room(); !room) return done(std::move(room));
+  after_groups_.run([this, done = std::move(done)]() mutable { there(std::move(done)); });
+}
+
+void Stream::there(Done done) {
+  if (there_) return done({});
   if (waiting_.size() >= kWaitingMax) {
     return done(failure(Errc::kLimit, fmt::format("{} wait for the stream", kWaitingMax)));
   }
   waiting_.push_back(std::move(done));
-  if (!there_ && !finding_) find();
+  if (!finding_) find();
 }
 
 void Stream::find() {
@@ -109,13 +114,7 @@ void Stream::found(Result<void> found) {
   there_ = found.has_value();
   finding_ = false;
   for (auto& each : std::exchange(waiting_for_stream_, {})) each(found);
-  if (there_) return serve();
   for (auto& each : std::exchange(waiting_, {})) each(found);
-}
-
-void Stream::serve() {
-  if (!there_ || groups_in_making_ > 0) return;
-  for (auto& each : std::exchange(waiting_, {})) each({});
 }
 
 void Stream::lost() {
@@ -124,17 +123,17 @@ void Stream::lost() {
 }
 
 void Stream::add_group(const Wanted& wanted, Found done) {
-  ++groups_in_making_;
-  auto then = [weak = weak_from_this(), wanted,
+  // Ends with what is under way, whatever comes of it.
+  std::shared_ptr<void> beginning(nullptr, [place = place_, id = place_->beginnings.begins()](
+                                               void*) { place->beginnings.ended(id); });
+  auto then = [weak = weak_from_this(), wanted, beginning = std::move(beginning),
                done = std::move(done)](Result<void> stream) mutable {
     auto self = weak.lock();
     if (self == nullptr) return;
-    auto end = [weak, done = std::move(done)](Result<std::string> made) mutable {
-      auto here = weak.lock();
-      if (here == nullptr) return;
-      --here->groups_in_making_;
+    auto end = [beginning = std::move(beginning),
+                done = std::move(done)](Result<std::string> made) mutable {
       done(std::move(made));
-      here->serve();
+      beginning = nullptr;
     };
     if (!stream) return end(std::unexpected(std::move(stream).error()));
     self->make_consumer(wanted, std::move(end));

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "capabilities/messaging/beginnings.h"
 #include "capabilities/messaging/broker.h"
 #include "capabilities/messaging/drivers/nats/link.h"
 #include "capabilities/messaging/replays.h"
@@ -22,6 +23,8 @@ inline constexpr std::int64_t kMessagesMax = 1'000'000;
 inline constexpr std::int64_t kLettersMax = 500;
 // A group that nobody asks for messages is forgotten, with what waits for it.
 inline constexpr std::chrono::hours kGroupKept{7 * 24};
+// How long it takes at most to make a stream, or a group's consumer.
+inline constexpr std::chrono::seconds kMakeTime{10};
 // Publishers of one loop that wait until their stream is there.
 inline constexpr std::size_t kWaitingMax = 131'072;
 
@@ -43,6 +46,7 @@ struct Place {
   std::string stream;
   std::string dead_stream;
   Turns turns = {};
+  Beginnings beginnings{kMakeTime};
   Replays replays = {};
 
   std::string dead_subject(std::string_view group) const;
@@ -82,7 +86,7 @@ class Stream : public std::enable_shared_from_this<Stream> {
   void make(std::unique_ptr<remote::nats::Streams::Making> making);
   void found(Result<void> found);
   void make_consumer(const Wanted& wanted, Found done);
-  void serve();
+  void there(Done done);
 
   const std::shared_ptr<nats::Link> link_;          // Shared by the loop's brokers.
   const std::shared_ptr<const Settings> settings_;  // Shared by all loops, as those below.
@@ -90,9 +94,9 @@ class Stream : public std::enable_shared_from_this<Stream> {
   const std::shared_ptr<Place> place_;
   bool there_ = false;
   bool finding_ = false;
-  std::size_t groups_in_making_ = 0;
   std::vector<Done> waiting_for_stream_;
-  std::vector<Done> waiting_;  // For the groups too.
+  std::vector<Done> waiting_;
+  AfterGroups after_groups_;
   std::vector<Done> waiting_for_dead_stream_;
 };
 

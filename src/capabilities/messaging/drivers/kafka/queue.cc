@@ -66,7 +66,7 @@ void KafkaQueue::take_turn() {
   client_ = *std::move(client);
   watch_ = std::make_unique<remote::kafka::Watch>(
       site_->loop(), rd_kafka_queue_get_consumer(client_.get()), [this] { pump(); });
-  site_->group_begins();
+  beginning_ = site_->place()->beginnings.begins();
   begin();
 }
 
@@ -98,7 +98,7 @@ void KafkaQueue::begun(Result<void> begun) {
     }
   }
   // Publishers wait no longer for one that fails.
-  if (!std::exchange(is_there_, true)) site_->group_is_there();
+  site_->place()->beginnings.ended(beginning_);
   if (begun) return pump();
   trouble(begun.error());
   bool may_help = begun.error().code() != Errc::kInvalid;
@@ -386,7 +386,7 @@ void KafkaQueue::release() {
   released_ = true;
   patience_.disarm();
   write_.disarm();
-  if (client_ != nullptr && !is_there_) site_->group_is_there();
+  site_->place()->beginnings.ended(beginning_);
   watch_.reset();
   client_.reset();
   site_->place()->turns.release(group_, this, {});

@@ -81,7 +81,7 @@ class KafkaQueue final : public Queue {
   const std::string group_;
   remote::kafka::Handle client_;  // Null until it has its turn.
   std::unique_ptr<remote::kafka::Watch> watch_;
-  bool is_there_ = false;  // The group, or its site was told that it is late.
+  Beginnings::Id beginning_ = 0;
   bool stopped_ = false;
   bool released_ = false;
   bool troubled_ = false;  // The last that was heard is a failure.

@@ -23,10 +23,7 @@ Site::Site(Loop& loop, std::shared_ptr<Common> common, std::shared_ptr<Place> pl
       common_(std::move(common)),
       place_(std::move(place)),
       producer_(std::move(producer)),
-      patience_(loop, [this] {
-        groups_beginning_ = 0;
-        serve();
-      }) {}
+      after_groups_(loop, {place_, &place_->beginnings}) {}
 
 Site::~Site() = default;
 
@@ -34,29 +31,10 @@ std::string Site::group_id(std::string_view group) const {
   return fmt::format("{}.{}", place_->group_prefix, nats::token(group));
 }
 
-void Site::group_begins() {
-  ++groups_beginning_;
-  patience_.arm(Deadline::after(kGroupTime));
-}
-
-void Site::group_is_there() {
-  if (groups_beginning_ > 0 && --groups_beginning_ == 0) serve();
-}
-
-void Site::serve() {
-  patience_.disarm();
-  for (auto& each : std::exchange(waiting_, {})) each();
-}
-
 void Site::send(Record record, Deadline deadline, Done done) {
-  if (groups_beginning_ == 0) {
-    return producer_->send(std::move(record), deadline, std::move(done));
-  }
-  if (waiting_.size() >= kWaitingMax) {
-    return done(failure(Errc::kLimit, fmt::format("{} messages wait already", kWaitingMax)));
-  }
-  waiting_.push_back([producer = producer_, record = std::move(record), deadline,
-                      done = std::move(done)]() mutable {
+  if (Result<void> room = after_groups_.room(); !room) return done(std::move(room));
+  after_groups_.run([producer = producer_, record = std::move(record), deadline,
+                     done = std::move(done)]() mutable {
     producer->send(std::move(record), deadline, std::move(done));
   });
 }

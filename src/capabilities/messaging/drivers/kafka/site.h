@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "capabilities/messaging/beginnings.h"
 #include "capabilities/messaging/drivers/kafka/kafka.h"
 #include "capabilities/messaging/drivers/kafka/topics.h"
 #include "capabilities/messaging/turns.h"
@@ -18,7 +19,7 @@ namespace weft::messaging::kafka {
 
 // How long publishers wait for the groups that were subscribed before them.
 inline constexpr std::chrono::seconds kGroupTime{4};
-// Publishers of one loop that do.
+// Who asks for dead letters while some are on their way.
 inline constexpr std::size_t kWaitingMax = 65'536;
 // For what blocks: of a process, and how much waits for a thread.
 inline constexpr std::size_t kThreads = 4;
@@ -31,6 +32,7 @@ struct Place {
   Topics topics;
   std::string group_prefix;
   Turns turns = {};
+  Beginnings beginnings{kGroupTime};
 };
 
 // What all loops have of the backend. Its parts lock for themselves.
@@ -67,10 +69,6 @@ class Site : public std::enable_shared_from_this<Site> {
   // What Kafka calls a group.
   std::string group_id(std::string_view group) const;
 
-  // A group begins; it is there, or could not be made in time.
-  void group_begins();
-  void group_is_there();
-
   Answer<void> publish(Request request, const Message& message);
   Answer<std::vector<Message>> ask(Request request, Message message, std::size_t replies);
   // As soon as the groups are there that began before.
@@ -81,18 +79,14 @@ class Site : public std::enable_shared_from_this<Site> {
   Result<void> when_buried(std::move_only_function<void()> then);
 
  private:
-  void serve();
-
   Loop& loop_;
   const std::shared_ptr<Common> common_;                     // Shared by all loops.
   const std::shared_ptr<Place> place_;                       // Likewise.
   const std::shared_ptr<remote::kafka::Producer> producer_;  // Shared by the loop's sites.
   std::unique_ptr<Replies> replies_;                         // Null until somebody asks.
-  std::vector<std::move_only_function<void()>> waiting_;
-  std::size_t groups_beginning_ = 0;
+  AfterGroups after_groups_;
   std::size_t burying_ = 0;  // Dead letters on their way.
   std::vector<std::move_only_function<void()>> when_buried_;
-  Timer patience_;
 };
 
 }  // namespace weft::messaging::kafka

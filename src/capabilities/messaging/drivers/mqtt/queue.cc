@@ -41,10 +41,10 @@ void MqttQueue::take_turn() {
   client_->on_new_session([self = self_] {
     if (*self != nullptr) (*self)->forget();
   });
-  site_->group_begins();
+  beginning_ = site_->place()->beginnings.begins();
   Result<std::string> filter = site_->place()->topics.filter(deliveries_.wanted().pattern);
   if (!filter) {
-    site_->group_listens();
+    site_->place()->beginnings.ended(beginning_);
     return log::error("messaging", "a trigger gets no messages",
                       {{"group", group_}, {"why", filter.error().message()}});
   }
@@ -60,7 +60,7 @@ void MqttQueue::take_turn() {
           log::error("messaging", "a trigger gets no messages",
                      {{"group", queue.group_}, {"why", listens.error().message()}});
         }
-        if (!std::exchange(queue.listens_, true)) queue.site_->group_listens();
+        queue.site_->place()->beginnings.ended(queue.beginning_);
       });
 }
 
@@ -184,10 +184,8 @@ void MqttQueue::release() {
   for (const auto& [id, letter] : std::exchange(letters_, {})) {
     site_->place()->replays.end(group_, letter);
   }
-  if (client_ != nullptr) {
-    client_->leave();
-    if (!listens_) site_->group_listens();
-  }
+  if (client_ != nullptr) client_->leave();
+  site_->place()->beginnings.ended(beginning_);
   site_->place()->turns.release(group_, this, {});
 }
 

@@ -55,7 +55,7 @@ class MqttQueue final : public Queue {
   const std::shared_ptr<Site> site_;        // Shared by the loop's brokers of that name.
   const std::string group_;
   std::shared_ptr<remote::mqtt::Client> client_;  // Shared with what it has under way.
-  bool listens_ = false;
+  Beginnings::Id beginning_ = 0;
   bool stopped_ = false;
   bool released_ = false;
   std::size_t bytes_ = 0;  // Of what is held.

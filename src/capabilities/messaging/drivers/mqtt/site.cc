@@ -36,11 +36,7 @@ Site::Site(Loop& loop, std::shared_ptr<const Settings> settings, std::shared_ptr
       publisher_(std::make_shared<Client>(loop, server_of(settings_),
                                           remote::mqtt::Session{"weft-" + random_name()})),
       inbox_(fmt::format("{}{}.", kReplies, random_name())),
-      patience_(loop,
-                [this] {
-                  groups_beginning_ = 0;
-                  serve();
-                }),
+      after_groups_(loop, {place_, &place_->beginnings}),
       asked_(loop) {}
 
 Site::~Site() = default;
@@ -57,30 +53,11 @@ std::shared_ptr<Client> Site::watching_client() {
   return std::make_shared<Client>(loop_, server_of(settings_), remote::mqtt::Session{});
 }
 
-void Site::group_begins() {
-  ++groups_beginning_;
-  patience_.arm(Deadline::after(kGroupTime));
-}
-
-void Site::group_listens() {
-  if (groups_beginning_ > 0 && --groups_beginning_ == 0) serve();
-}
-
-void Site::serve() {
-  patience_.disarm();
-  for (auto& each : std::exchange(waiting_, {})) each();
-}
-
 void Site::send(Publish message, Deadline deadline, Done done) {
   message.qos = settings_->qos;
-  if (groups_beginning_ == 0) {
-    return publisher_->publish(std::move(message), deadline, std::move(done));
-  }
-  if (waiting_.size() >= kWaitingMax) {
-    return done(failure(Errc::kLimit, fmt::format("{} messages wait already", kWaitingMax)));
-  }
-  waiting_.push_back([client = publisher_, message = std::move(message), deadline,
-                      done = std::move(done)]() mutable {
+  if (Result<void> room = after_groups_.room(); !room) return done(std::move(room));
+  after_groups_.run([client = publisher_, message = std::move(message), deadline,
+                     done = std::move(done)]() mutable {
     client->publish(std::move(message), deadline, std::move(done));
   });
 }

@@ -5,24 +5,23 @@
 #include <string>
 #include <vector>
 
+#include "capabilities/messaging/beginnings.h"
 #include "capabilities/messaging/drivers/mqtt/mqtt.h"
 #include "capabilities/messaging/drivers/mqtt/topics.h"
 #include "capabilities/messaging/drivers/nats/dead_letters.h"
 #include "capabilities/messaging/pending_replies.h"
 #include "capabilities/messaging/turns.h"
-#include "io/timer.h"
 
 namespace weft::messaging::mqtt {
 
 // How long publishers wait for the groups that were subscribed before them.
 inline constexpr std::chrono::seconds kGroupTime{2};
-// Publishers of one loop that do.
-inline constexpr std::size_t kWaitingMax = 65'536;
 
 // What all loops have of one broker. Its parts lock for themselves.
 struct Place {
   Topics topics;
   Turns turns = {};
+  Beginnings beginnings{kGroupTime};
   nats::DeadLetters dead = {};
   Replays replays = {};
 };
@@ -48,16 +47,11 @@ class Site : public std::enable_shared_from_this<Site> {
   std::shared_ptr<remote::mqtt::Client> group_client(std::string_view group);
   // Somebody who is shown what is published, with no session that outlives the connection.
   std::shared_ptr<remote::mqtt::Client> watching_client();
-  // A group begins to listen; it does, or could not in time.
-  void group_begins();
-  void group_listens();
-
   Answer<void> publish(Request request, const Message& message);
   Answer<std::vector<Message>> ask(Request request, Message message, std::size_t replies);
 
  private:
   void send(remote::mqtt::Publish message, Deadline deadline, Done done);
-  void serve();
   void listen_for_replies();
   void reply_came(const remote::mqtt::Incoming& came);
   void replies_ready();
@@ -71,9 +65,7 @@ class Site : public std::enable_shared_from_this<Site> {
   std::shared_ptr<remote::mqtt::Client> replies_;
   std::string inbox_;          // The topic of replies, before the number of a request.
   bool replies_here_ = false;  // The server has said that they come.
-  std::vector<std::move_only_function<void()>> waiting_;
-  std::size_t groups_beginning_ = 0;
-  Timer patience_;
+  AfterGroups after_groups_;
   PendingReplies<remote::mqtt::Publish> asked_;
 };
 

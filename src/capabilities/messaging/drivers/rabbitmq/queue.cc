@@ -69,7 +69,7 @@ RabbitQueue::RabbitQueue(std::shared_ptr<Site> site, Wanted wanted, Receiver& re
         }
         if (here) (*self)->has_turn_ = true;
       });
-  site_->group_begins();
+  beginning_ = site_->place()->beginnings.begins();
   channel_ = site_->groups().channel(*this);
 }
 
@@ -103,19 +103,15 @@ void RabbitQueue::opened() {
 void RabbitQueue::is_there() {
   troubled_ = false;
   bound_ = true;
-  tell_site();
+  site_->place()->beginnings.ended(beginning_);
   if (has_turn_ && !stopped_) begin();
-}
-
-void RabbitQueue::tell_site() {
-  if (!std::exchange(told_site_, true)) site_->group_is_there();
 }
 
 void RabbitQueue::closed(const Error& error) {
   bound_ = false;
   asked_for_ = 0;
   consumers_ = 0;
-  tell_site();
+  site_->place()->beginnings.ended(beginning_);
   if (stopped_ || std::exchange(troubled_, true)) return;
   log::warn("messaging", "a trigger gets no messages now",
             {{"group", group_}, {"why", error.message()}});
@@ -307,7 +303,7 @@ void RabbitQueue::remember_rest() {
 void RabbitQueue::release() {
   if (std::exchange(released_, true)) return;
   stop_.disarm();
-  tell_site();
+  site_->place()->beginnings.ended(beginning_);
   // They stay what they are, with their group's next queue too.
   for (const auto& [id, letter] : letters_) site_->place()->replays.end(group_, letter);
   site_->place()->turns.release(group_, this, {});

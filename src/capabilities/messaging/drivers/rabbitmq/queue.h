@@ -54,7 +54,6 @@ class RabbitQueue final : public Queue, private remote::amqp::ChannelOwner {
   void cancelled(const std::string& consumer) override;
 
   void is_there();
-  void tell_site();
   void begin();
   void consume(std::size_t more);
   void ask_for_more();
@@ -74,7 +73,7 @@ class RabbitQueue final : public Queue, private remote::amqp::ChannelOwner {
   const std::shared_ptr<Site> site_;          // Shared by the loop's brokers of that name.
   const std::string group_;
   bool has_turn_ = false;
-  bool told_site_ = false;  // That the group is there.
+  Beginnings::Id beginning_ = 0;
   bool bound_ = false;
   bool stopped_ = false;
   bool closing_ = false;

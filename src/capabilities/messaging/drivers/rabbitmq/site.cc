@@ -67,11 +67,7 @@ Site::Site(Loop& loop, std::shared_ptr<const Settings> settings, std::shared_ptr
       publisher_(
           publishing_, [place = place_](Channel& channel) { prepare(channel, place->names); },
           [this](Incoming came) { reply_came(std::move(came)); }),
-      patience_(loop,
-                [this] {
-                  groups_beginning_ = 0;
-                  serve();
-                }),
+      after_groups_(loop, {place_, &place_->beginnings}),
       asked_(loop) {}
 
 Site::~Site() {
@@ -79,32 +75,15 @@ Site::~Site() {
   groups_->leave();
 }
 
-void Site::group_begins() {
-  ++groups_beginning_;
-  patience_.arm(Deadline::after(kGroupTime));
-}
-
-void Site::group_is_there() {
-  if (groups_beginning_ > 0 && --groups_beginning_ == 0) serve();
-}
-
-void Site::serve() {
-  patience_.disarm();
-  for (auto& each : std::exchange(waiting_, {})) each();
-}
-
 void Site::send(Publish message, Deadline deadline, Done done) {
   auto told = [done = std::move(done)](Result<Routed> routed) mutable {
     if (!routed) return done(std::unexpected(std::move(routed).error()));
     done({});
   };
-  if (groups_beginning_ == 0) {
-    return publisher_.publish(std::move(message), deadline, std::move(told));
+  if (Result<void> room = after_groups_.room(); !room) {
+    return told(std::unexpected(std::move(room).error()));
   }
-  if (waiting_.size() >= kWaitingMax) {
-    return told(failure(Errc::kLimit, fmt::format("{} messages wait already", kWaitingMax)));
-  }
-  waiting_.push_back(
+  after_groups_.run(
       [this, message = std::move(message), deadline, told = std::move(told)]() mutable {
         publisher_.publish(std::move(message), deadline, std::move(told));
       });

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "capabilities/messaging/beginnings.h"
 #include "capabilities/messaging/broker.h"
 #include "capabilities/messaging/drivers/rabbitmq/wire.h"
 #include "capabilities/messaging/pending_replies.h"
@@ -23,8 +24,6 @@ namespace weft::messaging::rabbitmq {
 
 // How long publishers wait for the groups that were subscribed before them.
 inline constexpr std::chrono::seconds kGroupTime{5};
-// Publishers of one loop that do, and requests that wait for replies.
-inline constexpr std::size_t kWaitingMax = 65'536;
 // Messages of one group that went back to the server and whose attempts are known.
 inline constexpr std::size_t kKnownMax = 4'096;
 // Who waits to look through the dead letters.
@@ -59,6 +58,7 @@ class Attempts {
 struct Place {
   Names names;
   Turns turns = {};
+  Beginnings beginnings{kGroupTime};
   Attempts attempts = {};
   Replays replays = {};
 };
@@ -80,10 +80,6 @@ class Site : public std::enable_shared_from_this<Site> {
   const Names& names() const { return place_->names; }
   remote::amqp::Client& groups() { return *groups_; }
 
-  // A group begins to be made; it is there, or could not be made in time.
-  void group_begins();
-  void group_is_there();
-
   Answer<void> publish(Request request, const Message& message);
   Answer<std::vector<Message>> ask(Request request, Message message, std::size_t replies);
   // Its group's queue for them is there, or this fails as kNotFound.
@@ -96,7 +92,6 @@ class Site : public std::enable_shared_from_this<Site> {
 
  private:
   void send(remote::amqp::Publish message, Deadline deadline, Done done);
-  void serve();
   void reply_came(remote::amqp::Incoming came);
 
   Loop& loop_;
@@ -106,9 +101,7 @@ class Site : public std::enable_shared_from_this<Site> {
   const std::shared_ptr<remote::amqp::Client> publishing_;
   const std::shared_ptr<remote::amqp::Client> groups_;
   remote::amqp::Publisher publisher_;
-  std::vector<std::move_only_function<void()>> waiting_;
-  std::size_t groups_beginning_ = 0;
-  Timer patience_;
+  AfterGroups after_groups_;
   std::deque<std::move_only_function<bool()>> scans_;
   bool scanning_ = false;
   PendingReplies<remote::amqp::Publish> asked_;
