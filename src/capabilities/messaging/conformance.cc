@@ -385,7 +385,8 @@ TEST_P(Conformance, WhatWasAcknowledgedOutlivesACrash) {
     };
     for (int i = 0; i < 20; ++i) EXPECT_EQ(publish("t", std::to_string(i)), "ok");
     EXPECT_TRUE(until([&] { return taker->out == 4; }));
-    run_for(milliseconds(100));
+    // What is done is written in the background.
+    run_for(milliseconds(1'000));
     taker->queue.reset();
     start();
   }

@@ -63,9 +63,11 @@ void LogQueue::take_over() {
       [self = self_] {
         if (*self != nullptr) (*self)->read();
       },
-      [self = self_, log = log_, group = group_](Sequence sequence, Message message) {
+      // The log has it, and goes with its last user.
+      [self = self_, weak = std::weak_ptr(log_), group = group_](Sequence sequence,
+                                                                 Message message) {
         if (*self != nullptr) return (*self)->replayed(sequence, std::move(message));
-        log->replays().end(group, sequence);
+        if (auto log = weak.lock()) log->replays().end(group, sequence);
       });
   // Taken, so that they stay open whatever happens before they are read.
   unread_ = std::move(standing.open);
