@@ -45,10 +45,13 @@ BUILD_SECONDS_MAX = 3600
 # What --fast leaves out: each takes ten seconds and more, most of them waits.
 SLOW_PROGRAMS = ["weft_powercut_test", "weft_message_powercut_test", "weft_sql_powercut_test",
                  "weft_keyvalue_gate_test", "weft_blobstore_gate_test", "weft_sql_gate_test",
-                 "weft_messaging_gate_test", "weft_sql_drivers_test", "weft_blobstore_drivers_test",
-                 "weft_lock_drivers_test", "test_notes.py",
-                 "test_admin.py", "test_build.py", "test_call_at.py", "test_guarantees.py",
-                 "test_limits.py"]
+                 "weft_messaging_gate_test", "weft_keyvalue_drivers_test", "weft_sql_drivers_test",
+                 "weft_blobstore_drivers_test", "weft_lock_drivers_test",
+                 "weft_messaging_drivers_test", "weft_messaging_kafka_test", "weft_amqp_test",
+                 "weft_engine_test", "test_notes.py", "test_admin.py", "test_bindgen.py",
+                 "test_build.py", "test_call_at.py", "test_chat.py", "test_cron.py",
+                 "test_guarantees.py", "test_limits.py", "test_messages_cli.py",
+                 "test_messages_kill.py"]
 # Programs that --fast runs at once, and those of unit tests, sanitizers and fuzzers that a full run
 # does: many of them wait, for servers and for time to pass.
 FAST_LANES = 4

@@ -29,7 +29,7 @@ constexpr auto kGapMax = 2s;
 constexpr auto kBeatEvery = 5s;
 // Then the page opens the next one. A host that stops lets requests end first, and waits for them
 // 30 s at most.
-constexpr auto kStreamMax = 20s;
+constexpr auto kStreamMax = 10s;
 
 Task<> reply_json(std::uint16_t status, std::string text, weft::http::Headers headers = {}) {
   headers.push_back({"content-type", "application/json"});
