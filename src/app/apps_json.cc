@@ -4,18 +4,16 @@
 
 #include <boost/json.hpp>
 
+#include "base/json_string.h"
+
 namespace weft {
 namespace {
 
 namespace json = boost::json;
 
-json::string text(std::string_view value) {
-  return json::string(value.data(), value.size());
-}
-
 json::array texts(const std::vector<Placed>& placed) {
   json::array out;
-  for (const Placed& each : placed) out.push_back(text(each.text));
+  for (const Placed& each : placed) out.push_back(json_string(each.text));
   return out;
 }
 
@@ -26,17 +24,18 @@ json::array uses(const Plan::Component& component) {
     for (const std::string& name : use.names) {
       auto driver = use.drivers.find(name);
       json::object each;
-      each["name"] = text(name);
-      each["driver"] = text(driver == use.drivers.end() ? "embedded" : driver->second.driver);
+      each["name"] = json_string(name);
+      each["driver"] =
+          json_string(driver == use.drivers.end() ? "embedded" : driver->second.driver);
       names.push_back(std::move(each));
     }
     for (const auto& [key, value] : use.values) {
       json::object each;
-      each["name"] = text(key);
+      each["name"] = json_string(key);
       names.push_back(std::move(each));
     }
     json::object line;
-    line["capability"] = text(capability);
+    line["capability"] = json_string(capability);
     line["names"] = std::move(names);
     out.push_back(std::move(line));
   }
@@ -65,44 +64,44 @@ const Plan* plan_of(const Edition& edition, std::string_view app, std::string_vi
 // `plan` may be null: of a component that was not loaded.
 json::object described(const Plan::Component& component, const Plan* plan) {
   json::object out;
-  out["name"] = text(component.name);
-  out["file"] = text(component.file);
+  out["name"] = json_string(component.name);
+  out["file"] = json_string(component.file);
   out["any"] = component.granting == Plan::Component::Granting::kAnything;
   if (component.shared) out["shared"] = true;
   out["uses"] = uses(component);
   json::array env;
-  for (const auto& [name, value] : component.grants.env) env.push_back(text(name));
+  for (const auto& [name, value] : component.grants.env) env.push_back(json_string(name));
   out["env"] = std::move(env);
   json::array folders;
   for (const Folder& folder : component.grants.folders) {
     json::object each;
-    each["host"] = text(folder.host);
-    each["guest"] = text(folder.guest);
+    each["host"] = json_string(folder.host);
+    each["guest"] = json_string(folder.guest);
     each["writable"] = folder.access == Folder::Access::kReadWrite;
     folders.push_back(std::move(each));
   }
   out["folders"] = std::move(folders);
   if (plan == nullptr) return out;
-  out["kind"] = text(to_string(plan->info().kind));
-  out["digest"] = text(plan->info().digest);
+  out["kind"] = json_string(to_string(plan->info().kind));
+  out["digest"] = json_string(plan->info().digest);
   out["limits"] = limits(plan->component().limits);
   return out;
 }
 
 json::object described(const Edition& edition, const AppSettings& app) {
   json::object out;
-  out["name"] = text(app.name);
-  out["file"] = text(app.file);
+  out["name"] = json_string(app.name);
+  out["file"] = json_string(app.file);
   json::array routes;
   for (const HttpTrigger& trigger : app.triggers) {
     json::object route;
-    route["route"] = text(trigger.route.text);
-    route["host"] = text(trigger.host);
+    route["route"] = json_string(trigger.route.text);
+    route["host"] = json_string(trigger.host);
     json::array methods;
-    for (const std::string& method : trigger.methods) methods.push_back(text(method));
+    for (const std::string& method : trigger.methods) methods.push_back(json_string(method));
     route["methods"] = std::move(methods);
-    if (trigger.component) route["component"] = text(trigger.component->text);
-    if (trigger.files) route["files"] = text(trigger.files->text);
+    if (trigger.component) route["component"] = json_string(trigger.component->text);
+    if (trigger.files) route["files"] = json_string(trigger.files->text);
     routes.push_back(std::move(route));
   }
   out["routes"] = std::move(routes);
@@ -126,11 +125,11 @@ std::string apps_json(const Edition& edition) {
     // One component by itself: an app of that name with the one route.
     for (const auto& plan : edition.plans()) {
       json::object app;
-      app["name"] = text(plan->component().app);
-      app["file"] = text(plan->component().file);
+      app["name"] = json_string(plan->component().app);
+      app["file"] = json_string(plan->component().file);
       json::object route;
       route["route"] = "/...";
-      route["component"] = text(plan->component().name);
+      route["component"] = json_string(plan->component().name);
       app["routes"] = json::array{std::move(route)};
       app["components"] = json::array{described(plan->component(), plan.get())};
       apps.push_back(std::move(app));

@@ -33,9 +33,8 @@ Deck::Deck(std::shared_ptr<const Edition> edition, EngineLoop& engine, Pool& poo
   // One after the other, so that what wakes many components keeps all loops busy.
   for (std::size_t i = seat.loop; i < edition_->events().size(); i += seat.loops) {
     const Edition::Event& event = edition_->events()[i];
-    wakers_.push_back(
-        {&event, std::make_unique<GuestCalls>(deployments_[event.component], event.functions,
-                                              event.deadline.value_or(GuestCalls::kNoDeadline))});
+    wakers_.push_back({&event, std::make_unique<GuestCalls>(deployments_[event.component],
+                                                            event.functions, event.deadline)});
   }
   if (edition_->routes() == nullptr) {
     if (!edition_->events().empty()) return;

@@ -37,8 +37,8 @@ class Edition {
     std::vector<std::uint32_t> functions = {};
     const Use* use = nullptr;  // The plan's, or nobody's.
     TriggerSettings settings = {};
-    // Of a call, beside the component's own limit.
-    std::optional<std::chrono::milliseconds> deadline = {};
+    // Of a call, beside the component's own limit. 0: there is none.
+    std::chrono::milliseconds deadline{0};
   };
 
   // Checks and loads what the files say; starts the providers that do not run for `before` already.

@@ -96,7 +96,7 @@ void LiveCalls::begin(std::uint64_t number, AdminCall call, AdminCallEvents even
 // The target is APP, or APP/NAME: what NAME is the capability knows.
 Result<void> LiveCalls::start_operation(std::uint64_t number, Running& running,
                                         Capability& capability) {
-  auto* operable = dynamic_cast<Operable*>(&capability);
+  Operable* operable = capability.operable();
   if (operable == nullptr) {
     return failure(Errc::kUnsupported,
                    fmt::format("nothing can be asked of {}", capability.name()));
@@ -124,8 +124,8 @@ Result<void> LiveCalls::start_operation(std::uint64_t number, Running& running,
   for (const Edition::Event& event : edition_.events()) {
     const Plan::Component& component = edition_.plans()[event.component]->component();
     if (component.app != call.app || event.capability != &capability) continue;
-    running.woken.push_back(
-        std::make_unique<GuestCalls>(deployments_[event.component], event.functions));
+    running.woken.push_back(std::make_unique<GuestCalls>(deployments_[event.component],
+                                                         event.functions, event.deadline));
     call.triggers.push_back({.loop = loop_,
                              .app = component.app,
                              .component = component.name,

@@ -52,8 +52,8 @@ struct EventTrigger {
   std::string name;  // Of the trigger.
   Placed component;
   TriggerSettings settings;
-  // How long a call may take; at most as long as its component's limits let it.
-  std::optional<std::chrono::milliseconds> deadline = {};
+  // Of a call, where its component's own limit is not shorter. 0: there is none but that.
+  std::chrono::milliseconds deadline{0};
 };
 
 // The developer's file, weft.toml.

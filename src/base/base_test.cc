@@ -17,6 +17,7 @@
 #include "base/deadline.h"
 #include "base/error.h"
 #include "base/fd.h"
+#include "base/fnv.h"
 #include "base/id.h"
 #include "base/json_text.h"
 #include "base/limits.h"
@@ -258,6 +259,12 @@ TEST(BusErrorsDeathTest, AreExplained) {
         raise(SIGBUS);
       },
       ::testing::KilledBySignal(SIGBUS), "cut short");
+}
+
+TEST(Fnv1a, IsWhatOthersHave) {
+  static_assert(fnv1a("") == 0xcbf29ce484222325);
+  EXPECT_EQ(fnv1a("a"), 0xaf63dc4c8601ec8c);
+  EXPECT_EQ(fnv1a("foobar"), 0x85944171f73967e8);
 }
 
 }  // namespace

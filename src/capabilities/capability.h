@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -19,6 +20,7 @@
 namespace weft {
 
 class Loop;
+class Operable;
 namespace remote {
 class Health;
 }
@@ -59,6 +61,11 @@ struct DriverChoice {
   std::vector<std::pair<std::string, Secret>> settings = {};
 
   const Secret* find(std::string_view key) const;
+  // `otherwise` where it is missing.
+  std::string text(std::string_view key, std::string otherwise = {}) const;
+  // The same; 1 ms at least.
+  Result<std::chrono::milliseconds> duration(std::string_view key,
+                                             std::chrono::milliseconds otherwise) const;
   friend bool operator==(const DriverChoice&, const DriverChoice&) = default;
 };
 
@@ -158,6 +165,9 @@ class Capability {
   virtual Result<void> check_trigger(const Use&, const TriggerSettings&) const { return {}; }
   // Wakes the component from now on. `prepare` was called for its grants.
   virtual std::unique_ptr<Subscription> subscribe(const Waking&) { return nullptr; }
+
+  // Itself, where operators may ask something of it while a host runs.
+  virtual Operable* operable() { return nullptr; }
 };
 
 // What serves one import: the answer to "can this component be linked?".

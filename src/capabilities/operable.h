@@ -40,7 +40,8 @@ class OperatorWork {
   virtual bool endless() const { return false; }
 };
 
-// A capability of which operators may ask something. Implemented beside Capability.
+// A capability of which operators may ask something. Implemented beside Capability, which says that
+// it is.
 class Operable {
  public:
   virtual ~Operable() = default;

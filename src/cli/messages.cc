@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "base/console.h"
+#include "base/json_string.h"
 #include "capabilities/messaging/message.h"
 #include "cli/admin_question.h"
 #include "cli/admin_url.h"
@@ -27,10 +28,6 @@ constexpr std::chrono::minutes kAnswerMax{5};
 constexpr std::size_t kPublishedMax = (kAdminCallBytesMax - (std::size_t{64} << 10)) / 4 * 3;
 // Of a message's data on a line for a person.
 constexpr std::size_t kShownMax = 200;
-
-json::string text(std::string_view value) {
-  return json::string(value.data(), value.size());
-}
 
 std::string_view view(const json::value& value) {
   if (!value.is_string()) return {};
@@ -122,7 +119,8 @@ Result<int> publish(const MessagesWords& words) {
     if (cut == std::string::npos || cut == 0) {
       return failure(Errc::kInvalid, fmt::format("--meta {}: write KEY=VALUE", each));
     }
-    metadata.push_back(json::array{text(each.substr(0, cut)), text(each.substr(cut + 1))});
+    metadata.push_back(
+        json::array{json_string(each.substr(0, cut)), json_string(each.substr(cut + 1))});
   }
   if (data.size() > kPublishedMax) {
     return failure(Errc::kLimit, fmt::format("the message has more than the {} bytes that a host "
@@ -130,8 +128,8 @@ Result<int> publish(const MessagesWords& words) {
                                              kPublishedMax));
   }
   json::object arguments;
-  arguments["topic"] = text(words.words[0]);
-  arguments["data"] = text(remote::base64(as_bytes(data)));
+  arguments["topic"] = json_string(words.words[0]);
+  arguments["data"] = json_string(remote::base64(as_bytes(data)));
   arguments["metadata"] = std::move(metadata);
   TRY(std::string answer, ask(words, kAnswerMax, arguments));
   say(fmt::format("weft: published {} bytes to {}", data.size(), without_controls(words.words[0])));
@@ -169,7 +167,7 @@ Result<int> tail(const MessagesWords& words) {
   }
   TRY_VOID(messaging::check_pattern(words.words[0]));
   json::object arguments;
-  arguments["topic"] = text(words.words[0]);
+  arguments["topic"] = json_string(words.words[0]);
   std::uint64_t seen = 0;
   for (;;) {
     auto outcome = ask(words, kAdminCallTimeMost, arguments,
@@ -201,7 +199,7 @@ Result<int> dead(const MessagesWords& words) {
     return failure(Errc::kInvalid, "write weft messages dead APP[/BROKER] [--group GROUP]");
   }
   json::object arguments;
-  if (!words.group.empty()) arguments["group"] = text(words.group);
+  if (!words.group.empty()) arguments["group"] = json_string(words.group);
   arguments["bodies"] = words.bodies;
   TRY(std::string answer, ask(words, kAnswerMax, arguments));
   TRY(json::object found, object_of(answer));
@@ -242,7 +240,7 @@ Result<int> replay(const MessagesWords& words) {
                    "--all: weft messages dead shows the numbers");
   }
   json::object arguments;
-  arguments["group"] = text(words.words[0]);
+  arguments["group"] = json_string(words.words[0]);
   json::array numbers;
   for (std::size_t i = 1; i < words.words.size(); ++i) {
     const std::string& word = words.words[i];

@@ -11,6 +11,7 @@
 #include <cstring>
 #include <filesystem>
 
+#include "base/fnv.h"
 #include "base/thread_name.h"
 #include "dev/sdk_folder.h"
 
@@ -24,12 +25,6 @@ constexpr int kLookMs = 200;
 
 constexpr std::uint32_t kEvents =
     IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_CREATE | IN_DELETE | IN_ATTRIB;
-
-std::uint64_t hash(std::string_view text) {
-  std::uint64_t value = 0xcbf29ce484222325;
-  for (unsigned char c : text) value = (value ^ c) * 0x100000001b3;
-  return value;
-}
 
 }  // namespace
 
@@ -57,7 +52,7 @@ Snapshot Snapshot::of(const std::string& folder, const std::set<std::string>& wi
     if (gone) continue;
     std::uint64_t contents = 0;
     if (size <= kReadMax) {
-      contents = hash(read_file(path).value_or(""));
+      contents = fnv1a(read_file(path).value_or(""));
     } else {
       auto time = fs::last_write_time(path, gone);
       contents = size ^ static_cast<std::uint64_t>(time.time_since_epoch().count());

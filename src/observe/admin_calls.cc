@@ -4,6 +4,8 @@
 
 #include <boost/json.hpp>
 
+#include "base/json_string.h"
+
 namespace weft {
 namespace {
 
@@ -13,10 +15,6 @@ constexpr std::int64_t kTimeMostMs = kAdminCallTimeMost.count();
 
 std::unexpected<Error> wrong(std::string_view member, std::string_view write) {
   return failure(Errc::kInvalid, fmt::format("the member \"{}\": write {}", member, write));
-}
-
-json::string text(std::string_view value) {
-  return json::string(value.data(), value.size());
 }
 
 Result<void> read_text(const json::value& value, std::string_view member, std::string& into) {
@@ -68,11 +66,11 @@ Result<AdminCall> AdminCall::read(std::string_view written) {
 
 std::string AdminCall::write() const {
   json::object out;
-  out["target"] = text(target);
-  out["function"] = text(function);
+  out["target"] = json_string(target);
+  out["function"] = json_string(function);
   if (json) out["json"] = true;
-  if (json || !arguments.empty()) out["arguments"] = text(arguments);
-  if (!capability.empty()) out["capability"] = text(capability);
+  if (json || !arguments.empty()) out["arguments"] = json_string(arguments);
+  if (!capability.empty()) out["capability"] = json_string(capability);
   if (time.count() > 0) out["time_ms"] = time.count();
   return json::serialize(out);
 }

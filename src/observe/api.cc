@@ -7,6 +7,7 @@
 #include <boost/json.hpp>
 #include <cmath>
 
+#include "base/json_string.h"
 #include "base/version.h"
 
 namespace weft {
@@ -20,14 +21,11 @@ double rounded(double value) {
   return std::round(value * kThousandths) / kThousandths;
 }
 
-json::string text(std::string_view value) {
-  return json::string(value.data(), value.size());
-}
-
 json::string time_text(std::chrono::system_clock::time_point time) {
   auto whole = std::chrono::floor<std::chrono::milliseconds>(time.time_since_epoch()).count();
-  return text(fmt::format("{:%Y-%m-%dT%H:%M:%S}.{:03}Z",
-                          fmt::gmtime(std::chrono::system_clock::to_time_t(time)), whole % 1000));
+  return json_string(fmt::format("{:%Y-%m-%dT%H:%M:%S}.{:03}Z",
+                                 fmt::gmtime(std::chrono::system_clock::to_time_t(time)),
+                                 whole % 1000));
 }
 
 json::object times(const LatencyTotal& total, double unit_ns, std::string_view unit) {
@@ -64,9 +62,9 @@ json::array routes(const Totals& totals) {
   json::array out;
   for (const auto& [key, total] : totals.routes) {
     json::object each = route(total);
-    each["app"] = text(key[0]);
-    each["component"] = text(key[1]);
-    each["route"] = text(key[2]);
+    each["app"] = json_string(key[0]);
+    each["component"] = json_string(key[1]);
+    each["route"] = json_string(key[2]);
     out.push_back(std::move(each));
   }
   return out;
@@ -76,8 +74,8 @@ json::array components(const Totals& totals) {
   json::array out;
   for (const auto& [key, total] : totals.components) {
     json::object each;
-    each["app"] = text(key[0]);
-    each["component"] = text(key[1]);
+    each["app"] = json_string(key[0]);
+    each["component"] = json_string(key[1]);
     each["instances"] = total.instances;
     each["traps"] = total.traps;
     each["failures"] = total.failures;
@@ -105,10 +103,10 @@ json::array calls(const Totals& totals) {
   json::array out;
   for (const auto& [key, total] : totals.calls) {
     json::object each;
-    each["app"] = text(key[0]);
-    each["component"] = text(key[1]);
-    each["capability"] = text(key[2]);
-    each["driver"] = text(key[3]);
+    each["app"] = json_string(key[0]);
+    each["component"] = json_string(key[1]);
+    each["capability"] = json_string(key[2]);
+    each["driver"] = json_string(key[3]);
     each["calls"] = total.calls;
     each["failures"] = total.failures;
     each["time"] = times(total.time, kUs, "us");
@@ -121,11 +119,11 @@ json::array servers(const HostFacts& facts) {
   json::array out;
   for (const ServerFacts& each : facts.servers) {
     json::object server;
-    server["capability"] = text(each.capability);
-    server["name"] = text(each.name);
-    server["driver"] = text(each.driver);
-    server["server"] = text(each.server);
-    server["state"] = text(!each.asked ? "not asked" : each.up ? "up" : "down");
+    server["capability"] = json_string(each.capability);
+    server["name"] = json_string(each.name);
+    server["driver"] = json_string(each.driver);
+    server["server"] = json_string(each.server);
+    server["state"] = json_string(!each.asked ? "not asked" : each.up ? "up" : "down");
     server["losses"] = each.losses;
     server["answered"] = each.answered;
     server["unanswered"] = each.unanswered;
@@ -154,13 +152,13 @@ json::object point(const HistoryPoint& each) {
 std::string overview_json(const Totals& totals, const HostFacts& facts, const ProcessUse& use,
                           const History& history) {
   json::object out;
-  out["version"] = text(kWeftVersion);
-  out["state"] = text(to_string(facts.state));
+  out["version"] = json_string(kWeftVersion);
+  out["state"] = json_string(to_string(facts.state));
   out["started"] = time_text(facts.started);
   std::chrono::duration<double> up = std::chrono::system_clock::now() - facts.started;
   out["uptime_s"] = rounded(up.count());
   json::array urls;
-  for (const std::string& url : facts.urls) urls.push_back(text(url));
+  for (const std::string& url : facts.urls) urls.push_back(json_string(url));
   out["urls"] = std::move(urls);
   out["loops"] = facts.loops;
   out["connections"] = facts.connections;
@@ -207,11 +205,11 @@ std::string traps_json(const std::vector<TrapRecord>& records) {
   for (const TrapRecord& each : records) {
     json::object trap;
     trap["at"] = time_text(each.at);
-    trap["app"] = text(each.app);
-    trap["component"] = text(each.component);
-    trap["request"] = text(each.request);
-    trap["kind"] = text(each.kind);
-    trap["report"] = text(each.report);
+    trap["app"] = json_string(each.app);
+    trap["component"] = json_string(each.component);
+    trap["request"] = json_string(each.request);
+    trap["kind"] = json_string(each.kind);
+    trap["report"] = json_string(each.report);
     out.push_back(std::move(trap));
   }
   return json::serialize(out);
@@ -229,13 +227,13 @@ std::string requests_json(const std::vector<LiveRequests>& loops) {
   json::array shown;
   for (const LiveRequest* each : all) {
     json::object request;
-    request["request"] = text(each->request);
-    request["app"] = text(each->app);
-    request["component"] = text(each->component);
-    request["route"] = text(each->route);
-    request["method"] = text(each->method);
-    request["path"] = text(each->path);
-    request["peer"] = text(each->peer);
+    request["request"] = json_string(each->request);
+    request["app"] = json_string(each->app);
+    request["component"] = json_string(each->component);
+    request["route"] = json_string(each->route);
+    request["method"] = json_string(each->method);
+    request["path"] = json_string(each->path);
+    request["peer"] = json_string(each->peer);
     request["age_ms"] = each->age.count();
     shown.push_back(std::move(request));
   }

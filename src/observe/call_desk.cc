@@ -9,6 +9,7 @@
 #include <optional>
 #include <utility>
 
+#include "base/json_string.h"
 #include "base/log.h"
 #include "base/net_address.h"
 
@@ -31,20 +32,16 @@ int status_of(Errc code) {
   }
 }
 
-boost::json::string text(std::string_view value) {
-  return boost::json::string(value.data(), value.size());
-}
-
 std::string error_json(const Error& error) {
   boost::json::object out;
-  out["error"] = text(error.message());
-  out["kind"] = text(to_string(error.code()));
+  out["error"] = json_string(error.message());
+  out["kind"] = json_string(to_string(error.code()));
   return boost::json::serialize(out);
 }
 
 std::string result_json(std::string_view result) {
   boost::json::object out;
-  out["result"] = text(result);
+  out["result"] = json_string(result);
   return boost::json::serialize(out);
 }
 

@@ -6,6 +6,7 @@
 #include <boost/json.hpp>
 #include <cstring>
 
+#include "base/json_string.h"
 #include "base/log.h"
 #include "base/version.h"
 #include "io/loop.h"
@@ -16,31 +17,27 @@ namespace {
 
 namespace json = boost::json;
 
-json::string text(std::string_view value) {
-  return json::string(value.data(), value.size());
-}
-
 json::object attribute(std::string_view key, std::string_view value) {
   json::object typed;
   // 64-bit integers are strings there.
-  typed[key == "http.response.status_code" ? "intValue" : "stringValue"] = text(value);
+  typed[key == "http.response.status_code" ? "intValue" : "stringValue"] = json_string(value);
   json::object out;
-  out["key"] = text(key);
+  out["key"] = json_string(key);
   out["value"] = std::move(typed);
   return out;
 }
 
 json::object span_json(const Span& span, std::chrono::nanoseconds offset) {
   auto wall = [&](Deadline::Clock::time_point time) {
-    return text(fmt::format("{}", (time.time_since_epoch() + offset).count()));
+    return json_string(fmt::format("{}", (time.time_since_epoch() + offset).count()));
   };
   json::object out;
-  out["traceId"] = text(trace_id_text(span.context));
-  out["spanId"] = text(fmt::format("{:016x}", span.context.span));
+  out["traceId"] = json_string(trace_id_text(span.context));
+  out["spanId"] = json_string(fmt::format("{:016x}", span.context.span));
   if (span.context.parent != 0) {
-    out["parentSpanId"] = text(fmt::format("{:016x}", span.context.parent));
+    out["parentSpanId"] = json_string(fmt::format("{:016x}", span.context.parent));
   }
-  out["name"] = text(span.name);
+  out["name"] = json_string(span.name);
   out["kind"] = static_cast<int>(span.kind);
   out["startTimeUnixNano"] = wall(span.began);
   out["endTimeUnixNano"] = wall(span.ended);
@@ -51,7 +48,7 @@ json::object span_json(const Span& span, std::chrono::nanoseconds offset) {
     constexpr int kError = 2;
     json::object status;
     status["code"] = kError;
-    status["message"] = text(span.error);
+    status["message"] = json_string(span.error);
     out["status"] = std::move(status);
   }
   return out;
@@ -64,7 +61,7 @@ std::string otlp_json(const std::vector<Span>& spans, std::chrono::nanoseconds o
   for (const Span& each : spans) all.push_back(span_json(each, offset));
   json::object scope;
   scope["name"] = "weft";
-  scope["version"] = text(kWeftVersion);
+  scope["version"] = json_string(kWeftVersion);
   json::object of_scope;
   of_scope["scope"] = std::move(scope);
   of_scope["spans"] = std::move(all);

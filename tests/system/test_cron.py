@@ -105,7 +105,7 @@ class Cron(unittest.TestCase):
     def test_run(self):
         """A schedule that comes once a year is run now, with its lock and a token that grows, and
         what becomes of the run is said."""
-        with clock("@yearly") as app:
+        with clock("@yearly", 'deadline = "300ms"') as app:
             app.write("on.toml", '[admin]\nlisten = "127.0.0.1:0"\ncalls = true\n')
             with Host(app.folder, "--on", os.path.join(app.folder, "on.toml")) as host:
                 at = "%s:%d" % Admin(host).address
@@ -132,6 +132,10 @@ class Cron(unittest.TestCase):
                 done = now("clock", "ticker")
                 self.assertEqual(done.code, 1)
                 self.assertIn("the run failed: I was told to", done.err)
+                self.assertEqual(put(host, "/kv/fail", b"2").status // 100, 2)
+                done = now("clock", "ticker")
+                self.assertEqual(done.code, 1)
+                self.assertIn("300 ms", done.err)
                 for words, what in ((("clock", "store"), "ticker \"@yearly\""),
                                     (("watch", "ticker"), "there is no app watch"),
                                     (("clock", "ticker", "--schedule", "@daily"), "no such"),

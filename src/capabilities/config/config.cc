@@ -7,7 +7,6 @@
 #include <cstdlib>
 
 #include "base/check.h"
-#include "base/limits.h"
 #include "capabilities/hosted.h"
 #include "capabilities/offer_table.h"
 #include "remote/etcd/client.h"
@@ -44,11 +43,6 @@ constexpr std::array<DriverInfo, 4> kDrivers{{
     {kEtcd, kEtcdKeys},
 }};
 
-std::string setting(const DriverChoice& choice, std::string_view key) {
-  const Secret* found = choice.find(key);
-  return found == nullptr ? "" : std::string(found->reveal());
-}
-
 std::optional<std::string> process_variable(std::string_view name) {
   const char* value = std::getenv(std::string(name).c_str());
   if (value == nullptr) return std::nullopt;
@@ -56,29 +50,26 @@ std::optional<std::string> process_variable(std::string_view name) {
 }
 
 Result<std::unique_ptr<Source>> make_etcd_source(const DriverChoice& choice) {
-  remote::etcd::Access access{.username = setting(choice, "username"),
-                              .ca_file = setting(choice, "ca-file")};
+  remote::etcd::Access access{.username = choice.text("username"),
+                              .ca_file = choice.text("ca-file")};
   if (const Secret* url = choice.find("url")) access.url = *url;
   if (const Secret* password = choice.find("password")) access.password = *password;
-  if (const Secret* timeout = choice.find("timeout")) {
-    TRY(std::uint64_t ns, parse_duration_ns(timeout->reveal()));
-    access.timeout = std::chrono::milliseconds(ns / 1'000'000);
-  }
+  TRY(access.timeout, choice.duration("timeout", access.timeout));
   TRY(auto settings, remote::etcd::read_access(access));
-  std::string prefix = setting(choice, "prefix");
+  std::string prefix = choice.text("prefix");
   return etcd_source(std::move(settings), prefix.empty() ? std::string(kEtcdPrefix) : prefix);
 }
 
 Result<std::unique_ptr<Source>> make_source(const DriverChoice& choice) {
   if (choice.driver == kEnvironment) {
-    return environment_source(setting(choice, "prefix"), process_variable);
+    return environment_source(choice.text("prefix"), process_variable);
   }
   if (choice.driver == kEtcd) return make_etcd_source(choice);
   if (choice.driver != kFile) {
     return failure(Errc::kUnsupported,
                    fmt::format("there is no driver \"{}\" for config", choice.driver));
   }
-  std::string path = setting(choice, "path");
+  std::string path = choice.text("path");
   if (path.empty()) {
     return failure(Errc::kInvalid, "the driver \"file\" of config needs path = \"FILE\"");
   }
@@ -87,7 +78,7 @@ Result<std::unique_ptr<Source>> make_source(const DriverChoice& choice) {
 
 // What a driver calls a key that it was chosen for.
 std::string name_at(const DriverChoice& choice, std::string_view key) {
-  std::string name = setting(choice, "key");
+  std::string name = choice.text("key");
   return name.empty() ? std::string(key) : name;
 }
 

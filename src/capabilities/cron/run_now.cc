@@ -2,22 +2,15 @@
 
 #include <fmt/format.h>
 
-#include <boost/asio/as_tuple.hpp>
-#include <boost/asio/steady_timer.hpp>
-#include <boost/asio/use_awaitable.hpp>
-#include <optional>
 #include <utility>
+#include <variant>
 
-#include "capabilities/answer_tasks.h"
-#include "door/values.h"
+#include "base/log.h"
+#include "capabilities/cron/occurrence.h"
 #include "io/loop.h"
-#include "remote/called_back.h"
-#include "wit/weft/cron_0_1_0/types.h"
 
 namespace weft::cron {
 namespace {
-
-namespace wit = ::weft::wit::weft::cron_0_1_0;
 
 using lock::Hold;
 
@@ -54,38 +47,38 @@ Error gone() {
 void Run::renew_lock() {
   if (hold == nullptr) return;
   renew.arm(Deadline::after(kRunTtl / 3));
-  auto answer = hold->renew(Deadline::after(kRunTtl / 3), kRunTtl).settle([](const Result<bool>&) {
-    return Nothing();
-  });
+  auto answer = hold->renew(Deadline::after(kRunTtl / 3), kRunTtl)
+                    .settle([weak = weak_from_this()](const Result<bool>& renewed) {
+                      auto self = weak.lock();
+                      if (self != nullptr && renewed && !*renewed) {
+                        log::warn("cron", "a run by hand goes on without its lock",
+                                  {{"schedule", self->key}, {"why", "it was lost"}});
+                      }
+                      return Nothing();
+                    });
 }
 
-// Asks again until nobody else has it.
 Task<void> Run::acquire(Weak weak) {
+  auto self = weak.lock();
+  if (self == nullptr) co_return std::unexpected(gone());
   Deadline patience = Deadline::after(kRunNowWait);
-  for (;;) {
-    auto self = weak.lock();
-    if (self == nullptr) co_return std::unexpected(gone());
-    auto asked = lock::try_acquire(self->keeping.locks, {self->keeping.scope, self->key}, kRunTtl,
-                                   Deadline::after(kAskMax));
-    self = nullptr;
-    CO_TRY(std::unique_ptr<Hold> held, co_await settled(std::move(asked)));
-    self = weak.lock();
-    if (self == nullptr) co_return std::unexpected(gone());
-    if (held != nullptr) {
-      self->hold = std::move(held);
-      self->renew.arm(Deadline::after(kRunTtl / 3));
-      co_return Result<void>();
-    }
-    if (patience.passed()) {
-      co_return failure(Errc::kConflict,
-                        fmt::format("its lock is held for {} s already: a run of it goes on, here "
-                                    "or on another host",
-                                    kRunNowWait.count()));
-    }
-    boost::asio::steady_timer timer(self->loop.context(), kRunNowPause);
-    self = nullptr;
-    co_await timer.async_wait(boost::asio::as_tuple(boost::asio::use_awaitable));
+  lock::Soon<std::unique_ptr<Hold>> asked = lock::acquire(
+      self->keeping.locks, {{self->keeping.scope, self->key}, kRunTtl, kRunNowWait}, patience);
+  self = nullptr;
+  auto* waits = std::get_if<1>(&asked);
+  auto held = waits == nullptr ? std::get<0>(std::move(asked)) : co_await std::move(*waits);
+  if (!held && held.error().code() == Errc::kTimeout && patience.passed()) {
+    co_return failure(Errc::kConflict,
+                      fmt::format("its lock is held for {} s already: a run of it goes on, here "
+                                  "or on another host",
+                                  kRunNowWait.count()));
   }
+  if (!held) co_return std::unexpected(std::move(held).error());
+  self = weak.lock();
+  if (self == nullptr) co_return std::unexpected(gone());
+  self->hold = *std::move(held);
+  self->renew.arm(Deadline::after(kRunTtl / 3));
+  co_return Result<void>();
 }
 
 Task<std::string> Run::run(Weak weak) {
@@ -93,20 +86,12 @@ Task<std::string> Run::run(Weak weak) {
   auto self = weak.lock();
   if (self == nullptr) co_return std::unexpected(gone());
   std::uint64_t token = self->hold->token();
-  auto seconds = static_cast<std::uint64_t>(self->options.now().time_since_epoch().count());
-  wit::types::Occurrence occurrence{self->options.text, seconds, token};
-  auto returned = std::make_shared<std::expected<void, std::string>>();
-  HandlerCalls& calls = self->calls;
+  Task<void> call =
+      call_handler(self->calls, {self->options.text, seconds_of(self->options.now()), token});
   self = nullptr;
   auto began = Deadline::Clock::now();
-  auto outcome = co_await remote::called_back<void>([&](auto done) {
-    calls.call(
-        0, [occurrence](Writer& out) { out.write(occurrence); },
-        [returned](Reader& in) { *returned = in.read<std::expected<void, std::string>>(); },
-        std::move(done));
-  });
+  Result<void> outcome = co_await std::move(call);
   if (!outcome) co_return std::unexpected(std::move(outcome).error().within("the run failed"));
-  if (!*returned) co_return failure(Errc::kTrap, "the run failed: " + returned->error());
   auto took = std::chrono::duration_cast<std::chrono::milliseconds>(Deadline::Clock::now() - began);
   co_return fmt::format("{{\"token\":{},\"ms\":{}}}", token, took.count());
 }

@@ -11,7 +11,6 @@ namespace weft::cron {
 
 // How long a run by hand waits for the lock of its schedule: somebody may run it, or have died.
 inline constexpr std::chrono::seconds kRunNowWait{30};
-inline constexpr std::chrono::milliseconds kRunNowPause{200};
 
 // Runs a schedule's component once, now, as its trigger does: with the schedule's lock, which is
 // held and renewed meanwhile, so that no other run of it goes on at the same time, here or on

@@ -12,15 +12,11 @@
 
 #include "base/log.h"
 #include "capabilities/answer_tasks.h"
-#include "door/values.h"
+#include "capabilities/cron/occurrence.h"
 #include "io/loop.h"
-#include "remote/called_back.h"
-#include "wit/weft/cron_0_1_0/types.h"
 
 namespace weft::cron {
 namespace {
-
-namespace wit = ::weft::wit::weft::cron_0_1_0;
 
 using lock::Hold;
 
@@ -214,22 +210,14 @@ Task<void> CronTrigger::State::run(Weak weak, sys_seconds due, std::uint64_t tok
   for (;;) {
     auto self = weak.lock();
     if (self == nullptr) co_return std::unexpected(gone());
-    auto seconds = static_cast<std::uint64_t>(due.time_since_epoch().count());
-    wit::types::Occurrence occurrence{self->options.text, seconds, token};
-    auto returned = std::make_shared<std::expected<void, std::string>>();
-    HandlerCalls& calls = self->calls;
+    Task<void> call = call_handler(self->calls, {self->options.text, seconds_of(due), token});
     self = nullptr;
-    auto outcome = co_await remote::called_back<void>([&](auto done) {
-      calls.call(
-          0, [occurrence](Writer& out) { out.write(occurrence); },
-          [returned](Reader& in) { *returned = in.read<std::expected<void, std::string>>(); },
-          std::move(done));
-    });
+    Result<void> outcome = co_await std::move(call);
     self = weak.lock();
     if (self == nullptr) co_return std::unexpected(gone());
-    if (outcome && *returned) co_return Result<void>();
-    if (outcome || outcome.error().code() != Errc::kUnavailable || room.passed()) {
-      self->tell("a run failed", outcome ? returned->error() : outcome.error().message());
+    if (outcome) co_return Result<void>();
+    if (outcome.error().code() != Errc::kUnavailable || room.passed()) {
+      self->tell("a run failed", outcome.error().message());
       co_return Result<void>();
     }
     self = nullptr;

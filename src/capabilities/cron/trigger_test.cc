@@ -1,6 +1,6 @@
 // Shows when a schedule's component is called under a calendar that the test sets: once each time
 // among hosts that share a store, with tokens that grow, and how overlap, missed and failed runs
-// go.
+// go, and runs by hand.
 #include "capabilities/cron/trigger.h"
 
 #include <gmock/gmock.h>
@@ -8,10 +8,12 @@
 
 #include <boost/asio/io_context.hpp>
 #include <functional>
+#include <optional>
 
 #include "base/buffer.h"
 #include "capabilities/capability.h"
 #include "capabilities/cron/cron.h"
+#include "capabilities/cron/run_now.h"
 #include "capabilities/keyvalue/backend.h"
 #include "capabilities/lock/drivers/table.h"
 #include "door/values.h"
@@ -113,15 +115,23 @@ class CronTriggers : public ::testing::Test {
 
   // A host that looks after the hourly schedule.
   std::unique_ptr<CronTrigger> host(TriggerOptions options = {}) {
-    options.text = "0 * * * *";
-    options.schedule = *Schedule::parse(options.text);
-    options.now = [this] { return now_; };
-    auto made = std::make_unique<CronTrigger>(
-        Waking{loop_, "app", "component", use_, offer_, settings_, calls_}, std::move(options),
-        backend_->keeping(loop_, "app"));
+    auto made = std::make_unique<CronTrigger>(waking_, hourly(std::move(options)),
+                                              backend_->keeping(loop_, "app"));
     made->look();
     settle(*made);
     return made;
+  }
+  // A run of it by hand, which says what became of it.
+  std::unique_ptr<OperatorWork> by_hand(std::optional<Result<std::string>>& said) {
+    return run_now(waking_, hourly({}), backend_->keeping(loop_, "app"),
+                   {[](const std::string&) { return true; },
+                    [&said](Result<std::string> outcome) { said = std::move(outcome); }});
+  }
+  TriggerOptions hourly(TriggerOptions options) {
+    options.text = "0 * * * *";
+    options.schedule = *Schedule::parse(options.text);
+    options.now = [this] { return now_; };
+    return options;
   }
   // Runs the loop until nothing is under way.
   void settle(CronTrigger& trigger) {
@@ -157,6 +167,7 @@ class CronTriggers : public ::testing::Test {
   Offer offer_;
   TriggerSettings settings_;
   Played calls_{loop_};
+  const Waking waking_{loop_, "app", "component", use_, offer_, settings_, calls_};
 };
 
 TEST_F(CronTriggers, RunEachTimeOnce) {
@@ -343,6 +354,73 @@ TEST_F(CronTriggers, AreNotMissedWhereTheyAreLateByChance) {
   EXPECT_THAT(calls_.runs, IsEmpty());
   go_to(kNoon + 30min, *trigger);
   EXPECT_THAT(calls_.due(), ElementsAre(kNoon));
+}
+
+TEST_F(CronTriggers, AreRunByHandAfterARunThatGoesOn) {
+  calls_.hold = true;
+  auto trigger = host();
+  go_to(kNoon, *trigger);
+  ASSERT_EQ(calls_.held.size(), 1U);
+  std::optional<Result<std::string>> said;
+  auto work = by_hand(said);
+  run_for(50ms);
+  EXPECT_EQ(calls_.runs.size(), 1U);
+  std::exchange(calls_.held, {})[0]();
+  run_until(2, 1);
+  ASSERT_EQ(calls_.held.size(), 1U);
+  EXPECT_FALSE(said);
+  // No other run begins meanwhile.
+  now_ = kNoon + 1h;
+  trigger->look();
+  run_for(50ms);
+  EXPECT_EQ(calls_.runs.size(), 2U);
+  calls_.hold = false;
+  std::exchange(calls_.held, {})[0]();
+  Deadline limit = Deadline::after(20s);
+  while (!said && !limit.passed()) run_for(5ms);
+  ASSERT_TRUE(said && said->has_value());
+  EXPECT_THAT(**said, ::testing::StartsWith("{\"token\":"));
+  EXPECT_GT(calls_.runs[1].token, calls_.runs[0].token);
+  go_to(now_, *trigger);
+  run_until(3, 0);
+  EXPECT_EQ(calls_.due().back(), kNoon + 1h);
+}
+
+TEST_F(CronTriggers, WaitNoMoreForARunByHandThatIsDropped) {
+  calls_.hold = true;
+  auto trigger = host();
+  go_to(kNoon, *trigger);
+  ASSERT_EQ(calls_.held.size(), 1U);
+  std::optional<Result<std::string>> said;
+  auto waits = by_hand(said);
+  run_for(20ms);
+  waits.reset();
+  calls_.hold = false;
+  std::exchange(calls_.held, {})[0]();
+  settle(*trigger);
+  go_to(kNoon + 1h, *trigger);
+  EXPECT_THAT(calls_.due(), ElementsAre(kNoon, kNoon + 1h));
+  // And one whose call is under way gives the lock back.
+  calls_.hold = true;
+  auto runs = by_hand(said);
+  run_until(3, 1);
+  ASSERT_EQ(calls_.held.size(), 1U);
+  runs.reset();
+  calls_.held.clear();
+  calls_.hold = false;
+  go_to(kNoon + 2h, *trigger);
+  EXPECT_EQ(calls_.due().back(), kNoon + 2h);
+  EXPECT_FALSE(said);
+}
+
+TEST_F(CronTriggers, SayWhatBecameOfARunByHand) {
+  calls_.returned = std::unexpected("no paper");
+  std::optional<Result<std::string>> said;
+  auto work = by_hand(said);
+  Deadline limit = Deadline::after(20s);
+  while (!said && !limit.passed()) run_for(5ms);
+  ASSERT_TRUE(said && !said->has_value());
+  EXPECT_EQ(said->error().message(), "the run failed: no paper");
 }
 
 }  // namespace

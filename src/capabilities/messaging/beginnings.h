@@ -21,7 +21,7 @@ class Loop;
 
 namespace weft::messaging {
 
-// Publishers of one loop that do.
+// What one loop publishes, and waits for groups.
 inline constexpr std::size_t kBeginningWaitsMax = 65'536;
 
 // The groups of one broker that are being made, on whatever loop: a group is there from the moment

@@ -123,8 +123,8 @@ class Broker {
   // that loses nothing. kNotFound: there is none of that number; kConflict: it is being brought
   // already; kUnavailable: no trigger of the group runs here.
   virtual Answer<void> replay(Request request, std::string group, std::uint64_t number);
-  // Shows what is published from now on to topics of a checked pattern, on the loop and never
-  // inside a call of the broker. Takes nothing from the groups.
+  // Shows what is published from now on to topics of a pattern, on the loop and never inside a call
+  // of the broker. Takes nothing from the groups. kInvalid: it is no pattern.
   virtual Result<std::unique_ptr<Watch>> watch(std::string pattern,
                                                std::function<void(Message)> saw);
 };

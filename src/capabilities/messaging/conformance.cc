@@ -228,6 +228,7 @@ TEST_P(Conformance, APoisonMessageIsInNobodysWayAndAmongTheDeadLetters) {
   ASSERT_EQ(letters.size(), 1U);
   EXPECT_EQ(letters[0].reason, "it is poison");
   EXPECT_EQ(letters[0].message.topic, "t");
+  EXPECT_EQ(letters[0].attempts, 2U);
 }
 
 TEST_P(Conformance, OnlyTheLastDeadLettersAreKept) {

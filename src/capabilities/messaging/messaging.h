@@ -34,6 +34,7 @@ class MessagingCapability final : public Capability, public Operable {
   std::span<const Offer> handlers() const override;
   Result<void> check_trigger(const Use& use, const TriggerSettings& settings) const override;
   std::unique_ptr<Subscription> subscribe(const Waking& waking) override;
+  Operable* operable() override { return this; }
   // `weft messages`: see operate.h.
   std::unique_ptr<OperatorWork> operate(OperatorCall call, OperatorEvents events) override;
 

@@ -8,6 +8,7 @@
 #include <optional>
 #include <utility>
 
+#include "base/json_string.h"
 #include "capabilities/answer_tasks.h"
 #include "io/loop.h"
 #include "remote/base64.h"
@@ -19,10 +20,6 @@ namespace json = boost::json;
 
 // Of one question to the broker.
 constexpr std::chrono::seconds kAskMax{30};
-
-json::string text(std::string_view value) {
-  return json::string(value.data(), value.size());
-}
 
 // Members of an object that must be what they are named for.
 class Arguments {
@@ -94,23 +91,23 @@ enum class Bodies : std::uint8_t { kNone, kAll };
 
 json::object object_of(const Message& message, Bodies bodies) {
   json::object out;
-  out["topic"] = text(message.topic);
+  out["topic"] = json_string(message.topic);
   out["size"] = message.data.size();
-  if (message.content_type) out["content-type"] = text(*message.content_type);
+  if (message.content_type) out["content-type"] = json_string(*message.content_type);
   json::array metadata;
   for (const auto& [key, value] : message.metadata) {
-    metadata.push_back(json::array{text(key), text(value)});
+    metadata.push_back(json::array{json_string(key), json_string(value)});
   }
   out["metadata"] = std::move(metadata);
-  if (bodies == Bodies::kAll) out["data"] = text(remote::base64(message.data));
+  if (bodies == Bodies::kAll) out["data"] = json_string(remote::base64(message.data));
   return out;
 }
 
 json::object object_of(const DeadLetter& letter, Bodies bodies) {
   json::object out = object_of(letter.message, bodies);
   out["number"] = letter.number;
-  out["group"] = text(letter.group);
-  out["reason"] = text(letter.reason);
+  out["group"] = json_string(letter.group);
+  out["reason"] = json_string(letter.reason);
   out["attempts"] = letter.attempts;
   return out;
 }
@@ -262,7 +259,7 @@ Task<void> State::bring(std::weak_ptr<State> weak, std::string group,
     if (done.error().code() == Errc::kUnsupported) co_return std::unexpected(done.error());
     json::object why;
     why["number"] = number;
-    why["why"] = text(done.error().message());
+    why["why"] = json_string(done.error().message());
     failed.push_back(std::move(why));
   }
   self = weak.lock();

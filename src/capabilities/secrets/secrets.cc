@@ -8,7 +8,6 @@
 #include <utility>
 
 #include "base/check.h"
-#include "base/limits.h"
 #include "base/log.h"
 #include "capabilities/offer_table.h"
 #include "capabilities/secrets/drivers/folder.h"
@@ -83,18 +82,13 @@ constexpr std::chrono::seconds kLookUpMax{60};
 // Of reads of files at once, and of those that wait.
 constexpr Pool::Options kPool{.threads = 2, .waiting_max = 1024};
 
-std::string setting(const DriverChoice& choice, std::string_view key) {
-  const Secret* found = choice.find(key);
-  return found == nullptr ? "" : std::string(found->reveal());
-}
-
 Error missing(const DriverChoice& choice, std::string_view key) {
   return {Errc::kInvalid,
           fmt::format("the driver \"{}\" of secrets needs {} = \"...\"", choice.driver, key)};
 }
 
 Result<std::string> needed(const DriverChoice& choice, std::string_view key) {
-  std::string value = setting(choice, key);
+  std::string value = choice.text(key);
   if (value.empty()) return std::unexpected(missing(choice, key));
   return value;
 }
@@ -111,33 +105,30 @@ bool reads_files(const DriverChoice& choice) {
 }
 
 Result<VaultSettings> vault_settings(const DriverChoice& choice) {
-  VaultSettings settings{.address = setting(choice, "address"),
-                         .path = setting(choice, "path"),
-                         .token_file = setting(choice, "token-file"),
-                         .name_space = setting(choice, "namespace"),
-                         .ca_file = setting(choice, "ca-file")};
-  if (choice.find("mount") != nullptr) settings.mount = setting(choice, "mount");
-  if (choice.find("key") != nullptr) settings.key = setting(choice, "key");
+  VaultSettings settings{.address = choice.text("address"),
+                         .path = choice.text("path"),
+                         .token_file = choice.text("token-file"),
+                         .name_space = choice.text("namespace"),
+                         .ca_file = choice.text("ca-file")};
+  if (choice.find("mount") != nullptr) settings.mount = choice.text("mount");
+  if (choice.find("key") != nullptr) settings.key = choice.text("key");
   if (const Secret* token = choice.find("token")) settings.token = *token;
-  if (choice.find("timeout") != nullptr) {
-    TRY(std::uint64_t time, parse_duration_ns(setting(choice, "timeout")));
-    settings.timeout = std::chrono::ceil<std::chrono::milliseconds>(std::chrono::nanoseconds(time));
-  }
+  TRY(settings.timeout, choice.duration("timeout", settings.timeout));
   return settings;
 }
 
 Result<std::unique_ptr<Source>> make_source(const DriverChoice& choice, const Means& means) {
-  if (choice.driver == kEmbedded) return sealed_source(means.sealed, setting(choice, "name"));
+  if (choice.driver == kEmbedded) return sealed_source(means.sealed, choice.text("name"));
   if (choice.driver == kValue) {
     if (const Secret* value = choice.find("value")) return value_source(*value);
     return std::unexpected(missing(choice, "value"));
   }
   if (choice.driver == kEnvironment) {
-    return environment_source(setting(choice, "variable"), means.variables);
+    return environment_source(choice.text("variable"), means.variables);
   }
   if (choice.driver == kFolder) {
     TRY(std::string path, needed(choice, "path"));
-    return folder_source(path, setting(choice, "file"), means.pool);
+    return folder_source(path, choice.text("file"), means.pool);
   }
   if (choice.driver == kVault) {
     TRY(VaultSettings settings, vault_settings(choice));
@@ -272,7 +263,7 @@ bool SecretsCapability::is_local(const DriverChoice* choice) const {
 std::optional<std::string> SecretsCapability::variable(std::string_view name,
                                                        const DriverChoice& choice) const {
   if (choice.driver != kEnvironment) return std::nullopt;
-  std::string variable = setting(choice, "variable");
+  std::string variable = choice.text("variable");
   return variable.empty() ? variable_of(name) : variable;
 }
 

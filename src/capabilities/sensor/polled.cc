@@ -10,6 +10,17 @@
 
 namespace weft::sensor {
 
+Result<std::vector<Probe::Reading>> Probe::readings(const Wants& wants) {
+  TRY(std::vector<SensorInfo> sensors, list());
+  std::vector<Reading> all;
+  for (SensorInfo& each : sensors) {
+    if (!wants(each.name)) continue;
+    Result<Measurement> said = read(each.name);
+    all.push_back({std::move(each), std::move(said)});
+  }
+  return all;
+}
+
 // One question that a thread is at work on. Its answer comes, or the deadline does.
 template <class T>
 struct PolledSource::Asked {
@@ -27,11 +38,6 @@ struct PolledSource::Asked {
   std::optional<Promise<T>> promise{std::in_place};
   std::optional<Result<T>> result;  // Written by the thread before the loop looks.
   Timer late;
-};
-
-struct PolledSource::Round {
-  std::map<std::string, SensorInfo> sensors;
-  std::vector<Measurement> came;
 };
 
 PolledSource::PolledSource(Loop& loop, std::shared_ptr<Probe> probe,
@@ -86,39 +92,42 @@ void PolledSource::begin() {
   if (asking_ || watchers_.empty()) return seen_.clear();
   asking_ = true;
   auto ask = [probe = probe_, patterns = watchers_.patterns()] {
-    Round round;
-    Result<std::vector<SensorInfo>> sensors = probe->list();
-    if (!sensors) return round;
-    for (SensorInfo& each : *sensors) {
-      auto fits = [&](const std::string& pattern) { return matches(pattern, each.name); };
-      if (!std::ranges::any_of(patterns, fits)) continue;
-      Result<Measurement> read = probe->read(each.name);
-      round.came.push_back(read ? *std::move(read) : failed(each, calendar()));
-      round.sensors.emplace(each.name, std::move(each));
-    }
-    return round;
+    return probe->readings([&](std::string_view sensor) {
+      auto fits = [&](const std::string& pattern) { return matches(pattern, sensor); };
+      return std::ranges::any_of(patterns, fits);
+    });
   };
   if (pool_ == nullptr) return told(ask());
-  auto round =
-      std::make_shared<Round>();  // Shared by the thread and the loop, one after the other.
+  // Shared by the thread and the loop, one after the other.
+  auto round = std::make_shared<Result<Readings>>();
   Result<void> begun = pool_->submit(
       loop_, [round, ask = std::move(ask)] { *round = ask(); },
       [weak = weak_from_this(), round] {
         if (auto self = weak.lock()) self->told(std::move(*round));
       });
   // Too much waits for a thread: this round is left out.
-  if (!begun) told({seen_, {}});
+  if (!begun) rest();
 }
 
-void PolledSource::told(Round round) {
-  auto keep = shared_from_this();
+void PolledSource::rest() {
   asking_ = false;
   next_.arm(Deadline::after(every_));
-  std::map<std::string, SensorInfo> before = std::exchange(seen_, std::move(round.sensors));
-  for (const Measurement& each : round.came) watchers_.tell(each);
-  for (const auto& [name, sensor] : before) {
-    if (!seen_.contains(name)) watchers_.tell(failed(sensor, calendar()));
+}
+
+// What cannot be asked for its sensors has none.
+void PolledSource::told(Result<Readings> round) {
+  auto keep = shared_from_this();
+  rest();
+  std::map<std::string, SensorInfo> before = std::exchange(seen_, {});
+  std::vector<Measurement> came;
+  for (Probe::Reading& each : std::move(round).value_or(Readings())) {
+    came.push_back(each.said ? *std::move(each.said) : failed(each.sensor, calendar()));
+    seen_.emplace(each.sensor.name, std::move(each.sensor));
   }
+  for (const auto& [name, sensor] : before) {
+    if (!seen_.contains(name)) came.push_back(failed(sensor, calendar()));
+  }
+  for (const Measurement& each : came) watchers_.tell(each);
 }
 
 PolledBackend::PolledBackend(std::shared_ptr<Probe> probe, std::chrono::milliseconds every,
@@ -129,11 +138,20 @@ PolledBackend::PolledBackend(std::shared_ptr<Probe> probe, std::chrono::millisec
   }
 }
 
-void PolledBackend::reach(Loop&, Deadline, Reached done) {
-  Result<std::vector<SensorInfo>> sensors = probe_->list();
-  if (!sensors) return done(std::unexpected(std::move(sensors).error()));
-  if (sensors->empty()) return done(failure(Errc::kNotFound, "there is no sensor"));
-  done({});
+void PolledBackend::reach(Loop& loop, Deadline deadline, Reached done) {
+  std::shared_ptr<Source> asked = source(loop);
+  auto answer =
+      asked->list({loop, deadline})
+          .settle([done = std::move(done), asked](Result<std::vector<SensorInfo>> sensors) mutable {
+            if (!sensors) {
+              done(std::unexpected(std::move(sensors).error()));
+            } else if (sensors->empty()) {
+              done(failure(Errc::kNotFound, "there is no sensor"));
+            } else {
+              done({});
+            }
+            return Nothing();
+          });
 }
 
 std::shared_ptr<Source> PolledBackend::source(Loop& loop) {

@@ -1,9 +1,11 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "capabilities/sensor/source.h"
@@ -31,6 +33,15 @@ class Probe {
   virtual Result<std::vector<SensorInfo>> list() = 0;
   // kNotFound, or kUnavailable: it is there and says nothing.
   virtual Result<Measurement> read(const std::string& sensor) = 0;
+
+  struct Reading {
+    SensorInfo sensor;
+    Result<Measurement> said;
+  };
+  using Wants = std::function<bool(std::string_view sensor)>;
+  // Those that are wanted, and what each says now: a round. What is to be looked for is looked for
+  // once, where a probe does better than to list them and to read each.
+  virtual Result<std::vector<Reading>> readings(const Wants& wants);
 };
 
 // The sensors of a probe, which is asked in rounds while anybody watches, and not otherwise. A
@@ -48,12 +59,13 @@ class PolledSource final : public Source, public std::enable_shared_from_this<Po
  private:
   template <class T>
   struct Asked;
-  struct Round;
+  using Readings = std::vector<Probe::Reading>;
   template <class T>
   Answer<T> ask(Deadline deadline, std::move_only_function<Result<T>()> question);
 
   void begin();
-  void told(Round round);
+  void told(Result<Readings> round);
+  void rest();
 
   Loop& loop_;
   const std::shared_ptr<Probe> probe_;  // Shared with what is under way, and the other loops.

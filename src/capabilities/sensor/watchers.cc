@@ -48,11 +48,6 @@ bool Watchers::empty() {
   return entries_.empty();
 }
 
-bool Watchers::wanted(std::string_view sensor) {
-  return std::ranges::any_of(patterns(),
-                             [&](const std::string& pattern) { return matches(pattern, sensor); });
-}
-
 std::vector<std::string> Watchers::patterns() {
   std::vector<std::string> all;
   for (const std::weak_ptr<Entry>& each : entries_) {

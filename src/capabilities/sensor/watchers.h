@@ -19,7 +19,6 @@ class Watchers {
   void tell(const Measurement& measurement);
 
   bool empty();
-  bool wanted(std::string_view sensor);
   std::vector<std::string> patterns();
 
  private:

@@ -86,10 +86,6 @@ void Channel::bind(const Binding& binding, Done done) {
   write_queue_bind(call_, number_, binding);
   expect(Id::kQueueBindOk, std::move(done));
 }
-void Channel::unbind(const Binding& binding, Done done) {
-  write_queue_unbind(call_, number_, binding);
-  expect(Id::kQueueUnbindOk, std::move(done));
-}
 void Channel::delete_exchange(std::string_view name, Done done) {
   write_exchange_delete(call_, number_, name);
   expect(Id::kExchangeDeleteOk, std::move(done));
@@ -128,9 +124,6 @@ void Channel::acknowledge(std::uint64_t tag) {
 }
 void Channel::give_back(std::uint64_t tag, Requeue requeue) {
   write_nack(out(), number_, tag, requeue);
-}
-void Channel::reject(std::uint64_t tag, Requeue requeue) {
-  write_reject(out(), number_, tag, requeue);
 }
 
 void Channel::reopen(Error why) {

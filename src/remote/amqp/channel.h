@@ -76,7 +76,6 @@ class Channel : public std::enable_shared_from_this<Channel> {
   void declare(const ExchangeSpec& exchange, Done done);
   void declare(const QueueSpec& queue, Done done);
   void bind(const Binding& binding, Done done);
-  void unbind(const Binding& binding, Done done);
   void delete_exchange(std::string_view name, Done done);
   void delete_queue(std::string_view name, Done done);
   void prefetch(std::uint16_t count, Done done);
@@ -88,7 +87,6 @@ class Channel : public std::enable_shared_from_this<Channel> {
   void publish(const Publish& message);
   void acknowledge(std::uint64_t tag);
   void give_back(std::uint64_t tag, Requeue requeue);
-  void reject(std::uint64_t tag, Requeue requeue);
 
   // Closes it, and opens it again after a pause: its owner hears `closed` with this error, later.
   void reopen(Error why);

@@ -45,7 +45,7 @@ class MethodOut {
 
 void read_start(In& in, Method& method) {
   in.take(2);
-  method.server = in.table();
+  in.table();
   method.mechanisms = in.long_text();
   in.long_text();
 }
@@ -95,11 +95,11 @@ bool read_arguments(In& in, Method& method) {
     case Id::kChannelOpenOk: in.long_text(); return true;
     case Id::kFlow: method.active = (in.byte() & 1) != 0; return true;
     case Id::kQueueDeclareOk:
-      method.queue = in.short_text();
-      method.messages = in.four();
+      in.short_text();
+      in.four();
       in.four();
       return true;
-    case Id::kQueueDeleteOk: method.messages = in.four(); return true;
+    case Id::kQueueDeleteOk: in.four(); return true;
     case Id::kConsumeOk:
     case Id::kCancelOk: method.consumer = in.short_text(); return true;
     case Id::kCancel:
@@ -111,9 +111,6 @@ bool read_arguments(In& in, Method& method) {
     case Id::kGetOk: read_get_ok(in, method); return true;
     case Id::kGetEmpty: in.short_text(); return true;
     case Id::kAck:
-      method.tag = in.eight();
-      method.multiple = (in.byte() & 1) != 0;
-      return true;
     case Id::kNack:
       method.tag = in.eight();
       method.multiple = (in.byte() & 1) != 0;
@@ -124,7 +121,6 @@ bool read_arguments(In& in, Method& method) {
     case Id::kExchangeDeclareOk:
     case Id::kExchangeDeleteOk:
     case Id::kQueueBindOk:
-    case Id::kQueueUnbindOk:
     case Id::kQosOk:
     case Id::kSelectOk: return true;
   }
@@ -307,15 +303,6 @@ void write_queue_bind(Buffer& out, Number channel, const Binding& binding) {
   put_table(out, {});
 }
 
-void write_queue_unbind(Buffer& out, Number channel, const Binding& binding) {
-  MethodOut method(out, channel, 50, 50);
-  put_two(out, 0);
-  put_short(out, binding.queue);
-  put_short(out, binding.exchange);
-  put_short(out, binding.key);
-  put_table(out, {});
-}
-
 void write_queue_delete(Buffer& out, Number channel, std::string_view name) {
   MethodOut method(out, channel, 50, 40);
   put_two(out, 0);
@@ -367,12 +354,6 @@ void write_nack(Buffer& out, Number channel, std::uint64_t tag, Requeue requeue)
   MethodOut method(out, channel, 60, 120);
   put_eight(out, tag);
   put(out, requeue == Requeue::kYes ? 2 : 0);
-}
-
-void write_reject(Buffer& out, Number channel, std::uint64_t tag, Requeue requeue) {
-  MethodOut method(out, channel, 60, 90);
-  put_eight(out, tag);
-  put(out, requeue == Requeue::kYes ? 1 : 0);
 }
 
 void write_publish(Buffer& out, Number channel, std::size_t frame_most, const Publish& publish) {

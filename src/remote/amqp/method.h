@@ -36,7 +36,6 @@ enum class Id : std::uint32_t {
   kQueueDeclareOk = method_id(50, 11),
   kQueueBindOk = method_id(50, 21),
   kQueueDeleteOk = method_id(50, 41),
-  kQueueUnbindOk = method_id(50, 51),
   kQosOk = method_id(60, 11),
   kConsumeOk = method_id(60, 21),
   kCancel = method_id(60, 30),
@@ -54,7 +53,6 @@ struct Method {
   Id id = Id::kStart;
   // Of kStart.
   std::string mechanisms = {};
-  Table server = {};
   // Of kTune: 0 says that there is no bound.
   std::uint16_t channel_max = 0;
   std::uint32_t frame_max = 0;
@@ -69,10 +67,8 @@ struct Method {
   std::string consumer = {};
   std::string exchange = {};
   std::string routing_key = {};
-  // Of kQueueDeclareOk and kQueueDeleteOk: messages that it has, or had. Of kGetOk: further ones.
-  std::string queue = {};
-  std::uint32_t messages = 0;
-  bool active = false;  // Of kFlow.
+  std::uint32_t messages = 0;  // Of kGetOk: further ones in the queue.
+  bool active = false;         // Of kFlow.
 };
 
 // Of the payload of a method's frame. kCorrupt where it is none that a server sends.
@@ -138,7 +134,6 @@ void write_exchange_declare(Buffer& out, Number channel, const ExchangeSpec& exc
 void write_exchange_delete(Buffer& out, Number channel, std::string_view name);
 void write_queue_declare(Buffer& out, Number channel, const QueueSpec& queue);
 void write_queue_bind(Buffer& out, Number channel, const Binding& binding);
-void write_queue_unbind(Buffer& out, Number channel, const Binding& binding);
 void write_queue_delete(Buffer& out, Number channel, std::string_view name);
 void write_qos(Buffer& out, Number channel, std::uint16_t prefetch);
 void write_consume(Buffer& out, Number channel, const ConsumeSpec& consume);
@@ -149,7 +144,6 @@ void write_select(Buffer& out, Number channel);
 enum class Requeue : std::uint8_t { kNo, kYes };
 void write_ack(Buffer& out, Number channel, std::uint64_t tag);
 void write_nack(Buffer& out, Number channel, std::uint64_t tag, Requeue requeue);
-void write_reject(Buffer& out, Number channel, std::uint64_t tag, Requeue requeue);
 
 struct Publish {
   std::string exchange;

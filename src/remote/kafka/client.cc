@@ -163,7 +163,7 @@ void Endings::end(rd_kafka_t* client, void* own) {
 
 void Endings::wait(Deadline deadline) {
   std::unique_lock hold(mutex_);
-  while (under_way_ > 0 && !deadline.passed()) changed_.wait_for(hold, milliseconds(20));
+  changed_.wait_until(hold, deadline.when(), [this] { return under_way_ == 0; });
 }
 
 Result<Handle> open(const Settings& settings, Kind kind, const Options& options,

@@ -16,12 +16,10 @@ namespace weft {
 // outlives it.
 class GuestCalls final : public HandlerCalls {
  public:
-  static constexpr std::chrono::milliseconds kNoDeadline{0};  // But the deployment's own limit.
-
   // `functions`: the numbers of the handler's functions among the program's exports. `deadline`: of
-  // each call, where the deployment's own limit is not shorter.
+  // each call, where the deployment's own limit is not shorter; 0: there is none but that.
   GuestCalls(Deployment& deployment, std::vector<std::uint32_t> functions,
-             std::chrono::milliseconds deadline = kNoDeadline);
+             std::chrono::milliseconds deadline);
   GuestCalls(const GuestCalls&) = delete;
 
   void call(std::size_t ordinal, Arguments arguments, Replied replied, Ended ended) override;

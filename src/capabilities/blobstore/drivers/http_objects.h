@@ -12,7 +12,7 @@
 // What drivers for object stores that speak HTTP have in common.
 namespace weft::blobstore {
 
-// How often one read goes on over another connection.
+// How often in a row a body is asked for again that broke off and brought nothing.
 inline constexpr unsigned kResumesMax = 3;
 
 // Asks for the bytes of the object from `range` on, as long as its etag is the same.

@@ -20,7 +20,6 @@ using Repeat = Blobs::Repeat;
 
 // Beyond the largest blob: a range that begins there has nothing in it.
 constexpr std::uint64_t kOffsetMax = std::uint64_t{1} << 53;
-// How often in a row a body is asked for again that broke off and brought nothing.
 // Azure takes 254, of which a container's prefix has two.
 constexpr std::ptrdiff_t kSlashesMax = 250;
 // The first byte of characters from U+D000 on, and what follows it from U+D800 on.

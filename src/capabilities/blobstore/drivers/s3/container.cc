@@ -17,7 +17,6 @@ constexpr std::size_t kListMax = 1000;
 constexpr std::uint64_t kOffsetMax = std::uint64_t{1} << 53;
 // Between two looks whether another has made a container.
 constexpr std::chrono::milliseconds kLookAgain{10};
-// How often in a row a body is asked for again that broke off and brought nothing.
 
 ObjectKeys keys_of(const Settings& settings, const ContainerName& name) {
   return ObjectKeys(settings.prefix ? *settings.prefix : container_prefix(name));

@@ -35,11 +35,6 @@ constexpr std::size_t kPrefixBytesMax = 256;
 constexpr std::uint64_t kPartBytesMin = std::uint64_t{5} << 20;
 constexpr std::uint64_t kPartBytesMax = std::uint64_t{512} << 20;
 
-std::string text_of(const DriverChoice& choice, std::string_view key, std::string otherwise = {}) {
-  const Secret* found = choice.find(key);
-  return found == nullptr ? std::move(otherwise) : std::string(found->reveal());
-}
-
 bool is_label(std::string_view text) {
   return !text.empty() && std::ranges::all_of(text, [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
@@ -53,8 +48,7 @@ bool is_plain(std::string_view text) {
 
 // Amazon has the bucket in the host's name; a name with dots in it is no name of its certificate.
 Result<void> read_url(const DriverChoice& choice, Settings& settings) {
-  std::string text =
-      text_of(choice, "url", fmt::format("https://s3.{}{}", settings.region, kAmazon));
+  std::string text = choice.text("url", fmt::format("https://s3.{}{}", settings.region, kAmazon));
   while (text.ends_with('/')) text.pop_back();
   TRY(remote::ServerUrl url, remote::ServerUrl::parse(text));
   if (url.scheme != "https" && url.scheme != "http") {
@@ -79,12 +73,9 @@ Result<void> read_url(const DriverChoice& choice, Settings& settings) {
 }
 
 Result<void> read_sizes(const DriverChoice& choice, Settings& settings) {
-  if (const Secret* timeout = choice.find("timeout")) {
-    TRY(std::uint64_t ns, parse_duration_ns(timeout->reveal()));
-    settings.timeout = std::chrono::milliseconds(ns / 1'000'000);
-    if (settings.timeout < std::chrono::milliseconds(10)) {
-      return failure(Errc::kInvalid, "timeout: at least 10ms");
-    }
+  TRY(settings.timeout, choice.duration("timeout", settings.timeout));
+  if (settings.timeout < std::chrono::milliseconds(10)) {
+    return failure(Errc::kInvalid, "timeout: at least 10ms");
   }
   if (const Secret* size = choice.find("part-size")) {
     TRY(std::uint64_t bytes, parse_size(size->reveal()));
@@ -146,17 +137,16 @@ std::span<const DriverKey> driver_keys() {
 
 Result<Settings> read_settings(const DriverChoice& choice) {
   Settings settings;
-  settings.bucket = text_of(choice, "bucket");
+  settings.bucket = choice.text("bucket");
   if (!is_label(settings.bucket) || settings.bucket.size() > kBucketBytesMax) {
     return failure(Errc::kInvalid, "no bucket: write bucket = \"NAME\", of one that is there");
   }
-  settings.region = text_of(choice, "region", settings.region);
+  settings.region = choice.text("region", settings.region);
   if (!is_label(settings.region)) {
     return failure(Errc::kInvalid, "region: write one like \"eu-central-1\"");
   }
-  settings.credentials = {text_of(choice, "access-key-id"),
-                          Secret(text_of(choice, "secret-access-key")),
-                          Secret(text_of(choice, "session-token"))};
+  settings.credentials = {choice.text("access-key-id"), Secret(choice.text("secret-access-key")),
+                          Secret(choice.text("session-token"))};
   const auto& keys = settings.credentials;
   if (keys.access_key_id.empty() || keys.secret_access_key.reveal().empty()) {
     return failure(Errc::kInvalid,
@@ -165,7 +155,7 @@ Result<Settings> read_settings(const DriverChoice& choice) {
   if (!is_plain(keys.access_key_id) || !is_plain(keys.session_token.reveal())) {
     return failure(Errc::kInvalid, "access-key-id or session-token is not what S3 gives out");
   }
-  if (choice.find("prefix") != nullptr) settings.prefix = text_of(choice, "prefix");
+  if (choice.find("prefix") != nullptr) settings.prefix = choice.text("prefix");
   if (settings.prefix) {
     bool whole = settings.prefix->empty() || settings.prefix->ends_with('/');
     if (!whole || settings.prefix->starts_with('/') || settings.prefix->size() > kPrefixBytesMax) {
@@ -174,7 +164,7 @@ Result<Settings> read_settings(const DriverChoice& choice) {
                                                  kPrefixBytesMax));
     }
   }
-  settings.ca_file = text_of(choice, "ca-file");
+  settings.ca_file = choice.text("ca-file");
   TRY_VOID(read_sizes(choice, settings));
   TRY_VOID(read_url(choice, settings));
   if (!settings.ca_file.empty() && settings.scheme == "http") {

@@ -8,7 +8,6 @@
 #include <set>
 #include <utility>
 
-#include "base/limits.h"
 #include "base/log.h"
 #include "capabilities/keyvalue/drivers/azure/keys.h"
 #include "capabilities/keyvalue/drivers/azure/names.h"
@@ -262,10 +261,7 @@ Result<Settings> read_settings(const DriverChoice& choice) {
   if (const Secret* sas = choice.find("sas")) access.sas = *sas;
   if (const Secret* url = choice.find("url")) access.url = *url;
   if (const Secret* file = choice.find("ca-file")) access.ca_file = file->reveal();
-  if (const Secret* timeout = choice.find("timeout")) {
-    TRY(std::uint64_t ns, parse_duration_ns(timeout->reveal()));
-    access.timeout = std::chrono::milliseconds(ns / 1'000'000);
-  }
+  TRY(access.timeout, choice.duration("timeout", access.timeout));
   Settings settings;
   TRY(settings.server, remote::azure::read_access(access));
   if (const Secret* prefix = choice.find("prefix")) settings.prefix = prefix->reveal();

@@ -4,7 +4,6 @@
 #include <array>
 #include <utility>
 
-#include "base/limits.h"
 #include "capabilities/keyvalue/drivers/dynamodb/dynamodb.h"
 #include "io/http_client/http_client.h"
 #include "remote/endpoint.h"
@@ -28,11 +27,6 @@ constexpr std::size_t kTableBytesMax = 1024;
 // A partition key has 2,048 bytes, and two names of 250 bytes take 1,502 of them.
 constexpr std::size_t kPrefixBytesMax = 250;
 
-std::string text_of(const DriverChoice& choice, std::string_view key, std::string otherwise = {}) {
-  const Secret* found = choice.find(key);
-  return found == nullptr ? std::move(otherwise) : std::string(found->reveal());
-}
-
 // Letters, digits, and what else is allowed: none of it means anything in JSON or in a URL.
 bool is_of(std::string_view text, std::string_view others) {
   return !text.empty() && std::ranges::all_of(text, [&](char c) {
@@ -47,7 +41,7 @@ bool is_plain(std::string_view text) {
 
 Result<void> read_url(const DriverChoice& choice, Settings& settings) {
   std::string text =
-      text_of(choice, "url", fmt::format("https://dynamodb.{}.amazonaws.com", settings.region));
+      choice.text("url", fmt::format("https://dynamodb.{}.amazonaws.com", settings.region));
   while (text.ends_with('/')) text.pop_back();
   TRY(remote::ServerUrl url, remote::ServerUrl::parse(text));
   if (url.scheme != "https" && url.scheme != "http") {
@@ -68,16 +62,16 @@ Result<void> read_url(const DriverChoice& choice, Settings& settings) {
 }
 
 Result<void> read_names(const DriverChoice& choice, Settings& settings) {
-  settings.table = text_of(choice, "table");
+  settings.table = choice.text("table");
   if (!is_of(settings.table, "_.-:/") || settings.table.size() < kTableBytesMin ||
       settings.table.size() > kTableBytesMax) {
     return failure(Errc::kInvalid, "no table: write table = \"NAME\", of one that is there");
   }
-  settings.region = text_of(choice, "region", settings.region);
+  settings.region = choice.text("region", settings.region);
   if (!is_of(settings.region, "-")) {
     return failure(Errc::kInvalid, "region: write one like \"eu-central-1\"");
   }
-  settings.prefix = text_of(choice, "prefix", settings.prefix);
+  settings.prefix = choice.text("prefix", settings.prefix);
   if (!is_of(settings.prefix, "_.-/") || settings.prefix.size() > kPrefixBytesMax) {
     return failure(Errc::kInvalid,
                    fmt::format("prefix: 1 to {} letters, digits and any of _.-/", kPrefixBytesMax));
@@ -87,8 +81,8 @@ Result<void> read_names(const DriverChoice& choice, Settings& settings) {
 
 Result<void> read_credentials(const DriverChoice& choice, Settings& settings) {
   auto& keys = settings.credentials;
-  keys = {text_of(choice, "access-key-id"), Secret(text_of(choice, "secret-access-key")),
-          Secret(text_of(choice, "session-token"))};
+  keys = {choice.text("access-key-id"), Secret(choice.text("secret-access-key")),
+          Secret(choice.text("session-token"))};
   if (keys.access_key_id.empty() || keys.secret_access_key.reveal().empty()) {
     return failure(Errc::kInvalid,
                    "no keys: write access-key-id and secret-access-key = { secret = \"NAME\" }");
@@ -110,14 +104,11 @@ Result<Settings> read_settings(const DriverChoice& choice) {
   TRY_VOID(read_names(choice, settings));
   TRY_VOID(read_credentials(choice, settings));
   TRY_VOID(read_url(choice, settings));
-  if (const Secret* timeout = choice.find("timeout")) {
-    TRY(std::uint64_t ns, parse_duration_ns(timeout->reveal()));
-    settings.timeout = std::chrono::milliseconds(ns / 1'000'000);
-    if (settings.timeout < std::chrono::milliseconds(10)) {
-      return failure(Errc::kInvalid, "timeout: at least 10ms");
-    }
+  TRY(settings.timeout, choice.duration("timeout", settings.timeout));
+  if (settings.timeout < std::chrono::milliseconds(10)) {
+    return failure(Errc::kInvalid, "timeout: at least 10ms");
   }
-  settings.ca_file = text_of(choice, "ca-file");
+  settings.ca_file = choice.text("ca-file");
   if (!settings.ca_file.empty() && settings.scheme == "http") {
     return failure(Errc::kInvalid, "ca-file is for TLS: write https:// in the URL");
   }

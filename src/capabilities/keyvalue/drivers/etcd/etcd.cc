@@ -8,7 +8,6 @@
 #include <set>
 #include <utility>
 
-#include "base/limits.h"
 #include "capabilities/keyvalue/drivers/many.h"
 #include "capabilities/keyvalue/drivers/store_of.h"
 #include "capabilities/shared_by.h"
@@ -249,10 +248,7 @@ Result<Settings> read_settings(const DriverChoice& choice) {
   if (const Secret* user = choice.find("username")) access.username = user->reveal();
   if (const Secret* password = choice.find("password")) access.password = *password;
   if (const Secret* file = choice.find("ca-file")) access.ca_file = file->reveal();
-  if (const Secret* timeout = choice.find("timeout")) {
-    TRY(std::uint64_t ns, parse_duration_ns(timeout->reveal()));
-    access.timeout = std::chrono::milliseconds(ns / 1'000'000);
-  }
+  TRY(access.timeout, choice.duration("timeout", access.timeout));
   Settings settings;
   TRY(settings.server, remote::etcd::read_access(access));
   if (const Secret* prefix = choice.find("prefix")) settings.prefix = prefix->reveal();

@@ -7,7 +7,6 @@
 #include <map>
 #include <utility>
 
-#include "base/limits.h"
 #include "capabilities/keyvalue/drivers/many.h"
 #include "capabilities/keyvalue/drivers/nats/listing.h"
 #include "capabilities/keyvalue/drivers/nats/names.h"
@@ -283,10 +282,7 @@ Result<Settings> read_settings(const DriverChoice& choice) {
                               .nkey = secret("nkey"),
                               .credentials_file = text("credentials-file"),
                               .ca_file = text("ca-file")};
-  if (const Secret* timeout = choice.find("timeout")) {
-    TRY(std::uint64_t ns, parse_duration_ns(timeout->reveal()));
-    access.timeout = std::chrono::milliseconds(ns / 1'000'000);
-  }
+  TRY(access.timeout, choice.duration("timeout", access.timeout));
   Settings settings;
   TRY(settings.server, remote::nats::read_access(access));
   if (choice.find("prefix") != nullptr) settings.prefix = text("prefix");

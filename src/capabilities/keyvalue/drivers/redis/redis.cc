@@ -8,7 +8,6 @@
 #include <random>
 #include <utility>
 
-#include "base/limits.h"
 #include "capabilities/shared_by.h"
 #include "io/http/tls_client.h"
 
@@ -380,12 +379,9 @@ Result<Settings> read_settings(const DriverChoice& choice) {
       return failure(Errc::kInvalid, "the URL's path is the number of a database, or nothing");
     }
   }
-  if (const Secret* timeout = choice.find("timeout")) {
-    TRY(std::uint64_t ns, parse_duration_ns(timeout->reveal()));
-    settings.silence = std::chrono::milliseconds(ns / 1'000'000);
-    if (settings.silence < std::chrono::milliseconds(10)) {
-      return failure(Errc::kInvalid, "timeout: at least 10ms");
-    }
+  TRY(settings.silence, choice.duration("timeout", settings.silence));
+  if (settings.silence < std::chrono::milliseconds(10)) {
+    return failure(Errc::kInvalid, "timeout: at least 10ms");
   }
   const Secret* authorities = choice.find("ca-file");
   if (url.scheme == "redis") {

@@ -4,8 +4,6 @@
 
 #include <array>
 #include <boost/json/object.hpp>
-#include <map>
-#include <mutex>
 #include <tuple>
 #include <utility>
 
@@ -14,6 +12,7 @@
 #include "capabilities/messaging/drivers/jetstream/publishing.h"
 #include "capabilities/messaging/drivers/jetstream/queue.h"
 #include "capabilities/messaging/drivers/nats/settings.h"
+#include "capabilities/messaging/per_broker.h"
 #include "capabilities/shared_by.h"
 #include "io/loop.h"
 
@@ -105,14 +104,11 @@ class StreamBackend final : public Backend {
     });
   }
   std::shared_ptr<Place> place(const BrokerName& name) {
-    std::lock_guard hold(mutex_);
-    std::shared_ptr<Place>& place = places_[{name.owner, name.name}];
-    if (place == nullptr) {
+    return places_.get(name, [&] {
       std::string stream = nats::fill_in(settings_->stream, name);
-      place = std::make_shared<Place>(nats::Subjects(nats::fill_in(settings_->prefix, name)),
-                                      stream, stream + "_dead");
-    }
-    return place;
+      return std::make_shared<Place>(nats::Subjects(nats::fill_in(settings_->prefix, name)), stream,
+                                     stream + "_dead");
+    });
   }
 
   const std::shared_ptr<const Settings> settings_;  // Shared with the loops, which may outlive it.
@@ -120,32 +116,21 @@ class StreamBackend final : public Backend {
       std::make_shared<remote::nats::Streams>();  // Likewise.
   PerLoop<nats::Link> links_;
   SharedBy<std::tuple<Loop*, std::string, std::string>, Stream> streams_;
-  std::mutex mutex_;
-  // Guarded. For the life of the process, as the brokers that apps name.
-  std::map<std::pair<std::string, std::string>, std::shared_ptr<Place>> places_;
+  PerBroker<Place> places_;
 };
 
 Result<void> read_stream(const DriverChoice& choice, Settings& settings) {
-  if (choice.find("prefix") != nullptr) settings.prefix = nats::text_of(choice, "prefix");
+  if (choice.find("prefix") != nullptr) settings.prefix = choice.text("prefix");
   if (Result<void> well = nats::check_subject_pattern(settings.prefix); !well) {
     return std::unexpected(std::move(well).error().within("prefix"));
   }
-  if (choice.find("stream") != nullptr) settings.stream = nats::text_of(choice, "stream");
+  if (choice.find("stream") != nullptr) settings.stream = choice.text("stream");
   Result<void> well = nats::check_subject_pattern(settings.stream);
   if (well && settings.stream.contains('.')) {
     well = failure(Errc::kInvalid, "the name of a stream has no dots");
   }
   if (!well) return std::unexpected(std::move(well).error().within("stream"));
   return {};
-}
-
-Result<std::chrono::milliseconds> read_time(const DriverChoice& choice, std::string_view key,
-                                            std::chrono::milliseconds by_default) {
-  std::string text = nats::text_of(choice, key);
-  if (text.empty()) return by_default;
-  Result<std::uint64_t> ns = parse_duration_ns(text);
-  if (!ns) return std::unexpected(std::move(ns).error().within(key));
-  return std::chrono::milliseconds(*ns / 1'000'000);
 }
 
 }  // namespace
@@ -158,18 +143,18 @@ Result<Settings> read_settings(const DriverChoice& choice) {
   Settings settings;
   TRY(settings.server, nats::read_server(choice));
   TRY_VOID(read_stream(choice, settings));
-  if (std::string replicas = nats::text_of(choice, "replicas"); !replicas.empty()) {
+  if (std::string replicas = choice.text("replicas"); !replicas.empty()) {
     if (replicas.size() != 1 || replicas[0] < '1' || replicas[0] > '0' + char(kReplicasMax)) {
       return failure(Errc::kInvalid, fmt::format("replicas: a number from 1 to {}", kReplicasMax));
     }
     settings.replicas = static_cast<unsigned>(replicas[0] - '0');
   }
-  TRY(settings.max_age, read_time(choice, "max-age", settings.max_age));
-  TRY(settings.ack_wait, read_time(choice, "ack-wait", settings.ack_wait));
+  TRY(settings.max_age, choice.duration("max-age", settings.max_age));
+  TRY(settings.ack_wait, choice.duration("ack-wait", settings.ack_wait));
   if (settings.ack_wait < std::chrono::milliseconds(100)) {
     return failure(Errc::kInvalid, "ack-wait: 100ms at least");
   }
-  if (std::string bytes = nats::text_of(choice, "max-bytes"); !bytes.empty()) {
+  if (std::string bytes = choice.text("max-bytes"); !bytes.empty()) {
     TRY(std::uint64_t most, parse_size(bytes));
     settings.max_bytes = static_cast<std::int64_t>(most);
   }

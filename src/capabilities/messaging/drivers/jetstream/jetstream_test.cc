@@ -10,9 +10,8 @@
 #include <boost/json.hpp>
 #include <set>
 
-#include "capabilities/answer_tasks.h"
 #include "capabilities/messaging/drivers/jetstream/receipt.h"
-#include "io/loop.h"
+#include "capabilities/messaging/one_queue.h"
 #include "remote/nats/testing.h"
 #include "remote/testing/fault_proxy.h"
 
@@ -82,7 +81,7 @@ TEST(JetStreamReceipts, AreReadInBothForms) {
 }
 
 // A server, a proxy before it, a broker through that, and a client beside it.
-class JetStream : public ::testing::Test, protected Receiver {
+class JetStream : public OneQueue {
  protected:
   JetStream() {
     static int tests = 0;
@@ -93,52 +92,17 @@ class JetStream : public ::testing::Test, protected Receiver {
     settings.stream = stream_;
     settings.prefix = stream_;
     settings.ack_wait = milliseconds(700);
-    backend_ = jetstream_backend(settings);
-    broker_ = backend_->broker(loop_, {"app", "b"});
+    begin(jetstream_backend(settings));
     settings.server.endpoints = {{"127.0.0.1", server().port()}};
     outside_ = std::make_shared<Client>(
         loop_, std::make_shared<const remote::nats::Settings>(settings.server));
   }
-  ~JetStream() override { queue_.reset(); }
 
   static RealServer& server() {
     static RealServer server(remote::nats::server_command);
     return server;
   }
-  void deliver(Delivery delivery) override {
-    taken_.emplace_back(as_text(delivery.message.data));
-    attempts_.push_back(delivery.attempt);
-    std::optional<Verdict> verdict = judge_(delivery);
-    if (!verdict) return held_.push_back(delivery.id);
-    loop_.post([this, id = delivery.id, verdict = *verdict] {
-      if (queue_ != nullptr) queue_->settle(id, verdict);
-    });
-  }
-  void subscribe(Ordering ordering = Ordering::kNone) {
-    queue_ = broker_->subscribe({"g", ">", ordering}, *this);
-  }
-  // "ok", or the failure's code.
-  std::string publish(std::string text, milliseconds time = milliseconds(20'000)) {
-    std::optional<Result<void>> told;
-    auto work = [&]() -> Task<void> {
-      told =
-          co_await settled(broker_->publish({loop_, Deadline::after(time)}, {"t", to_bytes(text)}));
-      co_return Result<void>();
-    };
-    loop_.spawn(work());
-    if (!until([&] { return told.has_value(); })) return "nothing";
-    return *told ? "ok" : std::string(to_string(told->error().code()));
-  }
-  template <class Done>
-  bool until(Done done) {
-    Deadline limit = Deadline::after(std::chrono::seconds(20));
-    while (!done() && !limit.passed()) run_for(milliseconds(5));
-    return done();
-  }
-  void run_for(milliseconds time) {
-    loop_.context().restart();
-    loop_.context().run_for(time);
-  }
+  void subscribe(Ordering ordering = Ordering::kNone) { subscribe_to(">", ordering); }
   ApiAnswer ask(std::string_view what, boost::json::object body = {}) {
     std::optional<Result<ApiAnswer>> got;
     loop_.post([&] {
@@ -157,24 +121,14 @@ class JetStream : public ::testing::Test, protected Receiver {
   }
 
   FaultProxy proxy_{server().port()};
-  Loop loop_;
   std::string stream_;
-  std::unique_ptr<Backend> backend_;
-  std::unique_ptr<Broker> broker_;
   std::shared_ptr<Client> outside_;
-  std::unique_ptr<Queue> queue_;
-  std::function<std::optional<Verdict>(const Delivery&)> judge_ = [](const Delivery&) {
-    return Verdict();
-  };
-  std::vector<std::string> taken_;
-  std::vector<unsigned> attempts_;
-  std::vector<std::uint64_t> held_;
 };
 
 TEST_F(JetStream, AMessageIsKeptUntilItsGroupsAreDoneWithIt) {
   EXPECT_EQ(publish("nobody wants it"), "ok");
   EXPECT_EQ(kept(), 0U);
-  judge_ = [](const Delivery&) { return std::nullopt; };
+  judge_ = hold;
   subscribe();
   EXPECT_EQ(publish("1"), "ok");
   ASSERT_TRUE(until([&] { return held_.size() == 1; }));
@@ -184,7 +138,7 @@ TEST_F(JetStream, AMessageIsKeptUntilItsGroupsAreDoneWithIt) {
 }
 
 TEST_F(JetStream, WhatIsHeldLongerThanTheServerWaitsIsNotBroughtTwice) {
-  judge_ = [](const Delivery&) { return std::nullopt; };
+  judge_ = hold;
   subscribe();
   EXPECT_EQ(publish("1"), "ok");
   ASSERT_TRUE(until([&] { return held_.size() == 1; }));
@@ -204,7 +158,7 @@ TEST_F(JetStream, AQueueThatGoesLeavesItsMessagesToTheNextWithTheirAttempts) {
   ASSERT_TRUE(until([&] { return taken_.size() == 1; }));
   run_for(milliseconds(50));
   auto old = std::move(queue_);
-  judge_ = [](const Delivery&) { return Verdict(); };
+  judge_ = done;
   subscribe(Ordering::kTopic);
   old->stop();
   EXPECT_TRUE(until([&] { return taken_.size() == 4 && old->idle(); }));
@@ -214,7 +168,7 @@ TEST_F(JetStream, AQueueThatGoesLeavesItsMessagesToTheNextWithTheirAttempts) {
 }
 
 TEST_F(JetStream, WhatWasAcknowledgedWhileTheConnectionBrokeIsNotBroughtAgain) {
-  judge_ = [](const Delivery&) { return std::nullopt; };
+  judge_ = hold;
   subscribe();
   EXPECT_EQ(publish("1"), "ok");
   ASSERT_TRUE(until([&] { return held_.size() == 1; }));
@@ -248,7 +202,7 @@ TEST_F(JetStream, AStreamThatSomebodyRemovesIsMadeAnewWithItsGroups) {
 }
 
 TEST_F(JetStream, WhatIsHeldOfARemovedStreamIsNotTakenForAMessageOfTheNewOne) {
-  judge_ = [](const Delivery&) { return std::nullopt; };
+  judge_ = hold;
   subscribe();
   EXPECT_EQ(publish("1"), "ok");
   ASSERT_TRUE(until([&] { return held_.size() == 1; }));

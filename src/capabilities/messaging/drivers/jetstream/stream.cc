@@ -66,10 +66,10 @@ Stream::Stream(std::shared_ptr<nats::Link> link, std::shared_ptr<const Settings>
 
 void Stream::ready(Done done) {
   if (Result<void> room = after_groups_.room(); !room) return done(std::move(room));
-  after_groups_.run([this, done = std::move(done)]() mutable { there(std::move(done)); });
+  after_groups_.run([this, done = std::move(done)]() mutable { when_there(std::move(done)); });
 }
 
-void Stream::there(Done done) {
+void Stream::when_there(Done done) {
   if (there_) return done({});
   if (waiting_.size() >= kWaitingMax) {
     return done(failure(Errc::kLimit, fmt::format("{} wait for the stream", kWaitingMax)));

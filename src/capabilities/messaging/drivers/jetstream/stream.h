@@ -86,7 +86,7 @@ class Stream : public std::enable_shared_from_this<Stream> {
   void make(std::unique_ptr<remote::nats::Streams::Making> making);
   void found(Result<void> found);
   void make_consumer(const Wanted& wanted, Found done);
-  void there(Done done);
+  void when_there(Done done);
 
   const std::shared_ptr<nats::Link> link_;          // Shared by the loop's brokers.
   const std::shared_ptr<const Settings> settings_;  // Shared by all loops, as those below.

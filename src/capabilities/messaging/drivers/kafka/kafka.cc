@@ -4,16 +4,14 @@
 
 #include <algorithm>
 #include <array>
-#include <map>
-#include <mutex>
 #include <tuple>
 #include <utility>
 
-#include "base/limits.h"
 #include "capabilities/messaging/drivers/kafka/letters.h"
 #include "capabilities/messaging/drivers/kafka/queue.h"
 #include "capabilities/messaging/drivers/kafka/site.h"
 #include "capabilities/messaging/drivers/nats/names.h"
+#include "capabilities/messaging/per_broker.h"
 #include "capabilities/shared_by.h"
 #include "io/http/tls_client.h"
 #include "io/loop.h"
@@ -104,27 +102,17 @@ class KafkaBackend final : public Backend {
 
  private:
   std::shared_ptr<Place> place(const BrokerName& name) {
-    std::lock_guard hold(mutex_);
-    std::shared_ptr<Place>& place = places_[{name.owner, name.name}];
-    if (place == nullptr) {
-      place = std::make_shared<Place>(Topics(nats::fill_in(common_->settings.prefix, name)),
-                                      nats::fill_in(common_->settings.group_prefix, name));
-    }
-    return place;
+    return places_.get(name, [&] {
+      return std::make_shared<Place>(Topics(nats::fill_in(common_->settings.prefix, name)),
+                                     nats::fill_in(common_->settings.group_prefix, name));
+    });
   }
 
   const std::shared_ptr<Common> common_;  // Shared with the loops, which may outlive it.
   PerLoop<remote::kafka::Producer> producers_;
   SharedBy<std::tuple<Loop*, std::string, std::string>, Site> sites_;
-  std::mutex mutex_;
-  // Guarded. For the life of the process, as the brokers that apps name.
-  std::map<std::pair<std::string, std::string>, std::shared_ptr<Place>> places_;
+  PerBroker<Place> places_;
 };
-
-std::string text_of(const DriverChoice& choice, std::string_view key) {
-  const Secret* found = choice.find(key);
-  return found == nullptr ? std::string() : std::string(found->reveal());
-}
 
 Result<void> read_url(std::string_view urls, remote::kafka::Settings& server) {
   std::size_t count = 0;
@@ -156,7 +144,7 @@ Result<void> read_url(std::string_view urls, remote::kafka::Settings& server) {
 
 Result<void> read_choice(const DriverChoice& choice, std::string_view key, auto& allowed,
                          std::string& into) {
-  std::string text = text_of(choice, key);
+  std::string text = choice.text(key);
   if (text.empty()) return {};
   if (std::ranges::find(allowed, std::string_view(text)) == allowed.end()) {
     return failure(Errc::kInvalid,
@@ -168,11 +156,7 @@ Result<void> read_choice(const DriverChoice& choice, std::string_view key, auto&
 
 Result<void> read_time(const DriverChoice& choice, std::string_view key, milliseconds least,
                        milliseconds most, milliseconds& into) {
-  std::string text = text_of(choice, key);
-  if (text.empty()) return {};
-  Result<std::uint64_t> ns = parse_duration_ns(text);
-  if (!ns) return std::unexpected(std::move(ns).error().within(key));
-  milliseconds time(*ns / 1'000'000);
+  TRY(milliseconds time, choice.duration(key, into));
   if (time < least || time > most) {
     return failure(Errc::kInvalid,
                    fmt::format("{}: {}ms to {}ms", key, least.count(), most.count()));
@@ -194,7 +178,7 @@ Result<void> read_server(const DriverChoice& choice, remote::kafka::Settings& se
   if (server.user.empty() && choice.find("mechanism") != nullptr) {
     return failure(Errc::kInvalid, "mechanism is for a username: name one");
   }
-  server.ca_file = text_of(choice, "ca-file");
+  server.ca_file = choice.text("ca-file");
   if (server.way == remote::kafka::Settings::Way::kPlain && !server.ca_file.empty()) {
     return failure(Errc::kInvalid, "ca-file is for TLS: write kafkas:// in the URL");
   }
@@ -212,7 +196,7 @@ Result<void> read_server(const DriverChoice& choice, remote::kafka::Settings& se
 
 Result<void> read_prefix(const DriverChoice& choice, std::string_view key, std::string& into) {
   if (choice.find(key) == nullptr) return {};
-  into = text_of(choice, key);
+  into = choice.text(key);
   if (into.empty()) return {};
   if (Result<void> well = nats::check_subject_pattern(into); !well) {
     return std::unexpected(std::move(well).error().within(key));

@@ -13,7 +13,7 @@
 
 #include "capabilities/driver_backend.h"
 #include "capabilities/messaging/drivers/kafka/topics.h"
-#include "io/loop.h"
+#include "capabilities/messaging/one_queue.h"
 #include "remote/kafka/producer.h"
 #include "remote/kafka/testing.h"
 #include "remote/testing/real_server.h"
@@ -134,10 +134,11 @@ class Host : private Receiver {
   std::unique_ptr<Broker> broker_;
 };
 
-class KafkaMessaging : public ::testing::Test {
+class KafkaMessaging : public OnLoop {
  protected:
   KafkaMessaging() {
     static int tests = 0;
+    patience_ = std::chrono::seconds(30);
     settings_.server.servers = mock().servers();
     settings_.server.session = milliseconds(3'500);
     settings_.server.health = std::make_shared<remote::Health>("mock");
@@ -152,31 +153,7 @@ class KafkaMessaging : public ::testing::Test {
   // "ok", or the failure's code.
   std::string publish(std::string text, milliseconds time = milliseconds(20'000),
                       std::vector<std::pair<std::string, std::string>> metadata = {}) {
-    std::optional<Result<void>> told;
-    loop_.post([&] {
-      Loop::Turn turn(loop_);
-      auto answer = host_->broker().publish({loop_, Deadline::after(time)},
-                                            {"t", to_bytes(text), {}, {}, metadata});
-      if (answer.ready()) {
-        told = answer.result();
-        return;
-      }
-      auto ignored = std::move(answer).settle([&](Result<void> result) {
-        told = std::move(result);
-        return Nothing();
-      });
-    });
-    if (!until([&] { return told.has_value(); })) return "nothing";
-    return *told ? "ok" : std::string(to_string(told->error().code()));
-  }
-  template <class Done>
-  bool until(Done done) {
-    Deadline limit = Deadline::after(std::chrono::seconds(30));
-    while (!done() && !limit.passed()) {
-      loop_.context().restart();
-      loop_.context().run_for(milliseconds(5));
-    }
-    return done();
+    return publish_to(host_->broker(), {"t", to_bytes(text), {}, {}, std::move(metadata)}, time);
   }
   // Until what was settled is written: the queue stopped well.
   void finish() {
@@ -184,7 +161,6 @@ class KafkaMessaging : public ::testing::Test {
     EXPECT_TRUE(until([&] { return host_->queue->idle(); }));
   }
 
-  Loop loop_;
   Settings settings_;
   std::unique_ptr<Host> host_;
 };

@@ -271,7 +271,8 @@ void KafkaQueue::done(Id id) {
 // It is out until it is among the dead: nothing of it may be lost in between.
 void KafkaQueue::bury(Id id, std::string reason) {
   ++burying_;
-  DeadLetter letter{group_, std::move(reason), deliveries_.delivered(id).message};
+  const auto& held = deliveries_.delivered(id);
+  DeadLetter letter{group_, std::move(reason), held.message, held.attempts + 1};
   auto buried = [self = self_, id](Result<void> kept) {
     if (*self == nullptr) return;
     KafkaQueue& queue = **self;

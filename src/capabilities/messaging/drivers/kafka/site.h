@@ -65,7 +65,6 @@ class Site : public std::enable_shared_from_this<Site> {
   Common& common() { return *common_; }
   const std::shared_ptr<Common>& shared_common() const { return common_; }
   const std::shared_ptr<Place>& place() const { return place_; }
-  remote::kafka::Producer& producer() { return *producer_; }
   // What Kafka calls a group.
   std::string group_id(std::string_view group) const;
 

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
 #include <utility>
 
 #include "capabilities/messaging/drivers/nats/names.h"
@@ -20,6 +21,7 @@ constexpr const char* kReplyTo = "weft-reply-to";
 constexpr const char* kTopic = "weft-topic";
 constexpr const char* kGroup = "weft-group";
 constexpr const char* kReason = "weft-reason";
+constexpr const char* kAttempts = "weft-attempts";
 // Metadata that is the record's key.
 constexpr std::string_view kKey = "key";
 
@@ -55,6 +57,7 @@ struct Beside {
   std::optional<std::string> topic;
   std::string group;
   std::string reason;
+  unsigned attempts = 0;
 };
 
 void read_header(std::string_view name, std::string_view value, Message& message, Beside& beside) {
@@ -70,6 +73,9 @@ void read_header(std::string_view name, std::string_view value, Message& message
     beside.group = value;
   } else if (name == kReason) {
     beside.reason = value;
+  } else if (name == kAttempts) {
+    // What is no number is not known.
+    std::from_chars(value.data(), value.data() + value.size(), beside.attempts);
   } else if (!name.starts_with(kOurs)) {
     auto pair = name == kPairName ? read_pair(value)
                                   : std::optional(std::pair(std::string(name), std::string(value)));
@@ -222,6 +228,7 @@ Result<Record> letter_to_wire(const Topics& topics, const DeadLetter& letter) {
   out.headers.emplace_back(kTopic, letter.message.topic);
   out.headers.emplace_back(kGroup, letter.group);
   out.headers.emplace_back(kReason, letter.reason);
+  out.headers.emplace_back(kAttempts, std::to_string(letter.attempts));
   return out;
 }
 
@@ -232,7 +239,8 @@ std::optional<DeadLetter> letter_from_wire(const Topics& topics, const rd_kafka_
     return std::nullopt;
   }
   message->topic = *std::move(beside.topic);
-  return DeadLetter{std::move(beside.group), std::move(beside.reason), *std::move(message)};
+  return DeadLetter{std::move(beside.group), std::move(beside.reason), *std::move(message),
+                    beside.attempts};
 }
 
 }  // namespace weft::messaging::kafka

@@ -5,16 +5,14 @@
 
 #include <algorithm>
 #include <array>
-#include <map>
-#include <mutex>
 #include <tuple>
 #include <utility>
 
-#include "base/limits.h"
 #include "base/log.h"
 #include "capabilities/messaging/drivers/mqtt/queue.h"
 #include "capabilities/messaging/drivers/mqtt/site.h"
 #include "capabilities/messaging/drivers/nats/names.h"
+#include "capabilities/messaging/per_broker.h"
 #include "capabilities/shared_by.h"
 #include "io/http/tls_client.h"
 #include "io/loop.h"
@@ -134,25 +132,15 @@ class MqttBackend final : public Backend {
 
  private:
   std::shared_ptr<Place> place(const BrokerName& name) {
-    std::lock_guard hold(mutex_);
-    std::shared_ptr<Place>& place = places_[{name.owner, name.name}];
-    if (place == nullptr) {
-      place = std::make_shared<Place>(Topics(nats::fill_in(settings_->prefix, name)));
-    }
-    return place;
+    return places_.get(name, [&] {
+      return std::make_shared<Place>(Topics(nats::fill_in(settings_->prefix, name)));
+    });
   }
 
   const std::shared_ptr<const Settings> settings_;  // Shared with the loops, which may outlive it.
   SharedBy<std::tuple<Loop*, std::string, std::string>, Site> sites_;
-  std::mutex mutex_;
-  // Guarded. For the life of the process, as the brokers that apps name.
-  std::map<std::pair<std::string, std::string>, std::shared_ptr<Place>> places_;
+  PerBroker<Place> places_;
 };
-
-std::string text_of(const DriverChoice& choice, std::string_view key) {
-  const Secret* found = choice.find(key);
-  return found == nullptr ? std::string() : std::string(found->reveal());
-}
 
 Result<void> read_server(const DriverChoice& choice, remote::mqtt::Settings& server) {
   const Secret* text = choice.find("url");
@@ -170,17 +158,14 @@ Result<void> read_server(const DriverChoice& choice, remote::mqtt::Settings& ser
   server.password = url.password;
   if (const Secret* user = choice.find("username")) server.user = user->reveal();
   if (const Secret* password = choice.find("password")) server.password = *password;
-  std::string authorities = text_of(choice, "ca-file");
+  std::string authorities = choice.text("ca-file");
   if (tls) {
     TRY(server.endpoint.tls, TlsClient::make(authorities));
   }
   if (!tls && !authorities.empty()) {
     return failure(Errc::kInvalid, "ca-file is for TLS: write mqtts:// in the URL");
   }
-  if (const Secret* timeout = choice.find("timeout")) {
-    TRY(std::uint64_t ns, parse_duration_ns(timeout->reveal()));
-    server.silence = std::chrono::milliseconds(ns / 1'000'000);
-  }
+  TRY(server.silence, choice.duration("timeout", server.silence));
   server.health = std::make_shared<remote::Health>(server.endpoint.text());
   return {};
 }
@@ -194,7 +179,7 @@ std::span<const DriverKey> driver_keys() {
 Result<Settings> read_settings(const DriverChoice& choice) {
   Settings settings;
   TRY_VOID(read_server(choice, settings.server));
-  if (choice.find("prefix") != nullptr) settings.prefix = text_of(choice, "prefix");
+  if (choice.find("prefix") != nullptr) settings.prefix = choice.text("prefix");
   std::string dotted = settings.prefix;
   bool dots = dotted.contains('.');
   std::ranges::replace(dotted, '/', '.');
@@ -203,22 +188,20 @@ Result<Settings> read_settings(const DriverChoice& choice) {
                    "prefix: write parts of letters, digits, - and _ with slashes between them, and "
                    "{app} and {broker} for their names");
   }
-  settings.client_id = text_of(choice, "client-id");
+  settings.client_id = choice.text("client-id");
   if (settings.client_id.size() > kClientIdBytesMax) {
     return failure(Errc::kInvalid, fmt::format("client-id: {} bytes at most", kClientIdBytesMax));
   }
-  if (std::string qos = text_of(choice, "qos"); !qos.empty()) {
+  if (std::string qos = choice.text("qos"); !qos.empty()) {
     if (qos != "0" && qos != "1" && qos != "2") {
       return failure(Errc::kInvalid, "qos: \"0\", \"1\" or \"2\"");
     }
     settings.qos = static_cast<std::uint8_t>(qos[0] - '0');
   }
-  if (std::string session = text_of(choice, "session"); !session.empty()) {
-    Result<std::uint64_t> ns = parse_duration_ns(session);
-    if (!ns || *ns < 1'000'000'000) return failure(Errc::kInvalid, "session: 1s at least");
-    settings.session =
-        std::chrono::seconds(std::min<std::uint64_t>(*ns / 1'000'000'000, 0xffff'fffe));
-  }
+  TRY(std::chrono::milliseconds session, choice.duration("session", settings.session));
+  if (session < std::chrono::seconds(1)) return failure(Errc::kInvalid, "session: 1s at least");
+  settings.session = std::min(std::chrono::floor<std::chrono::seconds>(session),
+                              std::chrono::seconds(0xffff'fffe));
   return settings;
 }
 

@@ -10,7 +10,7 @@
 #include <set>
 
 #include "capabilities/messaging/drivers/mqtt/topics.h"
-#include "io/loop.h"
+#include "capabilities/messaging/one_queue.h"
 #include "remote/mqtt/testing.h"
 #include "remote/testing/fault_proxy.h"
 
@@ -89,7 +89,7 @@ TEST(MqttTopics, AMessageComesBackAsItWentWhateverIsInItsMetadata) {
   EXPECT_EQ(to_wire(topics, message).error().code(), Errc::kInvalid);
 }
 
-class MqttMessaging : public ::testing::TestWithParam<int>, protected Receiver {
+class MqttMessaging : public OneQueue, public ::testing::WithParamInterface<int> {
  protected:
   MqttMessaging() {
     static int tests = 0;
@@ -100,64 +100,15 @@ class MqttMessaging : public ::testing::TestWithParam<int>, protected Receiver {
     settings_.qos = static_cast<std::uint8_t>(GetParam());
     start();
   }
-  ~MqttMessaging() override { queue_.reset(); }
-
-  void start() {
-    queue_.reset();
-    broker_.reset();
-    backend_ = mqtt_backend(settings_);
-    broker_ = backend_->broker(loop_, {"app", "b"});
-  }
+  void start() { begin(mqtt_backend(settings_)); }
   static RealServer& server() {
     static RealServer server(remote::mqtt::server_command);
     return server;
   }
-  void deliver(Delivery delivery) override {
-    taken_.emplace_back(as_text(delivery.message.data));
-    if (hold_) return held_.push_back(delivery.id);
-    loop_.post([this, id = delivery.id] {
-      if (queue_ != nullptr) queue_->settle(id, {});
-    });
-  }
-  void subscribe() { queue_ = broker_->subscribe({"g", "t"}, *this); }
-  // "ok", or the failure's code.
-  std::string publish(std::string text, milliseconds time = milliseconds(20'000)) {
-    std::optional<Result<void>> told;
-    loop_.post([&] {
-      Loop::Turn turn(loop_);
-      auto answer = broker_->publish({loop_, Deadline::after(time)}, {"t", to_bytes(text)});
-      if (answer.ready()) {
-        told = answer.result();
-        return;
-      }
-      auto ignored = std::move(answer).settle([&](Result<void> result) {
-        told = std::move(result);
-        return Nothing();
-      });
-    });
-    if (!until([&] { return told.has_value(); })) return "nothing";
-    return *told ? "ok" : std::string(to_string(told->error().code()));
-  }
-  template <class Done>
-  bool until(Done done) {
-    Deadline limit = Deadline::after(std::chrono::seconds(20));
-    while (!done() && !limit.passed()) {
-      loop_.context().restart();
-      loop_.context().run_for(milliseconds(5));
-    }
-    return done();
-  }
-  auto count(const std::string& text) { return std::ranges::count(taken_, text); }
+  void subscribe() { subscribe_to("t"); }
 
   FaultProxy proxy_{server().port()};
-  Loop loop_;
   Settings settings_;
-  std::unique_ptr<Backend> backend_;
-  std::unique_ptr<Broker> broker_;
-  std::unique_ptr<Queue> queue_;
-  bool hold_ = false;
-  std::vector<std::string> taken_;
-  std::vector<std::uint64_t> held_;
 };
 
 TEST_P(MqttMessaging, AMessageIsBroughtOnce) {
@@ -169,14 +120,14 @@ TEST_P(MqttMessaging, AMessageIsBroughtOnce) {
 
 TEST_P(MqttMessaging, WhatWasNotAcknowledgedComesAgainToTheNextOfTheSession) {
   if (GetParam() == 0) GTEST_SKIP() << "nothing is acknowledged";
-  hold_ = true;
+  judge_ = hold;
   subscribe();
   EXPECT_EQ(publish("1"), "ok");
   EXPECT_EQ(publish("2"), "ok");
   ASSERT_TRUE(until([&] { return held_.size() == 2; }));
   queue_->settle(held_[0], {});
   until([run = 0]() mutable { return ++run > 10; });
-  hold_ = false;
+  judge_ = done;
   start();
   subscribe();
   EXPECT_TRUE(until([&] { return taken_.size() == 3; }));
@@ -185,7 +136,7 @@ TEST_P(MqttMessaging, WhatWasNotAcknowledgedComesAgainToTheNextOfTheSession) {
 
 TEST_P(MqttMessaging, WhatIsHeldWhenTheConnectionBreaksIsNotBroughtTwice) {
   if (GetParam() == 0) GTEST_SKIP() << "nothing is acknowledged";
-  hold_ = true;
+  judge_ = hold;
   subscribe();
   EXPECT_EQ(publish("1"), "ok");
   EXPECT_EQ(publish("2"), "ok");
@@ -194,7 +145,7 @@ TEST_P(MqttMessaging, WhatIsHeldWhenTheConnectionBreaksIsNotBroughtTwice) {
   until([run = 0]() mutable { return ++run > 20; });
   queue_->settle(held_[0], {});
   proxy_.set(FaultProxy::Fault::kNone);
-  hold_ = false;
+  judge_ = done;
   ASSERT_TRUE(until([&] { return publish("3") == "ok" && count("3") > 0; }));
   EXPECT_EQ(count("1"), 1);
   EXPECT_EQ(count("2"), 1);

@@ -1,14 +1,13 @@
 #include "capabilities/messaging/drivers/nats/nats.h"
 
 #include <array>
-#include <map>
-#include <mutex>
 #include <utility>
 
 #include "capabilities/messaging/drivers/nats/link.h"
 #include "capabilities/messaging/drivers/nats/queue.h"
 #include "capabilities/messaging/drivers/nats/settings.h"
 #include "capabilities/messaging/drivers/nats/wire.h"
+#include "capabilities/messaging/per_broker.h"
 #include "capabilities/shared_by.h"
 #include "io/loop.h"
 
@@ -66,10 +65,8 @@ class CoreBackend final : public Backend {
   Result<void> open() override { return {}; }
   std::unique_ptr<Broker> broker(Loop& loop, BrokerName name) override {
     std::shared_ptr<Link> link = on(loop);
-    std::lock_guard hold(mutex_);
-    std::shared_ptr<Space>& space = spaces_[{name.owner, name.name}];
-    if (space == nullptr) space = std::make_shared<Space>(fill_in(settings_->prefix, name));
-    return std::make_unique<CoreBroker>(std::move(link), space);
+    auto make = [&] { return std::make_shared<Space>(fill_in(settings_->prefix, name)); };
+    return std::make_unique<CoreBroker>(std::move(link), spaces_.get(name, make));
   }
   void reach(Loop& loop, Deadline deadline, Reached done) override {
     std::shared_ptr<Link> link = on(loop);
@@ -89,9 +86,7 @@ class CoreBackend final : public Backend {
 
   const std::shared_ptr<const Settings> settings_;  // Shared with the loops, which may outlive it.
   PerLoop<Link> links_;
-  std::mutex mutex_;
-  // Guarded. For the life of the process, as the brokers that apps name.
-  std::map<std::pair<std::string, std::string>, std::shared_ptr<Space>> spaces_;
+  PerBroker<Space> spaces_;
 };
 
 }  // namespace
@@ -103,7 +98,7 @@ std::span<const DriverKey> driver_keys() {
 Result<Settings> read_settings(const DriverChoice& choice) {
   Settings settings;
   TRY(settings.server, read_server(choice));
-  if (choice.find("prefix") != nullptr) settings.prefix = text_of(choice, "prefix");
+  if (choice.find("prefix") != nullptr) settings.prefix = choice.text("prefix");
   if (settings.prefix.empty()) return settings;
   if (Result<void> well = check_subject_pattern(settings.prefix); !well) {
     return std::unexpected(std::move(well).error().within("prefix"));

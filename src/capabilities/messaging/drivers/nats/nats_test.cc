@@ -8,9 +8,8 @@
 #include <algorithm>
 #include <boost/asio/io_context.hpp>
 
-#include "capabilities/answer_tasks.h"
 #include "capabilities/messaging/drivers/nats/queue.h"
-#include "io/loop.h"
+#include "capabilities/messaging/one_queue.h"
 #include "remote/nats/testing.h"
 
 namespace weft::messaging::nats {
@@ -49,7 +48,7 @@ TEST(NatsMessagingSettings, SayWhatIsWrong) {
 }
 
 // A broker without prefix, and a client of somebody else's.
-class NatsMessaging : public ::testing::Test, protected Receiver {
+class NatsMessaging : public OneQueue {
  protected:
   explicit NatsMessaging(RealServer& server = remote::nats::shared_server()) : server_(server) {
     Settings settings;
@@ -58,50 +57,17 @@ class NatsMessaging : public ::testing::Test, protected Receiver {
     settings.prefix = "";
     other_ = std::make_shared<Client>(
         loop_, std::make_shared<const remote::nats::Settings>(settings.server));
-    backend_ = nats_backend(std::move(settings));
-    broker_ = backend_->broker(loop_, {"app", "b"});
+    begin(nats_backend(std::move(settings)));
   }
 
-  void deliver(Delivery delivery) override {
-    taken_.emplace_back(as_text(delivery.message.data));
-    last_ = delivery.message;
-    if (hold_) return held_.push_back(std::move(delivery));
-    loop_.post([this, id = delivery.id] { queue_->settle(id, {}); });
-  }
-  void subscribe(std::string pattern) { queue_ = broker_->subscribe({"g", pattern}, *this); }
-  // "ok", or the failure's code.
+  void subscribe(std::string pattern) { subscribe_to(std::move(pattern)); }
   std::string publish(std::string topic, std::string text,
                       milliseconds time = milliseconds(20'000)) {
-    std::optional<Result<void>> told;
-    auto work = [&]() -> Task<void> {
-      told = co_await settled(
-          broker_->publish({loop_, Deadline::after(time)}, {topic, to_bytes(text)}));
-      co_return Result<void>();
-    };
-    loop_.spawn(work());
-    if (!until([&] { return told.has_value(); })) return "nothing";
-    return *told ? "ok" : std::string(to_string(told->error().code()));
-  }
-  template <class Done>
-  bool until(Done done) {
-    Deadline limit = Deadline::after(std::chrono::seconds(20));
-    while (!done() && !limit.passed()) {
-      loop_.context().restart();
-      loop_.context().run_for(milliseconds(5));
-    }
-    return done();
+    return publish_to(*broker_, {std::move(topic), to_bytes(text)}, time);
   }
 
   RealServer& server_;
-  Loop loop_;
   std::shared_ptr<Client> other_;
-  std::unique_ptr<Backend> backend_;
-  std::unique_ptr<Broker> broker_;
-  std::unique_ptr<Queue> queue_;
-  bool hold_ = false;
-  std::vector<Delivery> held_;
-  std::vector<std::string> taken_;
-  Message last_;
 };
 
 TEST_F(NatsMessaging, OtherClientsSendReceiveAndAreAnswered) {
@@ -136,7 +102,7 @@ TEST_F(NatsMessaging, WhatTheServersOwnSubjectsAreIsRefused) {
 
 TEST_F(NatsMessaging, WhatComesWhileOneQueueIsReplacedByAnotherIsBroughtByIt) {
   subscribe("t");
-  hold_ = true;
+  judge_ = hold;
   EXPECT_EQ(publish("t", "1"), "ok");
   ASSERT_TRUE(until([&] { return taken_.size() == 1; }));
   auto old = std::move(queue_);
@@ -144,9 +110,9 @@ TEST_F(NatsMessaging, WhatComesWhileOneQueueIsReplacedByAnotherIsBroughtByIt) {
   old->stop();
   EXPECT_EQ(publish("t", "2"), "ok");
   EXPECT_FALSE(old->idle());
-  old->settle(held_.at(0).id, {Verdict::Kind::kFailed, milliseconds(0), "no"});
+  old->settle(held_.at(0), {Verdict::Kind::kFailed, milliseconds(0), "no"});
   EXPECT_TRUE(old->idle());
-  hold_ = false;
+  judge_ = done;
   ASSERT_TRUE(until([&] { return taken_.size() == 3; }));
   EXPECT_THAT(taken_, ElementsAre("1", "1", "2"));
   EXPECT_EQ(publish("t", "3"), "ok");
@@ -156,7 +122,7 @@ TEST_F(NatsMessaging, WhatComesWhileOneQueueIsReplacedByAnotherIsBroughtByIt) {
 
 TEST_F(NatsMessaging, DropsWhatAHandlerIsTooSlowFor) {
   subscribe("flood");
-  hold_ = true;
+  judge_ = hold;
   EXPECT_EQ(publish("flood", "first"), "ok");
   ASSERT_TRUE(until([&] { return taken_.size() == 1; }));
   std::size_t said = 0;
@@ -177,8 +143,8 @@ TEST_F(NatsMessaging, DropsWhatAHandlerIsTooSlowFor) {
   ASSERT_TRUE(until([&] { return said == kMany; }));
   EXPECT_EQ(publish("flood", "last"), "ok");
   // Those that were kept come; of the rest nothing waits anywhere.
-  hold_ = false;
-  for (Delivery each : std::exchange(held_, {})) queue_->settle(each.id, {});
+  judge_ = done;
+  for (std::uint64_t each : std::exchange(held_, {})) queue_->settle(each, {});
   ASSERT_TRUE(until([&] { return taken_.size() > kMany - 25; }));
   EXPECT_LT(taken_.size(), kMany);
   queue_.reset();

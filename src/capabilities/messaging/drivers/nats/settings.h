@@ -8,7 +8,5 @@ namespace weft::messaging::nats {
 // Where the server is and who comes, out of the keys that all drivers for NATS have: kInvalid, or
 // what is wrong with a file that is named. Has a `health` that its clients share.
 Result<remote::nats::Settings> read_server(const DriverChoice& choice);
-// Empty where it is not set.
-std::string text_of(const DriverChoice& choice, std::string_view key);
 
 }  // namespace weft::messaging::nats

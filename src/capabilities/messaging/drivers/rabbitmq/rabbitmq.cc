@@ -3,16 +3,14 @@
 #include <fmt/format.h>
 
 #include <array>
-#include <map>
-#include <mutex>
 #include <tuple>
 #include <utility>
 
-#include "base/limits.h"
 #include "capabilities/messaging/drivers/nats/names.h"
 #include "capabilities/messaging/drivers/rabbitmq/letters.h"
 #include "capabilities/messaging/drivers/rabbitmq/queue.h"
 #include "capabilities/messaging/drivers/rabbitmq/watch.h"
+#include "capabilities/messaging/per_broker.h"
 #include "capabilities/shared_by.h"
 #include "io/http/tls_client.h"
 #include "io/loop.h"
@@ -91,28 +89,18 @@ class RabbitBackend final : public Backend {
 
  private:
   std::shared_ptr<Place> place(const BrokerName& name) {
-    std::lock_guard hold(mutex_);
-    std::shared_ptr<Place>& place = places_[{name.owner, name.name}];
-    if (place == nullptr) {
+    return places_.get(name, [&] {
       const std::string& exchange =
           settings_->exchange.empty() ? settings_->prefix : settings_->exchange;
-      place = std::make_shared<Place>(
+      return std::make_shared<Place>(
           Names{nats::fill_in(settings_->prefix, name), nats::fill_in(exchange, name)});
-    }
-    return place;
+    });
   }
 
   const std::shared_ptr<const Settings> settings_;  // Shared with the loops, which may outlive it.
   SharedBy<std::tuple<Loop*, std::string, std::string>, Site> sites_;
-  std::mutex mutex_;
-  // Guarded. For the life of the process, as the brokers that apps name.
-  std::map<std::pair<std::string, std::string>, std::shared_ptr<Place>> places_;
+  PerBroker<Place> places_;
 };
-
-std::string text_of(const DriverChoice& choice, std::string_view key) {
-  const Secret* found = choice.find(key);
-  return found == nullptr ? std::string() : std::string(found->reveal());
-}
 
 Result<void> read_server(const DriverChoice& choice, remote::amqp::Settings& server) {
   const Secret* text = choice.find("url");
@@ -137,19 +125,16 @@ Result<void> read_server(const DriverChoice& choice, remote::amqp::Settings& ser
     return failure(Errc::kInvalid,
                    fmt::format("vhost: 1 to {} bytes", remote::amqp::kShortBytesMax));
   }
-  std::string authorities = text_of(choice, "ca-file");
+  std::string authorities = choice.text("ca-file");
   if (tls) {
     TRY(server.endpoint.tls, TlsClient::make(authorities));
   }
   if (!tls && !authorities.empty()) {
     return failure(Errc::kInvalid, "ca-file is for TLS: write amqps:// in the URL");
   }
-  if (const Secret* timeout = choice.find("timeout")) {
-    TRY(std::uint64_t ns, parse_duration_ns(timeout->reveal()));
-    server.silence = std::chrono::milliseconds(ns / 1'000'000);
-    if (server.silence < remote::amqp::kSilenceMin) {
-      return failure(Errc::kInvalid, "timeout: 1s at least");
-    }
+  TRY(server.silence, choice.duration("timeout", server.silence));
+  if (server.silence < remote::amqp::kSilenceMin) {
+    return failure(Errc::kInvalid, "timeout: 1s at least");
   }
   server.health = std::make_shared<remote::Health>(server.endpoint.text());
   return {};
@@ -174,11 +159,11 @@ std::span<const DriverKey> driver_keys() {
 Result<Settings> read_settings(const DriverChoice& choice) {
   Settings settings;
   TRY_VOID(read_server(choice, settings.server));
-  if (choice.find("prefix") != nullptr) settings.prefix = text_of(choice, "prefix");
+  if (choice.find("prefix") != nullptr) settings.prefix = choice.text("prefix");
   TRY_VOID(check_name("prefix", settings.prefix));
-  settings.exchange = text_of(choice, "exchange");
+  settings.exchange = choice.text("exchange");
   if (!settings.exchange.empty()) TRY_VOID(check_name("exchange", settings.exchange));
-  if (std::string type = text_of(choice, "queue-type"); !type.empty()) {
+  if (std::string type = choice.text("queue-type"); !type.empty()) {
     if (type != "quorum" && type != "classic") {
       return failure(Errc::kInvalid, "queue-type: \"quorum\" or \"classic\"");
     }

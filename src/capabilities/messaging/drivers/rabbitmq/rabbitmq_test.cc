@@ -9,8 +9,7 @@
 #include <boost/asio/io_context.hpp>
 #include <set>
 
-#include "capabilities/answer_tasks.h"
-#include "io/loop.h"
+#include "capabilities/messaging/one_queue.h"
 #include "remote/amqp/testing.h"
 #include "remote/testing/fault_proxy.h"
 
@@ -94,10 +93,11 @@ class Outside final : public remote::amqp::ChannelOwner {
 };
 
 // A server, a proxy before it, a broker through that, and a channel beside it.
-class RabbitMq : public ::testing::Test, protected Receiver {
+class RabbitMq : public OneQueue {
  protected:
   RabbitMq() {
     static int tests = 0;
+    patience_ = std::chrono::seconds(30);
     settings_.server.endpoint = {"127.0.0.1", server().port()};
     settings_.server.silence = milliseconds(2'000);
     settings_.prefix = "test" + std::to_string(++tests);
@@ -114,47 +114,8 @@ class RabbitMq : public ::testing::Test, protected Receiver {
 
   static RealServer& server() { return remote::amqp::shared_server(); }
   // Anew, as after a crash.
-  void start() {
-    queue_.reset();
-    broker_.reset();
-    backend_ = rabbitmq_backend(settings_);
-    broker_ = backend_->broker(loop_, {"app", "b"});
-  }
-  void deliver(Delivery delivery) override {
-    taken_.emplace_back(as_text(delivery.message.data));
-    attempts_.push_back(delivery.attempt);
-    std::optional<Verdict> verdict = judge_(delivery);
-    if (!verdict) return held_.push_back(delivery.id);
-    loop_.post([this, id = delivery.id, verdict = *verdict] {
-      if (queue_ != nullptr) queue_->settle(id, verdict);
-    });
-  }
-  void subscribe(Ordering ordering = Ordering::kNone) {
-    queue_ = broker_->subscribe({"g", "t", ordering}, *this);
-  }
-  // "ok", or the failure's code.
-  std::string publish(std::string text, milliseconds time = milliseconds(20'000)) {
-    std::optional<Result<void>> told;
-    auto work = [&]() -> Task<void> {
-      told =
-          co_await settled(broker_->publish({loop_, Deadline::after(time)}, {"t", to_bytes(text)}));
-      co_return Result<void>();
-    };
-    loop_.spawn(work());
-    if (!until([&] { return told.has_value(); })) return "nothing";
-    return *told ? "ok" : std::string(to_string(told->error().code()));
-  }
-  std::vector<DeadLetter> dead() {
-    std::optional<Result<std::vector<DeadLetter>>> letters;
-    auto work = [&]() -> Task<void> {
-      letters =
-          co_await settled(broker_->dead({loop_, Deadline::after(std::chrono::seconds(10))}, 10));
-      co_return Result<void>();
-    };
-    loop_.spawn(work());
-    if (!until([&] { return letters.has_value(); }) || !*letters) return {};
-    return **letters;
-  }
+  void start() { begin(rabbitmq_backend(settings_)); }
+  void subscribe(Ordering ordering = Ordering::kNone) { subscribe_to("t", ordering); }
   Outside& outside() {
     if (!outside_) {
       loop_.post([&] {
@@ -188,38 +149,13 @@ class RabbitMq : public ::testing::Test, protected Receiver {
     outside().channel->give_back(there->tag, remote::amqp::Requeue::kYes);
     return there->messages + 1;
   }
-  template <class Done>
-  bool until(Done done) {
-    Deadline limit = Deadline::after(std::chrono::seconds(30));
-    while (!done() && !limit.passed()) run_for(milliseconds(5));
-    return done();
-  }
-  void run_for(milliseconds time) {
-    loop_.context().restart();
-    loop_.context().run_for(time);
-  }
-  auto count(const std::string& text) { return std::ranges::count(taken_, text); }
   std::string group_queue() const { return settings_.prefix + ":g"; }
 
   FaultProxy proxy_{server().port()};
-  Loop loop_;
   Settings settings_;
-  std::unique_ptr<Backend> backend_;
-  std::unique_ptr<Broker> broker_;
-  std::unique_ptr<Queue> queue_;
   std::shared_ptr<remote::amqp::Client> client_;
   std::optional<Outside> outside_;
-  std::function<std::optional<Verdict>(const Delivery&)> judge_ = [](const Delivery&) {
-    return Verdict();
-  };
-  std::vector<std::string> taken_;
-  std::vector<unsigned> attempts_;
-  std::vector<std::uint64_t> held_;
 };
-
-std::optional<Verdict> hold(const Delivery&) {
-  return std::nullopt;
-}
 
 TEST_F(RabbitMq, SaysWhyItCannotBeReached) {
   auto reach = [](Settings settings) {

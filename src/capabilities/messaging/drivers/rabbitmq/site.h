@@ -6,7 +6,6 @@
 #include <memory>
 #include <mutex>
 #include <optional>
-#include <set>
 #include <string>
 #include <vector>
 
@@ -16,7 +15,6 @@
 #include "capabilities/messaging/pending_replies.h"
 #include "capabilities/messaging/replays.h"
 #include "capabilities/messaging/turns.h"
-#include "io/timer.h"
 #include "remote/amqp/client.h"
 #include "remote/amqp/publisher.h"
 

@@ -8,6 +8,7 @@
 #include <set>
 #include <utility>
 
+#include "base/fnv.h"
 #include "capabilities/messaging/drivers/nats/names.h"
 #include "capabilities/messaging/pair_text.h"
 #include "door/codec.h"
@@ -297,9 +298,7 @@ unsigned deliveries_before(const Incoming& came) {
 // FNV-1a, of as many bits as a number in JSON has.
 std::uint64_t number_of(std::string_view id) {
   if (id.empty()) return 0;
-  std::uint64_t hash = 14'695'981'039'346'656'037U;
-  for (char c : id) hash = (hash ^ static_cast<unsigned char>(c)) * 1'099'511'628'211U;
-  return std::max<std::uint64_t>(hash >> 11, 1);
+  return std::max<std::uint64_t>(fnv1a(id) >> 11, 1);
 }
 
 Result<Publish> letter_to_wire(const Names& names, const DeadLetter& letter) {

@@ -25,7 +25,30 @@ constexpr std::size_t kZonesMax = 256;
 // Who asks for the processor's time sooner than this after another is told the same.
 constexpr std::chrono::milliseconds kCpuLeast{100};
 
+// Those that every machine has.
+constexpr std::array<std::array<std::string_view, 3>, 6> kAlways{
+    {{"cpu", "%", "busy, of all processors"},
+     {"load-1", "1", "load over a minute"},
+     {"load-15", "1", "load over 15 minutes"},
+     {"load-5", "1", "load over 5 minutes"},
+     {"memory", "%", "in use"},
+     {"memory-available", "By", "for programs"}}};
+// And behind it the number of a thermal zone.
 constexpr std::string_view kZone = "temperature-";
+constexpr std::string_view kZoneUnit = "Cel";
+constexpr std::size_t kZoneDigitsMax = 9;
+
+// Nothing: no machine has a sensor of that name.
+std::optional<std::string_view> unit_of(std::string_view sensor) {
+  for (const auto& [name, unit, what] : kAlways) {
+    if (name == sensor) return unit;
+  }
+  if (!sensor.starts_with(kZone)) return std::nullopt;
+  std::string_view number = sensor.substr(kZone.size());
+  bool digits = std::ranges::all_of(number, [](char c) { return c >= '0' && c <= '9'; });
+  if (number.empty() || number.size() > kZoneDigitsMax || !digits) return std::nullopt;
+  return kZoneUnit;
+}
 
 struct Cpu {
   double busy = 0;
@@ -65,24 +88,22 @@ class HostProbe final : public Probe {
   explicit HostProbe(const Settings& settings) : root_(settings.root) {}
 
   Result<std::vector<SensorInfo>> list() override {
-    std::vector<SensorInfo> all{{"cpu", "%", "busy, of all processors"},
-                                {"load-1", "1", "load over a minute"},
-                                {"load-15", "1", "load over 15 minutes"},
-                                {"load-5", "1", "load over 5 minutes"},
-                                {"memory", "%", "in use"},
-                                {"memory-available", "By", "for programs"}};
+    std::vector<SensorInfo> all;
+    for (const auto& [name, unit, what] : kAlways) {
+      all.emplace_back(std::string(name), std::string(unit), std::string(what));
+    }
     for (SensorInfo& zone : zones()) all.push_back(std::move(zone));
     return all;
   }
 
   Result<Measurement> read(const std::string& sensor) override {
-    Result<std::vector<SensorInfo>> all = list();
-    auto found = std::ranges::find(*all, sensor, &SensorInfo::name);
-    if (found == all->end()) {
-      return failure(Errc::kNotFound, fmt::format("this machine has no sensor \"{}\"", sensor));
-    }
-    Measurement measurement{.sensor = sensor, .unit = found->unit};
-    TRY(measurement.value, value_of(sensor, measurement));
+    auto none = failure(Errc::kNotFound, fmt::format("this machine has no sensor \"{}\"", sensor));
+    std::optional<std::string_view> unit = unit_of(sensor);
+    if (!unit) return none;
+    Measurement measurement{.sensor = sensor, .unit = std::string(*unit)};
+    Result<double> value = value_of(sensor, measurement);
+    if (!value && value.error().code() == Errc::kNotFound) return none;
+    TRY(measurement.value, std::move(value));
     measurement.time = calendar();
     return measurement;
   }
@@ -99,7 +120,8 @@ class HostProbe final : public Probe {
       constexpr std::string_view kFolder = "thermal_zone";
       if (!name.starts_with(kFolder)) continue;
       std::string type = kernel_text((each->path() / "type").string()).value_or("");
-      all.push_back({fmt::format("{}{}", kZone, name.substr(kFolder.size())), "Cel", type});
+      all.push_back(
+          {fmt::format("{}{}", kZone, name.substr(kFolder.size())), std::string(kZoneUnit), type});
     }
     std::ranges::sort(all, {}, &SensorInfo::name);
     return all;
@@ -166,10 +188,7 @@ std::span<const DriverKey> driver_keys() {
 Result<Settings> read_settings(const DriverChoice& choice) {
   Settings settings;
   if (const Secret* root = choice.find("root")) settings.root = root->reveal();
-  if (const Secret* every = choice.find("every")) {
-    TRY(std::uint64_t ns, parse_duration_ns(every->reveal()));
-    settings.every = std::chrono::milliseconds(std::max<std::uint64_t>(ns / 1'000'000, 1));
-  }
+  TRY(settings.every, choice.duration("every", settings.every));
   return settings;
 }
 

@@ -72,6 +72,13 @@ TEST_F(HostSensors, TheProcessorIsBusySinceItWasAskedLast) {
 TEST_F(HostSensors, SayWhatIsWrong) {
   EXPECT_EQ(probe_->read("temperature-0").error().code(), Errc::kNotFound);
   EXPECT_EQ(probe_->read("load-2").error().code(), Errc::kNotFound);
+  // A guest gives the name, and it says which file is read.
+  put("sys/class/thermal/thermal_zone3/temp", "45250\n");
+  put("sys/class/secret/temp", "1\n");
+  for (const char* name : {"temperature-", "temperature-x", "temperature--3", "temperature-3/.",
+                           "temperature-3/../../secret", "temperature-0000000003"}) {
+    EXPECT_EQ(probe_->read(name).error().code(), Errc::kNotFound) << name;
+  }
   put("proc/meminfo", "MemTotal:  a lot\n");
   EXPECT_EQ(probe_->read("memory").error().code(), Errc::kUnavailable);
   put("proc/stat", "intr 1 2 3\n");

@@ -8,7 +8,6 @@
 #include <map>
 #include <utility>
 
-#include "base/limits.h"
 #include "capabilities/sensor/file_number.h"
 
 namespace weft::sensor::iio {
@@ -97,10 +96,7 @@ class IioProbe final : public Probe {
   Result<std::vector<SensorInfo>> list() override {
     TRY(Channels channels, find());
     std::vector<SensorInfo> all;
-    for (const auto& [name, channel] : channels) {
-      all.push_back({name, std::string(type_of(channel.name).unit),
-                     fmt::format("{}: {}", channel.folder.filename().string(), channel.name)});
-    }
+    for (const auto& [name, channel] : channels) all.push_back(info_of(name, channel));
     return all;
   }
 
@@ -110,14 +106,31 @@ class IioProbe final : public Probe {
     if (found == channels.end()) {
       return failure(Errc::kNotFound, fmt::format("no device has a sensor \"{}\"", sensor));
     }
-    Result<double> value = value_of(found->second);
-    // It was there a moment ago.
-    if (!value) return failure(Errc::kUnavailable, value.error().message());
-    return Measurement{sensor, *value, std::string(type_of(found->second.name).unit), calendar()};
+    return measured(sensor, found->second);
+  }
+
+  Result<std::vector<Reading>> readings(const Wants& wants) override {
+    TRY(Channels channels, find());
+    std::vector<Reading> all;
+    for (const auto& [name, channel] : channels) {
+      if (wants(name)) all.push_back({info_of(name, channel), measured(name, channel)});
+    }
+    return all;
   }
 
  private:
   using Channels = std::map<std::string, Channel, std::less<>>;
+
+  static SensorInfo info_of(const std::string& sensor, const Channel& channel) {
+    return {sensor, std::string(type_of(channel.name).unit),
+            fmt::format("{}: {}", channel.folder.filename().string(), channel.name)};
+  }
+  static Result<Measurement> measured(const std::string& sensor, const Channel& channel) {
+    Result<double> value = value_of(channel);
+    // It was there a moment ago.
+    if (!value) return failure(Errc::kUnavailable, value.error().message());
+    return Measurement{sensor, *value, std::string(type_of(channel.name).unit), calendar()};
+  }
 
   // By DEVICE/CHANNEL. Devices come and go, so each question looks.
   Result<Channels> find() const {
@@ -181,10 +194,7 @@ std::span<const DriverKey> driver_keys() {
 Result<Settings> read_settings(const DriverChoice& choice) {
   Settings settings;
   if (const Secret* path = choice.find("path")) settings.path = path->reveal();
-  if (const Secret* every = choice.find("every")) {
-    TRY(std::uint64_t ns, parse_duration_ns(every->reveal()));
-    settings.every = std::chrono::milliseconds(std::max<std::uint64_t>(ns / 1'000'000, 1));
-  }
+  TRY(settings.every, choice.duration("every", settings.every));
   return settings;
 }
 

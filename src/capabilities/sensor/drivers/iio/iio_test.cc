@@ -89,6 +89,21 @@ TEST_F(Iio, DevicesOfOneNameHaveTheirNumbers) {
   EXPECT_THAT(names(), ElementsAre("iio:device7/temp", "tmp102/temp"));
 }
 
+TEST_F(Iio, ARoundIsOfThoseThatAreWanted) {
+  put("iio:device0/name", "t");
+  put("iio:device0/in_temp_input", "1000");
+  put("iio:device0/in_temp2_input", "");
+  put("iio:device0/in_pressure_input", "1");
+  auto round =
+      probe_->readings([](std::string_view sensor) { return sensor.starts_with("t/temp"); });
+  ASSERT_TRUE(round.has_value());
+  ASSERT_EQ(round->size(), 2U);
+  EXPECT_EQ((*round)[0].sensor.name, "t/temp");
+  EXPECT_EQ((*round)[0].said->value, 1);
+  EXPECT_EQ((*round)[1].sensor.name, "t/temp2");
+  EXPECT_EQ((*round)[1].said.error().code(), Errc::kUnavailable);
+}
+
 TEST_F(Iio, WhatGoesOrFailsIsAnError) {
   put("iio:device0/name", "t");
   put("iio:device0/in_temp_input", "1000");

@@ -6,7 +6,6 @@
 #include <array>
 #include <utility>
 
-#include "base/limits.h"
 #include "capabilities/messaging/drivers/mqtt/mqtt.h"
 #include "capabilities/sensor/drivers/mqtt/topic_source.h"
 #include "capabilities/sensor/entries.h"
@@ -120,10 +119,7 @@ Result<Settings> read_settings(const DriverChoice& choice) {
   if (settings.filter.empty() || settings.filter.size() > kTopicBytesMax) {
     return failure(Errc::kInvalid, "filter: \"plant/#\", for example");
   }
-  if (const Secret* age = choice.find("max-age")) {
-    TRY(std::uint64_t ns, parse_duration_ns(age->reveal()));
-    settings.max_age = std::chrono::milliseconds(std::max<std::uint64_t>(ns / 1'000'000, 1));
-  }
+  TRY(settings.max_age, choice.duration("max-age", settings.max_age));
   return settings;
 }
 

@@ -109,25 +109,22 @@ Answer<Measurement> TopicSource::read(Request request, std::string sensor) {
 Result<std::unique_ptr<Watching>> TopicSource::watch(std::string pattern, Taker taker) {
   listen();
   // What came before is told to whoever comes now, later: as what the server keeps is to the first.
-  std::weak_ptr<bool> there;
-  auto alive = std::make_shared<bool>(true);
-  there = alive;
-  auto told = [taker, alive](const Measurement& measurement) { taker(measurement); };
+  auto shared = std::make_shared<Taker>(std::move(taker));  // Gone with the watch.
+  std::weak_ptr<Taker> weakly = shared;
+  auto told = [shared = std::move(shared)](const Measurement& each) { (*shared)(each); };
   TRY(std::unique_ptr<Watching> watching,
       watchers_.add(pattern, std::move(told), shared_from_this()));
-  alive = nullptr;
-  loop_.post(
-      [weak = weak_from_this(), there, pattern = std::move(pattern), taker = std::move(taker)] {
-        auto self = weak.lock();
-        if (self == nullptr) return;
-        for (const Place& each : self->settings_->places) {
-          if (there.expired()) return;
-          auto last = self->last_.find(each.sensor.name);
-          if (last != self->last_.end() && matches(pattern, each.sensor.name)) {
-            taker(last->second.measurement);
-          }
-        }
-      });
+  loop_.post([weak = weak_from_this(), weakly, pattern = std::move(pattern)] {
+    auto self = weak.lock();
+    if (self == nullptr) return;
+    for (const Place& each : self->settings_->places) {
+      auto last = self->last_.find(each.sensor.name);
+      if (last == self->last_.end() || !matches(pattern, each.sensor.name)) continue;
+      auto taker = weakly.lock();
+      if (taker == nullptr) return;
+      (*taker)(last->second.measurement);
+    }
+  });
   return watching;
 }
 

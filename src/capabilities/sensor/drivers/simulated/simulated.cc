@@ -9,6 +9,7 @@
 #include <numbers>
 #include <utility>
 
+#include "base/fnv.h"
 #include "base/limits.h"
 #include "capabilities/sensor/entries.h"
 
@@ -50,12 +51,6 @@ std::uint64_t mixed(std::uint64_t seed, std::uint64_t which, std::int64_t step) 
 // From 0 to 1.
 double chance(std::uint64_t seed, std::uint64_t which, std::int64_t step) {
   return static_cast<double>(mixed(seed, which, step) >> 11) / static_cast<double>(1ULL << 53);
-}
-
-std::uint64_t number_of(std::string_view name) {
-  std::uint64_t hash = 0xcbf29ce484222325;
-  for (unsigned char c : name) hash = (hash ^ c) * 0x100000001b3;
-  return hash;
 }
 
 // Wanders without a jump between -1 and 1.
@@ -135,7 +130,7 @@ class SimulatedProbe final : public Probe {
     Instant now = settings_.now();
     // Chance of its own, beside that of the wave.
     std::int64_t step = now / settings_.every;
-    if (chance(~settings_.seed, number_of(sensor), step) < found->dropout) {
+    if (chance(~settings_.seed, fnv1a(sensor), step) < found->dropout) {
       return failed(found->sensor, now);
     }
     return Measurement{sensor, value_at(*found, settings_.seed, settings_.every, now),
@@ -158,10 +153,8 @@ double value_at(const Signal& signal, std::uint64_t seed, std::chrono::nanosecon
     case Wave::kSine: wave = std::sin(2 * std::numbers::pi * phase); break;
     case Wave::kTriangle: wave = 4 * std::abs(std::fmod(phase + 0.75, 1.0) - 0.5) - 1; break;
     case Wave::kSquare: wave = phase < 0.5 ? 1 : -1; break;
-    case Wave::kNoise:
-      wave = 2 * chance(seed, number_of(signal.sensor.name), time / step) - 1;
-      break;
-    case Wave::kWalk: wave = walk(seed, number_of(signal.sensor.name), signal.period, time); break;
+    case Wave::kNoise: wave = 2 * chance(seed, fnv1a(signal.sensor.name), time / step) - 1; break;
+    case Wave::kWalk: wave = walk(seed, fnv1a(signal.sensor.name), signal.period, time); break;
   }
   return signal.offset + signal.amplitude * wave;
 }
@@ -187,10 +180,7 @@ Result<Settings> read_settings(const DriverChoice& choice) {
       return failure(Errc::kInvalid, "seed: a whole number, as text");
     }
   }
-  if (const Secret* every = choice.find("every")) {
-    TRY(std::uint64_t ns, parse_duration_ns(every->reveal()));
-    settings.every = std::chrono::milliseconds(std::max<std::uint64_t>(ns / 1'000'000, 1));
-  }
+  TRY(settings.every, choice.duration("every", settings.every));
   return settings;
 }
 
