@@ -58,6 +58,8 @@ SLOW_PROGRAMS = ["weft_powercut_test", "weft_message_powercut_test", "weft_sql_p
 # does: many of them wait, for servers and for time to pass.
 FAST_LANES = 4
 LANES = 2
+# Of what is told again at the end about one failure.
+FAILURE_BYTES_MAX = 600
 
 
 class Tally:
@@ -67,9 +69,11 @@ class Tally:
         self.passed = 0
         self.failed = 0
         self.names_failed = []
+        self.failures = []
         self.lock = threading.Lock()
 
-    def add(self, name, passed, failed, seconds, log=""):
+    def add(self, name, passed, failed, seconds, log="", failures=()):
+        """`failures`: of each test that failed its name and why, to be told again at the end."""
         word = "ok" if failed == 0 else "FAILED"
         lines = [f"{word:6} {name}: {passed} passed, {failed} failed ({seconds:.1f} s)"]
         if failed and log:
@@ -79,6 +83,7 @@ class Tally:
             self.failed += failed
             if failed:
                 self.names_failed.append(name)
+                self.failures += [f"{name}: {each}" for each in failures]
             print("\n".join(lines), flush=True)
 
 
@@ -117,6 +122,12 @@ def without_passed(log):
                   log, flags=re.M)
 
 
+def shortened(text):
+    """On one line, so that the end of a long log says what is to be mended."""
+    text = " | ".join(line.strip() for line in text.splitlines() if line.strip())
+    return text[:FAILURE_BYTES_MAX]
+
+
 def googletest(tally, name, program, options=()):
     # Also for who wants more of it than the counts: tests/system/guarantees.py.
     report = os.path.join(BUILD, "reports", name + ".xml")
@@ -124,6 +135,7 @@ def googletest(tally, name, program, options=()):
     if os.path.exists(report):
         os.remove(report)
     start = time.monotonic()
+    failures = []
     code, log = run([program, f"--gtest_output=xml:{report}", *options], env=environment())
     seconds = time.monotonic() - start
     try:
@@ -133,12 +145,18 @@ def googletest(tally, name, program, options=()):
         skipped = sum(1 for _ in result.iter("skipped"))
         failed = count["failures"] + count["errors"]
         passed = count["tests"] - failed - skipped - count["disabled"]
+        for case in result.iter("testcase"):
+            failures += [shortened(f"{case.get('classname')}.{case.get('name')}: "
+                                   f"{failure.get('message')}")
+                         for failure in case.iter("failure")]
     except (OSError, ValueError, ElementTree.ParseError):
         passed, failed = 0, 1
     # A program that dies, or leaks at the end, failed whatever its report says.
     if code != 0 and failed == 0:
         failed = 1
-    tally.add(name, passed, failed, seconds, without_passed(log))
+    if failed and not failures:
+        failures = [shortened(f"ended with {code}: ..." + log.rstrip()[-FAILURE_BYTES_MAX // 2:])]
+    tally.add(name, passed, failed, seconds, without_passed(log), failures)
 
 
 def unit(tally, options):
@@ -261,8 +279,11 @@ def system(tally, options):
         if code != 0 and bad == 0:
             bad = 1
         total = int(ran[1]) if ran else bad
+        failures = [shortened(f"{name}: {log[at:].split('=' * 70)[0][-FAILURE_BYTES_MAX:]}")
+                    for name, at in ((each[1], each.end()) for each in
+                                     re.finditer(r"^(?:FAIL|ERROR): (.*)$", log, re.M))]
         tally.add("system/" + os.path.basename(file), max(total - bad - skipped, 0), bad,
-                  time.monotonic() - start, log)
+                  time.monotonic() - start, log, failures)
 
     each(options, sorted(glob.glob(os.path.join(ROOT, "tests/system/test_*.py"))), one)
 
@@ -300,6 +321,7 @@ def main():
     finally:
         options.builds.stop()
     if tally.failed:
+        print("\n".join(tally.failures))
         print("failed: " + ", ".join(tally.names_failed))
     print(f"{tally.passed} passed, {tally.failed} failed")
     return 1 if tally.failed or not tally.passed else 0
