@@ -17,11 +17,15 @@
 namespace weft::keyvalue {
 namespace {
 
+// With servers whose machine is busy: a batch of 128 MiB takes a sanitizer long.
+constexpr std::chrono::seconds kPatience{60};
+
 std::unique_ptr<Backend> empty_redis(StateFolderOnDemand&) {
   remote::RealServer& server = redis::shared_server();
   redis::empty(server);
   redis::Settings settings;
   settings.endpoint = {"127.0.0.1", server.port()};
+  settings.silence = kPatience;
   return redis::redis_backend(std::move(settings));
 }
 
@@ -30,8 +34,7 @@ std::unique_ptr<Backend> empty_nats(StateFolderOnDemand&) {
   static int made = 0;
   nats::Settings settings;
   settings.server.endpoints = {{"127.0.0.1", remote::nats::shared_server().port()}};
-  // A batch of 128 MiB takes a sanitizer long.
-  settings.server.silence = std::chrono::seconds(60);
+  settings.server.silence = kPatience;
   settings.prefix = "t" + std::to_string(++made);
   return nats::nats_backend(std::move(settings));
 }
@@ -42,6 +45,7 @@ std::unique_ptr<Backend> empty_etcd(StateFolderOnDemand&) {
   etcd::Settings settings;
   settings.server.servers = {
       fmt::format("http://127.0.0.1:{}", remote::etcd::shared_server().port())};
+  settings.server.timeout = kPatience;
   settings.prefix = "t" + std::to_string(++made);
   return etcd::etcd_backend(std::move(settings));
 }
@@ -52,6 +56,7 @@ std::unique_ptr<Backend> empty_dynamodb(StateFolderOnDemand&) {
   if (++made == 1) dynamodb::make_table(port, "weft");
   dynamodb::Settings settings = dynamodb::settings_for(port, "weft");
   settings.prefix = "t" + std::to_string(made);
+  settings.timeout = kPatience;
   return dynamodb::dynamodb_backend(std::move(settings));
 }
 
@@ -61,6 +66,7 @@ std::unique_ptr<Backend> empty_azure(StateFolderOnDemand&) {
   std::uint16_t port = remote::azure::shared_server().port();
   azure::Settings settings;
   settings.server = remote::azure::settings_for(port, remote::azure::new_container(port));
+  settings.server.timeout = kPatience;
   settings.page_keys = kAzurePageKeys;
   return azure::azure_backend(std::move(settings));
 }

@@ -42,7 +42,7 @@ std::unique_ptr<Backend> jet_stream(StateFolderOnDemand&) {
   settings.prefix = own_name() + "_js.{app}.{broker}";
   settings.stream = own_name() + "-{app}-{broker}";
   // What a host that crashed held is brought to the next one after that.
-  settings.ack_wait = std::chrono::milliseconds(600);
+  settings.ack_wait = std::chrono::seconds(2);
   return jetstream::jetstream_backend(std::move(settings));
 }
 

@@ -33,7 +33,7 @@ class NatsClient : public ::testing::Test {
   static Settings settings_for(std::uint16_t port) {
     Settings settings;
     settings.endpoints = {{"127.0.0.1", port}};
-    settings.silence = std::chrono::milliseconds(300);
+    settings.silence = std::chrono::milliseconds(1'500);
     return settings;
   }
   std::shared_ptr<Client> client(Settings settings) {

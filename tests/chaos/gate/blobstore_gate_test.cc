@@ -84,7 +84,8 @@ class Worker {
       : ledger_(ledger), number_(number), store_(backend.store(loop_)) {
     ContainerName name{"app", "gate"};
     wait(store_->create(request(gate::kRecovery), name));  // The other worker may have made it.
-    container_ = *wait(store_->open(request(gate::kRecovery), name));
+    container_ =
+        *gate::when_well([&] { return wait(store_->open(request(gate::kRecovery), name)); });
   }
 
   void put() {
@@ -97,9 +98,15 @@ class Worker {
   }
   // "": there is none. A failure is its own text.
   std::string get(const std::string& name) {
-    auto text = wait(get_task(container_.get(), request(gate::kRecovery), name));
-    if (text) return *std::move(text);
-    return text.error().code() == Errc::kNotFound ? "" : "! " + text.error().message();
+    std::string found;
+    bool read = gate::recovers([&] {
+      auto text = wait(get_task(container_.get(), request(gate::kRecovery), name));
+      bool absent = !text && text.error().code() == Errc::kNotFound;
+      found = text ? *std::move(text) : absent ? "" : "! " + text.error().message();
+      return text || absent;
+    });
+    EXPECT_TRUE(read) << found;
+    return found;
   }
   bool well() {
     return wait(put_task(container_.get(), request(gate::kDeadline), "well", "1")).has_value();

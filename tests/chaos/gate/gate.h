@@ -194,6 +194,16 @@ inline void call_for_a_while(Way& way, const Fault& fault, const std::function<v
   }
 }
 
+// What an attempt gives: the first that is none but a failure, or the last. On a machine that is
+// busy a server may be late without any fault.
+template <class Attempt>
+auto when_well(Attempt attempt) {
+  Deadline end = Deadline::after(kRecovery);
+  auto got = attempt();
+  while (!got && !end.passed()) got = attempt();
+  return got;
+}
+
 // Tries until it is true.
 inline bool recovers(const std::function<bool()>& attempt) {
   Deadline end = Deadline::after(kRecovery);

@@ -88,7 +88,7 @@ class AzurePlace : public ::testing::Test {
     place_ = new_container(port_);
     proxy_.emplace(port_);
     Settings settings = settings_for(proxy_->port(), place_);
-    settings.server.timeout = std::chrono::milliseconds(1500);
+    settings.server.timeout = std::chrono::seconds(4);
     settings.part_bytes = kPart;
     settings.prefix = std::move(prefix);
     backend_ = azure_backend(std::move(settings));

@@ -77,7 +77,7 @@ class AzureKeyvalue : public OneBucket {
     proxy_.emplace(port_);
     Settings settings;
     settings.server = remote::azure::settings_for(proxy_->port(), place_);
-    settings.server.timeout = std::chrono::milliseconds(1'500);
+    settings.server.timeout = std::chrono::seconds(4);
     open(azure_backend(std::move(settings)));
   }
 

@@ -89,7 +89,7 @@ class DynamodbFaults : public OneBucket {
     if (++made == 1) make_table(server().port(), kTable);
     proxy_ = std::make_unique<FaultProxy>(server().port());
     settings_ = settings_for(proxy_->port(), kTable);
-    settings_.timeout = std::chrono::milliseconds(500);
+    settings_.timeout = std::chrono::seconds(2);
     settings_.prefix = "f" + std::to_string(made);
     open(dynamodb_backend(settings_));
   }

@@ -61,7 +61,7 @@ class EtcdFaults : public OneBucket {
   EtcdFaults() {
     Settings settings;
     settings.server.servers = {fmt::format("http://127.0.0.1:{}", proxy_.port())};
-    settings.server.timeout = std::chrono::milliseconds(500);
+    settings.server.timeout = std::chrono::seconds(2);
     open(etcd_backend(settings));
     // What another client of etcd knows of the same keys, without the proxy.
     settings.server.servers = {fmt::format("http://127.0.0.1:{}", server_.port())};

@@ -67,7 +67,7 @@ class NatsFaults : public OneBucket {
   NatsFaults() {
     Settings settings;
     settings.server.endpoints = {{"127.0.0.1", proxy_.port()}};
-    settings.server.silence = std::chrono::milliseconds(300);
+    settings.server.silence = std::chrono::milliseconds(1'500);
     settings.marker_stays = std::chrono::milliseconds(20);
     open(nats_backend(settings));
     // What a client of NATS knows of the same bucket, without the proxy.

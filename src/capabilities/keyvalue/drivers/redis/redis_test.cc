@@ -58,7 +58,7 @@ class RedisFaults : public OneBucket {
   RedisFaults() {
     Settings settings;
     settings.endpoint = {"127.0.0.1", proxy_.port()};
-    settings.silence = std::chrono::milliseconds(300);
+    settings.silence = std::chrono::milliseconds(1'500);
     open(redis_backend(std::move(settings)));
   }
 

@@ -88,7 +88,7 @@ class JetStream : public OneQueue {
     stream_ = "T" + std::to_string(++tests);
     Settings settings;
     settings.server.endpoints = {{"127.0.0.1", proxy_.port()}};
-    settings.server.silence = milliseconds(300);
+    settings.server.silence = milliseconds(1'500);
     settings.stream = stream_;
     settings.prefix = stream_;
     settings.ack_wait = milliseconds(700);

@@ -94,7 +94,7 @@ class MqttMessaging : public OneQueue, public ::testing::WithParamInterface<int>
   MqttMessaging() {
     static int tests = 0;
     settings_.server.endpoint = {"127.0.0.1", proxy_.port()};
-    settings_.server.silence = milliseconds(300);
+    settings_.server.silence = milliseconds(1'500);
     settings_.prefix = "test" + std::to_string(++tests);
     settings_.client_id = settings_.prefix;
     settings_.qos = static_cast<std::uint8_t>(GetParam());

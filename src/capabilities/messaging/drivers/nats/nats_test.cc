@@ -53,7 +53,7 @@ class NatsMessaging : public OneQueue {
   explicit NatsMessaging(RealServer& server = remote::nats::shared_server()) : server_(server) {
     Settings settings;
     settings.server.endpoints = {{"127.0.0.1", server.port()}};
-    settings.server.silence = milliseconds(300);
+    settings.server.silence = milliseconds(1'500);
     settings.prefix = "";
     other_ = std::make_shared<Client>(
         loop_, std::make_shared<const remote::nats::Settings>(settings.server));

@@ -229,7 +229,8 @@ TEST_F(RabbitMq, WhatIsHeldWhenTheConnectionBreaksIsNotBroughtTwice) {
   EXPECT_EQ(publish("2"), "ok");
   ASSERT_TRUE(until([&] { return held_.size() == 2; }));
   proxy_.set(FaultProxy::Fault::kRefuse);
-  run_for(milliseconds(300));
+  // The server has taken both back.
+  ASSERT_TRUE(until([&] { return waiting(group_queue()) == 2; }));
   // Its acknowledgement cannot leave.
   queue_->settle(held_[0], {});
   proxy_.set(FaultProxy::Fault::kNone);

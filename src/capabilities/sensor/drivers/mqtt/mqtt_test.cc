@@ -103,7 +103,7 @@ class MqttSensors : public ::testing::Test {
     static int tests = 0;
     topic_ = "test" + std::to_string(++tests) + "/t";
     settings_.server.endpoint = {"127.0.0.1", server().port()};
-    settings_.server.silence = 300ms;
+    settings_.server.silence = 1'500ms;
     settings_.places = {{{"t", "Cel"}, topic_}};
     settings_.filter = topic_;
   }
