@@ -36,7 +36,10 @@ topic = "sink"
 component = "guest"
 group = "sink"
 concurrency = 64
+instances = "{instances}"
 """
+INSTANCES = ("fresh", "reused")
+CONSUME = {each: f"consume, instances {each}" for each in INSTANCES}
 
 
 class Server:
@@ -86,7 +89,7 @@ class Broker:
 
     keeps = True
     verb = ""  # Before "publish" and "consume".
-    ways = ("publish", "consume")
+    ways = ("publish", *CONSUME.values())
 
     def __init__(self, setting):
         self.setting = setting
@@ -103,7 +106,7 @@ class Broker:
 class Nats(Broker):
     name, program, driver = "NATS", "weft_nats_bench", "nats"
     keeps = False
-    ways = ("publish", "publish-each", "consume")
+    ways = ("publish", "publish-each", *CONSUME.values())
     flood, sink, plain_flood, plain_sink = "flood", "bench.sink", "plain.flood", "plain.sink"
 
     def url(self):
@@ -153,17 +156,18 @@ class Mqtt(Broker):
         harness.run(self.plain("subscribe", self.plain_sink, count, size))
 
 
-def app(broker, name, more=""):
-    """The words for `weft run` of one side."""
+def app(broker, name, instances=None):
+    """The words for `weft run` of one side. Sinks are one app to the broker."""
     setting = broker.setting
-    folder = setting.folder(f"{broker.driver}-{name}")
+    folder = setting.folder(f"{broker.driver}-{name}-{instances}")
+    more = SINK.format(instances=instances) if instances else ""
     with open(os.path.join(folder, "weft.toml"), "w", encoding="utf-8") as file:
         file.write(MANIFEST.format(name=name, guest=setting.guest("bench_messages")) + more)
     on = os.path.join(folder, "on.toml")
     with open(on, "w", encoding="utf-8") as file:
         file.write(f'[messaging.""]\n{broker.table()}[keyvalue.""]\ndriver = "memory"\n')
     return [setting.need(setting.built("weft")), "run", folder, "--on", on, "--http",
-            "127.0.0.1:0", "--quiet", "--state", setting.folder(f"{broker.driver}-{name}-state")]
+            "127.0.0.1:0", "--quiet", "--state", setting.folder(f"{broker.driver}-state")]
 
 
 def serve(setting, command):
@@ -232,18 +236,20 @@ def consumed_by_guests(broker, sink, count, size):
     return count / ((last - first) / 1e9)
 
 
-def measure_size(broker, flooder, sink, count, size):
-    """A round: all four, one after the other."""
+def measure_size(broker, flooder, sinks, count, size):
+    """A round: all of them, one after the other."""
     broker.prepare(count, size)
     rates = {f"plain {way}": plain_rate(count, broker.plain(way, broker.plain_flood, count, size))
-             for way in broker.ways if way != "consume"}
+             for way in broker.ways if way not in CONSUME.values()}
     with serve(broker.setting, flooder) as host:
         flood(host.port, broker.flood, GUESTS, size)
         rates["guests publish"] = flood(host.port, broker.flood, count, size)
         rates["guests publish-each"] = rates["guests publish"]
     broker.prepare(count, size)
-    rates["plain consume"] = consumed_plainly(broker, count, size)
-    rates["guests consume"] = consumed_by_guests(broker, sink, count, size)
+    plain = consumed_plainly(broker, count, size)
+    for instances, sink in zip(INSTANCES, sinks):
+        rates[f"plain {CONSUME[instances]}"] = plain
+        rates[f"guests {CONSUME[instances]}"] = consumed_by_guests(broker, sink, count, size)
     return rates
 
 
@@ -251,10 +257,11 @@ def brokers(setting):
     rounds, count = (2, 64 * 100) if setting.quick else (5, 64 * 800)
     verdicts, rows, commands, every = [], [["", "guests", "plain client", "ratio"]], [], {}
     for broker in (Nats(setting), JetStream(setting), Mqtt(setting)):
-        flooder, sink = app(broker, "flooder"), app(broker, "sink", SINK)
+        flooder = app(broker, "flooder")
+        sinks = [app(broker, "sink", each) for each in INSTANCES]
         with broker.server():
             for size in SIZES:
-                done = [measure_size(broker, flooder, sink, count, size) for _ in range(rounds)]
+                done = [measure_size(broker, flooder, sinks, count, size) for _ in range(rounds)]
                 for way in broker.ways:
                     ours = [each[f"guests {way}"] for each in done]
                     theirs = [each[f"plain {way}"] for each in done]
@@ -266,7 +273,7 @@ def brokers(setting):
                                      "met": ratio >= 0.7})
                     rows.append([what, *shown, f"{ratio:.2f}"])
                     every[what] = {"guests": ours, "plain": theirs}
-        commands += [setting.shown(sink), setting.shown(
+        commands += [setting.shown(sinks[-1]), setting.shown(
             broker.plain("publish", broker.plain_flood, count, SIZES[0]))]
     return {
         "verdicts": verdicts, "table": rows, "rounds": every, "commands": commands,
@@ -276,5 +283,5 @@ def brokers(setting):
                   "published: of the plain client's one for 64 messages, and in `publish-each` one "
                   "for each of 64 threads' own. Consuming: what waits at the server (of core "
                   "NATS: what comes), from the first message to the last; each acknowledged, by a "
-                  "handler in an instance of its own, 64 at once, beside a callback that does "
+                  "handler, 64 at once, beside a callback that does "
                   "nothing. Plain clients are cnats and libmosquitto, with one connection."]}

@@ -32,10 +32,15 @@ component = "web"
 [[trigger.http]]
 route = "/kv/..."
 component = "store"
-[[trigger.message]]
-topic = "stamps"
-component = "stamps"
 """
+# One in which each message has an instance of its own, and one in which instances are used again.
+TRIGGER = """
+[[trigger.message]]
+topic = "{instances}"
+component = "stamps"
+instances = "{instances}"
+"""
+INSTANCES = ("fresh", "reused")
 
 
 def app(setting):
@@ -45,6 +50,7 @@ def app(setting):
         file.write(MANIFEST.format(publisher=setting.guest("publisher"),
                                    store=setting.guest("keyvalue_p2"),
                                    handler=setting.guest("handler")))
+        file.write("".join(TRIGGER.format(instances=each) for each in INSTANCES))
     return [setting.need(setting.built("weft")), "run", folder, "--state",
             setting.folder("messages-state"), "--http", "127.0.0.1:0", "--quiet"]
 
@@ -69,9 +75,9 @@ def started(port, number):
     raise Unmeasured(f"message {number} was not handled in {WAIT_SECONDS} s")
 
 
-def delays(port, count):
+def delays(port, instances, count):
     """From a message being kept to its handler's start, in µs, sorted."""
-    status, text = ask(port, "POST", "/stamps/stamps", str(count))
+    status, text = ask(port, "POST", f"/stamps/{instances}", str(count))
     if status != 200:
         raise Unmeasured(f"publishing answers {status}: {text[:300]}")
     kept = [int(line) for line in text.split()]
@@ -83,36 +89,40 @@ def embedded(setting):
     command = [setting.need(setting.built("bench", "weft_messages_bench")),
                f"--benchmark_filter=/{PUBLISHERS}/", "--benchmark_format=json",
                f"--benchmark_min_time={0.2 if setting.quick else 1}"]
-    rates, theirs, shares, p50s, p99s = [], [], [], [], []
+    rates, theirs, shares = [], [], []
+    p50s, p99s = {each: [] for each in INSTANCES}, {each: [] for each in INSTANCES}
     serve = app(setting)
     with harness.Server(serve, harness.environment(XDG_CACHE_HOME=setting.folder("cache"))) as weft:
-        delays(weft.port, 20)
+        for instances in INSTANCES:
+            delays(weft.port, instances, 20)
         for _ in range(rounds):
             rows = {row["name"].split("/")[0]: row
                     for row in json.loads(harness.run(command))["benchmarks"]}
             rates.append(rows["embedded"]["items_per_second"])
             shares.append(rows["embedded"]["messages_per_flush"])
             theirs.append(rows["sqlite_wal"]["items_per_second"])
-            each = delays(weft.port, count)
-            p50s.append(each[len(each) // 2])
-            p99s.append(each[len(each) * 99 // 100])
+            for instances in INSTANCES:
+                each = delays(weft.port, instances, count)
+                p50s[instances].append(each[len(each) // 2])
+                p99s[instances].append(each[len(each) * 99 // 100])
     return {
         "verdicts": [
             {"what": f"{PUBLISHERS} publishers: messages in one flush", "asked": "≥ 32",
              "measured": f"{median(shares):.0f}", "ratio": median(shares) / 32,
              "met": median(shares) >= 32},
-            {"what": "message kept to handler started, p50", "asked": "≤ 100 µs",
-             "measured": f"{median(p50s):.0f} µs", "ratio": median(p50s) / 100,
-             "met": median(p50s) <= 100}],
+            *({"what": f"message kept to handler started, instances {each}, p50",
+               "asked": "≤ 100 µs", "measured": f"{median(p50s[each]):.0f} µs",
+               "ratio": median(p50s[each]) / 100, "met": median(p50s[each]) <= 100}
+              for each in INSTANCES)],
         "table": [["", "weft", "SQLite, WAL"],
                   [f"{PUBLISHERS} publishers, messages a second", f"{median(rates):,.0f}",
                    f"{median(theirs):,.0f}"],
                   ["messages in one flush", f"{median(shares):.1f}", "1"],
-                  ["kept to handler started, p50", f"{median(p50s):.0f} µs", ""],
-                  ["the same, p99", f"{median(p99s):.0f} µs", ""]],
+                  *([f"kept to handler started, instances {each}, p50 and p99",
+                     f"{median(p50s[each]):.0f}, {median(p99s[each]):.0f} µs", ""]
+                    for each in INSTANCES)],
         "rounds": {"weft": rates, "sqlite": theirs, "per flush": shares, "p50": p50s, "p99": p99s},
         "commands": [setting.shown(command), setting.shown(serve)],
         "notes": ["Messages of 100 bytes; each publisher waits for its last message to be kept. "
                   "SQLite flushes at each commit (synchronous = FULL), a connection and a thread "
-                  "for each publisher. A handler starts when the guest's code does, in an instance "
-                  "of its own; the publisher pauses between messages; both read the wall clock."]}
+                  "for each publisher. A handler starts when the guest's code does; the publisher pauses between messages; both read the wall clock."]}

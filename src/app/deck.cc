@@ -34,7 +34,7 @@ Deck::Deck(std::shared_ptr<const Edition> edition, EngineLoop& engine, Pool& poo
   for (std::size_t i = seat.loop; i < edition_->events().size(); i += seat.loops) {
     const Edition::Event& event = edition_->events()[i];
     wakers_.push_back({&event, std::make_unique<GuestCalls>(deployments_[event.component],
-                                                            event.functions, event.deadline)});
+                                                            event.functions, event.calls)});
   }
   if (edition_->routes() == nullptr) {
     if (!edition_->events().empty()) return;

@@ -255,7 +255,7 @@ class EditionMaker {
                          .capability = found->get(),
                          .use = use == plan.component().uses.end() ? &kNothing : &use->second,
                          .settings = trigger.settings,
-                         .deadline = trigger.deadline};
+                         .calls = trigger.calls};
     auto wrong = [&](const Place& place, std::string what, std::string write) {
       problems_.error(place, std::move(what), std::move(write));
       return std::nullopt;

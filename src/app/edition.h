@@ -7,6 +7,7 @@
 
 #include "app/edition_settings.h"
 #include "io/http/tls.h"
+#include "triggers/event/call_settings.h"
 #include "triggers/http/router.h"
 #include "triggers/http/static_handler.h"
 
@@ -37,8 +38,7 @@ class Edition {
     std::vector<std::uint32_t> functions = {};
     const Use* use = nullptr;  // The plan's, or nobody's.
     TriggerSettings settings = {};
-    // Of a call, beside the component's own limit. 0: there is none.
-    std::chrono::milliseconds deadline{0};
+    CallSettings calls = {};
   };
 
   // Checks and loads what the files say; starts the providers that do not run for `before` already.

@@ -124,8 +124,8 @@ Result<void> LiveCalls::start_operation(std::uint64_t number, Running& running,
   for (const Edition::Event& event : edition_.events()) {
     const Plan::Component& component = edition_.plans()[event.component]->component();
     if (component.app != call.app || event.capability != &capability) continue;
-    running.woken.push_back(std::make_unique<GuestCalls>(deployments_[event.component],
-                                                         event.functions, event.deadline));
+    running.woken.push_back(
+        std::make_unique<GuestCalls>(deployments_[event.component], event.functions, event.calls));
     call.triggers.push_back({.loop = loop_,
                              .app = component.app,
                              .component = component.name,

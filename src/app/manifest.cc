@@ -237,13 +237,26 @@ class ManifestReader {
     TriggerSettings settings{read_keys(reader, form.keys, [this](const std::string& path) {
       return (std::filesystem::path(manifest_.file).parent_path() / path).string();
     })};
-    auto deadline = reader.duration("deadline", std::chrono::milliseconds(1), kDurationMax);
+    CallSettings calls = read_call_settings(reader);
     reader.finish();
     if (!component) return;
-    EventTrigger trigger{table.place, std::string(capability.name()), std::string(form.name),
-                         *std::move(component), std::move(settings)};
-    if (deadline) trigger.deadline = std::chrono::floor<std::chrono::milliseconds>(*deadline);
-    manifest_.events.push_back(std::move(trigger));
+    manifest_.events.push_back({table.place, std::string(capability.name()), std::string(form.name),
+                                *std::move(component), std::move(settings), calls});
+  }
+
+  CallSettings read_call_settings(TableReader& reader) {
+    CallSettings calls;
+    auto deadline = reader.duration("deadline", std::chrono::milliseconds(1), kDurationMax);
+    if (deadline) calls.deadline = std::chrono::floor<std::chrono::milliseconds>(*deadline);
+    auto instances = reader.text("instances");
+    if (instances && instances->text == "reused") {
+      calls.instances = CallSettings::Instances::kReused;
+    } else if (instances && instances->text != "fresh") {
+      problems_.error(
+          instances->place, fmt::format("instances is \"{}\"", instances->text),
+          "\"fresh\": one for each call; or \"reused\": one call after the other in it");
+    }
+    return calls;
   }
 
   void read_http(const TomlValue& table) {

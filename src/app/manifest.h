@@ -13,6 +13,7 @@
 #include "app/provider_settings.h"
 #include "app/table_reader.h"
 #include "capabilities/table.h"
+#include "triggers/event/call_settings.h"
 
 namespace weft {
 
@@ -52,8 +53,7 @@ struct EventTrigger {
   std::string name;  // Of the trigger.
   Placed component;
   TriggerSettings settings;
-  // Of a call, where its component's own limit is not shorter. 0: there is none but that.
-  std::chrono::milliseconds deadline{0};
+  CallSettings calls = {};
 };
 
 // The developer's file, weft.toml.

@@ -1,11 +1,8 @@
 #include "engine/guest_run.h"
 
-#include <fmt/format.h>
-
-#include <algorithm>
-
 #include "base/buffer.h"
 #include "base/id.h"
+#include "engine/call_time.h"
 #include "engine/instance.h"
 #include "engine/notes.h"
 #include "io/timer.h"
@@ -14,19 +11,13 @@ namespace weft {
 
 namespace {
 
-// Of two limits, of which 0 is none.
-std::chrono::milliseconds shorter(std::chrono::milliseconds a, std::chrono::milliseconds b) {
-  if (a.count() == 0 || b.count() == 0) return std::max(a, b);
-  return std::min(a, b);
-}
-
 class Run final : public GuestRun, public Pollable, public bridge::ReplySink {
  public:
   Run(Deployment& deployment, Done done, std::chrono::milliseconds time)
       : deployment_(deployment),
         instance_(deployment),
         done_(std::move(done)),
-        time_(shorter(deployment.limits.time, time)),
+        time_(shorter_time(deployment.limits.time, time)),
         limit_(deployment.engine.loop(), [this] { out_of_time(); }),
         slot_(deployment.engine.add(*this)) {
     instance_.context().request_id = deployment.request_ids.next();
@@ -106,9 +97,7 @@ class Run final : public GuestRun, public Pollable, public bridge::ReplySink {
   }
 
   void out_of_time() {
-    finish({RunOutcome::Ending::kLimited, 1,
-            fmt::format("component {}: ran longer than its time limit of {} ms",
-                        deployment_.component, time_.count()),
+    finish({RunOutcome::Ending::kLimited, 1, out_of_time_message(deployment_.component, time_),
             LimitKind::kTime});
   }
 

@@ -93,6 +93,22 @@ class Messages(unittest.TestCase):
                 client.wait(key, 1)
             self.assertEqual(client.count("all"), 2)
 
+    def test_instances(self):
+        """An instance for each message; or the same for one after the other, until one traps."""
+        for instances, last in (("fresh", 1), ("reused", 20)):
+            with shop(f'concurrency = 1\ninstances = "{instances}"') as app, \
+                    Host(app.folder) as host:
+                client = Client(host)
+                for _ in range(20):
+                    client.post("/publish/plain.a", "nth")
+                client.wait(f"nth/{last}", 20 // last)
+                client.post("/publish/plain.a", "trap")
+                client.wait("n/trap", 3)
+                client.post("/publish/plain.a", "nth")
+                client.wait("nth/1", 21 if last == 1 else 2)
+        with shop('instances = "old"') as app:
+            self.assertIn('instances is "old"', run("check", app.folder).out)
+
     def test_wasmcloud_3(self):
         """A component for wasmcloud:messaging@0.3.0 as it was first is wasi's under another name."""
         with App("""

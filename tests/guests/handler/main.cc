@@ -1,7 +1,7 @@
 // Handles messages by wasmcloud:messaging: counts each under "n/BODY" and all under "all", and
 // answers who asks with "TOPIC: BODY". "fail" fails, "trap" traps, "spin" never returns, "twice"
 // fails the first time. "stamp N" keeps under "stamp/N" when its handler started, in nanoseconds of
-// the wall clock, and does nothing else.
+// the wall clock, and does nothing else; "nth" counts under "nth/N" the Nth calls of an instance.
 #include <chrono>
 #include <string>
 #include <string_view>
@@ -57,6 +57,13 @@ extern "C" bool exports_wasmcloud_messaging_handler_handle_message(
   wasi_keyvalue_store_own_bucket_t bucket;
   wasi_keyvalue_store_error_t wrong;
   if (!wasi_keyvalue_store_open(&name, &bucket, &wrong)) return fail(error, "no bucket");
+  static int calls = 0;
+  ++calls;
+  if (body == "nth") {
+    count(bucket, "nth/" + std::to_string(calls));
+    wasi_keyvalue_store_bucket_drop_own(bucket);
+    return true;
+  }
   std::uint64_t times = count(bucket, "n/" + body);
   count(bucket, "all");
   wasi_keyvalue_store_bucket_drop_own(bucket);

@@ -1,0 +1,144 @@
+// Shows one instance that serves call after call: it remembers, each call has its own time, and a
+// trap or its share of calls ends it.
+#include "engine/kept_guest.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <optional>
+
+#include "door/values.h"
+#include "engine/test_guests.h"
+#include "engine/testing.h"
+
+namespace weft::testing {
+namespace {
+
+using ::testing::HasSubstr;
+using Ending = RunOutcome::Ending;
+
+// `count` says how often it was called; the others do what their names say.
+constexpr std::string_view kCountingGuest = R"((component
+  (core module $main
+    (global $calls (mut i32) (i32.const 0))
+    (func (export "count") (result i32)
+      (global.set $calls (i32.add (global.get $calls) (i32.const 1)))
+      (global.get $calls))
+    (func (export "spin") (loop $on (br $on)))
+    (func (export "trap") unreachable))
+  (core instance $main (instantiate $main))
+  (func (export "count") (result u32) (canon lift (core func $main "count")))
+  (func (export "spin") (canon lift (core func $main "spin")))
+  (func (export "trap") (canon lift (core func $main "trap"))))
+)";
+
+class KeptGuestTest : public ::testing::Test {
+ protected:
+  void begin(Limits limits = {}) {
+    stage_.emplace(ground_, file_with("counting.wat", kCountingGuest),
+                   StageOptions{.limits = limits});
+    guest_ = KeptGuest::make(stage_->deployment());
+  }
+  // The number that it gave, or nothing where it did not return.
+  std::optional<std::uint32_t> call(std::string_view name, std::chrono::milliseconds time = {}) {
+    std::optional<std::uint32_t> given;
+    bool over = false;
+    guest_->call(stage_->function(name),
+                 {.arguments = {},
+                  .replied = [&](Reader& in) { given = in.read<std::uint32_t>(); },
+                  .time = time},
+                 [&](RunOutcome ended, BytesView) {
+                   outcome_ = std::move(ended);
+                   over = true;
+                 });
+    EXPECT_FALSE(over);
+    EXPECT_TRUE(ground_.run_until([&] { return over; }));
+    return given;
+  }
+
+  Ground ground_;
+  std::optional<Stage> stage_;
+  std::unique_ptr<KeptGuest> guest_;
+  RunOutcome outcome_;
+};
+
+TEST_F(KeptGuestTest, RemembersWhatWasBefore) {
+  begin();
+  for (std::uint32_t i = 1; i <= 20; ++i) EXPECT_EQ(call("count"), i);
+  EXPECT_TRUE(outcome_.well());
+  EXPECT_FALSE(guest_->over());
+}
+
+TEST_F(KeptGuestTest, CallsMayFollowFromInsideTheEndOfTheOneBefore) {
+  begin();
+  std::uint32_t last = 0;
+  int left = 50;
+  GuestRun::Done done;
+  std::function<void()> next = [&] {
+    guest_->call(stage_->function("count"),
+                 {.arguments = {}, .replied = [&](Reader& in) { last = in.read<std::uint32_t>(); }},
+                 [&](RunOutcome ended, BytesView) {
+                   EXPECT_TRUE(ended.well());
+                   if (--left > 0) next();
+                 });
+  };
+  next();
+  EXPECT_TRUE(ground_.run_until([&] { return left == 0; }));
+  EXPECT_EQ(last, 50U);
+}
+
+TEST_F(KeptGuestTest, ATrapEndsIt) {
+  begin();
+  EXPECT_EQ(call("count"), 1U);
+  EXPECT_EQ(call("trap"), std::nullopt);
+  EXPECT_EQ(outcome_.ending, Ending::kTrapped);
+  EXPECT_THAT(outcome_.message, HasSubstr("unreachable"));
+  EXPECT_TRUE(guest_->over());
+}
+
+TEST_F(KeptGuestTest, EachCallHasTheTimeOfOne) {
+  begin({.time = std::chrono::milliseconds(400)});
+  for (std::uint32_t i = 1; i <= 6; ++i) {
+    EXPECT_EQ(call("count"), i);
+    EXPECT_FALSE(ground_.run_until([end = Deadline::after(std::chrono::milliseconds(100)), this] {
+      return guest_->over() || end.passed();
+    }) && guest_->over());
+  }
+  EXPECT_EQ(call("spin", std::chrono::milliseconds(50)), std::nullopt);
+  EXPECT_EQ(outcome_.ending, Ending::kLimited);
+  EXPECT_EQ(outcome_.limit, LimitKind::kTime);
+  EXPECT_THAT(outcome_.message, HasSubstr("50 ms"));
+  EXPECT_TRUE(guest_->over());
+}
+
+TEST_F(KeptGuestTest, EachCallHasTheProcessorTimeOfOne) {
+  begin({.cpu = std::chrono::milliseconds(30)});
+  for (std::uint32_t i = 1; i <= 20; ++i) EXPECT_EQ(call("count"), i);
+  EXPECT_EQ(call("spin"), std::nullopt);
+  EXPECT_EQ(outcome_.ending, Ending::kLimited);
+  EXPECT_EQ(outcome_.limit, LimitKind::kCpu);
+}
+
+TEST_F(KeptGuestTest, IsOverWhenItHasHadItsShare) {
+  begin({.reuse_calls_max = 3});
+  for (std::uint32_t i = 1; i <= 3; ++i) {
+    EXPECT_FALSE(guest_->over());
+    EXPECT_EQ(call("count"), i);
+  }
+  EXPECT_TRUE(guest_->over());
+  EXPECT_TRUE(outcome_.well());
+}
+
+TEST_F(KeptGuestTest, GoesAtAnyTime) {
+  begin();
+  bool ended = false;
+  guest_->call(stage_->function("count"), {}, [&](RunOutcome, BytesView) { ended = true; });
+  guest_.reset();
+  EXPECT_FALSE(ground_.run_until([end = Deadline::after(std::chrono::milliseconds(20)), &ended] {
+    return ended || end.passed();
+  }) && ended);
+  EXPECT_EQ(stage_->deployment().contexts, 0U);
+}
+
+}  // namespace
+}  // namespace weft::testing
