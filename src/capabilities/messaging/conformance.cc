@@ -387,7 +387,7 @@ TEST_P(Conformance, WhatWasAcknowledgedOutlivesACrash) {
     for (int i = 0; i < 20; ++i) EXPECT_EQ(publish("t", std::to_string(i)), "ok");
     EXPECT_TRUE(until([&] { return taker->out == 4; }));
     // What is done is written in the background.
-    run_for(milliseconds(1'000));
+    run_for(milliseconds(2'000));
     taker->queue.reset();
     start();
   }
