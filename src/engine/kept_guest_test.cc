@@ -140,5 +140,38 @@ TEST_F(KeptGuestTest, GoesAtAnyTime) {
   EXPECT_EQ(stage_->deployment().contexts, 0U);
 }
 
+// With arguments, and a host call that waits: it answers, and what is dropped meanwhile is stopped.
+TEST_F(KeptGuestTest, WaitsForWhatItsGuestAsked) {
+  stage_.emplace(ground_, guest("echo_iface"));
+  stage_->script().way = [](const Call&) { return Script::Way::kLater; };
+  guest_ = KeptGuest::make(stage_->deployment());
+  std::optional<std::uint32_t> given;
+  bool over = false;
+  auto ask = [&](std::uint32_t number) {
+    given.reset();
+    over = false;
+    stage_->script().waiting.clear();
+    guest_->call(stage_->function("number"),
+                 {.arguments = [number](Writer& out) { out.write(number); },
+                  .replied = [&](Reader& in) { given = in.read<std::uint32_t>(); }},
+                 [&](RunOutcome ended, BytesView) { over = ended.well(); });
+    ASSERT_TRUE(ground_.run_until([&] { return stage_->script().waiting.size() == 1; }));
+  };
+  for (std::uint32_t number : {7U, 8U}) {
+    ask(number);
+    EXPECT_FALSE(over);
+    stage_->script().finish(0);
+    EXPECT_TRUE(ground_.run_until([&] { return over; }));
+    EXPECT_EQ(given, number);
+  }
+  ask(9);
+  guest_.reset();
+  EXPECT_EQ(stage_->script().cancelled, 1);
+  EXPECT_EQ(ground_.engine().live(), 0U);
+  stage_->script().finish(0);
+  EXPECT_EQ(ground_.engine().calls().live(), 0U);
+  EXPECT_FALSE(over);
+}
+
 }  // namespace
 }  // namespace weft::testing
