@@ -153,6 +153,7 @@ int js_consume(const Job& job, jsCtx* stream) {
 }
 
 int run(const Job& job) {
+  end_in_time();
   natsConnection* connection = nullptr;
   check(natsConnection_ConnectTo(&connection, job.url.c_str()), "connecting");
   jsOptions options;
@@ -178,11 +179,5 @@ int run(const Job& job) {
 }  // namespace broker_bench
 
 int main(int count, char** arguments) {
-  broker_bench::Job job = broker_bench::job_of(count, arguments);
-  // The client's own waits have no end in all cases.
-  std::thread([] {
-    std::this_thread::sleep_for(broker_bench::kTimeMax);
-    std::_Exit(broker_bench::fail("it takes too long"));
-  }).detach();
-  return broker_bench::run(job);
+  return broker_bench::run(broker_bench::job_of(count, arguments));
 }

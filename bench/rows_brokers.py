@@ -16,6 +16,7 @@ from rows_stores import free_port
 GUESTS = 64
 SIZES = (16, 1024)
 READY_SECONDS = 10
+END_SECONDS = 10
 DRAIN_SECONDS = 60
 
 MANIFEST = """
@@ -45,9 +46,10 @@ CONSUME = {each: f"consume, instances {each}" for each in INSTANCES}
 class Server:
     """A broker on a port of its own."""
 
-    def __init__(self, command, port):
+    def __init__(self, command, port, ready_seconds=READY_SECONDS):
         self.port = port
         self._command = command
+        self._ready_seconds = ready_seconds
         self._process = None
 
     def __enter__(self):
@@ -57,7 +59,7 @@ class Server:
         except OSError as error:
             raise Unmeasured(str(error)) from error
         try:
-            wait_for(self.listens, READY_SECONDS, f"{self._command[0]} serves")
+            wait_for(self.listens, self._ready_seconds, f"{self._command[0]} serves")
         except Unmeasured:
             self.__exit__()
             raise
@@ -69,7 +71,11 @@ class Server:
 
     def __exit__(self, *_):
         self._process.terminate()
-        self._process.wait(10)
+        try:
+            self._process.wait(END_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait(END_SECONDS)
 
 
 def wait_for(check, seconds, what):
@@ -154,6 +160,51 @@ class Mqtt(Broker):
 
     def prepare(self, count, size):
         harness.run(self.plain("subscribe", self.plain_sink, count, size))
+
+
+class RabbitMq(Broker):
+    """A node that is all in its folder. Its directory of nodes (epmd) ends with it."""
+
+    name, program, driver = "RabbitMQ", "weft_rabbitmq_bench", "rabbitmq"
+    flood, sink, plain_flood, plain_sink = "flood", "bench.sink", "plain.sink", "plain.sink"
+    start_seconds = 60
+
+    def url(self):
+        return f"amqp://127.0.0.1:{self.port}"
+
+    def server(self):
+        folder = self.setting.folder("rabbitmq")
+        for name, text in (("plugins", "[].\n"), ("env", ""), ("rabbitmq.conf", "")):
+            with open(os.path.join(folder, name), "w", encoding="utf-8") as file:
+                file.write(text)
+        directory = free_port()
+        # With NOTIFY_SOCKET it does not stay a shell with the server as a child. Its threads do
+        # not spin while they have nothing to do: the processors are the clients' too.
+        settings = {
+            "HOME": folder, "NOTIFY_SOCKET": f"{folder}/none",
+            "RABBITMQ_NODENAME": "bench@localhost", "RABBITMQ_NODE_IP_ADDRESS": "127.0.0.1",
+            "RABBITMQ_NODE_PORT": self.port, "RABBITMQ_DIST_PORT": free_port(),
+            "RABBITMQ_MNESIA_BASE": f"{folder}/mnesia", "RABBITMQ_LOG_BASE": f"{folder}/logs",
+            "RABBITMQ_LOGS": "-", "RABBITMQ_ENABLED_PLUGINS_FILE": f"{folder}/plugins",
+            "RABBITMQ_CONF_ENV_FILE": f"{folder}/env", "RABBITMQ_CONFIG_FILE": f"{folder}/rabbitmq",
+            "ERL_EPMD_PORT": directory, "ERL_EPMD_ADDRESS": "127.0.0.1",
+            "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS":
+                "-kernel inet_dist_use_interface {127,0,0,1} +sbwt none +sbwtdcpu none"}
+        start = (f"setpriv --pdeathsig KILL epmd -port {directory} -address 127.0.0.1 & "
+                 "exec /usr/lib/rabbitmq/bin/rabbitmq-server")
+        words = [f"{key}={value}" for key, value in settings.items()]
+        return Server(["env", *words, "sh", "-c", start], self.port, self.start_seconds)
+
+    def table(self):
+        return f'driver = "{self.driver}"\nurl = "{self.url()}"\nprefix = "bench"\n'
+
+    def prepare(self, count, size):
+        # What guests publish has a queue too, so that it is kept.
+        for topic in (self.plain_sink, f"bench.{self.flood}"):
+            harness.run(self.plain("make", topic, count, size))
+
+
+BROKERS = (Nats, JetStream, Mqtt, RabbitMq)
 
 
 def app(broker, name, instances=None):
@@ -256,7 +307,7 @@ def measure_size(broker, flooder, sinks, count, size):
 def brokers(setting):
     rounds, count = (2, 64 * 100) if setting.quick else (5, 64 * 800)
     verdicts, rows, commands, every = [], [["", "guests", "plain client", "ratio"]], [], {}
-    for broker in (Nats(setting), JetStream(setting), Mqtt(setting)):
+    for broker in (kind(setting) for kind in BROKERS):
         flooder = app(broker, "flooder")
         sinks = [app(broker, "sink", each) for each in INSTANCES]
         with broker.server():
@@ -284,4 +335,5 @@ def brokers(setting):
                   "for each of 64 threads' own. Consuming: what waits at the server (of core "
                   "NATS: what comes), from the first message to the last; each acknowledged, by a "
                   "handler, 64 at once, beside a callback that does "
-                  "nothing. Plain clients are cnats and libmosquitto, with one connection."]}
+                  "nothing. RabbitMQ keeps them in a quorum queue of one node, for both sides. "
+                  "Plain clients are cnats, libmosquitto and librabbitmq, with one connection."]}

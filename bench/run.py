@@ -44,7 +44,7 @@ ROWS = (
     ("keyvalue", "Key-value get from a guest on LMDB", rows_calls.keyvalue),
     ("lmdb", "64 writers on LMDB", rows_stores.lmdb_writers),
     ("messages", "Messages in the embedded log", rows_messages.embedded),
-    ("brokers", "Messages of guests over NATS, JetStream and MQTT", rows_brokers.brokers),
+    ("brokers", "Messages of guests over NATS, JetStream, MQTT and RabbitMQ", rows_brokers.brokers),
     ("redis", "Key-value get from a guest on Redis", rows_stores.redis),
     ("s3", "1 GiB up and down from a guest on S3", rows_blobs.s3),
     ("postgres", "SQL query of one row from a guest on PostgreSQL", rows_postgres.postgres),

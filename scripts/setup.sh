@@ -13,7 +13,7 @@ test="libgtest-dev libgmock-dev libclang-rt-22-dev llvm-22 python3 python3-venv 
   nghttp2-server openssl chromium redis-server nats-server etcd-server mosquitto rabbitmq-server \
   postgresql-15 mariadb-server swift-proxy swift-account swift-container swift-object rustc-web \
   cargo-web rust-web-src tzdata"
-bench="libbenchmark-dev wrk libnats-dev libmosquitto-dev"
+bench="libbenchmark-dev wrk libnats-dev libmosquitto-dev librabbitmq-dev"
 lint="clang-format-22 clang-tidy-22 python3"
 
 case "${1:-}" in
