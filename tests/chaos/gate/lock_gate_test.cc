@@ -307,22 +307,17 @@ TEST_P(LockGate, HasOneHolderAndTokensThatGrow) {
   way.end(fault);
 
   // A server that was killed has the lock still, and nobody else was given it.
-  EXPECT_TRUE(gate::recovers([&] {
-    std::optional<bool> renewed = first.renew(*kept, kKeptTtl, gate::kRecovery);
-    EXPECT_NE(renewed, false);
-    return renewed == true;
-  }));
+  auto renew = [&](Held& held) {
+    return gate::when_well([&] { return first.renew(held, kKeptTtl, gate::kRecovery); });
+  };
+  EXPECT_EQ(renew(*kept), true);
   EXPECT_FALSE(second.take("kept", kTtl).has_value());
   // The one that was lost is somebody else's, and stays so whatever its first holder does.
   std::optional<Held> found = have(first, "left", kKeptTtl);
   ASSERT_TRUE(found.has_value());
   EXPECT_EQ(second.renew(*left, kTtl), false);
   EXPECT_NE(second.release(*left, gate::kRecovery), true);
-  EXPECT_TRUE(gate::recovers([&] {
-    std::optional<bool> renewed = first.renew(*found, kKeptTtl, gate::kRecovery);
-    EXPECT_NE(renewed, false);
-    return renewed == true;
-  }));
+  EXPECT_EQ(renew(*found), true);
   first.release(*found, gate::kRecovery);
 
   // Well: both go on by themselves, also with what was kept. A release that is not answered leaves
