@@ -47,8 +47,8 @@ BUILD_SECONDS_MAX = 3600
 # What --fast leaves out: each takes ten seconds and more, most of them waits.
 SLOW_PROGRAMS = ["weft_powercut_test", "weft_message_powercut_test", "weft_sql_powercut_test",
                  "weft_keyvalue_gate_test", "weft_blobstore_gate_test", "weft_sql_gate_test",
-                 "weft_messaging_gate_test", "weft_keyvalue_drivers_test", "weft_sql_drivers_test",
-                 "weft_blobstore_drivers_test", "weft_lock_drivers_test",
+                 "weft_messaging_gate_test", "weft_lock_gate_test", "weft_keyvalue_drivers_test",
+                 "weft_sql_drivers_test", "weft_blobstore_drivers_test", "weft_lock_drivers_test",
                  "weft_messaging_drivers_test", "weft_messaging_kafka_test", "weft_amqp_test",
                  "weft_engine_test", "test_notes.py", "test_admin.py", "test_bindgen.py",
                  "test_build.py", "test_call_at.py", "test_chat.py", "test_cron.py",

@@ -111,6 +111,46 @@ TEST_P(LockFaults, AHoldGoesOnByItsOwnClockAndIsLostInTime) {
   proxy_.set(Fault::kNone);
 }
 
+// A renewal that nobody waits for any more reaches the server after the next one.
+TEST_P(LockFaults, ARenewalThatComesLateShortensNothing) {
+  Client through(loop_, *faulty_);
+  Client beside(loop_, *direct_);
+  std::vector<std::pair<LockName, std::string>> held;
+  // Whichever of a driver's steps it is that is held up.
+  for (Milliseconds step : {0ms, 70ms, 170ms}) {
+    SCOPED_TRACE(step.count());
+    auto [lock, holder] =
+        held.emplace_back(LockName{"app", "late " + std::to_string(step.count())}, new_holder());
+    Deadline limit = Deadline::after(20s);
+    while (!limit.passed() && !through.take("warm", 3s)) {
+    }
+    auto taken = await(loop_, beside.store().take({loop_, Client::soon()}, lock, holder, 30s));
+    ASSERT_TRUE(taken.has_value()) << taken.error().message();
+    ASSERT_NE(taken->token, 0U);
+    proxy_.set(step == 0ms ? Fault::kStall : Fault::kDelay);
+    Timer stall(loop_, [this] { proxy_.set(Fault::kStall); });
+    if (step != 0ms) stall.arm(Deadline::after(step));
+    auto late =
+        await(loop_, through.store().renew({loop_, Deadline::after(400ms)}, lock, holder, 2s));
+    if (!late) {
+      EXPECT_THAT(late.error().code(), ::testing::AnyOf(Errc::kTimeout, Errc::kUnavailable));
+    }
+    auto renewed = await(loop_, beside.store().renew({loop_, Client::soon()}, lock, holder, 30s));
+    ASSERT_TRUE(renewed.has_value()) << renewed.error().message();
+    EXPECT_TRUE(*renewed);
+    proxy_.set(Fault::kNone);
+  }
+  // The first one's time is that of all.
+  for (const auto& [lock, holder] : held) {
+    SCOPED_TRACE(lock.name);
+    auto other = beside.take(lock.name, 3s, lock.name == "late 0" ? 5s : 0ms);
+    ASSERT_FALSE(other.has_value());
+    EXPECT_EQ(other.error().code(), Errc::kTimeout) << other.error().message();
+    auto renewed = await(loop_, beside.store().renew({loop_, Client::soon()}, lock, holder, 1s));
+    EXPECT_TRUE(renewed.has_value() && *renewed);
+  }
+}
+
 TEST_P(LockFaults, AServerThatIsKilledKeepsLocksAndTokens) {
   Client client(loop_, *direct_);
   auto held = client.take("kept");

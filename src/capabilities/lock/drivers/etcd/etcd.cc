@@ -26,6 +26,8 @@ using remote::etcd::object_in;
 
 constexpr std::string_view kPrefix = "weft-lock";
 constexpr std::chrono::seconds kRevokeMax{5};
+// How often a key is looked at anew that a renewal from before changed meanwhile.
+constexpr int kTries = 4;
 
 // A part of a key, with nothing in it that ends the part.
 std::string escaped(std::string_view text) {
@@ -61,10 +63,12 @@ Task<json::object> ask(std::weak_ptr<Client> weak, std::string path, std::string
   });
 }
 
-// Who has the lock, and the revision that made its key.
+// Who has the lock, the revision that made its key, and what the last one made of it.
 struct Holder {
   std::string name;
   std::uint64_t token = 0;
+  std::uint64_t revision = 0;
+  std::uint64_t lease = 0;
 };
 
 Result<std::optional<Holder>> holder_in(const json::object& range) {
@@ -73,9 +77,27 @@ Result<std::optional<Holder>> holder_in(const json::object& range) {
   const json::object* kv = found->front().if_object();
   if (kv == nullptr) return std::unexpected(wrong_answer());
   TRY(Bytes name, bytes_in(*kv, "value"));
-  Holder holder{std::string(as_text(name)), number_in(*kv, "create_revision")};
+  Holder holder{std::string(as_text(name)), number_in(*kv, "create_revision"),
+                number_in(*kv, "mod_revision"), number_in(*kv, "lease")};
   if (holder.token == 0) return std::unexpected(wrong_answer());
   return holder;
+}
+
+// The same of a transaction's answer whose one response, where it fails, is a range.
+Result<std::optional<Holder>> holder_instead(const json::object& answer) {
+  const json::array* responses = array_in(answer, "responses");
+  const json::object* first =
+      responses == nullptr || responses->empty() ? nullptr : responses->front().if_object();
+  const json::object* range = first == nullptr ? nullptr : object_in(*first, "response_range");
+  if (range == nullptr) return std::unexpected(wrong_answer());
+  return holder_in(*range);
+}
+
+Result<std::uint64_t> revision_of(const json::object& answer) {
+  const json::object* header = object_in(answer, "header");
+  std::uint64_t revision = header == nullptr ? 0 : number_in(*header, "revision");
+  if (revision == 0) return std::unexpected(wrong_answer());
+  return revision;
 }
 
 bool succeeded(const json::object& answer) {
@@ -114,10 +136,19 @@ std::string put(const Asked& asked, std::uint64_t lease) {
                      asked.holder, lease);
 }
 
-std::string if_held(const Asked& asked, std::string_view then) {
-  return fmt::format(R"({{"compare":[{{"target":"VALUE","result":"EQUAL","key":"{}",)"
-                     R"("value":"{}"}}],"success":[{}]}})",
-                     asked.key, asked.holder, then);
+std::string is_held(const Asked& asked) {
+  return fmt::format(R"({{"target":"VALUE","result":"EQUAL","key":"{}","value":"{}"}})", asked.key,
+                     asked.holder);
+}
+
+std::string range(const Asked& asked) {
+  return fmt::format(R"({{"request_range":{{"key":"{}"}}}})", asked.key);
+}
+
+std::string renewal(const Asked& asked, std::uint64_t lease, std::uint64_t revision) {
+  return fmt::format(R"({{"compare":[{},{{"target":"MOD","result":"EQUAL","key":"{}",)"
+                     R"("mod_revision":"{}"}}],"success":[{}],"failure":[{}]}})",
+                     is_held(asked), asked.key, revision, put(asked, lease), range(asked));
 }
 
 class EtcdStore final : public Store {
@@ -138,8 +169,13 @@ class EtcdStore final : public Store {
   }
 
  private:
-  // By holder: what is to be given back with its lock. As large as there are holds.
-  using Leases = std::shared_ptr<std::map<std::string, std::uint64_t>>;
+  // The lease that is to be given back with a lock, and the revision that put its key there.
+  struct Kept {
+    std::uint64_t lease = 0;
+    std::uint64_t revision = 0;
+  };
+  // By holder. As large as there are holds.
+  using Leases = std::shared_ptr<std::map<std::string, Kept>>;
 
   Asked asked(Request request, const LockName& lock, const std::string& holder) const {
     std::string key =
@@ -158,32 +194,25 @@ class EtcdStore final : public Store {
 
 Task<Attempt> EtcdStore::taken(Asked asked, std::string holder, Milliseconds ttl, Leases leases) {
   // Looked at first: a lease for each try that fails would cost the cluster two writes.
-  std::string range = fmt::format(R"({{"key":"{}"}})", asked.key);
-  CO_TRY(json::object found, co_await ask(asked.client, "kv/range", range, asked.deadline));
+  std::string look = fmt::format(R"({{"key":"{}"}})", asked.key);
+  CO_TRY(json::object found, co_await ask(asked.client, "kv/range", look, asked.deadline));
   CO_TRY(std::optional<Holder> now, holder_in(found));
   if (now) co_return Attempt{.again = ask_again()};
   CO_TRY(std::uint64_t lease, co_await grant(asked, ttl));
   std::string body = fmt::format(R"({{"compare":[{{"target":"CREATE","result":"EQUAL","key":"{}",)"
                                  R"("create_revision":"0"}}],"success":[{}],)"
-                                 R"("failure":[{{"request_range":{{"key":"{}"}}}}]}})",
-                                 asked.key, put(asked, lease), asked.key);
+                                 R"("failure":[{}]}})",
+                                 asked.key, put(asked, lease), range(asked));
   CO_TRY(json::object answer, co_await ask(asked.client, "kv/txn", body, asked.deadline));
   if (succeeded(answer)) {
-    const json::object* header = object_in(answer, "header");
-    std::uint64_t token = header == nullptr ? 0 : number_in(*header, "revision");
-    if (token == 0) co_return std::unexpected(wrong_answer());
-    leases->insert_or_assign(holder, lease);
+    CO_TRY(std::uint64_t token, revision_of(answer));
+    leases->insert_or_assign(holder, Kept{lease, token});
     co_return Attempt{.token = token};
   }
-  const json::array* responses = array_in(answer, "responses");
-  const json::object* first =
-      responses == nullptr || responses->empty() ? nullptr : responses->front().if_object();
-  const json::object* other = first == nullptr ? nullptr : object_in(*first, "response_range");
-  if (other == nullptr) co_return std::unexpected(wrong_answer());
-  CO_TRY(now, holder_in(*other));
+  CO_TRY(now, holder_instead(answer));
   if (now && now->name == holder) {
     // It was asked twice, and done the first time.
-    leases->insert_or_assign(holder, lease);
+    leases->insert_or_assign(holder, Kept{now->lease, now->revision});
     co_return Attempt{.token = now->token};
   }
   revoke(asked.client, lease);
@@ -192,22 +221,39 @@ Task<Attempt> EtcdStore::taken(Asked asked, std::string holder, Milliseconds ttl
 
 Task<bool> EtcdStore::renewed(Asked asked, std::string holder, Milliseconds ttl, Leases leases) {
   CO_TRY(std::uint64_t lease, co_await grant(asked, ttl));
-  CO_TRY(json::object answer,
-         co_await ask(asked.client, "kv/txn", if_held(asked, put(asked, lease)), asked.deadline));
-  if (!succeeded(answer)) {
-    revoke(asked.client, lease);
-    co_return false;
+  auto known = leases->find(holder);
+  std::uint64_t revision = known == leases->end() ? 0 : known->second.revision;
+  for (int i = 0; i < kTries; ++i) {
+    std::string body = renewal(asked, lease, revision);
+    CO_TRY(json::object answer, co_await ask(asked.client, "kv/txn", body, asked.deadline));
+    std::optional<Holder> now;
+    if (succeeded(answer)) {
+      CO_TRY(revision, revision_of(answer));
+    } else {
+      CO_TRY(now, holder_instead(answer));
+      if (!now || now->name != holder) {
+        revoke(asked.client, lease);
+        co_return false;
+      }
+      revision = now->revision;
+      // It is as a renewal from before left it that was not answered: on that one's lease.
+      if (now->lease != lease) continue;
+      // It was asked twice, and done the first time.
+    }
+    // The key belongs to the new lease by now.
+    Kept before = std::exchange((*leases)[holder], Kept{lease, revision});
+    revoke(asked.client, before.lease);
+    co_return true;
   }
-  // The key belongs to the new lease by now.
-  revoke(asked.client, std::exchange((*leases)[holder], lease));
-  co_return true;
+  co_return failure(Errc::kUnavailable, "etcd: the lock's key was changed all the time");
 }
 
 Task<bool> EtcdStore::released(Asked asked, std::string holder, Leases leases) {
   std::string erase = fmt::format(R"({{"request_delete_range":{{"key":"{}"}}}})", asked.key);
-  auto answer = co_await ask(asked.client, "kv/txn", if_held(asked, erase), asked.deadline);
+  std::string body = fmt::format(R"({{"compare":[{}],"success":[{}]}})", is_held(asked), erase);
+  auto answer = co_await ask(asked.client, "kv/txn", body, asked.deadline);
   if (auto lease = leases->find(holder); lease != leases->end()) {
-    revoke(asked.client, lease->second);
+    revoke(asked.client, lease->second.lease);
     leases->erase(lease);
   }
   if (!answer) co_return std::unexpected(std::move(answer).error());

@@ -39,6 +39,13 @@ std::string token_key(const LockName& lock) {
   return fmt::format("weft:lock:{{{}}}:token", escaped(lock.scope));
 }
 
+// Later renewals have larger ones. Numbers are compared within the life of a holder only, which has
+// one clock; in microseconds they are exact in the server's scripts.
+std::string renewal_number() {
+  auto since = Clock::now().time_since_epoch();
+  return std::to_string(std::chrono::duration_cast<std::chrono::microseconds>(since).count());
+}
+
 Error wrong_reply() {
   return {Errc::kCorrupt, "Redis: an answer of another kind than was asked for"};
 }
@@ -67,7 +74,8 @@ class RedisStore final : public Store {
   Answer<bool> renew(Request request, const LockName& lock, const std::string& holder,
                      Milliseconds ttl) override {
     Commands commands;
-    commands.add({"EVAL", kRenew, "1", lock_key(lock), holder, std::to_string(ttl.count())});
+    commands.add({"EVAL", kRenew, "1", lock_key(lock), holder, std::to_string(ttl.count()),
+                  renewal_number()});
     return ask<bool>(request, std::move(commands), read_truth);
   }
   Answer<bool> release(Request request, const LockName& lock, const std::string& holder) override {

@@ -2,7 +2,8 @@
 
 #include <string_view>
 
-// What the server does in one step. A lock's key has the holder and its token, and expires.
+// What the server does in one step. A lock's key has the holder, its token and the number of its
+// last renewal, and expires.
 namespace weft::lock::redis {
 
 // KEYS: the lock, the scope's token. ARGV: holder, milliseconds. Answers the token, or nothing
@@ -11,7 +12,7 @@ namespace weft::lock::redis {
 inline constexpr std::string_view kTake = R"(
 local held = redis.call('GET', KEYS[1])
 if held then
-  local holder, token = string.match(held, '^(%x+) (%d+)$')
+  local holder, token = string.match(held, '^(%x+) (%d+)')
   if holder == ARGV[1] then return token end
   return false
 end
@@ -25,11 +26,16 @@ redis.call('SET', KEYS[1], ARGV[1] .. ' ' .. token, 'PX', ARGV[2])
 return token
 )";
 
-// KEYS: the lock. ARGV: holder, milliseconds.
+// KEYS: the lock. ARGV: holder, milliseconds, the renewal's number. One that its holder gave up may
+// come after a later one, and changes nothing then.
 inline constexpr std::string_view kRenew = R"(
 local held = redis.call('GET', KEYS[1])
-if not held or string.match(held, '^(%x+) ') ~= ARGV[1] then return 0 end
-return redis.call('PEXPIRE', KEYS[1], ARGV[2])
+if not held then return 0 end
+local holder, token, last = string.match(held, '^(%x+) (%d+) ?(%d*)$')
+if holder ~= ARGV[1] then return 0 end
+if tonumber(last) and tonumber(last) > tonumber(ARGV[3]) then return 1 end
+redis.call('SET', KEYS[1], holder .. ' ' .. token .. ' ' .. ARGV[3], 'PX', ARGV[2])
+return 1
 )";
 
 // KEYS: the lock. ARGV: holder.
