@@ -50,11 +50,13 @@ Result<void> well(rd_kafka_resp_err_t error, const PartitionList& list, std::str
   return {};
 }
 
-// Adds the partitions of all topics of the pattern that are there.
+// Adds the partitions of all topics of the pattern that are there. Asks for all of the server's,
+// or for that one.
 Result<void> find_all(rd_kafka_t* client, const Topics& topics, const std::string& pattern,
-                      Deadline deadline, const PartitionList& found) {
+                      Deadline deadline, const PartitionList& found, const Topic& only = nullptr) {
   const rd_kafka_metadata_t* told = nullptr;
-  rd_kafka_resp_err_t error = rd_kafka_metadata(client, 1, nullptr, &told, ms_until(deadline));
+  rd_kafka_resp_err_t error =
+      rd_kafka_metadata(client, only == nullptr ? 1 : 0, only.get(), &told, ms_until(deadline));
   Metadata metadata(told);
   if (error != RD_KAFKA_RESP_ERR_NO_ERROR) {
     return std::unexpected(error_of(error, "asking for the topics"));
@@ -143,6 +145,26 @@ Result<std::int32_t> partitions_of(rd_kafka_t* client, const std::string& topic,
     if (made.passed()) return 0;
     std::this_thread::sleep_for(kLookAgain);
   }
+}
+
+Result<PartitionList> find_partitions(rd_kafka_t* client, const Topics& topics,
+                                      const std::string& pattern, Deadline deadline) {
+  TRY(std::string subscription, topics.subscription(pattern));
+  Topic only;
+  if (!subscription.starts_with('^')) {
+    only.reset(rd_kafka_topic_new(client, subscription.c_str(), nullptr));
+    if (only == nullptr) {
+      return std::unexpected(error_of(rd_kafka_last_error(), "asking for " + subscription));
+    }
+  }
+  PartitionList found = list(8);
+  TRY_VOID(find_all(client, topics, pattern, deadline, found, only));
+  return found;
+}
+
+Result<void> to_ends(rd_kafka_t* client, const PartitionList& partitions, Deadline deadline) {
+  if (partitions->cnt == 0) return {};
+  return ends(client, partitions, RD_KAFKA_OFFSET_END, deadline);
 }
 
 Result<void> begin_group(rd_kafka_t* client, const Topics& topics, const std::string& pattern,

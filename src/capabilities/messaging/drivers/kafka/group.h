@@ -26,6 +26,15 @@ struct Position {
 // there is none.
 Result<std::int32_t> partitions_of(rd_kafka_t* client, const std::string& topic, Deadline deadline);
 
+// The partitions of all topics of a pattern that are there; has the server make none where the
+// client is one that does not.
+Result<remote::kafka::PartitionList> find_partitions(rd_kafka_t* client, const Topics& topics,
+                                                     const std::string& pattern, Deadline deadline);
+
+// Sets their offsets to their ends of now.
+Result<void> to_ends(rd_kafka_t* client, const remote::kafka::PartitionList& partitions,
+                     Deadline deadline);
+
 // Sees to it that the consumer's group is there: where it stands nowhere in the topics of its
 // pattern, it is new, and stands at their ends from now on.
 Result<void> begin_group(rd_kafka_t* client, const Topics& topics, const std::string& pattern,

@@ -10,6 +10,7 @@
 #include "capabilities/messaging/drivers/kafka/letters.h"
 #include "capabilities/messaging/drivers/kafka/queue.h"
 #include "capabilities/messaging/drivers/kafka/site.h"
+#include "capabilities/messaging/drivers/kafka/watch.h"
 #include "capabilities/messaging/drivers/nats/names.h"
 #include "capabilities/messaging/per_broker.h"
 #include "capabilities/shared_by.h"
@@ -60,6 +61,14 @@ class KafkaBroker final : public Broker {
   }
   Answer<std::vector<DeadLetter>> dead(Request request, std::size_t most) override {
     return letters(*site_, request, most);
+  }
+  Answer<void> replay(Request request, std::string group, std::uint64_t number) override {
+    return kafka::replay(*site_, request, std::move(group), number);
+  }
+  Result<std::unique_ptr<Watch>> watch(std::string pattern,
+                                       std::function<void(Message)> saw) override {
+    TRY_VOID(check_pattern(pattern));
+    return kafka::watch(site_, std::move(pattern), std::move(saw));
   }
 
  private:

@@ -155,6 +155,36 @@ class KafkaMessaging : public OnLoop {
                       std::vector<std::pair<std::string, std::string>> metadata = {}) {
     return publish_to(host_->broker(), {"t", to_bytes(text), {}, {}, std::move(metadata)}, time);
   }
+  // One message of that text among the dead letters of the group.
+  void bury(std::string text) {
+    host_->hold = true;
+    std::size_t before = host_->held.size();
+    ASSERT_EQ(publish(std::move(text)), "ok");
+    ASSERT_TRUE(until([&] { return host_->held.size() == before + 1; }));
+    host_->queue->settle(host_->held.back(), {Kind::kDead, {}, "no"});
+  }
+  std::vector<DeadLetter> dead() {
+    auto letters = asked<std::vector<DeadLetter>>([&] {
+      return host_->broker().dead({loop_, Deadline::after(std::chrono::seconds(20))}, 1'000);
+    });
+    EXPECT_TRUE(letters && *letters) << "no dead letters";
+    if (!letters || !*letters) return {};
+    return **std::move(letters);
+  }
+  std::vector<std::string> dead_texts() {
+    std::vector<std::string> texts;
+    for (const DeadLetter& each : dead()) texts.emplace_back(as_text(each.message.data));
+    return texts;
+  }
+  // "ok", or the failure's code.
+  std::string replay(std::uint64_t number) {
+    auto told = asked<void>([&] {
+      return host_->broker().replay({loop_, Deadline::after(std::chrono::seconds(20))}, "g",
+                                    number);
+    });
+    if (!told) return "nothing";
+    return *told ? "ok" : std::string(to_string(told->error().code()));
+  }
   // Until what was settled is written: the queue stopped well.
   void finish() {
     host_->queue->stop();
@@ -296,6 +326,106 @@ TEST_F(KafkaMessaging, ATopicThatComesLaterIsListenedToFromItsBeginning) {
   ASSERT_EQ(publish("1"), "ok");
   ASSERT_TRUE(until([&] { return host_->taken.size() == 1; }));
   EXPECT_THAT(host_->texts(), ElementsAre("1"));
+}
+
+TEST_F(KafkaMessaging, ALetterThatIsDoneIsNoneForOtherHostsEither) {
+  host_->subscribe();
+  bury("1");
+  bury("2");
+  bury("3");
+  ASSERT_THAT(dead_texts(), ElementsAre("1", "2", "3"));
+  std::vector<DeadLetter> letters = dead();
+  host_->hold = false;
+  ASSERT_EQ(replay(letters[1].number), "ok");
+  ASSERT_TRUE(until([&] { return host_->taken.size() == 4; }));
+  EXPECT_EQ(host_->texts().back(), "2");
+  // When the queue has stopped, that it is done is written.
+  finish();
+  start();
+  EXPECT_THAT(dead_texts(), ElementsAre("1", "3"));
+  host_->subscribe();
+  EXPECT_EQ(replay(letters[1].number), "not-found");
+  // Of what is no letter: the mark that one is done.
+  EXPECT_EQ(replay(letters[2].number + 1), "not-found");
+  EXPECT_EQ(replay(letters[2].number), "ok");
+}
+
+TEST_F(KafkaMessaging, ALetterWhoseEndIsNotWrittenStaysOneAndMayComeAgain) {
+  host_->subscribe();
+  bury("1");
+  std::vector<DeadLetter> letters = dead();
+  ASSERT_EQ(letters.size(), 1U);
+  ASSERT_EQ(replay(letters[0].number), "ok");
+  ASSERT_TRUE(until([&] { return host_->held.size() == 2; }));
+  mock().tell("fail 0 10 1");  // Produce: too large.
+  host_->queue->settle(host_->held.back(), {});
+  EXPECT_THAT(dead_texts(), ElementsAre("1"));
+  ASSERT_EQ(replay(letters[0].number), "ok");
+  ASSERT_TRUE(until([&] { return host_->held.size() == 3; }));
+  host_->queue->settle(host_->held.back(), {});
+  EXPECT_THAT(dead_texts(), ElementsAre());
+}
+
+// While others are done and marked, one that is not is told of all the same.
+TEST_F(KafkaMessaging, ManyThatAreDoneHideNoneThatIsNot) {
+  constexpr std::size_t kMany = 600;
+  host_->subscribe();
+  bury("stays");
+  ASSERT_EQ(dead().size(), 1U);
+  auto producer = std::make_shared<remote::kafka::Producer>(
+      loop_, std::make_shared<remote::kafka::Settings>(settings_.server),
+      std::make_shared<remote::kafka::Endings>());
+  Topics topics(settings_.prefix);
+  std::size_t kept = 0;
+  auto keep = [&](remote::kafka::Record record) {
+    producer->send(std::move(record), Deadline::after(patience_),
+                   [&](Result<void> result) { kept += result ? 1 : 0; });
+  };
+  for (std::size_t i = 1; i <= kMany; ++i) {
+    keep(*letter_to_wire(topics, {"g", "no", {"t", to_bytes("done")}, 1}));
+  }
+  // The first letter has the number 1.
+  for (std::size_t i = 1; i <= kMany; ++i) keep(mark_to_wire(topics, "g", 1 + i));
+  ASSERT_TRUE(until([&] { return kept == 2 * kMany; }));
+  std::vector<DeadLetter> letters = dead();
+  ASSERT_EQ(letters.size(), 1U);
+  EXPECT_EQ(as_text(letters[0].message.data), "stays");
+  EXPECT_EQ(replay(letters[0].number), "ok");
+  EXPECT_TRUE(until([&] { return host_->taken.size() == 2; }));
+}
+
+TEST_F(KafkaMessaging, AWatchShowsWhatComesAndNotWhatWasThere) {
+  settings_.server.refresh = milliseconds(200);
+  start();
+  ASSERT_EQ(publish("before"), "ok");
+  std::vector<std::string> seen;
+  std::unique_ptr<Watch> watch;
+  auto begun = host_->broker().watch(">", [&](Message message) {
+    seen.emplace_back(as_text(message.data));
+    // It may be dropped by who is shown something.
+    if (seen.back() == "last") watch.reset();
+  });
+  ASSERT_TRUE(begun.has_value()) << begun.error().message();
+  watch = *std::move(begun);
+  ASSERT_TRUE(until([&] { return publish("probe") == "ok" && !seen.empty(); }));
+  EXPECT_EQ(std::ranges::count(seen, "before"), 0);
+  // A topic that comes later is shown from its beginning.
+  ASSERT_EQ(publish_to(host_->broker(), {"later", to_bytes("first of it")}, patience_), "ok");
+  EXPECT_TRUE(until([&] { return std::ranges::count(seen, "first of it") == 1; }));
+  mock().down();
+  mock().up();
+  EXPECT_TRUE(until([&] {
+    return publish("after", milliseconds(2'000)) == "ok" && std::ranges::count(seen, "after") > 0;
+  }));
+  EXPECT_TRUE(until([&] {
+    return watch == nullptr || (publish("last", milliseconds(2'000)) == "ok" && watch == nullptr);
+  }));
+  std::size_t shown = seen.size();
+  EXPECT_EQ(publish("unseen"), "ok");
+  run_for(milliseconds(300));
+  EXPECT_EQ(seen.size(), shown);
+  EXPECT_FALSE(host_->broker().watch("a..b", [](Message) {}));
+  EXPECT_FALSE(host_->broker().watch("_dead.g", [](Message) {}));
 }
 
 TEST(KafkaReach, SaysWhatIsWrong) {

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/log.h"
+#include "capabilities/messaging/drivers/kafka/letters.h"
 #include "capabilities/messaging/drivers/kafka/topics.h"
 #include "io/loop.h"
 #include "remote/kafka/errors.h"
@@ -40,9 +41,17 @@ KafkaQueue::KafkaQueue(std::shared_ptr<Site> site, Wanted wanted, Receiver& rece
         gave_up_ = true;
         release_if_over();
       }) {
-  bool now = site_->place()->turns.claim(group_, this, site_->loop(), [self = self_](auto) {
-    if (*self != nullptr && !(*self)->released_) (*self)->take_turn();
-  });
+  bool now = site_->place()->turns.claim(
+      group_, this, site_->loop(),
+      [self = self_, place = site_->place(), group = group_](std::vector<Left> left) {
+        bool here = *self != nullptr && !(*self)->released_;
+        if (here && !(*self)->stopped_) return (*self)->given(std::move(left));
+        // They stay dead letters, and may be asked for again.
+        for (const Left& each : here ? left : place->turns.pass(group, std::move(left))) {
+          place->replays.end(group, each.letter);
+        }
+        if (here) (*self)->take_turn();
+      });
   if (now) take_turn();
 }
 
@@ -68,6 +77,16 @@ void KafkaQueue::take_turn() {
       site_->loop(), rd_kafka_queue_get_consumer(client_.get()), [this] { pump(); });
   beginning_ = site_->place()->beginnings.begins();
   begin();
+}
+
+// It has its turn, or has it already: and the dead letters that are to be done once more.
+void KafkaQueue::given(std::vector<Left> left) {
+  for (Left& each : left) {
+    letters_[each.held.id] = each.letter;
+    deliveries_.add(std::move(each.held));
+  }
+  deliveries_.bring();
+  take_turn();
 }
 
 // The group is there from now on.
@@ -246,6 +265,7 @@ void KafkaQueue::took(const rd_kafka_message_t& came) {
 
 void KafkaQueue::settle(std::uint64_t id, Verdict verdict) {
   using Kind = Verdict::Kind;
+  if (letters_.contains(id)) return settle_letter(id, verdict);
   const Receipt& receipt = receipts_.at(id);
   unsigned attempts = deliveries_.delivered(id).attempts;
   if (verdict.kind == Kind::kDead) return bury(id, std::move(verdict.reason));
@@ -286,6 +306,39 @@ void KafkaQueue::bury(Id id, std::string reason) {
     queue.go_on();
   };
   site_->bury(letter, Deadline::after(kWriteTime), std::move(buried));
+}
+
+// One that fails for good is the dead letter that it was.
+void KafkaQueue::settle_letter(Id id, const Verdict& verdict) {
+  switch (verdict.kind) {
+    case Verdict::Kind::kDone: unbury(id); break;
+    case Verdict::Kind::kDead:
+      deliveries_.done(id);
+      site_->place()->replays.end(group_, letters_.extract(id).mapped());
+      break;
+    default: deliveries_.again(id, verdict.kind, verdict.pause);
+  }
+  go_on();
+}
+
+// It is a dead letter until that is written, and is brought by nobody else before.
+void KafkaQueue::unbury(Id id) {
+  ++burying_;
+  deliveries_.done(id);
+  std::uint64_t number = letters_.extract(id).mapped();
+  auto unburied = [self = self_, group = group_,
+                   replaying =
+                       Replaying(site_->place(), group_, number)](Result<void> kept) mutable {
+    replaying.end();
+    if (!kept) {
+      log::warn("messaging", "a message was handled and may stay a dead letter",
+                {{"group", group}, {"why", kept.error().message()}});
+    }
+    if (*self == nullptr) return;
+    --(*self)->burying_;
+    (*self)->go_on();
+  };
+  site_->unbury(group_, number, Deadline::after(kWriteTime), std::move(unburied));
 }
 
 void KafkaQueue::touch(const PartPtr& part) {
@@ -390,6 +443,9 @@ void KafkaQueue::release() {
   site_->place()->beginnings.ended(beginning_);
   watch_.reset();
   client_.reset();
+  // They stay what they are, with their group's next queue too.
+  for (const auto& [id, letter] : letters_) site_->place()->replays.end(group_, letter);
+  letters_.clear();
   site_->place()->turns.release(group_, this, {});
 }
 

@@ -65,8 +65,11 @@ class KafkaQueue final : public Queue {
   void assign(Result<std::vector<Position>> positions);
   void lose(const rd_kafka_topic_partition_list_t& partitions);
   void took(const rd_kafka_message_t& came);
+  void given(std::vector<Left> left);
   void done(Id id);
   void bury(Id id, std::string reason);
+  void settle_letter(Id id, const Verdict& verdict);
+  void unbury(Id id);
   void touch(const PartPtr& part);
   void write();
   void written(rd_kafka_resp_err_t error);
@@ -87,12 +90,14 @@ class KafkaQueue final : public Queue {
   bool troubled_ = false;  // The last that was heard is a failure.
   bool paused_ = false;
   bool gave_up_ = false;
-  std::size_t burying_ = 0;
+  std::size_t burying_ = 0;  // Dead letters on their way, and what is written of them.
   remote::kafka::PartitionList
       assigned_;  // Given by the group, until it is known where they stand.
   std::map<std::pair<std::string, std::int32_t>, PartPtr> parts_;
   std::vector<PartPtr> writing_;    // Under way.
   std::map<Id, Receipt> receipts_;  // Of those that are held.
+  // Of those that are dead letters, by their numbers. As many as there are of them at most.
+  std::map<Id, std::uint64_t> letters_;
   Deliveries deliveries_;
   Timer again_;
   Timer write_;

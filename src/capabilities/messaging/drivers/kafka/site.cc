@@ -42,8 +42,16 @@ void Site::send(Record record, Deadline deadline, Done done) {
 void Site::bury(const DeadLetter& letter, Deadline deadline, Done done) {
   Result<Record> record = letter_to_wire(place_->topics, letter);
   if (!record) return done(std::unexpected(std::move(record).error()));
+  keep(*std::move(record), deadline, std::move(done));
+}
+
+void Site::unbury(const std::string& group, std::uint64_t number, Deadline deadline, Done done) {
+  keep(mark_to_wire(place_->topics, group, number), deadline, std::move(done));
+}
+
+void Site::keep(Record record, Deadline deadline, Done done) {
   ++burying_;
-  producer_->send(*std::move(record), deadline,
+  producer_->send(std::move(record), deadline,
                   [weak = weak_from_this(), done = std::move(done)](Result<void> kept) mutable {
                     done(std::move(kept));
                     auto self = weak.lock();

@@ -10,6 +10,7 @@
 #include "capabilities/messaging/beginnings.h"
 #include "capabilities/messaging/drivers/kafka/kafka.h"
 #include "capabilities/messaging/drivers/kafka/topics.h"
+#include "capabilities/messaging/replays.h"
 #include "capabilities/messaging/turns.h"
 #include "io/pool.h"
 #include "io/timer.h"
@@ -32,6 +33,7 @@ struct Place {
   Topics topics;
   std::string group_prefix;
   Turns turns = {};
+  Replays replays = {};
   Beginnings beginnings{kGroupTime};
 };
 
@@ -74,17 +76,22 @@ class Site : public std::enable_shared_from_this<Site> {
   void send(remote::kafka::Record record, Deadline deadline, Done done);
   // Keeps a dead letter.
   void bury(const DeadLetter& letter, Deadline deadline, Done done);
-  // Calls it when all that are on their way are kept, or are not: at once where there is none.
+  // It is none any more: it was brought again, and is done.
+  void unbury(const std::string& group, std::uint64_t number, Deadline deadline, Done done);
+  // Calls it when all of both that are on their way are kept, or are not: at once where there is
+  // none.
   Result<void> when_buried(std::move_only_function<void()> then);
 
  private:
+  void keep(remote::kafka::Record record, Deadline deadline, Done done);
+
   Loop& loop_;
   const std::shared_ptr<Common> common_;                     // Shared by all loops.
   const std::shared_ptr<Place> place_;                       // Likewise.
   const std::shared_ptr<remote::kafka::Producer> producer_;  // Shared by the loop's sites.
   std::unique_ptr<Replies> replies_;                         // Null until somebody asks.
   AfterGroups after_groups_;
-  std::size_t burying_ = 0;  // Dead letters on their way.
+  std::size_t burying_ = 0;  // Dead letters on their way, and what is written of them.
   std::vector<std::move_only_function<void()>> when_buried_;
 };
 

@@ -22,6 +22,7 @@ constexpr const char* kTopic = "weft-topic";
 constexpr const char* kGroup = "weft-group";
 constexpr const char* kReason = "weft-reason";
 constexpr const char* kAttempts = "weft-attempts";
+constexpr const char* kDone = "weft-done";
 // Metadata that is the record's key.
 constexpr std::string_view kKey = "key";
 
@@ -239,8 +240,34 @@ std::optional<DeadLetter> letter_from_wire(const Topics& topics, const rd_kafka_
     return std::nullopt;
   }
   message->topic = *std::move(beside.topic);
+  // Nothing else has the number 0.
+  auto number = static_cast<std::uint64_t>(came.offset) + 1;
   return DeadLetter{std::move(beside.group), std::move(beside.reason), *std::move(message),
-                    beside.attempts};
+                    beside.attempts, number};
+}
+
+Record mark_to_wire(const Topics& topics, std::string_view group, std::uint64_t number) {
+  Record out;
+  out.topic = topics.dead(group);
+  out.partition = 0;
+  out.headers.emplace_back(kGroup, group);
+  out.headers.emplace_back(kDone, std::to_string(number));
+  return out;
+}
+
+std::uint64_t mark_from_wire(const rd_kafka_message_t& came) {
+  rd_kafka_headers_t* headers = nullptr;
+  const void* value = nullptr;
+  std::size_t size = 0;
+  if (rd_kafka_message_headers(&came, &headers) != RD_KAFKA_RESP_ERR_NO_ERROR ||
+      rd_kafka_header_get_last(headers, kDone, &value, &size) != RD_KAFKA_RESP_ERR_NO_ERROR ||
+      value == nullptr) {
+    return 0;
+  }
+  const char* text = static_cast<const char*>(value);
+  std::uint64_t number = 0;
+  auto [end, error] = std::from_chars(text, text + size, number);
+  return error == std::errc() && end == text + size ? number : 0;
 }
 
 }  // namespace weft::messaging::kafka

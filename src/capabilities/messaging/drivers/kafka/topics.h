@@ -2,6 +2,7 @@
 
 #include <librdkafka/rdkafka.h>
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -53,5 +54,11 @@ std::optional<Message> from_wire(const Topics& topics, const rd_kafka_message_t&
 // A dead letter is its message with who could not handle it and why.
 Result<remote::kafka::Record> letter_to_wire(const Topics& topics, const DeadLetter& letter);
 std::optional<DeadLetter> letter_from_wire(const Topics& topics, const rd_kafka_message_t& came);
+
+// A mark, after a dead letter in its topic: that one is done, and none any more.
+remote::kafka::Record mark_to_wire(const Topics& topics, std::string_view group,
+                                   std::uint64_t number);
+// The letter's number; 0: it is no mark.
+std::uint64_t mark_from_wire(const rd_kafka_message_t& came);
 
 }  // namespace weft::messaging::kafka
