@@ -7,6 +7,7 @@
 #include "base/buffer.h"
 #include "base/check.h"
 #include "base/id.h"
+#include "base/log.h"
 #include "engine/call_time.h"
 #include "engine/instance.h"
 #include "engine/notes.h"
@@ -55,11 +56,13 @@ class Kept final : public KeptGuest, public Pollable, public bridge::ReplySink {
   }
 
   bool over() const override {
-    return ended_ || calls_ >= std::max(1U, deployment_.limits.reuse_calls_max);
+    return ended_ || stirs_ || calls_ >= std::max(1U, deployment_.limits.reuse_calls_max);
   }
 
   void poll() override {
     if (ended_) return;
+    // The next call would wait for what it does for itself, and pay for it.
+    if (!done_) stirs_ = true;
     if (done_ && !written_) {
       return finish({RunOutcome::Ending::kFailed, 1, written_.error().message()});
     }
@@ -91,8 +94,12 @@ class Kept final : public KeptGuest, public Pollable, public bridge::ReplySink {
     if (outcome.ending != RunOutcome::Ending::kDone) ended_ = true;
     returned_ = false;
     note_ended(deployment_, outcome, id_text(instance_.context().request_id));
-    // A guest that ends between two calls is only over.
-    if (GuestRun::Done done = std::exchange(done_, nullptr)) done(std::move(outcome), {});
+    if (GuestRun::Done done = std::exchange(done_, nullptr)) {
+      done(std::move(outcome), {});
+    } else {
+      log::warn(deployment_.component, "ended between two calls",
+                {{"app", deployment_.app}, {"why", outcome.message}});
+    }
   }
 
   void out_of_time() {
@@ -109,6 +116,7 @@ class Kept final : public KeptGuest, public Pollable, public bridge::ReplySink {
   Result<void> written_;
   bool returned_ = false;
   bool ended_ = false;
+  bool stirs_ = false;
   std::uint32_t calls_ = 0;
   std::uint64_t counted_ns_ = 0;
   Timer limit_;

@@ -35,6 +35,8 @@ GuestCalls::GuestCalls(Deployment& deployment, std::vector<std::uint32_t> functi
 
 void GuestCalls::call(std::size_t ordinal, Arguments arguments, Replied replied, Ended ended) {
   CHECK(ordinal < functions_.size());
+  // A guest may end while it waits.
+  std::erase_if(idle_, [](const Idle& idle) { return idle.guest->over(); });
   if (idle_.empty() && deployment_.contexts >= deployment_.limits.instances_max) {
     deployment_.engine.loop().defer([ended = std::move(ended)]() mutable {
       ended(failure(Errc::kUnavailable, "the component has as many instances as it may have"));
@@ -68,7 +70,8 @@ void GuestCalls::end(std::uint64_t number, RunOutcome outcome) {
   running_.erase(found);
   Ended ended = std::move(over.ended);
   Loop& loop = deployment_.engine.loop();
-  if (over.kept != nullptr && !over.kept->over()) {
+  bool full = deployment_.contexts >= deployment_.limits.instances_max;
+  if (over.kept != nullptr && !over.kept->over() && !full) {
     idle_.push_back(
         {std::move(over.kept), Deadline::at(loop.now() + deployment_.limits.reuse_idle)});
     if (idle_.size() == 1) tired_.arm(idle_.front().until);
@@ -82,7 +85,8 @@ void GuestCalls::end(std::uint64_t number, RunOutcome outcome) {
 // Those that nobody needed for so long.
 void GuestCalls::let_go() {
   auto now = deployment_.engine.loop().now();
-  std::erase_if(idle_, [&](const Idle& idle) { return idle.until.when() <= now; });
+  std::erase_if(idle_,
+                [&](const Idle& idle) { return idle.until.when() <= now || idle.guest->over(); });
   if (!idle_.empty()) tired_.arm(idle_.front().until);
 }
 

@@ -18,7 +18,8 @@ namespace weft {
 // outlives it.
 //
 // Reused instances wait for the next call for as long as `Limits::reuse_idle`, and no more of them
-// than calls were made at once. They count as instances of the component meanwhile.
+// than calls were made at once. They count as instances of the component meanwhile, and none waits
+// where the component has as many as it may: others wake it too.
 class GuestCalls final : public HandlerCalls {
  public:
   // `functions`: the numbers of the handler's functions among the program's exports.
