@@ -218,7 +218,7 @@ def app(broker, name, instances=None):
     with open(on, "w", encoding="utf-8") as file:
         file.write(f'[messaging.""]\n{broker.table()}[keyvalue.""]\ndriver = "memory"\n')
     return [setting.need(setting.built("weft")), "run", folder, "--on", on, "--http",
-            "127.0.0.1:0", "--quiet", "--state", setting.folder(f"{broker.driver}-state")]
+            "127.0.0.1:0", "--quiet", "--state", setting.folder(f"{broker.driver}-{name}-state")]
 
 
 def serve(setting, command):
