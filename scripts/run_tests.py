@@ -31,7 +31,7 @@ SLOW_SUITES = ["asan", "tsan", "fuzz"]
 # engine, because it cannot follow the fibers of real guests.
 ASAN_PROGRAMS = ["io", "remote", "nats", "amqp", "routes", "door", "values", "observe", "engine",
                  "keyvalue_drivers", "keyvalue", "blobstore_drivers", "blobstore", "cron", "lock",
-                 "sql_drivers", "sql", "provider", "provider_sdk", "llm", "messaging_drivers",
+                 "sql_drivers", "sql", "event_calls", "provider", "provider_sdk", "llm", "messaging_drivers",
                  "messaging_kafka", "messaging", "sensor_drivers", "sensor"]
 TSAN_PROGRAMS = ["io", "routes", "door", "observe", "keyvalue_drivers", "blobstore_drivers",
                  "sql_drivers", "messaging_drivers", "sensor_drivers", "fake_engine"]

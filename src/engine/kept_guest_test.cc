@@ -5,6 +5,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <functional>
 #include <optional>
 
 #include "door/values.h"
@@ -73,7 +74,6 @@ TEST_F(KeptGuestTest, CallsMayFollowFromInsideTheEndOfTheOneBefore) {
   begin();
   std::uint32_t last = 0;
   int left = 50;
-  GuestRun::Done done;
   std::function<void()> next = [&] {
     guest_->call(stage_->function("count"),
                  {.arguments = {}, .replied = [&](Reader& in) { last = in.read<std::uint32_t>(); }},

@@ -19,21 +19,10 @@ using gate::Fault;
 using gate::Way;
 using Driver = gate::Driver<Backend>;
 
-class Swift final : public gate::Server {
- public:
-  Swift() { s3::ask(server_.port(), "PUT", "/gate"); }
-  std::uint16_t port() const override { return server_.port(); }
-  void kill() override { server_.kill(); }
-  void start() override { server_.start(); }
-  void freeze() override { server_.freeze(); }
-  void thaw() override { server_.thaw(); }
-
- private:
-  remote::RealServer server_{s3::server_command};
-};
-
 std::unique_ptr<gate::Server> start_swift() {
-  return std::make_unique<Swift>();
+  auto server = std::make_unique<gate::OneProcess>(s3::server_command);
+  s3::ask(server->port(), "PUT", "/gate");
+  return server;
 }
 
 std::unique_ptr<Backend> s3_at(std::uint16_t port) {

@@ -14,6 +14,7 @@
 #include <string>
 #include <string_view>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "base/deadline.h"
@@ -75,18 +76,23 @@ class Server {
   virtual void thaw() = 0;
 };
 
-class OneProcess final : public Server {
+// One that is a process, or acts like one.
+template <class Process>
+class ServerOf : public Server {
  public:
-  explicit OneProcess(remote::RealServer::Command command) : server_(std::move(command)) {}
-  std::uint16_t port() const override { return server_.port(); }
-  void kill() override { server_.kill(); }
-  void start() override { server_.start(); }
-  void freeze() override { server_.freeze(); }
-  void thaw() override { server_.thaw(); }
+  template <class... From>
+  explicit ServerOf(From&&... from) : process_(std::forward<From>(from)...) {}
+  std::uint16_t port() const override { return process_.port(); }
+  void kill() override { process_.kill(); }
+  void start() override { process_.start(); }
+  void freeze() override { process_.freeze(); }
+  void thaw() override { process_.thaw(); }
 
- private:
-  remote::RealServer server_;
+ protected:
+  Process process_;
 };
+
+using OneProcess = ServerOf<remote::RealServer>;
 
 // How a driver of a capability stands before the gate.
 template <class Backend>

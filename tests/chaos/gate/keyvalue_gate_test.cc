@@ -47,21 +47,8 @@ std::unique_ptr<Backend> nats_at(std::uint16_t port) {
   return nats::nats_backend(std::move(settings));
 }
 
-// Which listens before it has elected itself.
-class Etcd final : public gate::Server {
- public:
-  std::uint16_t port() const override { return server_.port(); }
-  void kill() override { server_.kill(); }
-  void start() override { server_.start(); }
-  void freeze() override { server_.freeze(); }
-  void thaw() override { server_.thaw(); }
-
- private:
-  remote::etcd::Server server_;
-};
-
 std::unique_ptr<gate::Server> start_etcd() {
-  return std::make_unique<Etcd>();
+  return std::make_unique<gate::ServerOf<remote::etcd::Server>>();
 }
 
 std::unique_ptr<Backend> etcd_at(std::uint16_t port) {

@@ -66,19 +66,13 @@ std::unique_ptr<Backend> mqtt_at(std::uint16_t port) {
 }
 
 // Killed when it knows its queues for good.
-class RabbitServer final : public gate::Server {
+class RabbitServer final : public gate::OneProcess {
  public:
-  std::uint16_t port() const override { return server_.port(); }
+  RabbitServer() : ServerOf(remote::amqp::server_command) {}
   void kill() override {
-    remote::amqp::wait_until_written(server_, "weft.app.gate:g");
-    server_.kill();
+    remote::amqp::wait_until_written(process_, "weft.app.gate:g");
+    gate::OneProcess::kill();
   }
-  void start() override { server_.start(); }
-  void freeze() override { server_.freeze(); }
-  void thaw() override { server_.thaw(); }
-
- private:
-  remote::RealServer server_{remote::amqp::server_command};
 };
 
 std::unique_ptr<gate::Server> start_rabbitmq() {
