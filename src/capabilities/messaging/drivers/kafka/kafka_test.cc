@@ -100,7 +100,10 @@ class Host : private Receiver {
       : loop_(loop),
         backend_(kafka_backend(settings)),
         broker_(backend_->broker(loop, {"app", "b"})) {}
-  ~Host() override { queue.reset(); }
+  ~Host() override {
+    *self_ = nullptr;
+    queue.reset();
+  }
 
   void subscribe(std::string pattern = "t", Ordering ordering = Ordering::kNone) {
     queue = broker_->subscribe({"g", std::move(pattern), ordering}, *this);
@@ -124,11 +127,12 @@ class Host : private Receiver {
     taken.push_back(delivery.message);
     attempts.push_back(delivery.attempt);
     if (hold) return held.push_back(delivery.id);
-    loop_.post([this, id = delivery.id] {
-      if (queue != nullptr) queue->settle(id, {});
+    loop_.post([self = self_, id = delivery.id] {
+      if (*self != nullptr && (*self)->queue != nullptr) (*self)->queue->settle(id, {});
     });
   }
 
+  const std::shared_ptr<Host*> self_ = std::make_shared<Host*>(this);  // Null once it is gone.
   Loop& loop_;
   std::unique_ptr<Backend> backend_;
   std::unique_ptr<Broker> broker_;

@@ -66,11 +66,13 @@ KafkaQueue::~KafkaQueue() {
 void KafkaQueue::take_turn() {
   if (client_ != nullptr || stopped_) return release_if_over();
   const Topics& topics = site_->place()->topics;
-  auto client = site_->common().open_consumer(
-      site_->group_id(group_), {{"partition.assignment.strategy", "cooperative-sticky"},
-                                {"auto.offset.reset", "earliest"},
-                                {"allow.auto.create.topics", "true"},
-                                {"topic.blacklist", topics.ignored()}});
+  // Not cooperative-sticky: librdkafka before 2.3 ends the process where such a consumer goes
+  // before its group has shared out.
+  auto client = site_->common().open_consumer(site_->group_id(group_),
+                                              {{"partition.assignment.strategy", "roundrobin"},
+                                               {"auto.offset.reset", "earliest"},
+                                               {"allow.auto.create.topics", "true"},
+                                               {"topic.blacklist", topics.ignored()}});
   if (!client) return trouble(client.error());
   client_ = *std::move(client);
   watch_ = std::make_unique<remote::kafka::Watch>(
