@@ -251,14 +251,39 @@ TEST(JsonText, AppendsAMember) {
 }
 
 // Whoever reads beyond the end of a file that was cut says so before it is ended.
-TEST(BusErrorsDeathTest, AreExplained) {
+TEST(MappedFaultsDeathTest, NameTheFileThatWasCut) {
   EXPECT_EXIT(
       {
-        explain_bus_errors();
+        explain_mapped_faults();
         raise(SIGBUS);
         raise(SIGBUS);
       },
-      ::testing::KilledBySignal(SIGBUS), "cut short");
+      ::testing::KilledBySignal(SIGBUS), "a file that is in use was cut short");
+}
+
+TEST(MappedFaultsDeathTest, NameTheFileThatLeadsAstray) {
+  EXPECT_EXIT(
+      {
+        explain_mapped_faults();
+        MappedRead outer("/state/data.mdb");
+        {
+          MappedRead inner("/state/other.mdb");
+        }
+        raise(SIGSEGV);
+        raise(SIGSEGV);
+      },
+      ::testing::KilledBySignal(SIGSEGV), "weft: /state/data.mdb is damaged inside .*: restore");
+}
+
+// A fault that no file is to blame for ends the process without a word about files.
+TEST(MappedFaultsDeathTest, BlameNoFileThatIsNotInUse) {
+  EXPECT_EXIT(
+      {
+        explain_mapped_faults();
+        raise(SIGSEGV);
+        raise(SIGSEGV);
+      },
+      ::testing::KilledBySignal(SIGSEGV), "^$");
 }
 
 TEST(Fnv1a, IsWhatOthersHave) {

@@ -43,11 +43,25 @@ void exit_at_signal() {
   }
 }
 
-void on_bus_error(int) {
-  static constexpr std::string_view kText =
-      "weft: a file that is in use was cut short, or its disk failed (SIGBUS): restore the state "
-      "folder from a copy\n";
-  [[maybe_unused]] ssize_t written = ::write(STDERR_FILENO, kText.data(), kText.size());
+// The mapped file that this thread uses, or nothing. In static storage of the program, so that a
+// handler reads it without a call that may allocate.
+thread_local const char* mapped_file = nullptr;
+
+void write_text(std::string_view text) {
+  [[maybe_unused]] ssize_t written = ::write(STDERR_FILENO, text.data(), text.size());
+}
+
+void on_mapped_fault(int number) {
+  // Back from here the same access fails again, and ends the process as if nobody had asked. Not
+  // left to SA_RESETHAND: a handler of the engine's that calls this one does not heed it.
+  signal(number, SIG_DFL);
+  const char* file = mapped_file;
+  if (file == nullptr && number != SIGBUS) return;
+  write_text("weft: ");
+  write_text(file == nullptr ? "a file that is in use" : file);
+  write_text(number == SIGBUS ? " was cut short, or its disk failed (SIGBUS)"
+                              : " is damaged inside (SIGSEGV while it was used)");
+  write_text(": restore the state folder from a copy\n");
 }
 
 }  // namespace
@@ -98,12 +112,19 @@ void StopSignals::interrupt() {
   kill(getpid(), SIGRTMIN);
 }
 
-void explain_bus_errors() {
+void explain_mapped_faults() {
   struct sigaction explain{};
-  explain.sa_handler = on_bus_error;
-  // Back from the handler the same access fails again, and ends the process as if nobody had asked.
-  explain.sa_flags = static_cast<int>(SA_RESETHAND);
+  explain.sa_handler = on_mapped_fault;
   CHECK(sigaction(SIGBUS, &explain, nullptr) == 0);
+  CHECK(sigaction(SIGSEGV, &explain, nullptr) == 0);
+}
+
+MappedRead::MappedRead(const char* path) : outer_(mapped_file) {
+  mapped_file = path;
+}
+
+MappedRead::~MappedRead() {
+  mapped_file = outer_;
 }
 
 }  // namespace weft

@@ -35,8 +35,21 @@ class StopSignals {
   std::thread until_held_;
 };
 
-// Says on stderr why the process ends when a file that is mapped is cut short by somebody else
-// (SIGBUS), and lets it end.
-void explain_bus_errors();
+// Says on stderr why the process ends when a mapped file fails under it, and lets it end: cut short
+// by somebody else (SIGBUS), or with contents that lead a reader astray (SIGSEGV within the life of
+// a MappedRead). Called before the engine installs its own handlers, which pass on what is no
+// guest's.
+void explain_mapped_faults();
+
+// While it lives, this thread reads or writes the mapped file `path`, which outlives it. They nest.
+class MappedRead {
+ public:
+  explicit MappedRead(const char* path);
+  MappedRead(const MappedRead&) = delete;
+  ~MappedRead();
+
+ private:
+  const char* outer_;
+};
 
 }  // namespace weft

@@ -93,7 +93,7 @@ void add_verbs(Verbs& verbs, const CLI::App& app, StopSignals& signals) {
 int main(int argc, char** argv) {
   weft::open_missing_stdio();
   weft::StopSignals signals;
-  weft::explain_bus_errors();
+  weft::explain_mapped_faults();
   weft::Console console;
   CLI::App app("weft: a host for WebAssembly components", "weft");
   app.set_version_flag("--version", fmt::format("weft {}", weft::kWeftVersion));

@@ -150,6 +150,7 @@ void Committer::commit(std::span<std::unique_ptr<Write>> writes) {
 
 // One transaction with all of the writes, or with none and the reason as a code.
 int Committer::attempt(std::span<std::unique_ptr<Write>> writes) {
+  MappedRead in_use(environment_.path());
   MDB_txn* opened = nullptr;
   if (int code = mdb_txn_begin(environment_.get(), nullptr, 0, &opened); code != 0) return code;
   Transaction transaction(environment_, opened);
@@ -173,7 +174,9 @@ Error Committer::explain(int code, std::span<std::unique_ptr<Write>> writes) con
   for (auto& write : writes) bytes += write->size().bytes;
   // LMDB answers EIO for a write that the disk took only a part of.
   if (code == EIO && has_no_room(environment_.get(), bytes)) code = ENOSPC;
-  return lmdb_error("writing", code);
+  Error error = lmdb_error("writing", code);
+  environment_.note(error);
+  return error;
 }
 
 // Posts the finished writes to their loops, one post for each loop.

@@ -78,6 +78,20 @@ int Reader::begin() {
   return mdb_txn_begin(environment_.get(), nullptr, MDB_RDONLY, &transaction_);
 }
 
+const char* Reader::path() const {
+  return environment_.path();
+}
+
+void Reader::note(const Error& error) {
+  environment_.note(error);
+}
+
+void Environment::note(const Error& error) {
+  if (error.code() != Errc::kCorrupt || damage_told_.exchange(true)) return;
+  log::error("keyvalue", "the file is damaged inside: stop weft and restore it from a copy",
+             {{"file", path_}, {"found", error.message()}});
+}
+
 Result<std::unique_ptr<Environment>> Environment::open(const fs::path& folder,
                                                        EnvironmentOptions options) {
   std::unique_ptr<Environment> environment(new Environment(options));
@@ -141,6 +155,8 @@ Result<void> Environment::create(const fs::path& folder) {
 }
 
 Result<void> Environment::start(const fs::path& file, unsigned flags) {
+  path_ = file.string();
+  MappedRead in_use(path());
   int code = mdb_env_create(&environment_);
   if (code == 0) code = mdb_env_set_assert(environment_, report_damage);
   if (code == 0) code = mdb_env_set_maxdbs(environment_, 2);
@@ -192,6 +208,7 @@ Result<void> Environment::extend(std::size_t bytes) {
 }
 
 Result<void> Environment::open_tables(const fs::path& file, unsigned flags) {
+  MappedRead in_use(path());
   MDB_txn* transaction = nullptr;
   unsigned kind = flags == MDB_CREATE ? 0 : MDB_RDONLY;
   int code = mdb_txn_begin(environment_, nullptr, kind, &transaction);

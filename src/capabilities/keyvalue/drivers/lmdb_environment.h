@@ -2,6 +2,7 @@
 
 #include <lmdb.h>
 
+#include <atomic>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
@@ -12,6 +13,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/signal.h"
 
 namespace weft::keyvalue::lmdb {
 
@@ -48,15 +50,19 @@ class Reader {
   template <class Read>
   auto run(Read&& read) -> decltype(read(static_cast<MDB_txn*>(nullptr))) {
     std::lock_guard hold(growing_);
+    MappedRead in_use(path());
     if (int code = begin(); code != 0) return std::unexpected(lmdb_error("reading", code));
     auto answer = read(transaction_);
     mdb_txn_reset(transaction_);
+    if (!answer) note(answer.error());
     return answer;
   }
 
  private:
   friend class Environment;
   int begin();
+  const char* path() const;
+  void note(const Error& error);
 
   Environment& environment_;
   // Held while the map is in use: it may not move then. Nobody else asks for it but growth.
@@ -80,6 +86,11 @@ class Environment {
   MDB_dbi entries() const { return entries_; }
   MDB_dbi buckets() const { return buckets_; }
   std::size_t map_bytes() const { return map_bytes_; }
+  // The file's, for a MappedRead.
+  const char* path() const { return path_.c_str(); }
+
+  // Tells the operator of the first kCorrupt that a read or a write met. From any thread.
+  void note(const Error& error);
 
   // Doubles the map, waiting for reads that run. Called with no write transaction open. Fails with
   // kFull at the bound, or where the address space ends.
@@ -97,6 +108,8 @@ class Environment {
   void close();
 
   EnvironmentOptions options_;
+  std::string path_;
+  std::atomic<bool> damage_told_ = false;
   std::size_t map_bytes_ = 0;
   MDB_env* environment_ = nullptr;
   MDB_dbi entries_ = 0;

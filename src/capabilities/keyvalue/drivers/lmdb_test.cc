@@ -11,8 +11,10 @@
 #include <atomic>
 #include <csignal>
 #include <fstream>
+#include <random>
 #include <thread>
 
+#include "base/signal.h"
 #include "capabilities/keyvalue/testing.h"
 #include "capabilities/test_folder.h"
 
@@ -213,6 +215,95 @@ TEST_F(Lmdb, foreign_and_damaged_files_are_refused_by_name) {
   }
   std::ofstream(file(), std::ios::binary | std::ios::trunc) << whole;
   EXPECT_EQ(get(*open(), "k").size(), value.size());
+}
+
+// What a child that uses a damaged file came to, and what it said on stderr.
+struct Outcome {
+  int status = 0;
+  std::string said;
+};
+
+// Reads, lists and writes what is in the file, in a process that a fault may end.
+Outcome use_in_a_child(const fs::path& folder) {
+  int ends[2];
+  CHECK(pipe(ends) == 0);
+  pid_t child = fork();
+  CHECK(child >= 0);
+  if (child == 0) {
+    ::dup2(ends[1], STDERR_FILENO);
+    rlimit no_core{};
+    setrlimit(RLIMIT_CORE, &no_core);
+    // Nobody who reads a damaged file may do so for ever.
+    alarm(60);
+    explain_mapped_faults();
+    Loop loop;
+    auto database = LmdbDatabase::open(folder);
+    if (!database) _exit(1);
+    Request request{loop, Deadline::never()};
+    auto bucket = await(loop, LmdbStore((*database)->view(loop)).open(request, {"app", "b"}));
+    if (!bucket) _exit(1);
+    bool failed = false;
+    for (int i = 0; i < 400; ++i) {
+      failed |= !await(loop, (*bucket)->get(request, fmt::format("k{}", i)));
+    }
+    failed |= !await(loop, (*bucket)->list(request, std::nullopt));
+    for (int i = 0; i < 40; ++i) {
+      failed |= !await(loop, (*bucket)->set(request, fmt::format("k{}", i * 9), as_bytes("new")));
+    }
+    _exit(failed ? 1 : 0);
+  }
+  ::close(ends[1]);
+  Outcome outcome;
+  char bytes[512];
+  for (ssize_t got = 0; (got = ::read(ends[0], bytes, sizeof bytes)) > 0;) {
+    outcome.said.append(bytes, static_cast<std::size_t>(got));
+  }
+  ::close(ends[0]);
+  CHECK(waitpid(child, &outcome.status, 0) == child);
+  return outcome;
+}
+
+// LMDB has no sums over its pages, so damage may lead it anywhere. Then the process ends, and says
+// which file did it.
+TEST_F(Lmdb, a_damaged_page_is_told_with_the_file_whatever_it_leads_to) {
+  {
+    auto bucket = open();
+    Bytes value(300, 7);
+    for (int i = 0; i < 400; ++i) {
+      ASSERT_TRUE(set(*bucket, fmt::format("k{}", i), value).has_value());
+    }
+    database_.reset();
+  }
+  constexpr std::size_t kPage = 4096;
+  constexpr std::size_t kDamaged = 96;
+  TestFolder copies;
+  std::mt19937 random(20);
+  int ended = 0;
+  int refused = 0;
+  for (int round = 0; round < 48; ++round) {
+    fs::remove_all(copies.path() / "state");
+    fs::create_directory(copies.path() / "state");
+    fs::path copy = copies.path() / "state" / "data.mdb";
+    fs::copy_file(file(), copy);
+    {
+      std::fstream stream(copy, std::ios::binary | std::ios::in | std::ios::out);
+      // The two first pages are where a file is known by, and refused when it opens.
+      std::size_t page = 2 + random() % 60;
+      stream.seekp(static_cast<std::streamoff>(page * kPage + random() % 16));
+      for (std::size_t i = 0; i < kDamaged; ++i) stream.put(static_cast<char>(random()));
+    }
+    auto [status, said] = use_in_a_child(copy.parent_path());
+    if (WIFEXITED(status)) {
+      refused += WEXITSTATUS(status);
+      continue;
+    }
+    ++ended;
+    EXPECT_NE(WTERMSIG(status), SIGALRM) << "round " << round;
+    EXPECT_NE(said.find(copy.string()), std::string::npos)
+        << "round " << round << " ended by signal " << WTERMSIG(status) << ": " << said;
+  }
+  EXPECT_GT(ended, 0);
+  EXPECT_GT(refused, 0);
 }
 
 TEST_F(Lmdb, an_interrupted_first_start_leaves_nothing_in_the_way) {
