@@ -108,7 +108,9 @@ std::uint32_t Transaction::make_bucket(std::string_view entry) {
 }
 
 Result<std::optional<Record>> Transaction::find(std::uint32_t bucket, std::string_view key) {
-  return find_entry(environment_, transaction_, bucket, key);
+  auto found = find_entry(environment_, transaction_, bucket, key);
+  if (!found) environment_.note(found.error());
+  return found;
 }
 
 void Transaction::put(std::uint32_t bucket, std::string_view key, BytesView value) {
