@@ -5,6 +5,7 @@
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
+#include <openssl/x509.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -97,9 +98,8 @@ struct FreeContext {
 };
 using ContextPtr = std::unique_ptr<SSL_CTX, FreeContext>;
 
-Result<ContextPtr> make_context(const TlsFiles& files) {
-  TRY_VOID(check_readable("certificate", files.certificate));
-  TRY_VOID(check_readable("key", files.key));
+// One that has no certificate yet.
+ContextPtr server_context() {
   ERR_clear_error();
   ContextPtr context(SSL_CTX_new(TLS_server_method()));
   CHECK(context != nullptr);
@@ -114,7 +114,48 @@ Result<ContextPtr> make_context(const TlsFiles& files) {
   SSL_CTX_set_session_cache_mode(raw, SSL_SESS_CACHE_OFF);
   SSL_CTX_set_alpn_select_cb(raw, choose_protocol, nullptr);
   SSL_CTX_set_default_passwd_cb(raw, no_password);
+  return context;
+}
 
+// For ever, as the key is what is looked at: the dates of RFC 5280 for "no such date".
+constexpr const char* kAlways = "19700101000000Z";
+constexpr const char* kForever = "99991231235959Z";
+
+ContextPtr key_context(const Secret& seed, const std::string& name) {
+  ContextPtr context = server_context();
+  CHECK(SSL_CTX_set_min_proto_version(context.get(), TLS1_3_VERSION) == 1);
+  auto text = seed.reveal();
+  std::unique_ptr<EVP_PKEY, decltype(&EVP_PKEY_free)> key(
+      EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, nullptr,
+                                   reinterpret_cast<const unsigned char*>(text.data()),
+                                   text.size()),
+      EVP_PKEY_free);
+  CHECK(key != nullptr);
+  std::unique_ptr<X509, decltype(&X509_free)> certificate(X509_new(), X509_free);
+  CHECK(certificate != nullptr);
+  X509* raw = certificate.get();
+  CHECK(X509_set_version(raw, X509_VERSION_3) == 1);
+  CHECK(ASN1_INTEGER_set(X509_get_serialNumber(raw), 1) == 1);
+  CHECK(ASN1_TIME_set_string(X509_getm_notBefore(raw), kAlways) == 1);
+  CHECK(ASN1_TIME_set_string(X509_getm_notAfter(raw), kForever) == 1);
+  X509_NAME* subject = X509_get_subject_name(raw);
+  CHECK(X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_UTF8,
+                                   reinterpret_cast<const unsigned char*>(name.data()),
+                                   static_cast<int>(name.size()), -1, 0) == 1);
+  CHECK(X509_set_issuer_name(raw, subject) == 1);
+  CHECK(X509_set_pubkey(raw, key.get()) == 1);
+  // Ed25519 hashes by itself.
+  CHECK(X509_sign(raw, key.get(), nullptr) > 0);
+  CHECK(SSL_CTX_use_certificate(context.get(), raw) == 1);
+  CHECK(SSL_CTX_use_PrivateKey(context.get(), key.get()) == 1);
+  return context;
+}
+
+Result<ContextPtr> make_context(const TlsFiles& files) {
+  TRY_VOID(check_readable("certificate", files.certificate));
+  TRY_VOID(check_readable("key", files.key));
+  ContextPtr context = server_context();
+  SSL_CTX* raw = context.get();
   if (SSL_CTX_use_certificate_chain_file(raw, files.certificate.c_str()) != 1) {
     return failure(Errc::kInvalid,
                    fmt::format("certificate {}: it has no certificate in PEM form that can be used "
@@ -155,11 +196,18 @@ Result<std::shared_ptr<TlsContext>> TlsContext::load(TlsFiles files) {
   return made;
 }
 
+std::shared_ptr<TlsContext> TlsContext::of_key(const Secret& seed, const std::string& name) {
+  std::shared_ptr<TlsContext> made(new TlsContext({}));
+  made->context_ = key_context(seed, name).release();
+  return made;
+}
+
 TlsContext::~TlsContext() {
   SSL_CTX_free(context_);
 }
 
 Result<void> TlsContext::reload() {
+  if (files_.certificate.empty() && context_ != nullptr) return {};
   TRY(ContextPtr fresh, make_context(files_));
   std::lock_guard lock(mutex_);
   // Sessions keep the context that they began with.

@@ -11,6 +11,7 @@
 #include <string>
 
 #include "base/error.h"
+#include "base/secret.h"
 
 struct ssl_ctx_st;
 struct ssl_st;
@@ -68,11 +69,15 @@ class TlsContext {
   // kInvalid, kNotFound or kDenied, naming the file and what to do, when they cannot be served
   // with.
   static Result<std::shared_ptr<TlsContext>> load(TlsFiles files);
+  // Of a key that is in memory, with a certificate that it signs itself, as `name`: for clients who
+  // know the key. TLS 1.3 only. `seed`: the 32 bytes of an Ed25519 key.
+  static std::shared_ptr<TlsContext> of_key(const Secret& seed, const std::string& name);
   ~TlsContext();
   TlsContext(const TlsContext&) = delete;
 
   // Reads the files again. Handshakes that begin after it take the new certificate; connections
-  // that are open stay. When it fails, the old one stays in use.
+  // that are open stay. When it fails, the old one stays in use. Nothing for one that was made of a
+  // key.
   Result<void> reload();
   // The same with what another context has read, which may be of other files.
   void take_over(TlsContext& fresh);

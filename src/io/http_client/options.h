@@ -10,6 +10,9 @@ namespace weft {
 struct HttpClientOptions {
   // A file of certificates to trust beside the system's; empty: none.
   std::string ca_file = {};
+  // The one public key that a server may have, as curl writes it ("sha256//...", of the key in DER,
+  // in base64): then nothing else of its certificate is looked at. Empty: authorities decide.
+  std::string pinned_key = {};
   // Connections open at once, and of them to one host; a transfer that finds none waits, within its
   // time to connect.
   std::size_t connections_max = 256;

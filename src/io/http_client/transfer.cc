@@ -140,7 +140,13 @@ Result<void> HttpTransfer::prepare(const HttpClientRequest& request) {
   if (request.url.starts_with("https:")) {
     set(CURLOPT_PIPEWAIT, 1L);  // Rather one connection of HTTP/2 than many.
     set(CURLOPT_CAPATH, static_cast<const char*>(nullptr));  // The bundle alone is kept parsed.
-    if (!options.ca_file.empty()) {
+    if (!options.pinned_key.empty()) {
+      set(CURLOPT_SSL_VERIFYPEER, 0L);
+      set(CURLOPT_SSL_VERIFYHOST, 0L);
+      if (!set(CURLOPT_PINNEDPUBLICKEY, options.pinned_key.c_str())) {
+        return failure(Errc::kInternal, "curl cannot pin a key");
+      }
+    } else if (!options.ca_file.empty()) {
       set(CURLOPT_SSL_CTX_FUNCTION, &trust_file);
       set(CURLOPT_SSL_CTX_DATA, &options.ca_file);
     }
@@ -376,7 +382,8 @@ HttpProblem HttpTransfer::problem_of(CURLcode code) const {
     case CURLE_PEER_FAILED_VERIFICATION:
     case CURLE_SSL_CACERT_BADFILE:
     case CURLE_SSL_ISSUER_ERROR:
-    case CURLE_SSL_INVALIDCERTSTATUS: return HttpProblem::kTlsCertificate;
+    case CURLE_SSL_INVALIDCERTSTATUS:
+    case CURLE_SSL_PINNEDPUBKEYNOTMATCH: return HttpProblem::kTlsCertificate;
     case CURLE_SSL_CONNECT_ERROR:
     case CURLE_SSL_CIPHER:
     case CURLE_SSL_CERTPROBLEM: return HttpProblem::kTlsProtocol;

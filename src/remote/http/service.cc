@@ -57,6 +57,7 @@ bool same_name(std::string_view a, std::string_view b) {
 
 HttpClientOptions client_options(const HttpServiceOptions& options) {
   return {.ca_file = options.ca_file,
+          .pinned_key = options.pinned_key,
           .connections_max = kConnectionsMax,
           .connections_per_host_max = kConnectionsMax,
           .transfers_max = kRequestsMax,

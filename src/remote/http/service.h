@@ -33,6 +33,7 @@ inline constexpr std::size_t kHeldBytesMax = std::size_t{256} << 10;
 struct HttpServiceOptions {
   std::string name;  // What messages call it: "S3 at https://s3.example.com".
   std::string ca_file = {};
+  std::string pinned_key = {};  // As HttpClientOptions has it.
   // A server that owes something and sends nothing for so long is given up.
   std::chrono::milliseconds timeout{30'000};
   // Told of attempts and answers. Shared with the backend; null where nobody wants to know.

@@ -1,0 +1,68 @@
+#pragma once
+
+#include <cstdint>
+#include <expected>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "base/bytes.h"
+#include "io/task.h"
+#include "node/object/request.h"
+
+namespace weft::node {
+
+// Why a request is not done: a status of HTTP, a word for programs, a sentence for people.
+struct Refusal {
+  unsigned status = 400;
+  std::string error;
+  std::string message;
+};
+
+// A request that may be done: signed by who it says, for this node, seen for the first time.
+struct Asked {
+  Request request;
+  PublicKey signer;
+  std::string group;  // Whose quota it spends. Empty: it is a stranger's.
+  Hash name;
+  Bytes bytes;  // As it was signed.
+  std::string peer;
+};
+
+// The stream of one run, as one client takes it. On the run's loop; dropping it leaves the run be.
+class OutputReader {
+ public:
+  virtual ~OutputReader() = default;
+  // Records that follow what was given before, at most about kRecordBytesMax of them, borrowed
+  // until the next call. Empty: nothing now, and `ready` is told when there is.
+  virtual BytesView next() = 0;
+  // Whether the receipt was given.
+  virtual bool over() const = 0;
+};
+
+inline constexpr std::size_t kTicketBytes = 16;
+
+// What a node does with what comes over the wire. One a loop, called on it; outlives the calls.
+class NodeApi {
+ public:
+  virtual ~NodeApi() = default;
+
+  // Of the first bytes of a body. `peer` is where it came from: "192.0.2.1:4711".
+  virtual std::expected<Asked, Refusal> admit(BytesView request, std::string_view peer) = 0;
+  // How much may follow it.
+  virtual std::size_t follows_max(const Asked& asked) const = 0;
+  // describe, fetch, store, cancel: the answer's bytes.
+  virtual Task<Bytes> answer(Asked asked, Bytes follows) = 0;
+  // run, call, resume. `ready` is called on the loop, never from inside `next`, and may be called
+  // until the reader is dropped.
+  virtual Task<std::unique_ptr<OutputReader>> begin(Asked asked, Bytes follows,
+                                                    std::function<void()> ready) = 0;
+  virtual Task<Bytes> read_chunk(Bytes ticket, std::uint32_t index) = 0;
+  virtual Task<void> write_chunk(Bytes ticket, std::uint32_t index, Bytes chunk) = 0;
+};
+
+// The status that belongs to a failure.
+unsigned status_of(Errc code);
+
+}  // namespace weft::node

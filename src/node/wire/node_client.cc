@@ -1,0 +1,180 @@
+#include "node/wire/node_client.h"
+
+#include <fmt/format.h>
+
+#include <boost/json.hpp>
+#include <charconv>
+#include <cstring>
+
+#include "base/net_address.h"
+#include "node/wire/identity.h"
+#include "remote/http/service.h"
+
+namespace weft::node {
+namespace {
+
+constexpr unsigned kOk = 200;
+
+Errc code_of(unsigned status) {
+  switch (status) {
+    case 400: return Errc::kInvalid;
+    case 401:
+    case 403:
+    case 421: return Errc::kDenied;
+    case 404: return Errc::kNotFound;
+    case 409: return Errc::kConflict;
+    case 410: return Errc::kTimeout;
+    case 413:
+    case 429: return Errc::kLimit;
+    case 422: return Errc::kCorrupt;
+    default: return Errc::kUnavailable;
+  }
+}
+
+// The node's own words, as far as they are any.
+Error refused(const NodeAddress& address, unsigned status, std::string_view body) {
+  boost::system::error_code bad;
+  auto json = boost::json::parse(body, bad);
+  std::string message = fmt::format("it answers with {}", status);
+  if (!bad && json.is_object()) {
+    if (const auto* said = json.get_object().if_contains("message"); said && said->is_string()) {
+      message = std::string(said->get_string());
+    }
+  }
+  return Error(code_of(status), fmt::format("node {}: {}", address.text(), message));
+}
+
+std::string host_in_url(const NodeAddress& address) {
+  return address.host.contains(':') ? fmt::format("[{}]", address.host) : address.host;
+}
+
+// The length of the request, the request, what follows: one body.
+Bytes body_of(const Bytes& request, const Bytes& follows) {
+  Bytes body(sizeof(std::uint32_t));
+  auto length = static_cast<std::uint32_t>(request.size());
+  std::memcpy(body.data(), &length, sizeof length);
+  body.reserve(body.size() + request.size() + follows.size());
+  body.insert(body.end(), request.begin(), request.end());
+  body.insert(body.end(), follows.begin(), follows.end());
+  return body;
+}
+
+Task<Bytes> whole_body(remote::HttpResponse& response, Deadline deadline) {
+  Bytes all;
+  for (;;) {
+    CO_TRY(Bytes piece, co_await response.read(deadline));
+    if (piece.empty()) co_return all;
+    if (all.size() + piece.size() > kAnswerBytesMax) {
+      co_return failure(Errc::kLimit, "a node answers with more than it may");
+    }
+    all.insert(all.end(), piece.begin(), piece.end());
+  }
+}
+
+}  // namespace
+
+Result<NodeAddress> NodeAddress::parse(std::string_view text) {
+  auto wrong = [&] {
+    return failure(Errc::kInvalid,
+                   fmt::format("\"{}\" is no node: write KEY@ADDRESS:PORT, as `weft net` prints it",
+                               text.substr(0, 200)));
+  };
+  NodeAddress address;
+  std::size_t at = text.find('@');
+  std::size_t colon = text.rfind(':');
+  if (at == std::string_view::npos || colon == std::string_view::npos || colon < at) return wrong();
+  TRY(address.key, PublicKey::parse(text.substr(0, at)));
+  std::string_view host = text.substr(at + 1, colon - at - 1);
+  if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
+  std::string_view port = text.substr(colon + 1);
+  auto [end, code] = std::from_chars(port.data(), port.data() + port.size(), address.port);
+  if (host.empty() || code != std::errc() || end != port.data() + port.size() ||
+      address.port == 0 || !IpAddress::parse(host)) {
+    return wrong();
+  }
+  address.host = std::string(host);
+  return address;
+}
+
+std::string NodeAddress::text() const {
+  return fmt::format("{}@{}:{}", key.text(), host_in_url(*this), port);
+}
+
+NodeClient::NodeClient(Loop& loop, NodeAddress address)
+    : address_(std::move(address)),
+      url_(fmt::format("https://{}:{}/weft/1/", host_in_url(address_), address_.port)),
+      service_(std::make_shared<remote::HttpService>(
+          loop, remote::HttpServiceOptions{.name = fmt::format("node {}", address_.text()),
+                                           .pinned_key = pin_of(address_.key),
+                                           .timeout = kNodeSilenceMax})) {}
+
+Task<Bytes> NodeClient::ask(Bytes request, Bytes follows, Deadline deadline) {
+  Bytes body[] = {body_of(request, follows)};
+  CO_TRY(auto response, co_await service_->ask({.method = "POST",
+                                                .url = url_ + "request",
+                                                .headers = [] { return HttpHeaders(); },
+                                                .body = body},
+                                               deadline));
+  CO_TRY(Bytes answer, co_await whole_body(*response, deadline));
+  if (response->status() == kOk) co_return answer;
+  co_return std::unexpected(refused(address_, response->status(), as_text(answer)));
+}
+
+Task<void> NodeClient::follow(Bytes request, Bytes follows, ProvenStream& stream,
+                              Deadline deadline) {
+  Bytes body[] = {body_of(request, follows)};
+  CO_TRY(auto response, co_await service_->ask({.method = "POST",
+                                                .url = url_ + "request",
+                                                .headers = [] { return HttpHeaders(); },
+                                                .body = body},
+                                               deadline));
+  if (response->status() != kOk) {
+    CO_TRY(Bytes answer, co_await whole_body(*response, deadline));
+    co_return std::unexpected(refused(address_, response->status(), as_text(answer)));
+  }
+  RecordReader records;
+  while (!stream.receipt()) {
+    CO_TRY(Bytes piece, co_await response->read(deadline));
+    if (piece.empty()) {
+      co_return failure(
+          Errc::kUnavailable,
+          fmt::format("node {}: its output ended without a receipt", address_.text()));
+    }
+    records.add(piece);
+    for (;;) {
+      CO_TRY(auto record, records.next());
+      if (!record) break;
+      CO_TRY_VOID(stream.take(*record));
+    }
+  }
+  co_return Result<void>();
+}
+
+Task<Bytes> NodeClient::read_chunk(std::string ticket, std::uint32_t index, Deadline deadline) {
+  CO_TRY(auto response,
+         co_await service_->ask({.method = "GET",
+                                 .url = fmt::format("{}chunks/{}/{}", url_, ticket, index),
+                                 .repeat = remote::HttpAsk::Repeat::kYes,
+                                 .headers = [] { return HttpHeaders(); }},
+                                deadline));
+  CO_TRY(Bytes answer, co_await whole_body(*response, deadline));
+  if (response->status() == kOk) co_return answer;
+  co_return std::unexpected(refused(address_, response->status(), as_text(answer)));
+}
+
+Task<void> NodeClient::write_chunk(std::string ticket, std::uint32_t index, Bytes chunk,
+                                   Deadline deadline) {
+  Bytes body[] = {std::move(chunk)};
+  CO_TRY(auto response,
+         co_await service_->ask({.method = "PUT",
+                                 .url = fmt::format("{}chunks/{}/{}", url_, ticket, index),
+                                 .repeat = remote::HttpAsk::Repeat::kYes,
+                                 .headers = [] { return HttpHeaders(); },
+                                 .body = body},
+                                deadline));
+  CO_TRY(Bytes answer, co_await whole_body(*response, deadline));
+  if (response->status() == kOk) co_return Result<void>();
+  co_return std::unexpected(refused(address_, response->status(), as_text(answer)));
+}
+
+}  // namespace weft::node

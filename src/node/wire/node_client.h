@@ -1,0 +1,65 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "base/bytes.h"
+#include "base/deadline.h"
+#include "io/task.h"
+#include "node/object/key.h"
+#include "node/wire/proven_stream.h"
+
+namespace weft {
+class Loop;
+namespace remote {
+class HttpService;
+}
+}  // namespace weft
+
+namespace weft::node {
+
+// Where a node is, and which key it has to have.
+struct NodeAddress {
+  PublicKey key = {};
+  std::string host = {};  // An address; of IPv6 without brackets.
+  std::uint16_t port = 0;
+
+  // "KEY@HOST:PORT", as people and the protocol write it.
+  static Result<NodeAddress> parse(std::string_view text);
+  std::string text() const;
+};
+
+// Without an answer to a question for so long, a node is given up. A stream is another matter: the
+// deadline of who asked holds.
+inline constexpr std::chrono::seconds kNodeSilenceMax{30};
+// Of an answer that is taken whole.
+inline constexpr std::size_t kAnswerBytesMax = std::size_t{4} << 20;
+
+// One loop's way to one node. Shared by whoever asks on the loop.
+//
+// Whatever it sends is sent once at most. Failures have the code that belongs to the node's status,
+// and the node's own words.
+class NodeClient {
+ public:
+  NodeClient(Loop& loop, NodeAddress address);
+  NodeClient(const NodeClient&) = delete;
+
+  const NodeAddress& address() const { return address_; }
+
+  // The answer to a signed request that has a whole one: describe, fetch, store, cancel.
+  Task<Bytes> ask(Bytes request, Bytes follows, Deadline deadline);
+  // The answer to run, call and resume, to its receipt. kUnavailable where the connection broke
+  // before it: `stream` stands where a resume goes on.
+  Task<void> follow(Bytes request, Bytes follows, ProvenStream& stream, Deadline deadline);
+  // A chunk of the module that the ticket is for.
+  Task<Bytes> read_chunk(std::string ticket, std::uint32_t index, Deadline deadline);
+  Task<void> write_chunk(std::string ticket, std::uint32_t index, Bytes chunk, Deadline deadline);
+
+ private:
+  const NodeAddress address_;
+  const std::string url_;
+  std::shared_ptr<remote::HttpService> service_;  // Shared with its responses.
+};
+
+}  // namespace weft::node

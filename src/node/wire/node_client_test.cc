@@ -1,0 +1,207 @@
+// Shows both sides of the protocol against each other over TLS: a node of another key is not talked
+// to, requests and their answers arrive, streams arrive proven, refusals as what they are.
+#include "node/wire/node_client.h"
+
+#include <gtest/gtest.h>
+
+#include <boost/json.hpp>
+
+#include "base/check.h"
+#include "io/http/server.h"
+#include "io/test_task.h"
+#include "node/wire/identity.h"
+#include "node/wire/node_handler.h"
+
+namespace weft::node {
+namespace {
+
+using weft::testing::run_task;
+
+// Sends what it was given, a frame a call, and then the receipt.
+class Scripted final : public OutputReader {
+ public:
+  Scripted(const SigningKey& key, const Hash& name, Bytes text)
+      : key_(key), name_(name), text_(std::move(text)), chain_(name) {}
+
+  BytesView next() override {
+    out_.clear();
+    if (over_) return {};
+    if (at_ < text_.size()) {
+      std::size_t count = std::min(kFrameBytesMax, text_.size() - at_);
+      BytesView bytes = BytesView(text_).subspan(at_, count);
+      append_frame(out_, OutputStream::kStdout, bytes);
+      chain_ = next_chain(chain_, 1, bytes);
+      at_ += count;
+      if (++frames_ % kFramesUnsealedMax == 0) {
+        append_record(out_, RecordType::kSeal, sign(Seal{name_, frames_, chain_}, key_));
+      }
+      return out_;
+    }
+    over_ = true;
+    append_record(out_, RecordType::kReceipt,
+                  sign(Receipt{.request = name_, .frames = frames_, .chain = chain_}, key_));
+    return out_;
+  }
+  bool over() const override { return over_; }
+
+ private:
+  const SigningKey& key_;
+  const Hash name_;
+  const Bytes text_;
+  Hash chain_;
+  std::size_t at_ = 0;
+  std::uint64_t frames_ = 0;
+  bool over_ = false;
+  Bytes out_;
+};
+
+class FakeNode final : public NodeApi {
+ public:
+  explicit FakeNode(const SigningKey& key) : key_(key) {}
+
+  std::expected<Asked, Refusal> admit(BytesView bytes, std::string_view peer) override {
+    auto view = SignedView::open(bytes, ObjectKind::kRequest);
+    if (!view) return std::unexpected(Refusal{400, "invalid", view.error().message()});
+    if (!view->verify()) return std::unexpected(Refusal{401, "unsigned", "not signed by that key"});
+    auto request = read_request(*view);
+    if (!request) return std::unexpected(Refusal{400, "invalid", request.error().message()});
+    return Asked{.request = *request,
+                 .signer = view->signer(),
+                 .group = "",
+                 .name = view->hash(),
+                 .bytes = Bytes(bytes.begin(), bytes.end()),
+                 .peer = std::string(peer)};
+  }
+  std::size_t follows_max(const Asked&) const override { return std::size_t{8} << 20; }
+  Task<Bytes> answer(Asked asked, Bytes follows) override {
+    if (asked.request.action == Action::kCancel) co_return failure(Errc::kNotFound, "no such run");
+    co_return to_bytes(asked.signer.text());
+  }
+  Task<std::unique_ptr<OutputReader>> begin(Asked asked, Bytes follows,
+                                            std::function<void()>) override {
+    co_return std::make_unique<Scripted>(key_, asked.name, std::move(follows));
+  }
+  Task<Bytes> read_chunk(Bytes ticket, std::uint32_t index) override {
+    co_return index == 7 ? Result<Bytes>(ticket) : failure(Errc::kNotFound, "no such chunk");
+  }
+  Task<void> write_chunk(Bytes, std::uint32_t, Bytes chunk) override {
+    co_return chunk.size() == kFrameBytesMax ? Result<void>()
+                                             : failure(Errc::kCorrupt, "not what was named");
+  }
+
+ private:
+  const SigningKey& key_;
+};
+
+class Wire : public ::testing::Test {
+ protected:
+  Wire() : loops_({.count = 1, .started = {}, .stopping = {}}), api_(key_) {
+    loops_.on_each(
+        [&](Loop& loop, std::size_t) { handler_ = std::make_unique<NodeHandler>(loop, api_); });
+    HttpHandler* handlers[] = {handler_.get()};
+    auto server = HttpServer::listen(loops_, handlers, {.addresses = {{.tls = tls_of(key_)}}});
+    CHECK(server.has_value());
+    server_ = *std::move(server);
+  }
+  ~Wire() override {
+    server_.reset();
+    CHECK(handler_->gate().close_and_wait(Deadline::after(std::chrono::seconds(10))).has_value());
+    loops_.on_each([&](Loop&, std::size_t) { handler_.reset(); });
+  }
+  NodeAddress address(const PublicKey& key) const { return {key, "127.0.0.1", server_->port()}; }
+  Bytes request(Action action, BytesView follows = {}) {
+    Request request{.nonce = random_nonce(), .action = action};
+    if (action == Action::kRun) request.arguments = Hash::of(follows);
+    request.reply = user_.public_key();
+    return sign(request, user_);
+  }
+  static Deadline soon() { return Deadline::after(std::chrono::seconds(20)); }
+
+  SigningKey key_ = SigningKey::random();
+  SigningKey user_ = SigningKey::random();
+  Loops loops_;
+  FakeNode api_;
+  std::unique_ptr<NodeHandler> handler_;
+  std::unique_ptr<HttpServer> server_;
+  Loop loop_;
+};
+
+TEST_F(Wire, AsksTheNodeThatHasTheKeyAndNoOther) {
+  {
+    NodeClient client(loop_, address(key_.public_key()));
+    auto answer = run_task(loop_, client.ask(request(Action::kDescribe), {}, soon()));
+    ASSERT_TRUE(answer.has_value()) << answer.error().message();
+    EXPECT_EQ(as_text(*answer), user_.public_key().text());
+  }
+  NodeClient wrong(loop_, address(user_.public_key()));
+  auto refused = run_task(loop_, wrong.ask(request(Action::kDescribe), {}, soon()));
+  ASSERT_FALSE(refused.has_value());
+  EXPECT_EQ(refused.error().code(), Errc::kUnavailable) << refused.error().message();
+}
+
+TEST_F(Wire, AStreamArrivesWholeAndProven) {
+  NodeClient client(loop_, address(key_.public_key()));
+  Bytes text(5'000'000, 'x');
+  for (const Bytes& follows : {Bytes(), to_bytes("hello"), text}) {
+    Bytes signed_bytes = request(Action::kRun, follows);
+    Bytes taken;
+    ProvenStream stream(key_.public_key(), Hash::of(signed_bytes),
+                        ProvenStream::beginning(Hash::of(signed_bytes)),
+                        [&](OutputStream, BytesView bytes) {
+                          taken.insert(taken.end(), bytes.begin(), bytes.end());
+                        });
+    auto followed = run_task(loop_, client.follow(signed_bytes, follows, stream, soon()));
+    ASSERT_TRUE(followed.has_value()) << followed.error().message();
+    EXPECT_EQ(taken, follows);
+    EXPECT_TRUE(stream.receipt().has_value());
+  }
+}
+
+TEST_F(Wire, RefusalsArriveAsWhatTheyAre) {
+  NodeClient client(loop_, address(key_.public_key()));
+  auto code = [&](Bytes bytes, Bytes follows) {
+    auto answer = run_task(loop_, client.ask(std::move(bytes), std::move(follows), soon()));
+    return answer ? Errc::kInternal : answer.error().code();
+  };
+  EXPECT_EQ(code(request(Action::kCancel), {}), Errc::kNotFound);
+  EXPECT_EQ(code(to_bytes("no request"), {}), Errc::kInvalid);
+  EXPECT_EQ(code(Bytes(kRequestBytesMax + 1), {}), Errc::kLimit);
+  EXPECT_EQ(code(request(Action::kRun, as_bytes("named")), to_bytes("sent")), Errc::kCorrupt);
+  EXPECT_EQ(code(request(Action::kDescribe), Bytes((std::size_t{8} << 20) + 1)), Errc::kLimit);
+  Bytes changed = request(Action::kDescribe);
+  changed[60] ^= 1;
+  EXPECT_EQ(code(changed, {}), Errc::kDenied);
+}
+
+TEST_F(Wire, ChunksGoBothWays) {
+  NodeClient client(loop_, address(key_.public_key()));
+  std::string ticket = hex(Bytes(kTicketBytes, 5));
+  auto chunk = run_task(loop_, client.read_chunk(ticket, 7, soon()));
+  ASSERT_TRUE(chunk.has_value()) << chunk.error().message();
+  EXPECT_EQ(*chunk, Bytes(kTicketBytes, 5));
+  EXPECT_EQ(run_task(loop_, client.read_chunk(ticket, 8, soon())).error().code(), Errc::kNotFound);
+  EXPECT_EQ(run_task(loop_, client.read_chunk("../x", 8, soon())).error().code(), Errc::kNotFound);
+  auto write = [&](std::size_t size) {
+    return run_task(loop_, client.write_chunk(ticket, 0, Bytes(size, 1), soon()));
+  };
+  EXPECT_TRUE(write(kFrameBytesMax).has_value());
+  EXPECT_EQ(write(kFrameBytesMax + 1).error().code(), Errc::kLimit);
+  EXPECT_EQ(write(3).error().code(), Errc::kCorrupt);
+}
+
+TEST(NodeAddress, IsReadAsItIsWritten) {
+  std::string key = SigningKey::random().public_key().text();
+  for (std::string rest : {"@127.0.0.1:7420", "@[fe80::1]:1"}) {
+    auto address = NodeAddress::parse(key + rest);
+    ASSERT_TRUE(address.has_value()) << rest;
+    EXPECT_EQ(address->text(), key + rest);
+  }
+  for (std::string rest : {"", "@", "@127.0.0.1", "@127.0.0.1:", "@:1", "@127.0.0.1:70000",
+                           "@127.0.0.1:0", "@name.example:1", "@127.0.0.1:1x"}) {
+    EXPECT_FALSE(NodeAddress::parse(key + rest)) << rest;
+  }
+  EXPECT_FALSE(NodeAddress::parse("abc@127.0.0.1:1"));
+}
+
+}  // namespace
+}  // namespace weft::node

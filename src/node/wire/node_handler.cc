@@ -1,0 +1,269 @@
+#include "node/wire/node_handler.h"
+
+#include <fmt/format.h>
+
+#include <boost/asio/this_coro.hpp>
+#include <boost/json.hpp>
+#include <charconv>
+#include <cstring>
+
+#include "base/check.h"
+#include "io/loop.h"
+#include "node/object/hash.h"
+#include "node/object/record.h"
+#include "remote/http/signal.h"
+
+namespace weft::node {
+namespace {
+
+constexpr int kOk = 200;
+constexpr std::string_view kRequestPath = "/weft/1/request";
+constexpr std::string_view kChunksPath = "/weft/1/chunks/";
+constexpr std::size_t kLengthBytes = sizeof(std::uint32_t);
+
+// One exchange while it is served: its events as a signal that a task waits for.
+class Serving final : public ExchangeEvents {
+ public:
+  Serving(Loop& loop, HttpExchange::Ptr exchange) : exchange_(std::move(exchange)), signal_(loop) {
+    exchange_->listen(this);
+  }
+  ~Serving() override { exchange_->listen(nullptr); }
+
+  HttpExchange& exchange() { return *exchange_; }
+  remote::Signal& signal() { return signal_; }
+  bool gone() const { return exchange_->gone(); }
+
+  void on_body_ready() override { signal_.raise(); }
+  void on_writable() override { signal_.raise(); }
+  void on_gone() override { signal_.raise(); }
+
+  // Of the body, up to `most` bytes into `out`. False at its end. The wire's own limits end a wait.
+  Task<bool> read_some(Bytes& out, std::size_t most) {
+    for (;;) {
+      BytesView there = exchange_->body();
+      if (!there.empty()) {
+        std::size_t count = std::min(there.size(), most);
+        out.insert(out.end(), there.begin(), there.begin() + static_cast<std::ptrdiff_t>(count));
+        exchange_->consume_body(count);
+        co_return true;
+      }
+      if (exchange_->body_state() == BodyState::kEnd) co_return false;
+      if (exchange_->body_state() == BodyState::kFailed || gone()) co_return went();
+      CO_TRY_VOID(co_await signal_.wait(Deadline::never()));
+    }
+  }
+  // Until there are so many; false where the body ends before.
+  Task<bool> read_to(Bytes& out, std::size_t size) {
+    while (out.size() < size) {
+      CO_TRY(bool more, co_await read_some(out, size - out.size()));
+      if (!more) co_return false;
+    }
+    co_return true;
+  }
+
+  void answer(int status, std::string_view type, BytesView body) {
+    const Header headers[] = {{"content-type", type}, {"cache-control", "no-store"}};
+    if (!exchange_->begin_response(status, headers, body.size())) return;
+    exchange_->write(body);
+    exchange_->finish();
+  }
+  void refuse(const Refusal& refusal) {
+    boost::json::object said{{"error", refusal.error}, {"message", refusal.message}};
+    answer(static_cast<int>(refusal.status), "application/json",
+           as_bytes(boost::json::serialize(said)));
+  }
+  void refuse(const Error& error) {
+    refuse({status_of(error.code()), std::string(to_string(error.code())), error.message()});
+  }
+
+  static std::unexpected<Error> went() { return failure(Errc::kCancelled, "the client is gone"); }
+
+ private:
+  HttpExchange::Ptr exchange_;
+  remote::Signal signal_;
+};
+
+bool streams(Action action) {
+  return action == Action::kRun || action == Action::kCall || action == Action::kResume;
+}
+
+// Sends what the reader gives as it comes, until the receipt has left.
+Task<void> send_stream(Serving& serving, OutputReader& reader) {
+  const Header headers[] = {{"content-type", "application/x-weft-stream"},
+                            {"cache-control", "no-store"}};
+  CO_TRY_VOID(serving.exchange().begin_response(kOk, headers, std::nullopt));
+  while (!serving.gone()) {
+    if (serving.exchange().writable() == 0) {
+      CO_TRY_VOID(co_await serving.signal().wait(Deadline::never()));
+      continue;
+    }
+    BytesView records = reader.next();
+    if (!records.empty()) {
+      serving.exchange().write(records);
+      continue;
+    }
+    if (reader.over()) {
+      serving.exchange().finish();
+      co_return Result<void>();
+    }
+    CO_TRY_VOID(co_await serving.signal().wait(Deadline::never()));
+  }
+  co_return Serving::went();
+}
+
+Task<void> serve_request(Serving& serving, NodeApi& api) {
+  Bytes body;
+  auto cut = Refusal{400, "invalid", "the body ends before the request that it begins with does"};
+  CO_TRY(bool whole, co_await serving.read_to(body, kLengthBytes));
+  if (!whole) {
+    serving.refuse(cut);
+    co_return Result<void>();
+  }
+  std::uint32_t length = 0;
+  std::memcpy(&length, body.data(), sizeof length);
+  if (length > kRequestBytesMax) {
+    serving.refuse({413, "limit", fmt::format("a request has at most {} bytes", kRequestBytesMax)});
+    co_return Result<void>();
+  }
+  body.clear();
+  CO_TRY(whole, co_await serving.read_to(body, length));
+  if (!whole) {
+    serving.refuse(cut);
+    co_return Result<void>();
+  }
+  auto asked = api.admit(body, serving.exchange().peer());
+  if (!asked) {
+    serving.refuse(asked.error());
+    co_return Result<void>();
+  }
+  // From here on it is somebody who may: what follows is taken, as much as is theirs.
+  std::size_t most = api.follows_max(*asked);
+  Bytes follows;
+  for (bool more = true; more;) {
+    CO_TRY(more, co_await serving.read_some(follows, most + 1 - follows.size()));
+    if (follows.size() <= most) continue;
+    serving.refuse({413, "limit", fmt::format("at most {} bytes may follow the request", most)});
+    co_return Result<void>();
+  }
+  Action action = asked->request.action;
+  if ((action == Action::kRun || action == Action::kCall) &&
+      Hash::of(follows) != asked->request.arguments) {
+    serving.refuse({422, "corrupt", "the arguments are not those that the request names"});
+    co_return Result<void>();
+  }
+  if (!streams(action)) {
+    auto answer = co_await api.answer(*std::move(asked), std::move(follows));
+    if (!answer) {
+      serving.refuse(answer.error());
+    } else {
+      bool text = action == Action::kDescribe;
+      serving.answer(kOk, text ? "application/json" : "application/octet-stream", *answer);
+    }
+    co_return Result<void>();
+  }
+  auto reader = co_await api.begin(*std::move(asked), std::move(follows),
+                                   [&serving] { serving.signal().raise(); });
+  if (!reader) {
+    serving.refuse(reader.error());
+    co_return Result<void>();
+  }
+  co_return co_await send_stream(serving, **reader);
+}
+
+struct ChunkPath {
+  Bytes ticket;
+  std::uint32_t index = 0;
+};
+
+std::optional<ChunkPath> chunk_path(std::string_view path) {
+  path.remove_prefix(kChunksPath.size());
+  std::size_t slash = path.find('/');
+  if (slash == std::string_view::npos) return std::nullopt;
+  auto ticket = from_hex(path.substr(0, slash));
+  std::string_view number = path.substr(slash + 1);
+  ChunkPath found;
+  auto [end, code] = std::from_chars(number.data(), number.data() + number.size(), found.index);
+  if (!ticket || ticket->size() != kTicketBytes || code != std::errc() ||
+      end != number.data() + number.size()) {
+    return std::nullopt;
+  }
+  found.ticket = *std::move(ticket);
+  return found;
+}
+
+Task<void> serve_chunk(Serving& serving, NodeApi& api, ChunkPath at, bool write) {
+  if (!write) {
+    auto chunk = co_await api.read_chunk(std::move(at.ticket), at.index);
+    if (!chunk) {
+      serving.refuse(chunk.error());
+    } else {
+      serving.answer(kOk, "application/octet-stream", *chunk);
+    }
+    co_return Result<void>();
+  }
+  Bytes chunk;
+  for (bool more = true; more;) {
+    CO_TRY(more, co_await serving.read_some(chunk, kFrameBytesMax + 1 - chunk.size()));
+    if (chunk.size() <= kFrameBytesMax) continue;
+    serving.refuse({413, "limit", "a chunk has at most 65536 bytes"});
+    co_return Result<void>();
+  }
+  auto written = co_await api.write_chunk(std::move(at.ticket), at.index, std::move(chunk));
+  if (!written) {
+    serving.refuse(written.error());
+  } else {
+    serving.answer(kOk, "application/octet-stream", {});
+  }
+  co_return Result<void>();
+}
+
+}  // namespace
+
+unsigned status_of(Errc code) {
+  switch (code) {
+    case Errc::kInvalid:
+    case Errc::kUnsupported: return 400;
+    case Errc::kDenied: return 403;
+    case Errc::kNotFound: return 404;
+    case Errc::kConflict: return 409;
+    case Errc::kTimeout: return 410;
+    case Errc::kCorrupt: return 422;
+    case Errc::kLimit: return 429;
+    case Errc::kUnavailable:
+    case Errc::kCancelled: return 503;
+    case Errc::kFull: return 507;
+    default: return 500;
+  }
+}
+
+NodeHandler::~NodeHandler() {
+  CHECK(serving() == 0);
+}
+
+void NodeHandler::handle(HttpExchange::Ptr exchange) {
+  auto pass = gate_.enter();
+  if (!pass) return;  // Dropped: answered as broken off.
+  loop_.spawn(serve(std::move(exchange), *std::move(pass)), [](Result<void>) {});
+}
+
+Task<void> NodeHandler::serve(HttpExchange::Ptr exchange, Gate::Pass pass) {
+  Serving serving(loop_, std::move(exchange));
+  const RequestHead& head = serving.exchange().request();
+  std::string_view path = head.path;
+  if (path == kRequestPath) {
+    if (head.method == "POST") co_return co_await serve_request(serving, api_);
+    serving.refuse({405, "invalid", "a request is sent with POST"});
+  } else if (path.starts_with(kChunksPath)) {
+    auto at = chunk_path(path);
+    bool write = head.method == "PUT";
+    if (at && (write || head.method == "GET")) {
+      co_return co_await serve_chunk(serving, api_, *std::move(at), write);
+    }
+    serving.refuse({404, "not-found", "no such chunk"});
+  } else {
+    serving.refuse({404, "not-found", "a node serves /weft/1/request"});
+  }
+  co_return Result<void>();
+}
+
+}  // namespace weft::node
