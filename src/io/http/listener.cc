@@ -3,8 +3,11 @@
 #include <fmt/format.h>
 #include <linux/filter.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <cstring>
 #include <utility>
 
 #include "base/check.h"
@@ -14,6 +17,21 @@
 #include "io/loop.h"
 
 namespace weft {
+namespace {
+
+// A Unix peer has no address: who it is stands in its place.
+void note_credentials(const Fd& socket, sockaddr_storage& peer) {
+  ucred who{};
+  socklen_t size = sizeof(who);
+  auto& at = reinterpret_cast<sockaddr_un&>(peer);
+  at = {};
+  at.sun_family = AF_UNIX;
+  if (::getsockopt(socket.get(), SOL_SOCKET, SO_PEERCRED, &who, &size) != 0) return;
+  auto text = fmt::format("uid={},gid={},pid={}", who.uid, who.gid, who.pid);
+  std::memcpy(at.sun_path, text.data(), std::min(text.size(), sizeof(at.sun_path) - 1));
+}
+
+}  // namespace
 
 HttpListener::HttpListener(Loop& loop, HttpHandler& handler, std::shared_ptr<HttpShared> shared,
                            std::shared_ptr<TlsContext> tls)
@@ -69,6 +87,7 @@ bool HttpListener::accept_one() {
                       SOCK_NONBLOCK | SOCK_CLOEXEC));
   if (!socket) return false;
   pause_logged_ = false;
+  if (peer.ss_family == AF_UNIX) note_credentials(socket, peer);
   auto pass = shared_->gate.enter();
   if (!pass) return true;
   auto admission = HttpConnection::Admission::kServed;

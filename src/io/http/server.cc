@@ -1,10 +1,14 @@
 #include "io/http/server.h"
 
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
@@ -96,8 +100,52 @@ Result<std::uint16_t> port_of(const Fd& socket) {
 
 namespace {
 
+// Whether somebody answers at the socket that is there.
+bool is_served(const sockaddr_un& at) {
+  Fd probe(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  return ::connect(probe.get(), reinterpret_cast<const sockaddr*>(&at), sizeof(at)) == 0;
+}
+
+// The same for a Unix socket: one queue, from which every loop takes.
+Result<std::vector<Fd>> listening_at(const std::string& path, std::size_t loops, int backlog) {
+  sockaddr_un at{};
+  at.sun_family = AF_UNIX;
+  if (path.size() >= sizeof(at.sun_path)) {
+    return failure(Errc::kInvalid, fmt::format("{}: the path of a socket has at most {} bytes",
+                                               path, sizeof(at.sun_path) - 1));
+  }
+  std::memcpy(at.sun_path, path.data(), path.size());
+  struct stat there{};
+  if (::lstat(path.c_str(), &there) == 0) {
+    if (!S_ISSOCK(there.st_mode)) {
+      return failure(Errc::kConflict, fmt::format("{} is there, and no socket: remove it, or name "
+                                                  "another path",
+                                                  path));
+    }
+    if (is_served(at)) {
+      return failure(Errc::kConflict, fmt::format("{} is taken: stop what listens there", path));
+    }
+    ::unlink(path.c_str());
+  }
+  Fd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  if (!socket) return system_failure("make a socket", errno);
+  // Nobody connects before the mode is right: it listens after.
+  if (::bind(socket.get(), reinterpret_cast<const sockaddr*>(&at), sizeof(at)) != 0 ||
+      ::chmod(path.c_str(), 0660) != 0 || ::listen(socket.get(), backlog) != 0) {
+    return system_failure(fmt::format("listen at {}", path), errno);
+  }
+  std::vector<Fd> sockets;
+  for (std::size_t i = 1; i < loops; ++i) {
+    sockets.emplace_back(::fcntl(socket.get(), F_DUPFD_CLOEXEC, 0));
+    if (!sockets.back()) return system_failure(fmt::format("listen at {}", path), errno);
+  }
+  sockets.push_back(std::move(socket));
+  return sockets;
+}
+
 // The listening sockets of one address, one a loop. Sets the port that was free.
 Result<std::vector<Fd>> listening(HttpAddress& wanted, std::size_t loops, int backlog) {
+  if (!wanted.path.empty()) return listening_at(wanted.path, loops, backlog);
   TRY(Address address, Address::parse(wanted.address, wanted.port));
   // Sockets that share a port would share it with another weft of this user as well, and each would
   // get half of the other's requests. A socket that does not share finds out.
@@ -167,10 +215,14 @@ HttpServer::~HttpServer() {
   on_listeners([](std::shared_ptr<HttpListener>& each) { each->close(); });
   // A round later, what was cancelled has let go.
   on_listeners([](std::shared_ptr<HttpListener>& each) { each.reset(); });
+  for (const HttpAddress& each : addresses_) {
+    if (!each.path.empty()) ::unlink(each.path.c_str());
+  }
 }
 
 std::string HttpServer::url(std::size_t index) const {
-  const auto& [address, port, tls] = addresses_[index];
+  const auto& [address, port, tls, path] = addresses_[index];
+  if (!path.empty()) return fmt::format("unix:{}", path);
   bool v6 = address.find(':') != std::string::npos;
   return fmt::format("{}://{}{}{}:{}/", tls == nullptr ? "http" : "https", v6 ? "[" : "", address,
                      v6 ? "]" : "", port);

@@ -25,6 +25,10 @@ struct HttpAddress {
   std::string address = "127.0.0.1";          // An IPv4 or IPv6 address.
   std::uint16_t port = 0;                     // 0: any free one, the same on every loop.
   std::shared_ptr<TlsContext> tls = nullptr;  // Shared with whoever reloads it. Null: plain.
+  // Given: a Unix socket, in the place of address and port. Made with mode 0660; one that nobody
+  // listens at is replaced, and it is gone with the server. Exchanges have their client's
+  // credentials as peer: "unix:uid=1000,gid=100,pid=4711", as they were when it connected.
+  std::string path = {};
 };
 
 // Serves HTTP/1 and HTTP/2 on some addresses: every loop listens on each of them and keeps the
