@@ -371,6 +371,8 @@ pub mod ffi {
         fn retire(self: &mut Callee);
         /// True: it has ended; `outcome` tells how, and calls still in it have no reply.
         fn poll(self: &mut Callee) -> bool;
+        /// No call is in it, and its guest goes on with what it began in one.
+        fn lingers(self: &Callee) -> bool;
         fn outcome(self: &Callee) -> Outcome;
         fn spent(self: &Callee) -> Spent;
 

@@ -31,6 +31,8 @@ struct Queue {
     /// Resources of the instance's own that nobody holds any more.
     dropped: Mutex<Vec<u32>>,
     retired: AtomicBool,
+    /// Set by the last poll: no call is in it, and its guest goes on all the same.
+    lingers: AtomicBool,
 }
 
 struct Call {
@@ -112,6 +114,10 @@ impl Callee {
         self.task.poll()
     }
 
+    pub fn lingers(&self) -> bool {
+        self.queue.lingers.load(Relaxed)
+    }
+
     pub fn outcome(&self) -> Outcome {
         self.task.outcome()
     }
@@ -187,6 +193,9 @@ impl Exports {
                     Poll::Ready(Some(Err(error))) => return Poll::Ready(Err(error)),
                     Poll::Ready(None) | Poll::Pending => {}
                 }
+                let lingers =
+                    calls.is_empty() && accessor.poll_no_interesting_tasks(cx).is_pending();
+                queue.lingers.store(lingers, Relaxed);
                 match queue.poll_next(!calls.is_empty()) {
                     Poll::Ready(Some(call)) => {
                         self.meter.allow(self.shared.limits.cpu_ns, calls.len() as u32 + 1);

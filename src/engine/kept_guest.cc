@@ -56,13 +56,11 @@ class Kept final : public KeptGuest, public Pollable, public bridge::ReplySink {
   }
 
   bool over() const override {
-    return ended_ || stirs_ || calls_ >= std::max(1U, deployment_.limits.reuse_calls_max);
+    return ended_ || lingers_ || calls_ >= std::max(1U, deployment_.limits.reuse_calls_max);
   }
 
   void poll() override {
     if (ended_) return;
-    // The next call would wait for what it does for itself, and pay for it.
-    if (!done_) stirs_ = true;
     if (done_ && !written_) {
       return finish({RunOutcome::Ending::kFailed, 1, written_.error().message()});
     }
@@ -72,7 +70,10 @@ class Kept final : public KeptGuest, public Pollable, public bridge::ReplySink {
     }
     count();
     if (ended_) return finish(from_bridge(callee_->outcome()));
-    if (returned_) finish({});
+    if (!returned_) return;
+    // The next call would wait for what it does for itself, and pay for it.
+    lingers_ = callee_->lingers();
+    finish({});
   }
 
   void reply(rust::Slice<const std::uint8_t> bytes) override {
@@ -116,7 +117,7 @@ class Kept final : public KeptGuest, public Pollable, public bridge::ReplySink {
   Result<void> written_;
   bool returned_ = false;
   bool ended_ = false;
-  bool stirs_ = false;
+  bool lingers_ = false;
   std::uint32_t calls_ = 0;
   std::uint64_t counted_ns_ = 0;
   Timer limit_;

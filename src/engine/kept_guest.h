@@ -22,9 +22,9 @@ class KeptGuest {
   // when it is over; from inside `done` of the one before it may be. `done` is called once, on the
   // loop, never from inside this.
   virtual void call(std::uint32_t function, GuestRun::Exchange exchange, GuestRun::Done done) = 0;
-  // It takes no more calls: it has ended, which it may between two of them, it has had its share, or
-  // its guest went on by itself after a call had returned. From inside `done` the instance may not be
-  // dropped.
+  // It takes no more calls: it has ended, which it may between two of them, it has had its share,
+  // or its guest goes on by itself after a call has returned. From inside `done` the instance may
+  // not be dropped.
   virtual bool over() const = 0;
 };
 

@@ -24,6 +24,9 @@ constexpr std::string_view kGuest = R"((component
     (func $count (export "count") (result i32)
       (global.set $calls (i32.add (global.get $calls) (i32.const 1)))
       (global.get $calls))
+    (func (export "returns") (result i32)
+      (call $return (call $count))
+      (i32.const 0))
     (func (export "yields") (result i32)
       (call $return (call $count))
       (i32.const 1))
@@ -33,6 +36,8 @@ constexpr std::string_view kGuest = R"((component
     (with "" (instance (export "return" (func $return))))))
   (type $way (func async (result u32)))
   (func (export "count") (result u32) (canon lift (core func $main "count")))
+  (func (export "returns") (type $way) (canon lift (core func $main "returns")
+    async (callback (core func $main "yields-again"))))
   (func (export "stirs") (type $way) (canon lift (core func $main "yields")
     async (callback (core func $main "yields-again"))))
   (func (export "traps") (type $way) (canon lift (core func $main "yields")
@@ -41,13 +46,13 @@ constexpr std::string_view kGuest = R"((component
 
 class GuestCallsTest : public ::testing::Test {
  protected:
-  static constexpr std::size_t kCount = 0, kStirs = 1, kTraps = 2;
+  static constexpr std::size_t kCount = 0, kStirs = 1, kTraps = 2, kReturns = 3;
 
   void begin(Instances instances, Limits limits = {}) {
     stage_.emplace(ground_, file_with("calls.wat", kGuest), StageOptions{.limits = limits});
     calls_.emplace(stage_->deployment(),
                    std::vector{stage_->function("count"), stage_->function("stirs"),
-                               stage_->function("traps")},
+                               stage_->function("traps"), stage_->function("returns")},
                    CallSettings{.instances = instances});
   }
   // Which call of its instance it was; nothing: it did not return well.
@@ -81,11 +86,19 @@ TEST_F(GuestCallsTest, HaveReusedInstancesUntilThoseHadTheirShare) {
   for (std::uint32_t i = 0; i < 9; ++i) EXPECT_EQ(call(kCount), i % 3 + 1);
 }
 
+TEST_F(GuestCallsTest, HaveReusedInstancesForAsynchronousFunctionsToo) {
+  begin(Instances::kReused);
+  for (std::uint32_t i = 1; i <= 5; ++i) {
+    EXPECT_EQ(call(kReturns), i);
+    pause(std::chrono::milliseconds(10));
+  }
+}
+
 TEST_F(GuestCallsTest, AreNotMadeToWhatGoesOnByItself) {
   begin(Instances::kReused);
   for (int i = 0; i < 5; ++i) {
     EXPECT_EQ(call(kStirs), 1U);
-    pause(std::chrono::milliseconds(10));
+    EXPECT_TRUE(ground_.run_until([&] { return instances() == 0; }));
   }
 }
 
