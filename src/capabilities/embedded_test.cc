@@ -42,10 +42,10 @@ TEST(Embedded, offers_every_name_that_components_import) {
           "weft:lock/locks@0.1.0", "weft:lock/async-locks@0.1.0", "weft:sensor/sensors@0.1.0",
           "weft:sensor/async-sensors@0.1.0", "weft:sensor-io/readiness@0.1.0",
           "weft:sql/database@0.1.0", "wasi:sql/types@0.2.0-draft", "wasi:sql/readwrite@0.2.0-draft",
-          "wasmcloud:messaging/consumer@0.2.0", "wasmcloud:messaging/types@0.3.0",
-          "wasmcloud:messaging/producer@0.3.0", "wasmcloud:messaging/request-reply@0.3.0",
-          "wasi:messaging/types@0.2.0-draft", "wasi:messaging/producer@0.2.0-draft",
-          "wasi:messaging/request-reply@0.2.0-draft"));
+          "wasmcloud:messaging/consumer@0.2.0", "wasmcloud:messaging/consumer@0.3.0",
+          "wasmcloud:messaging/types@0.3.0", "wasmcloud:messaging/producer@0.3.0",
+          "wasmcloud:messaging/request-reply@0.3.0", "wasi:messaging/types@0.2.0-draft",
+          "wasi:messaging/producer@0.2.0-draft", "wasi:messaging/request-reply@0.2.0-draft"));
 }
 
 TEST(Embedded, the_shape_of_a_batch_is_chosen_by_its_declared_type) {

@@ -133,6 +133,9 @@ TEST_F(DevTest, the_sdk_is_unpacked_once_and_knows_its_packages) {
   ASSERT_TRUE(write_file(path("w.wit"), "export wasmcloud:messaging/handler@0.2.0;"));
   EXPECT_THAT(sdk->packages(path("w.wit")),
               ElementsAre(sdk->path() + "/wit/messaging-wasmcloud/messaging.wit"));
+  ASSERT_TRUE(write_file(path("w.wit"), "export wasmcloud:messaging/handler@0.3.0;"));
+  EXPECT_THAT(sdk->packages(path("w.wit")),
+              ElementsAre(sdk->path() + "/wit/messaging-wasmcloud-streams/messaging.wit"));
   EXPECT_EQ(SdkFolder::open(folder_)->path(), sdk->path());
 }
 

@@ -41,7 +41,7 @@ struct Package {
   std::string_view file;
 };
 
-constexpr std::array<Package, 14> kPackages{{
+constexpr std::array<Package, 15> kPackages{{
     {"wasi:keyvalue", "@0.2.0-draft", "wit/keyvalue-draft/keyvalue.wit"},
     {"wasi:keyvalue", "@0.2.0-draft2", "wit/keyvalue-draft2/keyvalue.wit"},
     {"wasi:blobstore", "@0.2.0-draft", "wit/blobstore/blobstore.wit"},
@@ -56,6 +56,7 @@ constexpr std::array<Package, 14> kPackages{{
     {"wasi:sql", "@0.2.0-draft", "wit/wasi-sql/sql.wit"},
     {"wasi:messaging", "@0.2.0-draft", "wit/messaging/messaging.wit"},
     {"wasmcloud:messaging", "@0.2.0", "wit/messaging-wasmcloud/messaging.wit"},
+    {"wasmcloud:messaging", "@0.3.0", "wit/messaging-wasmcloud-streams/messaging.wit"},
 }};
 
 // The texts of a .wit file, or of all in a folder.

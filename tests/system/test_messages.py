@@ -55,6 +55,46 @@ component = "wasi"
 """
 
 
+STREAMS = """
+[app]
+name = "shop"
+[component.web]
+source = "web.wasm"
+uses.messaging = [""]
+[component.store]
+source = "store.wasm"
+uses.keyvalue = [""]
+[component.streams]
+source = "streams.wasm"
+uses.keyvalue = [""]
+uses.messaging = [""]
+[component.third]
+source = "third.wasm"
+uses.keyvalue = [""]
+uses.messaging = [""]
+[[trigger.http]]
+route = "/..."
+component = "web"
+[[trigger.http]]
+route = "/kv/..."
+component = "store"
+[[trigger.message]]
+topic = "streams.*"
+component = "streams"
+retries = 3
+backoff = "20ms"
+{more}
+[[trigger.message]]
+topic = "third.*"
+component = "third"
+"""
+
+
+def streams(more):
+    return App(STREAMS.format(more=more), web="publisher", store="keyvalue_p2",
+               streams="handler_streams", third="handler_v3")
+
+
 def shop(more=""):
     return App(MANIFEST.format(more=more), web="publisher", store="keyvalue_p2", plain="handler",
                wasi="handler_wasi")
@@ -141,6 +181,80 @@ class Messages(unittest.TestCase):
             self.assertEqual(client.post("/ask/third.q", "hello", status=200), "third.q: hello")
             client.post("/publish/third.a", "reject")
             host.wait_log(r"dead letter now[^\n]*attempts=1[^\n]*permission-denied: never again")
+
+    def test_wasmcloud_3_streams(self):
+        """A component for the later wasmcloud:messaging@0.3.0: bodies are streams, both ways, and
+        what it returns decides; in an instance each time, and in one that is used again."""
+        data = ("0123456789abcdefghi" * 11_000)[:200_000]
+        made = sum(i % 251 for i in range(200_000))
+        for instances in ("fresh", "reused"):
+            with streams(f'instances = "{instances}"') as app, Host(app.folder) as host:
+                client = Client(host)
+                client.post("/publish/streams.count", data)
+                client.wait(f"s/count/200000/{sum(data.encode())}", 1)
+                client.post("/publish/streams.count", "")
+                client.wait("s/count/0/0", 1)
+                # What it publishes and asks itself; the reply too is larger than one piece.
+                client.post("/publish/streams.publish", "streams.count 200000")
+                client.wait("s/publish/200000/ok", 1)
+                client.wait(f"s/count/200000/{made}", 1)
+                client.post("/publish/streams.ask", "streams.count 200000")
+                client.wait(f"s/ask/200000/{made}", 1)
+                self.assertEqual(client.count(f"s/count/200000/{made}"), 2)
+                # The first form, in the same app.
+                client.post("/publish/streams.ask", "third.q 5")
+                client.wait(f"s/ask/{len('third.q: ') + 5}/{sum(b'third.q: ') + 10}", 1)
+                self.assertEqual(client.post("/request/streams.count", data, status=200), data)
+                # Each failure has its word.
+                client.post("/publish/streams.publish", f"streams.count {(1 << 20) + 1}")
+                client.wait(f"s/publish/{(1 << 20) + 1}/message-too-large", 1)
+                client.post("/publish/streams.publish", "streams..x 300000")
+                client.wait("s/publish/300000/subject-invalid", 1)
+                client.post("/publish/streams.ask", "nobody 100000 50")
+                client.wait("s/ask/timeout", 1)
+                # What is not read, half read, dropped, or read too late is done all the same.
+                for verb in ("unread", "drop", "half"):
+                    client.post(f"/publish/streams.{verb}", data)
+                    client.wait(f"s/{verb}", 1)
+                client.wait("s/half/1000", 1)
+                client.post("/publish/streams.late", data)
+                client.wait("s/late", 1)
+                # What it returns.
+                for verb in ("reject", "retry", "other", "twice"):
+                    client.post(f"/publish/streams.{verb}", data)
+                host.wait_log(r"dead letter now[^\n]*streams\.reject[^\n]*attempts=1 why=reject")
+                host.wait_log(r"dead letter now[^\n]*streams\.retry[^\n]*attempts=3 why=retry")
+                host.wait_log(r"dead letter now[^\n]*streams\.other[^\n]*attempts=3"
+                              r"[^\n]*I do not want it")
+                client.wait("s/twice", 2)
+                for verb, times in (("unread", 1), ("drop", 1), ("half", 1), ("late", 1),
+                                    ("late/200000", 0)):
+                    self.assertEqual(client.count(f"s/{verb}"), times, verb)
+
+    def test_instances_of_streams(self):
+        """What a handler reads, leaves or says of a stream does not cost its instance, where those
+        are used again; only what it reads on when it has returned does, and no message."""
+        data = "x" * 200_000
+        rounds, verbs = 5, ("drop", "half", "unread", "reject")
+        for instances, last in (("fresh", 1), ("reused", (len(verbs) + 1) * rounds + 1)):
+            with streams(f'concurrency = 1\ninstances = "{instances}"') as app, \
+                    Host(app.folder) as host:
+                client = Client(host)
+                for _ in range(rounds):
+                    client.post("/publish/streams.count", data)
+                    for verb in verbs:
+                        client.post(f"/publish/streams.{verb}", data)
+                client.wait(f"s/count/200000/{sum(data.encode())}", rounds)
+                for verb in verbs:
+                    client.wait(f"s/{verb}", rounds)
+                client.post("/publish/streams.nth", data)
+                client.wait(f"s/nth/{last}", 1)
+                client.post("/publish/streams.late", data)
+                client.wait("s/late", 1)
+                client.post("/publish/streams.nth", data)
+                client.wait("s/nth/1", 2 if instances == "fresh" else 1)
+                self.assertEqual(client.count("s/late"), 1)
+                self.assertEqual(client.count("s/late/200000"), 0)
 
     def test_requests_and_replies(self):
         with shop() as app, Host(app.folder) as host:

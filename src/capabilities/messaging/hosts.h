@@ -25,13 +25,17 @@ class Brokers {
 // How long a request waits for replies where it does not say.
 inline constexpr std::chrono::seconds kReplyTime{5};
 inline constexpr std::chrono::minutes kReplyTimeMax{5};
+// How long what is published may be read from its stream, where the call has no shorter deadline.
+inline constexpr std::chrono::minutes kBodyTimeMax{5};
 
 std::unique_ptr<Provider> wasmcloud_consumer(std::unique_ptr<Brokers> brokers);
+std::unique_ptr<Provider> wasmcloud_streams_consumer(std::unique_ptr<Brokers> brokers);
 std::unique_ptr<Provider> wasi_types(std::unique_ptr<Brokers> brokers);
 std::unique_ptr<Provider> wasi_producer(std::unique_ptr<Brokers> brokers);
 std::unique_ptr<Provider> wasi_request_reply(std::unique_ptr<Brokers> brokers);
 
 extern const HandlerForm kWasmcloudHandler;
+extern const HandlerForm kWasmcloudStreamsHandler;
 extern const HandlerForm kWasiHandler;
 
 }  // namespace weft::messaging

@@ -25,24 +25,29 @@
 #include "wit/wasi/messaging_0_2_0_draft/types.h"
 #include "wit/wasmcloud/messaging_0_2_0/consumer.h"
 #include "wit/wasmcloud/messaging_0_2_0/handler.h"
+#include "wit/wasmcloud/messaging_0_3_0/consumer.h"
+#include "wit/wasmcloud/messaging_0_3_0/handler.h"
 
 namespace weft::messaging {
 namespace {
 
 namespace wasi = ::weft::wit::wasi::messaging_0_2_0_draft;
 namespace wasmcloud = ::weft::wit::wasmcloud::messaging_0_2_0;
+namespace streams = ::weft::wit::wasmcloud::messaging_0_3_0;
 
 using Make = std::unique_ptr<Provider> (*)(std::unique_ptr<Brokers>);
 
 // wasmcloud:messaging 0.3.0 as it was first: wasi:messaging under another name. What came under
-// that version later has none of these interfaces but `types`, of which it imports no function.
+// that version later (`streams`) has none of these interfaces but `types`, of which it imports no
+// function: a component of either finds its own.
 constexpr std::string_view kTypes3 = "wasmcloud:messaging/types@0.3.0";
 constexpr std::string_view kProducer3 = "wasmcloud:messaging/producer@0.3.0";
 constexpr std::string_view kRequestReply3 = "wasmcloud:messaging/request-reply@0.3.0";
 constexpr std::string_view kIncomingHandler3 = "wasmcloud:messaging/incoming-handler@0.3.0";
 
-constexpr OfferTable<Make, 7> kTable({
+constexpr OfferTable<Make, 8> kTable({
     {{wasmcloud::consumer::kName, wasmcloud::consumer::kFunctions}, wasmcloud_consumer},
+    {{streams::consumer::kName, streams::consumer::kFunctions}, wasmcloud_streams_consumer},
     {{wasi::types::kName, wasi::types::kFunctions}, wasi_types},
     {{wasi::producer::kName, wasi::producer::kFunctions}, wasi_producer},
     {{wasi::request_reply::kName, wasi::request_reply::kFunctions}, wasi_request_reply},
@@ -50,9 +55,11 @@ constexpr OfferTable<Make, 7> kTable({
     {{kProducer3, wasi::producer::kFunctions}, wasi_producer},
     {{kRequestReply3, wasi::request_reply::kFunctions}, wasi_request_reply},
 });
-constexpr OfferTable<const HandlerForm*, 3> kHandlers({
+// Of several that a component exports the first one is called.
+constexpr OfferTable<const HandlerForm*, 4> kHandlers({
     {{wasi::incoming_handler::kName, wasi::incoming_handler::kFunctions}, &kWasiHandler},
     {{kIncomingHandler3, wasi::incoming_handler::kFunctions}, &kWasiHandler},
+    {{streams::handler::kName, streams::handler::kFunctions}, &kWasmcloudStreamsHandler},
     {{wasmcloud::handler::kName, wasmcloud::handler::kFunctions}, &kWasmcloudHandler},
 });
 

@@ -12,7 +12,8 @@
 
 namespace weft::messaging {
 
-// wasmcloud:messaging 0.2.0 and wasi:messaging 0.2.0-draft. Brokers belong to the app.
+// wasmcloud:messaging 0.2.0 and both of its 0.3.0, and wasi:messaging 0.2.0-draft. Brokers belong
+// to the app.
 //
 // A name is served by the embedded backend, which goes by the name `embedded`, unless the operator
 // chose another driver for it.

@@ -44,17 +44,24 @@ MessageTrigger::~MessageTrigger() {
 }
 
 void MessageTrigger::deliver(Delivery delivery) {
-  // What the handler returned, until the call has ended.
-  auto handled = std::make_shared<Handled>();
+  // What the handler returned, and what it has not read until then.
+  struct Called {
+    Handled handled = {};
+    std::shared_ptr<Body> body = nullptr;
+  };
+  auto called = std::make_shared<Called>();
   Message message = delivery.message;
   calls_.call(
       0,
-      [form = form_, message = std::move(message)](Writer& out) mutable {
-        form.write(out, std::move(message));
+      [form = form_, called, &loop = loop_, message = std::move(message)](Writer& out) mutable {
+        called->body = form.write(out, loop, std::move(message));
       },
-      [form = form_, handled](Reader& in) { *handled = form.read(in); },
-      [self = self_, handled, delivery = std::move(delivery)](Result<void> outcome) {
-        if (*self != nullptr) (*self)->ended(delivery, std::move(*handled), std::move(outcome));
+      [form = form_, called](Reader& in) { called->handled = form.read(in); },
+      [self = self_, called, delivery = std::move(delivery)](Result<void> outcome) {
+        // A reused instance lives on, and what it still reads would be for nobody.
+        called->body.reset();
+        if (*self == nullptr) return;
+        (*self)->ended(delivery, std::move(called->handled), std::move(outcome));
       });
 }
 

@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 
+#include "capabilities/messaging/body.h"
 #include "capabilities/messaging/broker.h"
 #include "capabilities/waking.h"
 
@@ -27,7 +28,8 @@ struct Handled {
 
 // A package's handler: how it is given a message, and what it returned.
 struct HandlerForm {
-  void (*write)(Writer& out, Message message);
+  // What comes back lives until the call has ended; it may be null.
+  std::shared_ptr<Body> (*write)(Writer& out, Loop& loop, Message message);
   Handled (*read)(Reader& in);
 };
 

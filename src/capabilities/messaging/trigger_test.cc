@@ -55,7 +55,10 @@ class Played final : public HandlerCalls {
 };
 
 constexpr HandlerForm kForm{
-    .write = [](Writer& out, Message message) { out.write(as_text(message.data)); },
+    .write = [](Writer& out, Loop&, Message message) -> std::shared_ptr<Body> {
+      out.write(as_text(message.data));
+      return nullptr;
+    },
     .read = [](Reader& in) -> Handled {
       auto text = in.read<std::string>();
       return {.well = text == "well", .reject = text == "reject", .reason = text};

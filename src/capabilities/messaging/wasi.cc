@@ -248,10 +248,10 @@ std::unique_ptr<Provider> wasi_request_reply(std::unique_ptr<Brokers> brokers) {
 }
 
 const HandlerForm kWasiHandler{
-    .write =
-        [](Writer& out, Message message) {
-          out.own(wit::types::Message::kKind, std::make_unique<HostMessage>(std::move(message)));
-        },
+    .write = [](Writer& out, Loop&, Message message) -> std::shared_ptr<Body> {
+      out.own(wit::types::Message::kKind, std::make_unique<HostMessage>(std::move(message)));
+      return nullptr;
+    },
     .read = [](Reader& in) -> Handled {
       auto result = in.read<std::expected<void, WitError>>();
       if (result) return {};

@@ -58,7 +58,10 @@ std::unique_ptr<Provider> wasmcloud_consumer(std::unique_ptr<Brokers> brokers) {
 }
 
 const HandlerForm kWasmcloudHandler{
-    .write = [](Writer& out, Message message) { out.write(record_of(std::move(message))); },
+    .write = [](Writer& out, Loop&, Message message) -> std::shared_ptr<Body> {
+      out.write(record_of(std::move(message)));
+      return nullptr;
+    },
     .read = [](Reader& in) -> Handled {
       auto result = in.read<std::expected<void, std::string>>();
       if (result) return {};
