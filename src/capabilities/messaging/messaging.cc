@@ -267,7 +267,16 @@ Result<void> MessagingCapability::check_trigger(const Use& use,
                                broker));
   }
   TRY_VOID(check_pattern(text_of(settings, "topic")));
-  if (const std::string* topic = settings.find("dead-letter-topic")) TRY_VOID(check_topic(*topic));
+  if (const std::string* topic = settings.find("dead-letter-topic")) {
+    TRY_VOID(check_topic(*topic));
+    if (matches(text_of(settings, "topic"), *topic)) {
+      return failure(Errc::kInvalid,
+                     fmt::format("dead-letter-topic = \"{}\" is one of the trigger's own topics, "
+                                 "\"{}\", and its dead letters would come back to it: name one "
+                                 "that the trigger is not brought",
+                                 *topic, text_of(settings, "topic")));
+    }
+  }
   if (const std::string* group = settings.find("group")) {
     if (group->empty() || group->size() > kGroupNameBytesMax) {
       return failure(Errc::kInvalid,
