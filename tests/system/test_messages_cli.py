@@ -151,11 +151,14 @@ class Messages:
             before = len(tail.lines)
             until(lambda: publish() and len(tail.lines) > before, "it is shown again")
         with Tail(self.app.folder, "--at", self.at, "shop", ">", "--count", "1") as tail:
-            until(lambda: self.well("publish", "shop", "plain.u", "x\x1by", "--meta", "a=b") and
+            until(lambda: self.well("publish", "shop", "plain.u", "x\x1by\n\u202ez", "--meta",
+                                    "a=b\nc") and
                   tail.process.poll() is not None, "it ends")
             self.assertEqual(tail.process.returncode, 0)
             until(lambda: tail.lines, "its line")
-            self.assertRegex(tail.lines[0], r"^plain\.u  3 bytes  a=b  x[^\x1b]*y$")
+            # One line, and nothing that a terminal would obey.
+            self.assertEqual(tail.lines,
+                             [r"plain.u  8 bytes  a=b\nc  x\x1by\n\xe2\x80\xaez"])
 
     def test_dead_letters_come_again(self):
         """One that fails once is handled then and gone, one that always fails stays, and no other

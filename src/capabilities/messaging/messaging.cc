@@ -8,6 +8,7 @@
 
 #include "base/check.h"
 #include "base/limits.h"
+#include "base/shown_text.h"
 #include "capabilities/keyvalue/backend.h"
 #include "capabilities/messaging/drivers/jetstream/jetstream.h"
 #include "capabilities/messaging/drivers/kafka/kafka.h"
@@ -281,6 +282,15 @@ Result<void> MessagingCapability::check_trigger(const Use& use,
     if (group->empty() || group->size() > kGroupNameBytesMax) {
       return failure(Errc::kInvalid,
                      fmt::format("a group's name has 1 to {} bytes", kGroupNameBytesMax));
+    }
+    // It stands in lines that people read.
+    std::string_view rest = *group;
+    while (std::size_t length = shown_length(rest)) rest.remove_prefix(length);
+    if (!rest.empty()) {
+      return failure(Errc::kInvalid,
+                     fmt::format("the group \"{}\": a group's name has no control characters, and "
+                                 "none that turn the text around",
+                                 on_one_line(*group)));
     }
   }
   std::string ordering = text_of(settings, "ordering");

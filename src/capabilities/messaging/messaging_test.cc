@@ -23,6 +23,8 @@ TEST(MessageTriggers, SayWhatIsWrong) {
          "\"orders.dead\" is one of the trigger's own topics, \"orders.>\""},
         {TriggerSettings{{{"topic", "a"}, {"dead-letter-topic", "a"}}}, "come back to it"},
         {TriggerSettings{{{"topic", "a"}, {"group", ""}}}, "1 to 250 bytes"},
+        {TriggerSettings{{{"topic", "a"}, {"group", "a\nb"}}}, R"("a\nb": a group's name has no)"},
+        {TriggerSettings{{{"topic", "a"}, {"group", "a\u202eb"}}}, "no control characters"},
         {TriggerSettings{{{"topic", "a"}, {"ordering", "yes"}}}, "\"none\""}}) {
     auto checked = capability.check_trigger(use, settings);
     ASSERT_FALSE(checked.has_value()) << what;
