@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <map>
+#include <set>
 
 #include "base/check.h"
 #include "base/limits.h"
@@ -161,6 +162,13 @@ std::string text_of(const TriggerSettings& settings, std::string_view key) {
   return text == nullptr ? "" : *text;
 }
 
+// A group of its own for each component and pattern, where none is named.
+std::string group_of(const Waking& waking) {
+  const std::string* group = waking.settings.find("group");
+  if (group != nullptr) return *group;
+  return fmt::format("{} {}", waking.component, text_of(waking.settings, "topic"));
+}
+
 }  // namespace
 
 std::span<const Offer> MessagingCapability::offers() const {
@@ -226,9 +234,13 @@ std::unique_ptr<OperatorWork> MessagingCapability::operate(OperatorCall call,
     });
     return std::make_unique<OperatorWork>();
   }
-  return weft::messaging::operate(call.loop, (*backend)->broker(call.loop, {call.app, call.name}),
-                                  std::move(call.verb), std::move(call.arguments),
-                                  std::move(events));
+  std::set<std::string> groups;
+  for (const Waking& each : call.triggers) {
+    if (text_of(each.settings, "broker") == call.name) groups.insert(group_of(each));
+  }
+  return weft::messaging::operate(
+      call.loop, {(*backend)->broker(call.loop, {call.app, call.name}), std::move(groups)},
+      std::move(call.verb), std::move(call.arguments), std::move(events));
 }
 
 std::unique_ptr<Provider> MessagingCapability::provider(const Offer& offer, Site site) {
@@ -302,10 +314,7 @@ std::unique_ptr<Subscription> MessagingCapability::subscribe(const Waking& wakin
   const TriggerSettings& settings = waking.settings;
   TriggerOptions options{.dead_letter_topic = text_of(settings, "dead-letter-topic")};
   options.wanted.pattern = text_of(settings, "topic");
-  // A group of its own for each component and pattern, where none is named.
-  const std::string* group = settings.find("group");
-  options.wanted.group =
-      group != nullptr ? *group : fmt::format("{} {}", waking.component, options.wanted.pattern);
+  options.wanted.group = group_of(waking);
   std::string ordering = text_of(settings, "ordering");
   if (ordering == "topic") options.wanted.ordering = Ordering::kTopic;
   if (ordering == "key") options.wanted.ordering = Ordering::kKey;
