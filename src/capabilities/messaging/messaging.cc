@@ -1,6 +1,7 @@
 #include "capabilities/messaging/messaging.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <array>
@@ -208,21 +209,21 @@ Backend* MessagingCapability::backend_of(const Use& use, std::string_view name) 
 }
 
 Result<Backend*> MessagingCapability::granted(const OperatorCall& call) const {
-  std::string known;
+  std::set<std::string> known;
   for (const Use* use : call.uses) {
     if (use->allows(call.name)) {
       Backend* backend = backend_of(*use, call.name);
       bool runs = backend != nullptr && (backend != embedded_.get() || embedded_open_);
       if (runs) return backend;
     }
-    for (const std::string& name : use->names) known += fmt::format(" \"{}\"", name);
+    for (const std::string& name : use->names) known.insert(fmt::format("\"{}\"", name));
   }
   if (known.empty()) {
     return failure(Errc::kNotFound,
                    fmt::format("{}: none of its components uses messaging", call.app));
   }
-  return failure(Errc::kNotFound, fmt::format("{} has no broker \"{}\"; its components use{}",
-                                              call.app, call.name, known));
+  return failure(Errc::kNotFound, fmt::format("{} has no broker \"{}\"; its components use {}",
+                                              call.app, call.name, fmt::join(known, ", ")));
 }
 
 std::unique_ptr<OperatorWork> MessagingCapability::operate(OperatorCall call,
