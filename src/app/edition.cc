@@ -267,9 +267,12 @@ class EditionMaker {
                                trigger.component.text),
                    "let another component be woken, and link it to this one");
     }
-    if (auto checked = event.capability->check_trigger(*event.use, event.settings); !checked) {
-      return wrong(trigger.place,
-                   fmt::format("[[trigger.{}]]: {}", trigger.name, checked.error().message()), "");
+    if (trigger.whole) {
+      if (auto checked = event.capability->check_trigger(*event.use, event.settings); !checked) {
+        return wrong(trigger.place,
+                     fmt::format("[[trigger.{}]]: {}", trigger.name, checked.error().message()),
+                     "");
+      }
     }
     if (!find_handler(plan, event)) {
       std::vector<std::string_view> names;

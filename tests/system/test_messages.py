@@ -375,7 +375,15 @@ class Wrong(unittest.TestCase):
         return done.out
 
     def test_says_what_is_wrong(self):
-        self.assertIn("[[trigger.message]] has no topic", self.check('topic = "plain.>"\n', ""))
+        # What is missing or of another type is told once.
+        for new, what in (("", "[[trigger.message]] has no topic"),
+                          ("topic = 5\n", "trigger.message.topic is 5: write a string in quotes")):
+            told = self.check('topic = "plain.>"\n', new)
+            self.assertIn(what, told)
+            self.assertIn("1 error,", told)
+        self.assertRegex(self.check('topic = "plain.>"\n',
+                                    'topic = "plain.>"\ndead-letter-topic = "plain.dead"\n'),
+                         r'weft\.toml:\d+:\d+: [^\n]*"plain\.dead" is one of the trigger\'s own topics')
         self.assertIn("> the last one", self.check('"plain.>"', '"plain.>.x"'))
         self.assertIn('ordering is "none", "topic" or "key"',
                       self.check('ordering = "key"', 'ordering = "keys"'))
