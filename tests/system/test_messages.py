@@ -388,6 +388,14 @@ class Wrong(unittest.TestCase):
         self.assertIn('ordering is "none", "topic" or "key"',
                       self.check('ordering = "key"', 'ordering = "keys"'))
         self.assertIn('is not granted the broker "third"',
+        for wrong, what in (("concurrency = 513", "write a number from 1 to 512"),
+                            ("concurrency = 0", "write a number from 1 to 512"),
+                            ('backoff = "31s"', "write at most 30s"),
+                            ("retries = -1", "write a number from 1 to 1000000"),
+                            ('group = "a\\nb"', r'the group "a\nb"')):
+            told = self.check('ordering = "key"', wrong)
+            self.assertIn(what, told)
+            self.assertIn("1 error,", told)
                       self.check('broker = "second"', 'broker = "third"'))
         self.assertIn("exports none of what [[trigger.message]] calls",
                       self.check('component = "plain"', 'component = "web"'))

@@ -256,14 +256,15 @@ std::unique_ptr<Provider> MessagingCapability::provider(const Offer& offer, Site
 
 std::optional<TriggerForm> MessagingCapability::trigger() const {
   using Kind = DriverKey::Kind;
-  static constexpr std::array<DriverKey, 8> kKeys{{{"topic", Kind::kText, "orders.>"},
-                                                   {"broker"},
-                                                   {"group"},
-                                                   {"concurrency", Kind::kCount},
-                                                   {"ordering"},
-                                                   {"retries", Kind::kCount},
-                                                   {"backoff", Kind::kDuration},
-                                                   {"dead-letter-topic"}}};
+  static constexpr std::array<DriverKey, 8> kKeys{
+      {{"topic", Kind::kText, "orders.>"},
+       {"broker"},
+       {"group"},
+       {.name = "concurrency", .kind = Kind::kCount, .count_max = kConcurrencyMax},
+       {"ordering"},
+       {"retries", Kind::kCount},
+       {.name = "backoff", .kind = Kind::kDuration, .time_max = kBackoffMax},
+       {"dead-letter-topic"}}};
   return TriggerForm{"message", kKeys};
 }
 
