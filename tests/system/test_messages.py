@@ -106,6 +106,10 @@ class Messages(unittest.TestCase):
                 client.wait("n/trap", 3)
                 client.post("/publish/plain.a", "nth")
                 client.wait("nth/1", 21 if last == 1 else 2)
+                # While the instance is there: what it keeps of its output goes with it.
+                for number in range(3):
+                    client.post("/publish/plain.a", f"say {number}")
+                    host.wait_log(rf"info +plain: say {number} app=shop request=")
         with shop('instances = "old"') as app:
             self.assertIn('instances is "old"', run("check", app.folder).out)
 
