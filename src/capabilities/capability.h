@@ -169,6 +169,10 @@ class Capability {
   virtual std::span<const Offer> handlers() const { return {}; }
   // Whether a component with these grants can be woken so. The message says what to write.
   virtual Result<void> check_trigger(const Use&, const TriggerSettings&) const { return {}; }
+  // Whether two triggers of one app can be there beside each other, where each is well by itself.
+  virtual Result<void> check_beside(const TriggerSettings&, const TriggerSettings&) const {
+    return {};
+  }
   // Wakes the component from now on. `prepare` was called for its grants.
   virtual std::unique_ptr<Subscription> subscribe(const Waking&) { return nullptr; }
 

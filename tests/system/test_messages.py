@@ -388,10 +388,6 @@ class Wrong(unittest.TestCase):
         self.assertRegex(self.check('topic = "plain.>"\n',
                                     'topic = "plain.>"\ndead-letter-topic = "plain.dead"\n'),
                          r'weft\.toml:\d+:\d+: [^\n]*"plain\.dead" is one of the trigger\'s own topics')
-        self.assertIn("> the last one", self.check('"plain.>"', '"plain.>.x"'))
-        self.assertIn('ordering is "none", "topic" or "key"',
-                      self.check('ordering = "key"', 'ordering = "keys"'))
-        self.assertIn('is not granted the broker "third"',
         for wrong, what in (("concurrency = 513", "write a number from 1 to 512"),
                             ("concurrency = 0", "write a number from 1 to 512"),
                             ('backoff = "31s"', "write at most 30s"),
@@ -400,7 +396,15 @@ class Wrong(unittest.TestCase):
             told = self.check('ordering = "key"', wrong)
             self.assertIn(what, told)
             self.assertIn("1 error,", told)
+        self.assertIn("> the last one", self.check('"plain.>"', '"plain.>.x"'))
+        self.assertIn('ordering is "none", "topic" or "key"',
+                      self.check('ordering = "key"', 'ordering = "keys"'))
+        self.assertIn('is not granted the broker "third"',
                       self.check('broker = "second"', 'broker = "third"'))
+        self.assertRegex(self.check('topic = "wasi.*"', 'group = "g"\ntopic = "wasi.*"\n'
+                                    'component = "wasi"\n[[trigger.message]]\ngroup = "g"\n'
+                                    'topic = "other.*"'),
+                         r'group "g" is brought "wasi\.\*"[^\n]*the other is at \S*weft\.toml:\d+')
         self.assertIn("exports none of what [[trigger.message]] calls",
                       self.check('component = "plain"', 'component = "web"'))
 

@@ -312,6 +312,22 @@ Result<void> MessagingCapability::check_trigger(const Use& use,
   return failure(Errc::kInvalid, "ordering is \"none\", \"topic\" or \"key\"");
 }
 
+// A group has one place in the log, and its messages come to one of its triggers at a time.
+Result<void> MessagingCapability::check_beside(const TriggerSettings& settings,
+                                               const TriggerSettings& other) const {
+  const std::string* group = settings.find("group");
+  const std::string* others = other.find("group");
+  bool one_group = group != nullptr && others != nullptr && *group == *others &&
+                   text_of(settings, "broker") == text_of(other, "broker");
+  std::string topic = text_of(other, "topic");
+  if (!one_group || text_of(settings, "topic") == topic) return {};
+  return failure(
+      Errc::kConflict,
+      fmt::format("the group \"{}\" is brought \"{}\" by another trigger: triggers of one "
+                  "group have one topic. Name another group",
+                  *group, topic));
+}
+
 std::unique_ptr<Subscription> MessagingCapability::subscribe(const Waking& waking) {
   const TriggerSettings& settings = waking.settings;
   TriggerOptions options{.dead_letter_topic = text_of(settings, "dead-letter-topic")};

@@ -35,5 +35,18 @@ TEST(MessageTriggers, SayWhatIsWrong) {
           .has_value());
 }
 
+TEST(MessageTriggers, OfOneGroupHaveOneTopic) {
+  MessagingCapability capability(log_backend(keyvalue::memory_backend()));
+  TriggerSettings one{{{"topic", "a"}, {"group", "g"}}};
+  auto beside = [&](TriggerSettings other) { return capability.check_beside(one, other); };
+  auto checked = beside({{{"topic", "b"}, {"group", "g"}}});
+  ASSERT_FALSE(checked.has_value());
+  EXPECT_THAT(checked.error().message(), HasSubstr("\"g\" is brought \"b\" by another trigger"));
+  EXPECT_TRUE(beside({{{"topic", "a"}, {"group", "g"}}}).has_value());
+  EXPECT_TRUE(beside({{{"topic", "b"}, {"group", "h"}}}).has_value());
+  EXPECT_TRUE(beside({{{"topic", "b"}}}).has_value());
+  EXPECT_TRUE(beside({{{"topic", "b"}, {"group", "g"}, {"broker", "second"}}}).has_value());
+}
+
 }  // namespace
 }  // namespace weft::messaging
