@@ -301,7 +301,9 @@ void add_messages_options(CLI::App& verb, MessagesWords& words) {
       ->expected(1)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   verb.add_option("--group", words.group, "With dead: of this group only")->type_name("GROUP");
-  verb.add_option("--count", words.count, "With tail: end after so many messages")->type_name("N");
+  verb.add_option("--count", words.count, "With tail: end after so many messages")
+      ->type_name("N")
+      ->check(CLI::PositiveNumber);
   verb.add_flag("--bodies", words.bodies, "With dead: show the messages' data too");
   verb.add_flag("--all", words.all, "With replay: all dead letters of the group");
   verb.add_flag("--json", words.json, "Print what the host answers: data is base64");

@@ -64,7 +64,7 @@ class Arguments {
     std::vector<std::pair<std::string, std::string>> pairs;
     const json::value* value = object_.if_contains(view(member));
     if (value == nullptr) return pairs;
-    bool well = value->is_array() && value->get_array().size() <= kMetadataMax;
+    bool well = value->is_array() && value->get_array().size() <= kOwnMetadataMax;
     for (std::size_t i = 0; well && i < value->get_array().size(); ++i) {
       const json::array* pair = value->get_array()[i].if_array();
       well = pair != nullptr && pair->size() == 2 && pair->at(0).is_string() &&
@@ -78,7 +78,7 @@ class Arguments {
     if (well) return pairs;
     return failure(Errc::kInvalid,
                    fmt::format("the argument \"{}\": write a list of [KEY, VALUE], {} at most",
-                               member, kMetadataMax));
+                               member, kOwnMetadataMax));
   }
 
  private:
