@@ -9,10 +9,6 @@
 namespace weft {
 namespace {
 
-constexpr std::chrono::nanoseconds kTimeLeast = std::chrono::milliseconds(1);
-constexpr std::chrono::nanoseconds kTimeMost = std::chrono::hours(1);
-constexpr std::uint64_t kCountMost = 1'000'000;
-
 std::optional<std::string> read_key(TableReader& reader, const DriverKey& key,
                                     const std::function<std::string(const std::string&)>& beside) {
   using Kind = DriverKey::Kind;
@@ -23,12 +19,12 @@ std::optional<std::string> read_key(TableReader& reader, const DriverKey& key,
       }
       return std::nullopt;
     case Kind::kDuration:
-      if (auto time = reader.duration(key.name, kTimeLeast, kTimeMost)) {
+      if (auto time = reader.duration(key.name, DriverKey::kTimeMin, key.time_max)) {
         return fmt::format("{}ms", std::chrono::ceil<std::chrono::milliseconds>(*time).count());
       }
       return std::nullopt;
     case Kind::kCount:
-      if (auto count = reader.whole(key.name, 1, kCountMost)) return fmt::format("{}", *count);
+      if (auto count = reader.whole(key.name, 1, key.count_max)) return fmt::format("{}", *count);
       return std::nullopt;
     case Kind::kPath:
       if (auto path = reader.text(key.name)) {

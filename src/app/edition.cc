@@ -238,9 +238,29 @@ class EditionMaker {
         reached_.emplace(At(app.name, trigger.component.text), true);
         auto loaded = loaded_.find({app.name, trigger.component.text});
         if (loaded == loaded_.end()) continue;
-        if (auto event = event_of(trigger, loaded->second)) edition_->events_.push_back(*event);
+        auto event = event_of(trigger, loaded->second);
+        if (event && fits_others(*event->capability, app.events, trigger)) {
+          edition_->events_.push_back(*event);
+        }
       }
     }
+  }
+
+  // Beside those of the app that come before it.
+  bool fits_others(const Capability& capability, const std::vector<EventTrigger>& events,
+                   const EventTrigger& trigger) {
+    for (const EventTrigger& other : events) {
+      if (&other == &trigger) return true;
+      if (other.capability != trigger.capability || !other.whole || !trigger.whole) continue;
+      auto checked = capability.check_beside(trigger.settings, other.settings);
+      if (checked) continue;
+      problems_.error(trigger.place,
+                      fmt::format("[[trigger.{}]]: {} (the other is at {})", trigger.name,
+                                  checked.error().message(), other.place.text()),
+                      "");
+      return false;
+    }
+    return true;
   }
 
   std::optional<Edition::Event> event_of(const EventTrigger& trigger, std::size_t number) {
@@ -267,9 +287,12 @@ class EditionMaker {
                                trigger.component.text),
                    "let another component be woken, and link it to this one");
     }
-    if (auto checked = event.capability->check_trigger(*event.use, event.settings); !checked) {
-      return wrong(trigger.place,
-                   fmt::format("[[trigger.{}]]: {}", trigger.name, checked.error().message()), "");
+    if (trigger.whole) {
+      if (auto checked = event.capability->check_trigger(*event.use, event.settings); !checked) {
+        return wrong(trigger.place,
+                     fmt::format("[[trigger.{}]]: {}", trigger.name, checked.error().message()),
+                     "");
+      }
     }
     if (!find_handler(plan, event)) {
       std::vector<std::string_view> names;

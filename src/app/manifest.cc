@@ -233,15 +233,17 @@ class ManifestReader {
     TableReader reader(table, where, problems_);
     auto component = reader.text("component");
     if (table.find("component") == nullptr) reader.missing("component", "component = \"NAME\"");
+    std::size_t told = problems_.errors();
     // A path in it is from weft.toml's folder.
     TriggerSettings settings{read_keys(reader, form.keys, [this](const std::string& path) {
       return (std::filesystem::path(manifest_.file).parent_path() / path).string();
     })};
+    bool whole = problems_.errors() == told;
     CallSettings calls = read_call_settings(reader);
     reader.finish();
     if (!component) return;
     manifest_.events.push_back({table.place, std::string(capability.name()), std::string(form.name),
-                                *std::move(component), std::move(settings), calls});
+                                *std::move(component), std::move(settings), calls, whole});
   }
 
   CallSettings read_call_settings(TableReader& reader) {

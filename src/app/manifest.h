@@ -54,6 +54,8 @@ struct EventTrigger {
   Placed component;
   TriggerSettings settings;
   CallSettings calls = {};
+  // False: what is wrong with the settings was told, and they lack it.
+  bool whole = true;
 };
 
 // The developer's file, weft.toml.

@@ -8,20 +8,21 @@
 #include <utility>
 
 #include "base/json_text.h"
+#include "base/shown_text.h"
 
 namespace weft {
 namespace {
 
-// What was found may have come from anywhere: one line stays one line.
-void append_plain(std::string& out, std::string_view text) {
-  for (char c : text) {
-    auto byte = static_cast<unsigned char>(c);
-    if (byte < 0x20 || byte == 0x7f) {
-      out += fmt::format("\\x{:02x}", byte);
-    } else {
-      out += c;
-    }
-  }
+// Of what was found, on a line for a person.
+constexpr std::size_t kFoundBytesMax = 4'000;
+// Its end says more than its middle.
+constexpr std::size_t kFoundEndBytes = 1'000;
+
+// What was found may have come from anywhere: it is one line, of bounded length.
+std::string shown_of(std::string_view found) {
+  if (found.size() <= kFoundBytesMax) return on_one_line(found);
+  return fmt::format("{}[...]{}", on_one_line(found.substr(0, kFoundBytesMax - kFoundEndBytes)),
+                     on_one_line(found.substr(found.size() - kFoundEndBytes)));
 }
 
 }  // namespace
@@ -32,13 +33,10 @@ std::string Place::text() const {
 }
 
 std::string Problem::text() const {
-  std::string line = place.text();
+  std::string line = on_one_line(place.text());
   line += weight == Weight::kWarning ? ": warning: " : ": ";
-  append_plain(line, found);
-  if (!write.empty()) {
-    line += ": ";
-    append_plain(line, write);
-  }
+  line += shown_of(found);
+  if (!write.empty()) line += ": " + shown_of(write);
   return line;
 }
 

@@ -27,6 +27,7 @@ std::string size_text(std::uint64_t bytes) {
 std::string duration_text(std::chrono::nanoseconds time) {
   std::int64_t ns = time.count();
   if (ns == 0) return "none";
+  if (ns % 3'600'000'000'000 == 0) return fmt::format("{}h", ns / 3'600'000'000'000);
   if (ns % 60'000'000'000 == 0) return fmt::format("{}min", ns / 60'000'000'000);
   if (ns % 1'000'000'000 == 0) return fmt::format("{}s", ns / 1'000'000'000);
   if (ns % 1'000'000 == 0) return fmt::format("{}ms", ns / 1'000'000);

@@ -13,8 +13,10 @@ namespace weft {
 namespace {
 
 using ::testing::ElementsAre;
+using ::testing::EndsWith;
 using ::testing::HasSubstr;
 using ::testing::Not;
+using ::testing::StartsWith;
 
 TEST(Toml, keys_and_values_have_places_and_the_order_of_the_file) {
   Problems problems;
@@ -112,7 +114,7 @@ TEST(Problems, are_told_by_file_and_line_and_as_json) {
   EXPECT_EQ(problems.text(),
             "b.toml:3:1: early\n"
             "b.toml:9:1: warning: late\n"
-            "a.toml:2:1: a \"quoted\"\\x0aword: write it\n");
+            "a.toml:2:1: a \"quoted\"\\nword: write it\n");
   EXPECT_THAT(problems.json(),
               HasSubstr("{\"severity\": \"error\", \"file\": \"a.toml\", \"line\": 2, \"column\": "
                         "1, \"found\": \"a \\\"quoted\\\"\\u000aword\", \"write\": \"write it\"}"));
@@ -120,6 +122,16 @@ TEST(Problems, are_told_by_file_and_line_and_as_json) {
   for (int i = 0; i < 2000; ++i) problems.error({"c"}, "more", "");
   EXPECT_EQ(problems.errors(), 2002u);
   EXPECT_THAT(problems.text(), HasSubstr("and 1503 more\n"));
+}
+
+// A terminal obeys none of it, and it is no page long.
+TEST(Problems, are_lines_whatever_was_written) {
+  Problems problems;
+  problems.error({"a.toml", 1, 1}, "b\u202ec is \"" + std::string(70'000, 'x') + "\"",
+                 "write less");
+  EXPECT_THAT(problems.text(), StartsWith("a.toml:1:1: b\\xe2\\x80\\xaec is \"xxx"));
+  EXPECT_THAT(problems.text(), EndsWith("xxx\": write less\n"));
+  EXPECT_LT(problems.text().size(), 5'000U);
 }
 
 TEST(ListenAddress, takes_what_people_write_and_refuses_the_rest) {

@@ -237,13 +237,6 @@ TEST(StopSignalsDeathTest, EndTheProcessUntilTheyAreHeld) {
   }
 }
 
-TEST(Console, ShowsWhatATerminalWouldObey) {
-  EXPECT_EQ(without_controls("a\x1b[1m\tb\n\x7f"), "a\\x1b[1m\tb\n\\x7f");
-  EXPECT_EQ(without_controls("\xc2\x9b"
-                             "1m \xc2\xa0 \xc3\x9b \xc2"),
-            "\\x9b1m \xc2\xa0 \xc3\x9b \xc2");
-}
-
 TEST(JsonText, AppendsAMember) {
   std::string out = "{\"a\":1";
   append_json_member(out, "b\"", "c\n");

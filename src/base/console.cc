@@ -50,26 +50,6 @@ void write_to_stderr(std::string_view lines) noexcept {
   }
 }
 
-std::string without_controls(std::string_view text) {
-  std::string out;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    auto byte = static_cast<unsigned char>(text[i]);
-    auto next = static_cast<unsigned char>(i + 1 < text.size() ? text[i + 1] : 0);
-    // U+0080 to U+009F in UTF-8, which terminals obey as well.
-    bool upper = byte == 0xc2 && next >= 0x80 && next < 0xa0;
-    bool control = (byte < 0x20 && byte != '\n' && byte != '\t') || byte == 0x7f;
-    if (upper) {
-      out += fmt::format("\\x{:02x}", next);
-      ++i;
-    } else if (control) {
-      out += fmt::format("\\x{:02x}", byte);
-    } else {
-      out += text[i];
-    }
-  }
-  return out;
-}
-
 void say(std::string_view line) noexcept {
   try {
     write_to_stderr(fmt::format("{}\n", line));

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <string>
 #include <string_view>
 
 #include "base/line_writer.h"
@@ -23,10 +22,6 @@ class Console {
 // Writes `line` and its end to stderr. Never throws and never fails: where nobody can be told,
 // nobody is. What is said is in its order with the log.
 void say(std::string_view line) noexcept;
-
-// Text for a terminal, which may have come from anybody: control characters other than newlines and
-// tabs as \xNN.
-std::string without_controls(std::string_view text);
 
 // The same as say for whole lines with their ends.
 void write_to_stderr(std::string_view lines) noexcept;

@@ -7,6 +7,7 @@
 #include <cctype>
 
 #include "base/console.h"
+#include "base/shown_text.h"
 
 namespace weft {
 namespace {
@@ -21,8 +22,7 @@ bool plain(std::string_view text) {
   return true;
 }
 
-// Quotes are escaped only where the text stands between quotes. Bytes from 0x80 on pass when they
-// are well-formed UTF-8 that is not a control character.
+// Quotes are escaped only where the text stands between quotes.
 void append_escaped(std::string& out, std::string_view text) {
   static constexpr char kHex[] = "0123456789abcdef";
   for (std::size_t i = 0; i < text.size(); ++i) {
@@ -35,23 +35,7 @@ void append_escaped(std::string& out, std::string_view text) {
       case '\t': out += "\\t"; continue;
       default: break;
     }
-    if (c >= ' ' && c < 0x7f) {
-      out += static_cast<char>(c);
-      continue;
-    }
-    std::size_t length = c >= 0xf0 && c < 0xf5 ? 4 : c >= 0xe0 && c < 0xf0 ? 3 : c >= 0xc2 ? 2 : 0;
-    bool whole = length >= 2 && c < 0xf5 && i + length <= text.size();
-    for (std::size_t k = 1; whole && k < length; ++k) {
-      whole = (static_cast<unsigned char>(text[i + k]) & 0xc0) == 0x80;
-    }
-    // U+0080 to U+009F are control characters too, and U+2028 to U+202E move text about.
-    if (whole && c == 0xc2 && static_cast<unsigned char>(text[i + 1]) < 0xa0) whole = false;
-    if (whole && c == 0xe2 && static_cast<unsigned char>(text[i + 1]) == 0x80 &&
-        static_cast<unsigned char>(text[i + 2]) >= 0xa8 &&
-        static_cast<unsigned char>(text[i + 2]) <= 0xae) {
-      whole = false;
-    }
-    if (whole) {
+    if (std::size_t length = shown_length(text.substr(i)); length > 0) {
       out.append(text.substr(i, length));
       i += length - 1;
     } else {

@@ -40,12 +40,18 @@ struct Import {
 
 // A setting that a driver or a trigger takes, and what its text must be.
 struct DriverKey {
-  // A time is from 1ms to 1h, a count from 1 to a million.
+  // A time is from kTimeMin, a count from 1.
+  static constexpr std::chrono::milliseconds kTimeMin{1};
+  static constexpr std::chrono::milliseconds kTimeMax = std::chrono::hours(1);
+  static constexpr std::uint64_t kCountMax = 1'000'000;
   enum class Kind : std::uint8_t { kText, kSize, kDuration, kPath, kCount };
   std::string_view name;
   Kind kind = Kind::kText;
   // What a message shows where it is missing. Empty: it may be missing.
   std::string_view needed = {};
+  // Of this one.
+  std::chrono::milliseconds time_max = kTimeMax;
+  std::uint64_t count_max = kCountMax;
 };
 
 // A backend of a capability, by the name that operators choose it with.
@@ -163,6 +169,10 @@ class Capability {
   virtual std::span<const Offer> handlers() const { return {}; }
   // Whether a component with these grants can be woken so. The message says what to write.
   virtual Result<void> check_trigger(const Use&, const TriggerSettings&) const { return {}; }
+  // Whether two triggers of one app can be there beside each other, where each is well by itself.
+  virtual Result<void> check_beside(const TriggerSettings&, const TriggerSettings&) const {
+    return {};
+  }
   // Wakes the component from now on. `prepare` was called for its grants.
   virtual std::unique_ptr<Subscription> subscribe(const Waking&) { return nullptr; }
 

@@ -7,6 +7,7 @@
 
 #include "base/console.h"
 #include "base/fd.h"
+#include "base/shown_text.h"
 #include "base/version.h"
 #include "cli/bindgen.h"
 #include "cli/build.h"

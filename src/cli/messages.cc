@@ -12,6 +12,7 @@
 
 #include "base/console.h"
 #include "base/json_string.h"
+#include "base/shown_text.h"
 #include "capabilities/messaging/message.h"
 #include "cli/admin_question.h"
 #include "cli/admin_url.h"
@@ -65,12 +66,15 @@ Result<std::string> ask(const MessagesWords& words, std::chrono::milliseconds pa
   return ask_admin(url, call, patience, on_line);
 }
 
-// Data as a person reads it: at most so much, and nothing that a terminal would obey.
+// Data as a person reads it: one line, at most so much, and nothing that a terminal would obey.
 std::string shown(std::string_view base64) {
   auto data = remote::from_base64(base64);
   if (!data) return "?";
   std::string_view whole = as_text(*data);
-  std::string out = without_controls(std::string(whole.substr(0, kShownMax)));
+  std::size_t cut = std::min(whole.size(), kShownMax);
+  // Not within a character.
+  while (cut > 0 && cut < whole.size() && (data->at(cut) & 0xc0) == 0x80) --cut;
+  std::string out = on_one_line(whole.substr(0, cut));
   if (whole.size() > kShownMax) out += "...";
   return out;
 }
@@ -81,9 +85,8 @@ std::string metadata_of(const json::object& message) {
   if (pairs == nullptr || !pairs->is_array()) return out;
   for (const json::value& each : pairs->get_array()) {
     if (!each.is_array() || each.get_array().size() != 2) continue;
-    out += fmt::format("{}{}={}", out.empty() ? "" : " ",
-                       without_controls(std::string(view(each.get_array()[0]))),
-                       without_controls(std::string(view(each.get_array()[1]))));
+    out += fmt::format("{}{}={}", out.empty() ? "" : " ", on_one_line(view(each.get_array()[0])),
+                       on_one_line(view(each.get_array()[1])));
   }
   return out;
 }
@@ -132,7 +135,7 @@ Result<int> publish(const MessagesWords& words) {
   arguments["data"] = json_string(remote::base64(as_bytes(data)));
   arguments["metadata"] = std::move(metadata);
   TRY(std::string answer, ask(words, kAnswerMax, arguments));
-  say(fmt::format("weft: published {} bytes to {}", data.size(), without_controls(words.words[0])));
+  say(fmt::format("weft: published {} bytes to {}", data.size(), on_one_line(words.words[0])));
   return 0;
 }
 
@@ -141,18 +144,18 @@ Result<int> publish(const MessagesWords& words) {
 Result<AdminLines> show(const MessagesWords& words, std::string_view line, std::uint64_t& seen) {
   TRY(json::object message, object_of(line));
   if (message.empty()) {
-    say(fmt::format("weft: watching {}", without_controls(words.words[0])));
+    say(fmt::format("weft: watching {}", on_one_line(words.words[0])));
     return AdminLines::kMore;
   }
   bool skipped = message.contains("skipped");
   if (words.json) {
-    fmt::print("{}\n", line);
+    fmt::print("{}\n", json_without_controls(line));
   } else if (skipped) {
     fmt::print("({} messages skipped: they come faster than they are read)\n",
                number(message, "skipped"));
   } else {
     std::string metadata = metadata_of(message);
-    fmt::print("{}  {} bytes{}{}  {}\n", without_controls(std::string(member(message, "topic"))),
+    fmt::print("{}  {} bytes{}{}  {}\n", on_one_line(member(message, "topic")),
                number(message, "size"), metadata.empty() ? "" : "  ", metadata,
                shown(member(message, "data")));
   }
@@ -185,10 +188,9 @@ Result<int> tail(const MessagesWords& words) {
 
 void print_letter(const json::object& letter, std::size_t group, std::size_t topic) {
   fmt::print("{:<20}  {:<{}}  {:<{}}  {:>8}  {:>8}  {}\n", number(letter, "number"),
-             without_controls(std::string(member(letter, "group"))), group,
-             without_controls(std::string(member(letter, "topic"))), topic,
-             number(letter, "attempts"), number(letter, "size"),
-             without_controls(std::string(member(letter, "reason"))));
+             on_one_line(member(letter, "group")), group, on_one_line(member(letter, "topic")),
+             topic, number(letter, "attempts"), number(letter, "size"),
+             on_one_line(member(letter, "reason")));
   std::string metadata = metadata_of(letter);
   if (!metadata.empty()) fmt::print("  {}\n", metadata);
   if (letter.contains("data")) fmt::print("  {}\n", shown(member(letter, "data")));
@@ -208,14 +210,14 @@ Result<int> dead(const MessagesWords& words) {
     return failure(Errc::kCorrupt, "the host answers no letters");
   }
   if (words.json) {
-    fmt::print("{}\n", answer);
+    fmt::print("{}\n", json_without_controls(answer));
   } else if (!letters->get_array().empty()) {
     std::size_t group = 5;
     std::size_t topic = 5;
     for (const json::value& each : letters->get_array()) {
       if (!each.is_object()) return failure(Errc::kCorrupt, "the host answers no letters");
-      group = std::max(group, member(each.get_object(), "group").size());
-      topic = std::max(topic, member(each.get_object(), "topic").size());
+      group = std::max(group, on_one_line(member(each.get_object(), "group")).size());
+      topic = std::max(topic, on_one_line(member(each.get_object(), "topic")).size());
     }
     fmt::print("{:<20}  {:<{}}  {:<{}}  {:>8}  {:>8}  {}\n", "NUMBER", "GROUP", group, "TOPIC",
                topic, "ATTEMPTS", "SIZE", "REASON");
@@ -266,16 +268,16 @@ Result<int> replay(const MessagesWords& words) {
     return failure(Errc::kCorrupt, "the host does not say what it did");
   }
   if (words.json) {
-    TRY_VOID(print_line(answer));
+    TRY_VOID(print_line(json_without_controls(answer)));
   } else {
     TRY_VOID(print_line(
         fmt::format("{} brought again to {}; each stays a dead letter until it is handled",
-                    replayed->get_array().size(), without_controls(words.words[0]))));
+                    replayed->get_array().size(), on_one_line(words.words[0]))));
   }
   for (const json::value& each : failed->get_array()) {
     if (!each.is_object()) continue;
     say(fmt::format("weft: {}: {}", number(each.get_object(), "number"),
-                    without_controls(std::string(member(each.get_object(), "why")))));
+                    on_one_line(member(each.get_object(), "why"))));
   }
   return failed->get_array().empty() ? 0 : 1;
 }
@@ -299,7 +301,9 @@ void add_messages_options(CLI::App& verb, MessagesWords& words) {
       ->expected(1)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   verb.add_option("--group", words.group, "With dead: of this group only")->type_name("GROUP");
-  verb.add_option("--count", words.count, "With tail: end after so many messages")->type_name("N");
+  verb.add_option("--count", words.count, "With tail: end after so many messages")
+      ->type_name("N")
+      ->check(CLI::PositiveNumber);
   verb.add_flag("--bodies", words.bodies, "With dead: show the messages' data too");
   verb.add_flag("--all", words.all, "With replay: all dead letters of the group");
   verb.add_flag("--json", words.json, "Print what the host answers: data is base64");

@@ -8,6 +8,7 @@
 #include <filesystem>
 
 #include "base/console.h"
+#include "base/shown_text.h"
 #include "cli/run.h"
 #include "cli/standard_output.h"
 #include "record/call_recorder.h"

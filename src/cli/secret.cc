@@ -15,6 +15,7 @@
 #include "base/console.h"
 #include "base/json_text.h"
 #include "base/secret.h"
+#include "base/shown_text.h"
 #include "capabilities/secrets/drivers/sealed_file.h"
 #include "capabilities/state_folder.h"
 #include "cli/run_options.h"

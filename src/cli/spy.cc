@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "base/console.h"
+#include "base/shown_text.h"
 #include "cli/admin_url.h"
 #include "cli/standard_output.h"
 #include "io/http_client/http_client.h"

@@ -8,7 +8,7 @@
 namespace weft {
 
 // What a guest prints where it serves: gathered until a line ends. What is left when the guest has
-// ended is a line too.
+// ended, or its call, is a line too.
 class GuestLines {
  public:
   // The most of a line that is kept; the rest is cut.

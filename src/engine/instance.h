@@ -29,7 +29,7 @@ class Instance final : public bridge::GuestHost {
     context_->resources().set_limit(deployment.limits.handles_max);
   }
   ~Instance() override {
-    for (GuestLines& lines : printed_) lines.end([this](std::string_view line) { log(line); });
+    end_lines();
     context_->pipes().end_guest();
     pumps_.stop();
     Context::retire(std::move(context_));
@@ -37,6 +37,11 @@ class Instance final : public bridge::GuestHost {
 
   Context& context() { return *context_; }
   Deadline deadline = Deadline::never();  // Of the calls it makes.
+
+  // What was printed without the end of a line is one: nothing follows of those who printed it.
+  void end_lines() {
+    for (GuestLines& lines : printed_) lines.end([this](std::string_view line) { log(line); });
+  }
 
   Call* begin(std::uint32_t function, rust::Slice<const std::uint8_t> arguments) override {
     return deployment_.engine.calls().start(deployment_.links.at(function), *context_,

@@ -94,6 +94,8 @@ class Kept final : public KeptGuest, public Pollable, public bridge::ReplySink {
     limit_.disarm();
     if (outcome.ending != RunOutcome::Ending::kDone) ended_ = true;
     returned_ = false;
+    // While it is known for which call it was printed.
+    instance_.end_lines();
     note_ended(deployment_, outcome, id_text(instance_.context().request_id));
     if (GuestRun::Done done = std::exchange(done_, nullptr)) {
       done(std::move(outcome), {});

@@ -5,6 +5,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <functional>
 #include <optional>
 
@@ -33,11 +34,53 @@ constexpr std::string_view kCountingGuest = R"((component
   (func (export "trap") (canon lift (core func $main "trap"))))
 )";
 
+// `says` prints a part of a line.
+constexpr std::string_view kSayingGuest = R"((component
+  (import "wasi:io/error@0.2.0" (instance $error (export "error" (type (sub resource)))))
+  (alias export $error "error" (type $error))
+  (import "wasi:io/streams@0.2.0" (instance $io
+    (alias outer 1 $error (type $e'))
+    (export "error" (type $e (eq $e')))
+    (type $se' (variant (case "last-operation-failed" (own $e)) (case "closed")))
+    (export "stream-error" (type $se (eq $se')))
+    (export "output-stream" (type $out (sub resource)))
+    (export "[method]output-stream.blocking-write-and-flush"
+      (func (param "self" (borrow $out)) (param "contents" (list u8))
+        (result (result (error $se)))))))
+  (alias export $io "output-stream" (type $out))
+  (import "wasi:cli/stdout@0.2.0" (instance $stdout
+    (alias outer 1 $out (type $o'))
+    (export "output-stream" (type $o (eq $o')))
+    (export "get-stdout" (func (result (own $o))))))
+  (core module $room (memory (export "memory") 1))
+  (core instance $room (instantiate $room))
+  (alias core export $room "memory" (core memory $memory))
+  (core func $write (canon lower (func $io "[method]output-stream.blocking-write-and-flush")
+    (memory $memory)))
+  (core func $get (canon lower (func $stdout "get-stdout")))
+  (core func $drop (canon resource.drop $out))
+  (core module $main
+    (import "" "memory" (memory 1))
+    (import "" "write" (func $write (param i32 i32 i32 i32)))
+    (import "" "get" (func $get (result i32)))
+    (import "" "drop" (func $drop (param i32)))
+    (data (i32.const 32) "a part")
+    (func (export "says") (local $out i32)
+      (call $write (local.tee $out (call $get)) (i32.const 32) (i32.const 6) (i32.const 0))
+      (call $drop (local.get $out))))
+  (core instance $main (instantiate $main (with "" (instance
+    (export "memory" (memory $memory))
+    (export "write" (func $write))
+    (export "get" (func $get))
+    (export "drop" (func $drop))))))
+  (func (export "says") (canon lift (core func $main "says"))))
+)";
+
 class KeptGuestTest : public ::testing::Test {
  protected:
-  void begin(Limits limits = {}) {
-    stage_.emplace(ground_, file_with("counting.wat", kCountingGuest),
-                   StageOptions{.limits = limits});
+  void begin(Limits limits = {}) { begin(file_with("counting.wat", kCountingGuest), limits); }
+  void begin(const std::string& file, Limits limits = {}) {
+    stage_.emplace(ground_, file, StageOptions{.limits = limits});
     guest_ = KeptGuest::make(stage_->deployment());
   }
   // The number that it gave, or nothing where it did not return.
@@ -127,6 +170,23 @@ TEST_F(KeptGuestTest, IsOverWhenItHasHadItsShare) {
   }
   EXPECT_TRUE(guest_->over());
   EXPECT_TRUE(outcome_.well());
+}
+
+// Each call's is logged as it ends, and not with the next one's or when the instance goes.
+TEST_F(KeptGuestTest, LogsWhatACallPrintsThoughItIsNoWholeLine) {
+  begin(file_with("saying.wat", kSayingGuest));
+  for (int i = 0; i < 2; ++i) {
+    ::testing::internal::CaptureStderr();
+    bool over = false;
+    guest_->call(stage_->function("says"), {}, [&](RunOutcome ended, BytesView) {
+      EXPECT_TRUE(ended.well()) << ended.message;
+      over = true;
+    });
+    EXPECT_TRUE(ground_.run_until([&] { return over; }));
+    std::string said = ::testing::internal::GetCapturedStderr();
+    EXPECT_THAT(said, HasSubstr("guest: a part app=app request="));
+    EXPECT_EQ(std::ranges::count(said, '\n'), 1) << said;
+  }
 }
 
 TEST_F(KeptGuestTest, GoesAtAnyTime) {

@@ -289,7 +289,10 @@ void Worker::sweep() {
     at->exchange.close();
     at = requests_.erase(at);
   }
-  if (requests_.size() != before) set_request();
+  if (requests_.size() == before) return;
+  // While it is known for which request it was printed.
+  if (requests_.empty()) instance_.end_lines();
+  set_request();
 }
 
 void Worker::leave(Request& request) {

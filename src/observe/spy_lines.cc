@@ -6,8 +6,8 @@
 #include <boost/json.hpp>
 #include <charconv>
 
-#include "base/console.h"
 #include "base/json_text.h"
+#include "base/shown_text.h"
 #include "door/codec.h"
 #include "values/call_values.h"
 

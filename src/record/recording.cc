@@ -5,8 +5,8 @@
 #include <boost/json.hpp>
 #include <charconv>
 
-#include "base/console.h"
 #include "base/read_file.h"
+#include "base/shown_text.h"
 #include "values/call_values.h"
 #include "values/wave.h"
 

@@ -155,6 +155,9 @@ class Cron(unittest.TestCase):
                 self.assertEqual(done.code, 1, done)
                 self.assertRegex(done.out, r"weft.toml:\d+:\d+: \[\[trigger.cron\]\]")
                 self.assertIn(what, done.out)
+        with clock("@daily", 'jitter = "61min"') as app:
+            self.assertIn('trigger.cron.jitter is "61min": write at most 1h',
+                          run("check", app.folder).out)
 
 
 if __name__ == "__main__":

@@ -146,6 +146,10 @@ class Messages(unittest.TestCase):
                 client.wait("n/trap", 3)
                 client.post("/publish/plain.a", "nth")
                 client.wait("nth/1", 21 if last == 1 else 2)
+                # While the instance is there: what it keeps of its output goes with it.
+                for number in range(3):
+                    client.post("/publish/plain.a", f"say {number}")
+                    host.wait_log(rf"info +plain: say {number} app=shop request=")
         with shop('instances = "old"') as app:
             self.assertIn('instances is "old"', run("check", app.folder).out)
 
@@ -489,12 +493,32 @@ class Wrong(unittest.TestCase):
         return done.out
 
     def test_says_what_is_wrong(self):
-        self.assertIn("[[trigger.message]] has no topic", self.check('topic = "plain.>"\n', ""))
+        # What is missing or of another type is told once.
+        for new, what in (("", "[[trigger.message]] has no topic"),
+                          ("topic = 5\n", "trigger.message.topic is 5: write a string in quotes")):
+            told = self.check('topic = "plain.>"\n', new)
+            self.assertIn(what, told)
+            self.assertIn("1 error,", told)
+        self.assertRegex(self.check('topic = "plain.>"\n',
+                                    'topic = "plain.>"\ndead-letter-topic = "plain.dead"\n'),
+                         r'weft\.toml:\d+:\d+: [^\n]*"plain\.dead" is one of the trigger\'s own topics')
+        for wrong, what in (("concurrency = 513", "write a number from 1 to 512"),
+                            ("concurrency = 0", "write a number from 1 to 512"),
+                            ('backoff = "31s"', "write at most 30s"),
+                            ("retries = -1", "write a number from 1 to 1000000"),
+                            ('group = "a\\nb"', r'the group "a\nb"')):
+            told = self.check('ordering = "key"', wrong)
+            self.assertIn(what, told)
+            self.assertIn("1 error,", told)
         self.assertIn("> the last one", self.check('"plain.>"', '"plain.>.x"'))
         self.assertIn('ordering is "none", "topic" or "key"',
                       self.check('ordering = "key"', 'ordering = "keys"'))
         self.assertIn('is not granted the broker "third"',
                       self.check('broker = "second"', 'broker = "third"'))
+        self.assertRegex(self.check('topic = "wasi.*"', 'group = "g"\ntopic = "wasi.*"\n'
+                                    'component = "wasi"\n[[trigger.message]]\ngroup = "g"\n'
+                                    'topic = "other.*"'),
+                         r'group "g" is brought "wasi\.\*"[^\n]*the other is at \S*weft\.toml:\d+')
         self.assertIn("exports none of what [[trigger.message]] calls",
                       self.check('component = "plain"', 'component = "web"'))
 

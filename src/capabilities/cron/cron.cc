@@ -126,7 +126,8 @@ Result<TriggerOptions> read_trigger(const TriggerSettings& settings) {
     TRY(std::uint64_t ns, parse_duration_ns(*time));
     options.jitter = std::chrono::milliseconds(ns / 1'000'000);
     if (options.jitter > kJitterMax) {
-      return failure(Errc::kInvalid, fmt::format("a jitter of {}: 24h at most", *time));
+      return failure(Errc::kInvalid, fmt::format("a jitter of {}: {}h at most", *time,
+                                                 kJitterMax / std::chrono::hours(1)));
     }
   }
   TRY(options.missed, read_missed(text_of(settings, "missed")));
@@ -173,12 +174,13 @@ std::unique_ptr<Provider> CronCapability::provider(const Offer&, Site) {
 
 std::optional<TriggerForm> CronCapability::trigger() const {
   using Kind = DriverKey::Kind;
-  static constexpr std::array<DriverKey, 6> kKeys{{{"schedule", Kind::kText, "0 3 * * *"},
-                                                   {"time-zone"},
-                                                   {"jitter", Kind::kDuration},
-                                                   {"missed"},
-                                                   {"overlap"},
-                                                   {"store"}}};
+  static constexpr std::array<DriverKey, 6> kKeys{
+      {{"schedule", Kind::kText, "0 3 * * *"},
+       {"time-zone"},
+       {.name = "jitter", .kind = Kind::kDuration, .time_max = kJitterMax},
+       {"missed"},
+       {"overlap"},
+       {"store"}}};
   return TriggerForm{"cron", kKeys};
 }
 

@@ -44,7 +44,7 @@ TEST(CronSettings, SayWhatIsWrong) {
         {TriggerSettings{{{"schedule", "@daily"}, {"time-zone", "Moon/Base"}}}, "Moon/Base"},
         {TriggerSettings{{{"schedule", "@daily"}, {"missed", "some"}}}, "\"once\""},
         {TriggerSettings{{{"schedule", "@daily"}, {"overlap", "yes"}}}, "\"wait\""},
-        {TriggerSettings{{{"schedule", "@daily"}, {"jitter", "25h"}}}, "24h at most"},
+        {TriggerSettings{{{"schedule", "@daily"}, {"jitter", "61m"}}}, "1h at most"},
         {TriggerSettings{{{"schedule", "@daily"}, {"store", "shared"}}}, "uses.cron"}}) {
     auto checked = table.check_trigger({}, settings);
     ASSERT_FALSE(checked.has_value()) << what;

@@ -26,7 +26,7 @@ inline constexpr std::chrono::milliseconds kNoRoomPause{50};
 // How long one question to what keeps the schedule may take.
 inline constexpr std::chrono::seconds kAskMax{10};
 // How much later a run may begin by chance.
-inline constexpr std::chrono::milliseconds kJitterMax{std::chrono::hours(24)};
+inline constexpr std::chrono::milliseconds kJitterMax = std::chrono::hours(1);
 // Runs of one schedule that overlap, where they may.
 inline constexpr std::size_t kOverlapMax = 16;
 

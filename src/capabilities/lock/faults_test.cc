@@ -1,10 +1,15 @@
 // Shows what becomes of locks when their server or the way to it fails: a typed error in time or a
 // lock that is really held, never two holders, and recovery by itself.
+#include <fmt/format.h>
 #include <gmock/gmock.h>
+
+#include <boost/json.hpp>
+#include <set>
 
 #include "capabilities/keyvalue/drivers/redis/server.h"
 #include "capabilities/lock/conformance.h"
 #include "capabilities/lock/testing.h"
+#include "remote/etcd/client.h"
 #include "remote/etcd/testing.h"
 #include "remote/nats/testing.h"
 #include "remote/testing/fault_proxy.h"
@@ -97,6 +102,27 @@ TEST_P(LockFaults, GiveATypedErrorInTimeOrALockThatIsHeld) {
   }
 }
 
+// The server has done it, and is asked again.
+TEST_P(LockFaults, AReleaseWhoseAnswerIsLostIsNoLoss) {
+  Client through(loop_, *faulty_);
+  Client beside(loop_, *direct_);
+  auto held = through.take("let go");
+  ASSERT_TRUE(held.has_value()) << held.error().message();
+  // Once.
+  proxy_.set(Fault::kCutAsked);
+  EXPECT_TRUE(through.release(**held));
+  EXPECT_NE(beside.try_it("let go"), nullptr);
+  // What nobody else could have had, and what somebody has.
+  held = through.take("lost", 100ms);
+  ASSERT_TRUE(held.has_value()) << held.error().message();
+  EXPECT_TRUE(await(loop_, (*held)->lost()).has_value());
+  auto next = beside.take("lost");
+  ASSERT_TRUE(next.has_value()) << next.error().message();
+  proxy_.set(Fault::kCutAsked);
+  EXPECT_FALSE(through.release(**held));
+  EXPECT_TRUE((*next)->held());
+}
+
 TEST_P(LockFaults, AHoldGoesOnByItsOwnClockAndIsLostInTime) {
   Client through(loop_, *faulty_);
   auto held = through.take("alone", 3s);
@@ -180,6 +206,70 @@ TEST_P(LockFaults, AreToldToWhoAsksWhetherTheServerCanBeUsed) {
   ASSERT_FALSE(reached.has_value());
   EXPECT_THAT(reached.error().code(), ::testing::AnyOf(Errc::kUnavailable, Errc::kTimeout));
   EXPECT_FALSE(faulty_->health()->read().up);
+}
+
+// Ends all leases of a cluster as soon as they are there, but for those that were there before it.
+class Reaper {
+ public:
+  explicit Reaper(Loop& loop, std::uint16_t port)
+      : client_(std::make_shared<remote::etcd::Client>(loop, settings(port))) {
+    look();
+  }
+  std::size_t reaped() const { return reaped_; }
+
+ private:
+  using Object = boost::json::object;
+  static std::shared_ptr<const remote::etcd::Settings> settings(std::uint16_t port) {
+    return std::make_shared<remote::etcd::Settings>(
+        remote::etcd::Settings{.servers = {"http://127.0.0.1:" + std::to_string(port)}});
+  }
+  void ask(std::string_view path, std::string body, std::function<void(const Object&)> then) {
+    client_->ask(
+        path, std::move(body), lock::Client::soon(), remote::etcd::Client::Repeat::kYes,
+        [then = std::move(then)](Result<Object> answer) { then(answer ? *answer : Object()); });
+  }
+  void look() {
+    ask("lease/leases", "{}", [this](const Object& answer) {
+      const boost::json::array* leases = remote::etcd::array_in(answer, "leases");
+      for (std::size_t i = 0; leases != nullptr && i < leases->size(); ++i) {
+        std::uint64_t id = remote::etcd::number_in(leases->at(i).as_object(), "ID");
+        if (!looked_) spared_.insert(id);
+        if (spared_.contains(id)) continue;
+        ask("lease/revoke", fmt::format(R"({{"ID":"{}"}})", id), [](const Object&) {});
+        ++reaped_;
+      }
+      looked_ = true;
+      look();
+    });
+  }
+
+  bool looked_ = false;
+  std::set<std::uint64_t> spared_;
+  std::size_t reaped_ = 0;
+  std::shared_ptr<remote::etcd::Client> client_;  // Gone first: it answers no more.
+};
+
+// Between the lease and what is put on it as long passes as the lease lives.
+TEST(EtcdLocks, SayThatLaterMayWorkWhereALeaseEndedBeforeItWasUsed) {
+  remote::etcd::Server& server = remote::etcd::shared_server();
+  FaultProxy proxy(server.port());
+  Loop loop;
+  auto slow = etcd_at(proxy.port(), "reaped");
+  auto direct = etcd_at(server.port(), "reaped");
+  Client through(loop, *slow);
+  Client beside(loop, *direct);
+  LockName lock{"app", "renewed"};
+  auto taken = await(loop, beside.store().take({loop, Client::soon()}, lock, "aa", 30s));
+  ASSERT_TRUE(taken.has_value()) << taken.error().message();
+  proxy.set(Fault::kDelay);
+  Reaper reaper(loop, server.port());
+  auto held = through.take("taken");
+  ASSERT_FALSE(held.has_value());
+  EXPECT_EQ(held.error().code(), Errc::kUnavailable) << held.error().message();
+  auto renewed = await(loop, through.store().renew({loop, Client::soon()}, lock, "aa", 30s));
+  ASSERT_FALSE(renewed.has_value());
+  EXPECT_EQ(renewed.error().code(), Errc::kUnavailable) << renewed.error().message();
+  EXPECT_GT(reaper.reaped(), 1U);
 }
 
 INSTANTIATE_TEST_SUITE_P(

@@ -4,6 +4,7 @@
 
 #include <utility>
 
+#include "capabilities/answer_tasks.h"
 #include "io/loop.h"
 
 namespace weft::lock {
@@ -12,8 +13,39 @@ std::string Locks::key(const LockName& lock) {
   return lock.scope + '\0' + lock.name;
 }
 
+namespace {
+
+// Whether it was done is not known, and there is time left to ask.
+bool is_lost(const Result<bool>& answer, Deadline deadline) {
+  if (answer || deadline.passed()) return false;
+  Errc why = answer.error().code();
+  return why == Errc::kUnavailable || why == Errc::kTimeout;
+}
+
+Task<bool> released(std::weak_ptr<Locks> weak, LockName lock, std::string holder, Deadline deadline,
+                    Clock::time_point until, Answer<bool> first) {
+  Result<bool> answer = co_await settled(std::move(first));
+  auto locks = weak.lock();
+  if (locks == nullptr || !is_lost(answer, deadline)) co_return answer;
+  Answer<bool> second = locks->store().release({locks->loop(), deadline}, lock, holder);
+  locks = nullptr;
+  answer = co_await settled(std::move(second));
+  if (answer && !*answer && Clock::now() < until) co_return true;
+  co_return answer;
+}
+
+}  // namespace
+
+Answer<bool> Locks::release(const LockName& lock, const std::string& holder, Deadline deadline,
+                            Clock::time_point until) {
+  Answer<bool> first = store_->release({loop_, deadline}, lock, holder);
+  if (first.ready() && !is_lost(first.result(), deadline)) return first;
+  return promised(loop_,
+                  released(weak_from_this(), lock, holder, deadline, until, std::move(first)));
+}
+
 void Locks::let_go(const LockName& lock, const std::string& holder) {
-  store_->release({loop_, Deadline::after(kReleaseMax)}, lock, holder)
+  release(lock, holder, Deadline::after(kReleaseMax), Clock::time_point::min())
       .settle([turns = turns_, key = key(lock)](Result<bool>) -> Result<void> {
         turns->freed(key);
         return {};
@@ -67,11 +99,11 @@ Answer<bool> Hold::release(Deadline deadline) {
   if (released_) return false;
   // Before the store is asked: nobody is told that it is held while it may be free already.
   bool was_held = held();
+  Clock::time_point until = lease_.until();
   released_ = true;
   lease_.end(Clock::now());
   changed();
-  return locks_->store()
-      .release({locks_->loop(), deadline}, lock_, holder_)
+  return locks_->release(lock_, holder_, deadline, until)
       .settle([turns = locks_->turns(), key = Locks::key(lock_),
                was_held](Result<bool> released) -> Result<bool> {
         turns->freed(key);

@@ -21,7 +21,7 @@ inline constexpr std::chrono::seconds kReleaseMax{5};
 
 // What holds and waits have in common: the locks of one backend, as one loop reaches them. Shared
 // by those and the provider, which closes it when it goes; whoever calls back later has it weakly.
-class Locks {
+class Locks : public std::enable_shared_from_this<Locks> {
  public:
   Locks(Loop& loop, std::unique_ptr<Store> store, std::shared_ptr<Turns> turns)
       : loop_(loop), store_(std::move(store)), turns_(std::move(turns)) {}
@@ -32,6 +32,10 @@ class Locks {
 
   // How the process calls the lock, whoever waits for it.
   static std::string key(const LockName& lock);
+  // Whether the holder held it until now. An answer that is lost on the way is asked for again, and
+  // says then that nobody holds it: before `until`, up to which it was surely held, that was us.
+  Answer<bool> release(const LockName& lock, const std::string& holder, Deadline deadline,
+                       Clock::time_point until);
   // Releases what may be held, and tells nobody what came of it.
   void let_go(const LockName& lock, const std::string& holder);
 

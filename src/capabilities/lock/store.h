@@ -62,7 +62,8 @@ class Store {
   // Has `ttl` begin anew, for the holder alone. False: it does not hold it any more.
   virtual Answer<bool> renew(Request request, const LockName& lock, const std::string& holder,
                              Milliseconds ttl) = 0;
-  // Nobody holds it from now on, if this holder did. False: it did not any more.
+  // Nobody holds it from now on, if this holder did. False: it did not any more. Asks the server
+  // once: whoever asks again knows that the first one may have been done.
   virtual Answer<bool> release(Request request, const LockName& lock,
                                const std::string& holder) = 0;
 };

@@ -154,18 +154,26 @@ TEST_P(Conformance, KeepsAMessageWhole) {
   auto taker = take("t");
   std::string data(kMessageBytesMax - 100, 'x');
   data[7] = '\0';
-  Message message{"t", to_bytes(data), "text/plain", {}, {{"a", "1"}, {"a", "2"}}};
-  bool kept = false;
-  auto answer = broker_->publish(request(), message).settle([&](Result<void> result) {
-    kept = result.has_value();
-    return Nothing();
-  });
-  // It may come before the answer does.
-  EXPECT_TRUE(until([&] { return kept && !taker->taken.empty(); }));
-  ASSERT_EQ(taker->taken.size(), 1U);
-  EXPECT_EQ(taker->taken[0].message, message);
-  EXPECT_EQ(taker->taken[0].attempt, 1U);
-  EXPECT_TRUE(kept);
+  Message large{"t", to_bytes(data), "text/plain", {}, {{"a", "1"}, {"a", "2"}}};
+  // As many pairs as there may be, and those of dead letters beside them.
+  Message full{"other", to_bytes("x")};
+  for (std::size_t i = 0; i < kOwnMetadataMax; ++i)
+    full.metadata.emplace_back(std::to_string(i), "v");
+  full = dead_letter(full, "t", std::string(kReasonBytesMax, 'r')).value();
+  std::size_t count = 0;
+  for (const Message& message : {large, full}) {
+    bool kept = false;
+    auto answer = broker_->publish(request(), message).settle([&](Result<void> result) {
+      kept = result.has_value();
+      return Nothing();
+    });
+    // It may come before the answer does.
+    EXPECT_TRUE(until([&] { return kept && taker->taken.size() > count; }));
+    ASSERT_EQ(taker->taken.size(), ++count);
+    EXPECT_EQ(taker->taken.back().message, message);
+    EXPECT_EQ(taker->taken.back().attempt, 1U);
+    EXPECT_TRUE(kept);
+  }
 }
 
 TEST_P(Conformance, RefusesWhatIsBeyondItsBounds) {

@@ -10,6 +10,7 @@
 
 #include "base/buffer.h"
 #include "base/check.h"
+#include "base/log.h"
 #include "door/values.h"
 #include "io/loop.h"
 
@@ -20,6 +21,7 @@ constexpr std::string_view kMessages = "log/";
 constexpr std::string_view kReplies = "_reply.";
 // Each start of a log has sequences of its own: none is given twice, whatever was lost.
 constexpr unsigned kEpochShift = 32;
+constexpr std::uint64_t kEpochMax = std::uint64_t{1} << 31;
 // Requests of one broker that wait for replies.
 constexpr std::size_t kInboxesMax = 65'536;
 
@@ -96,10 +98,21 @@ std::vector<std::string> Log::started(std::uint64_t epoch, std::vector<std::uint
                                       std::map<std::string, Standing> groups, std::int64_t now_ms) {
   std::vector<std::string> forgotten;
   std::lock_guard hold(mutex_);
-  next_ = epoch << kEpochShift;
   kept_ = {sequences.begin(), sequences.end()};
+  // What is beyond is damaged. No message is given the number of one that is there, whatever became
+  // of the epoch.
+  kept_.erase(kept_.lower_bound(kEpochMax << kEpochShift), kept_.end());
+  std::uint64_t last = kept_.empty() ? 0 : *kept_.rbegin() >> kEpochShift;
+  next_ = std::max(epoch < kEpochMax ? epoch : 0, last + 1) << kEpochShift;
   for (auto& [name, standing] : groups) {
-    auto age = std::chrono::milliseconds(now_ms - standing.seen_ms);
+    auto age =
+        std::chrono::milliseconds(now_ms - std::clamp<std::int64_t>(standing.seen_ms, 0, now_ms));
+    if (standing.position > next_) {
+      // Nothing would come to it any more. Twice is better.
+      log::warn("messaging", "where a group stands is damaged: what is kept is brought to it again",
+                {{"group", name}});
+      standing.position = 0;
+    }
     if (age > kGroupKept && groups_[name].pattern.empty()) {
       groups_.erase(name);
       forgotten.push_back(name);

@@ -12,6 +12,8 @@ namespace weft::messaging {
 namespace {
 
 constexpr std::uint8_t kFormat = 1;
+constexpr std::string_view kDeadTopic = "dead-letter-topic";
+constexpr std::string_view kDeadReason = "dead-letter-reason";
 
 // Takes the first part off.
 std::string_view take_part(std::string_view& text) {
@@ -19,6 +21,24 @@ std::string_view take_part(std::string_view& text) {
   text.remove_prefix(std::min(text.size(), part.size() + 1));
   return part;
 }
+
+// Pairs of a message, by whether they are of those for which there is room in any case.
+class PairCount {
+ public:
+  // Whether it is one that takes no room from the message's own.
+  bool reserved(const std::pair<std::string, std::string>& pair) {
+    const auto& [key, value] = pair;
+    bool one = (key == kDeadTopic || key == kDeadReason) && value.size() <= kReasonBytesMax &&
+               reserved_ < 2 * kDeadLetterTopicsMax;
+    ++(one ? reserved_ : own_);
+    return one;
+  }
+  std::size_t own() const { return own_; }
+
+ private:
+  std::size_t reserved_ = 0;
+  std::size_t own_ = 0;
+};
 
 Result<void> check_text(std::string_view topic, std::string_view what) {
   if (topic.empty() || topic.size() > kTopicBytesMax) {
@@ -63,16 +83,51 @@ Result<void> check_pattern(std::string_view pattern) {
 Result<void> check_message(const Message& message) {
   TRY_VOID(check_topic(message.topic));
   std::size_t bytes = message.data.size();
-  for (const auto& [key, value] : message.metadata) bytes += key.size() + value.size();
-  if (message.metadata.size() > kMetadataMax) {
+  PairCount count;
+  for (const auto& pair : message.metadata) {
+    if (!count.reserved(pair)) bytes += pair.first.size() + pair.second.size();
+  }
+  if (count.own() > kOwnMetadataMax) {
     return failure(Errc::kInvalid, fmt::format("{} pairs of metadata: at most {} are allowed",
-                                               message.metadata.size(), kMetadataMax));
+                                               count.own(), kOwnMetadataMax));
   }
   if (bytes > kMessageBytesMax) {
     return failure(Errc::kInvalid, fmt::format("a message of {} bytes: at most {} are allowed",
                                                bytes, kMessageBytesMax));
   }
   return {};
+}
+
+Result<Message> dead_letter(const Message& message, std::string_view topic,
+                            std::string_view reason) {
+  std::size_t topics = 0;
+  bool was_there = message.topic == topic;
+  for (const auto& [key, value] : message.metadata) {
+    if (key != kDeadTopic) continue;
+    ++topics;
+    was_there = was_there || value == topic;
+  }
+  if (was_there) {
+    return failure(Errc::kConflict,
+                   fmt::format("it was on {} before: name a topic whose dead letters do not come "
+                               "back to it",
+                               topic));
+  }
+  if (topics >= kDeadLetterTopicsMax) {
+    return failure(Errc::kLimit, fmt::format("it was on {} topics of dead letters already: {} are "
+                                             "allowed",
+                                             topics, kDeadLetterTopicsMax));
+  }
+  Message dead = message;
+  dead.topic = topic;
+  // Other programs may publish more pairs than weft does: those go, and not the letter.
+  PairCount count;
+  std::erase_if(dead.metadata, [&](const auto& pair) {
+    return !count.reserved(pair) && count.own() > kOwnMetadataMax;
+  });
+  dead.metadata.emplace_back(kDeadTopic, message.topic);
+  dead.metadata.emplace_back(kDeadReason, reason);
+  return dead;
 }
 
 std::size_t size_of(const Message& message) {

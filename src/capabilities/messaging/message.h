@@ -15,7 +15,14 @@ namespace weft::messaging {
 // Bounds that hold for every driver.
 inline constexpr std::size_t kTopicBytesMax = 250;
 inline constexpr std::size_t kMessageBytesMax = 1 << 20;  // Of data and metadata together.
-inline constexpr std::size_t kMetadataMax = 64;           // Pairs.
+// Pairs of metadata, beside those that dead letters have.
+inline constexpr std::size_t kOwnMetadataMax = 64;
+// Each topic of dead letters that a message was on has two pairs in it, for which there is room
+// whatever else the message has: of so many topics.
+inline constexpr std::size_t kDeadLetterTopicsMax = 4;
+inline constexpr std::size_t kMetadataMax = kOwnMetadataMax + 2 * kDeadLetterTopicsMax;
+// Of why a message is a dead letter: the rest is cut off.
+inline constexpr std::size_t kReasonBytesMax = 4'096;
 inline constexpr std::size_t kBrokerNameBytesMax = 250;
 inline constexpr std::size_t kGroupNameBytesMax = 250;
 
@@ -33,6 +40,12 @@ struct Message {
 Result<void> check_topic(std::string_view topic);
 Result<void> check_pattern(std::string_view pattern);
 Result<void> check_message(const Message& message);
+// What is published of a message that died to a topic of dead letters: the message, and where it
+// was and why it died in the metadata `dead-letter-topic` and `dead-letter-reason`. kConflict where
+// it was on that topic before, which would go on for ever; kLimit where it was on too many.
+// `reason`: kReasonBytesMax at most.
+Result<Message> dead_letter(const Message& message, std::string_view topic,
+                            std::string_view reason);
 // Of a checked pattern and a checked topic.
 bool matches(std::string_view pattern, std::string_view topic);
 

@@ -46,6 +46,63 @@ TEST(Topics, AreChecked) {
   }
 }
 
+Message with_pairs(std::size_t count) {
+  Message message{"t", {}};
+  for (std::size_t i = 0; i < count; ++i) message.metadata.emplace_back("k", "v");
+  return message;
+}
+
+TEST(Messages, AreChecked) {
+  EXPECT_TRUE(check_message(with_pairs(kOwnMetadataMax)).has_value());
+  EXPECT_FALSE(check_message(with_pairs(kOwnMetadataMax + 1)).has_value());
+  Message full{"t", Bytes(kMessageBytesMax)};
+  EXPECT_TRUE(check_message(full).has_value());
+  full.metadata.emplace_back("k", "");
+  EXPECT_FALSE(check_message(full).has_value());
+}
+
+TEST(DeadLetters, HaveRoomForWhyWhateverElseIsInThem) {
+  Message message = with_pairs(kOwnMetadataMax);
+  message.data.resize(kMessageBytesMax - 2 * kOwnMetadataMax);
+  EXPECT_TRUE(check_message(message).has_value());
+  for (std::size_t i = 0; i < kDeadLetterTopicsMax; ++i) {
+    auto dead = dead_letter(message, "dead" + std::to_string(i), std::string(kReasonBytesMax, 'r'));
+    ASSERT_TRUE(dead.has_value()) << dead.error().message();
+    EXPECT_TRUE(check_message(*dead).has_value());
+    EXPECT_EQ(dead->data, message.data);
+    EXPECT_EQ(dead->metadata.size(), kOwnMetadataMax + 2 * i + 2);
+    message = *std::move(dead);
+  }
+  EXPECT_LE(message.metadata.size(), kMetadataMax);
+  EXPECT_EQ(dead_letter(message, "one more", "").error().code(), Errc::kLimit);
+}
+
+TEST(DeadLetters, DoNotComeBackToATopicOnWhichTheyWere) {
+  Message message{"orders", {}};
+  EXPECT_EQ(dead_letter(message, "orders", "").error().code(), Errc::kConflict);
+  Message dead = dead_letter(message, "dead", "").value();
+  EXPECT_EQ(dead_letter(dead, "dead", "").error().code(), Errc::kConflict);
+  EXPECT_EQ(dead_letter(dead, "orders", "").error().code(), Errc::kConflict);
+  EXPECT_TRUE(dead_letter(dead, "buried", "").has_value());
+}
+
+// What nobody but the host writes is bounded too where somebody does.
+TEST(DeadLetters, HaveNoRoomThatOthersMayFill) {
+  Message message{"t", {}};
+  message.metadata.emplace_back("dead-letter-reason", std::string(kMessageBytesMax + 1, 'x'));
+  EXPECT_FALSE(check_message(message).has_value());
+  message.metadata.assign(kMetadataMax, {"dead-letter-reason", "x"});
+  EXPECT_TRUE(check_message(message).has_value());
+  message.metadata.emplace_back("dead-letter-reason", "x");
+  EXPECT_FALSE(check_message(message).has_value());
+}
+
+TEST(DeadLetters, OfOtherProgramsMayLosePairsAndAreNotLost) {
+  Message dead = dead_letter(with_pairs(kMetadataMax), "dead", "why").value();
+  EXPECT_TRUE(check_message(dead).has_value());
+  EXPECT_EQ(dead.metadata.back().second, "why");
+}
+
 TEST(Messages, ComeOutOfALogAsTheyWentIn) {
   Message message{"t", to_bytes("data"), "text/plain", "back", {{"a", "1"}, {"a", ""}}};
   EXPECT_EQ(decode(encode(message)).value(), message);

@@ -1,13 +1,16 @@
 #include "capabilities/messaging/messaging.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <array>
 #include <map>
+#include <set>
 
 #include "base/check.h"
 #include "base/limits.h"
+#include "base/shown_text.h"
 #include "capabilities/keyvalue/backend.h"
 #include "capabilities/messaging/drivers/jetstream/jetstream.h"
 #include "capabilities/messaging/drivers/kafka/kafka.h"
@@ -167,6 +170,13 @@ std::string text_of(const TriggerSettings& settings, std::string_view key) {
   return text == nullptr ? "" : *text;
 }
 
+// A group of its own for each component and pattern, where none is named.
+std::string group_of(const Waking& waking) {
+  const std::string* group = waking.settings.find("group");
+  if (group != nullptr) return *group;
+  return fmt::format("{} {}", waking.component, text_of(waking.settings, "topic"));
+}
+
 }  // namespace
 
 std::span<const Offer> MessagingCapability::offers() const {
@@ -206,21 +216,21 @@ Backend* MessagingCapability::backend_of(const Use& use, std::string_view name) 
 }
 
 Result<Backend*> MessagingCapability::granted(const OperatorCall& call) const {
-  std::string known;
+  std::set<std::string> known;
   for (const Use* use : call.uses) {
     if (use->allows(call.name)) {
       Backend* backend = backend_of(*use, call.name);
       bool runs = backend != nullptr && (backend != embedded_.get() || embedded_open_);
       if (runs) return backend;
     }
-    for (const std::string& name : use->names) known += fmt::format(" \"{}\"", name);
+    for (const std::string& name : use->names) known.insert(fmt::format("\"{}\"", name));
   }
   if (known.empty()) {
     return failure(Errc::kNotFound,
                    fmt::format("{}: none of its components uses messaging", call.app));
   }
-  return failure(Errc::kNotFound, fmt::format("{} has no broker \"{}\"; its components use{}",
-                                              call.app, call.name, known));
+  return failure(Errc::kNotFound, fmt::format("{} has no broker \"{}\"; its components use {}",
+                                              call.app, call.name, fmt::join(known, ", ")));
 }
 
 std::unique_ptr<OperatorWork> MessagingCapability::operate(OperatorCall call,
@@ -232,9 +242,13 @@ std::unique_ptr<OperatorWork> MessagingCapability::operate(OperatorCall call,
     });
     return std::make_unique<OperatorWork>();
   }
-  return weft::messaging::operate(call.loop, (*backend)->broker(call.loop, {call.app, call.name}),
-                                  std::move(call.verb), std::move(call.arguments),
-                                  std::move(events));
+  std::set<std::string> groups;
+  for (const Waking& each : call.triggers) {
+    if (text_of(each.settings, "broker") == call.name) groups.insert(group_of(each));
+  }
+  return weft::messaging::operate(
+      call.loop, {(*backend)->broker(call.loop, {call.app, call.name}), std::move(groups)},
+      std::move(call.verb), std::move(call.arguments), std::move(events));
 }
 
 std::unique_ptr<Provider> MessagingCapability::provider(const Offer& offer, Site site) {
@@ -249,14 +263,15 @@ std::unique_ptr<Provider> MessagingCapability::provider(const Offer& offer, Site
 
 std::optional<TriggerForm> MessagingCapability::trigger() const {
   using Kind = DriverKey::Kind;
-  static constexpr std::array<DriverKey, 8> kKeys{{{"topic", Kind::kText, "orders.>"},
-                                                   {"broker"},
-                                                   {"group"},
-                                                   {"concurrency", Kind::kCount},
-                                                   {"ordering"},
-                                                   {"retries", Kind::kCount},
-                                                   {"backoff", Kind::kDuration},
-                                                   {"dead-letter-topic"}}};
+  static constexpr std::array<DriverKey, 8> kKeys{
+      {{"topic", Kind::kText, "orders.>"},
+       {"broker"},
+       {"group"},
+       {.name = "concurrency", .kind = Kind::kCount, .count_max = kConcurrencyMax},
+       {"ordering"},
+       {"retries", Kind::kCount},
+       {.name = "backoff", .kind = Kind::kDuration, .time_max = kBackoffMax},
+       {"dead-letter-topic"}}};
   return TriggerForm{"message", kKeys};
 }
 
@@ -274,11 +289,29 @@ Result<void> MessagingCapability::check_trigger(const Use& use,
                                broker));
   }
   TRY_VOID(check_pattern(text_of(settings, "topic")));
-  if (const std::string* topic = settings.find("dead-letter-topic")) TRY_VOID(check_topic(*topic));
+  if (const std::string* topic = settings.find("dead-letter-topic")) {
+    TRY_VOID(check_topic(*topic));
+    if (matches(text_of(settings, "topic"), *topic)) {
+      return failure(Errc::kInvalid,
+                     fmt::format("dead-letter-topic = \"{}\" is one of the trigger's own topics, "
+                                 "\"{}\", and its dead letters would come back to it: name one "
+                                 "that the trigger is not brought",
+                                 *topic, text_of(settings, "topic")));
+    }
+  }
   if (const std::string* group = settings.find("group")) {
     if (group->empty() || group->size() > kGroupNameBytesMax) {
       return failure(Errc::kInvalid,
                      fmt::format("a group's name has 1 to {} bytes", kGroupNameBytesMax));
+    }
+    // It stands in lines that people read.
+    std::string_view rest = *group;
+    while (std::size_t length = shown_length(rest)) rest.remove_prefix(length);
+    if (!rest.empty()) {
+      return failure(Errc::kInvalid,
+                     fmt::format("the group \"{}\": a group's name has no control characters, and "
+                                 "none that turn the text around",
+                                 on_one_line(*group)));
     }
   }
   std::string ordering = text_of(settings, "ordering");
@@ -286,14 +319,27 @@ Result<void> MessagingCapability::check_trigger(const Use& use,
   return failure(Errc::kInvalid, "ordering is \"none\", \"topic\" or \"key\"");
 }
 
+// A group has one place in the log, and its messages come to one of its triggers at a time.
+Result<void> MessagingCapability::check_beside(const TriggerSettings& settings,
+                                               const TriggerSettings& other) const {
+  const std::string* group = settings.find("group");
+  const std::string* others = other.find("group");
+  bool one_group = group != nullptr && others != nullptr && *group == *others &&
+                   text_of(settings, "broker") == text_of(other, "broker");
+  std::string topic = text_of(other, "topic");
+  if (!one_group || text_of(settings, "topic") == topic) return {};
+  return failure(
+      Errc::kConflict,
+      fmt::format("the group \"{}\" is brought \"{}\" by another trigger: triggers of one "
+                  "group have one topic. Name another group",
+                  *group, topic));
+}
+
 std::unique_ptr<Subscription> MessagingCapability::subscribe(const Waking& waking) {
   const TriggerSettings& settings = waking.settings;
   TriggerOptions options{.dead_letter_topic = text_of(settings, "dead-letter-topic")};
   options.wanted.pattern = text_of(settings, "topic");
-  // A group of its own for each component and pattern, where none is named.
-  const std::string* group = settings.find("group");
-  options.wanted.group =
-      group != nullptr ? *group : fmt::format("{} {}", waking.component, options.wanted.pattern);
+  options.wanted.group = group_of(waking);
   std::string ordering = text_of(settings, "ordering");
   if (ordering == "topic") options.wanted.ordering = Ordering::kTopic;
   if (ordering == "key") options.wanted.ordering = Ordering::kKey;

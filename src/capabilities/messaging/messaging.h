@@ -34,6 +34,8 @@ class MessagingCapability final : public Capability, public Operable {
   std::optional<TriggerForm> trigger() const override;
   std::span<const Offer> handlers() const override;
   Result<void> check_trigger(const Use& use, const TriggerSettings& settings) const override;
+  Result<void> check_beside(const TriggerSettings& settings,
+                            const TriggerSettings& other) const override;
   std::unique_ptr<Subscription> subscribe(const Waking& waking) override;
   Operable* operable() override { return this; }
   // `weft messages`: see operate.h.

@@ -1,6 +1,7 @@
 #include "capabilities/messaging/operate.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <boost/json.hpp>
@@ -63,7 +64,7 @@ class Arguments {
     std::vector<std::pair<std::string, std::string>> pairs;
     const json::value* value = object_.if_contains(view(member));
     if (value == nullptr) return pairs;
-    bool well = value->is_array() && value->get_array().size() <= kMetadataMax;
+    bool well = value->is_array() && value->get_array().size() <= kOwnMetadataMax;
     for (std::size_t i = 0; well && i < value->get_array().size(); ++i) {
       const json::array* pair = value->get_array()[i].if_array();
       well = pair != nullptr && pair->size() == 2 && pair->at(0).is_string() &&
@@ -77,7 +78,7 @@ class Arguments {
     if (well) return pairs;
     return failure(Errc::kInvalid,
                    fmt::format("the argument \"{}\": write a list of [KEY, VALUE], {} at most",
-                               member, kMetadataMax));
+                               member, kOwnMetadataMax));
   }
 
  private:
@@ -115,8 +116,11 @@ json::object object_of(const DeadLetter& letter, Bodies bodies) {
 // What is being seen to. What is under way has it weakly, and asks after each wait whether it is
 // still there.
 struct State : std::enable_shared_from_this<State> {
-  State(Loop& its_loop, std::unique_ptr<Broker> its_broker, OperatorEvents whom)
-      : loop(its_loop), broker(std::move(its_broker)), events(std::move(whom)) {}
+  State(Loop& its_loop, OperatedBroker its_broker, OperatorEvents whom)
+      : loop(its_loop),
+        broker(std::move(its_broker.broker)),
+        groups(std::move(its_broker.groups)),
+        events(std::move(whom)) {}
 
   Request request() { return {loop, Deadline::after(kAskMax)}; }
   void end(Result<std::string> outcome) { events.ended(std::move(outcome)); }
@@ -135,6 +139,7 @@ struct State : std::enable_shared_from_this<State> {
 
   Loop& loop;
   const std::unique_ptr<Broker> broker;
+  const std::set<std::string> groups;
   const OperatorEvents events;
   std::unique_ptr<Watch> watch;  // Gone before the broker.
   std::uint64_t skipped = 0;
@@ -216,6 +221,14 @@ void State::replay(const Arguments& arguments) {
 
 Result<void> State::try_replay(const Arguments& arguments) {
   TRY(std::string group, arguments.text_of("group"));
+  if (!groups.contains(group)) {
+    std::string there =
+        groups.empty() ? "there are none on this broker"
+                       : fmt::format("those that are here: \"{}\"", fmt::join(groups, "\", \""));
+    return failure(Errc::kNotFound, fmt::format("no trigger here has the group \"{}\", so nothing "
+                                                "can be brought to it; {}",
+                                                group, there));
+  }
   std::optional<std::vector<std::uint64_t>> numbers;
   if (!arguments.is_true("all")) {
     TRY(numbers, arguments.numbers_of("numbers"));
@@ -302,7 +315,7 @@ class MessagesWork final : public OperatorWork {
 
 }  // namespace
 
-std::unique_ptr<OperatorWork> operate(Loop& loop, std::unique_ptr<Broker> broker, std::string verb,
+std::unique_ptr<OperatorWork> operate(Loop& loop, OperatedBroker broker, std::string verb,
                                       std::string arguments, OperatorEvents events) {
   auto work = std::make_unique<MessagesWork>(
       std::make_shared<State>(loop, std::move(broker), std::move(events)));

@@ -2,6 +2,8 @@
 
 #include <cstddef>
 #include <memory>
+#include <set>
+#include <string>
 
 #include "capabilities/messaging/broker.h"
 #include "capabilities/operable.h"
@@ -14,6 +16,12 @@ inline constexpr std::size_t kLettersShownMax = 5'000;
 // Numbers of dead letters in one wish.
 inline constexpr std::size_t kReplayedMax = 5'000;
 
+// The broker that is asked, and the groups for which triggers run on this host.
+struct OperatedBroker {
+  std::unique_ptr<Broker> broker;
+  std::set<std::string> groups;
+};
+
 // The verbs, with the members of their arguments:
 //
 //   publish  topic, data (base64), metadata ([[KEY, VALUE], ...])   answers {}
@@ -21,9 +29,10 @@ inline constexpr std::size_t kReplayedMax = 5'000;
 //   dead     group (may be missing), bodies                         answers {letters, more}
 //   replay   group, numbers or all                                  answers {replayed, failed}
 //
+// kNotFound for `replay` to a group that has no trigger here: nothing can be brought to it.
 // A line or a letter has topic, size, metadata, and data in base64 where bodies are wanted. Lines
 // of `tail` that found no room are told as {"skipped": COUNT}.
-std::unique_ptr<OperatorWork> operate(Loop& loop, std::unique_ptr<Broker> broker, std::string verb,
+std::unique_ptr<OperatorWork> operate(Loop& loop, OperatedBroker broker, std::string verb,
                                       std::string arguments, OperatorEvents events);
 
 }  // namespace weft::messaging

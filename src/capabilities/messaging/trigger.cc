@@ -90,18 +90,20 @@ void MessageTrigger::ended(const Delivery& delivery, Handled handled, Result<voi
 
 // Beside the dead letters, which are kept in any case.
 void MessageTrigger::send_dead(const Message& message, const std::string& reason) {
-  Message dead = message;
-  dead.topic = options_.dead_letter_topic;
-  dead.metadata.emplace_back("dead-letter-topic", message.topic);
-  dead.metadata.emplace_back("dead-letter-reason", reason);
-  Request request{loop_, Deadline::after(kDeadTime)};
-  auto answer = broker_->publish(request, std::move(dead)).settle([app = app_](Result<void> sent) {
+  auto told = [app = app_, topic = options_.dead_letter_topic](Result<void> sent) {
     if (!sent) {
-      log::warn("messaging", "a dead letter was not published",
-                {{"app", app}, {"why", sent.error().message()}});
+      log::warn("messaging", "a dead letter was not published, and is kept only",
+                {{"app", app}, {"topic", topic}, {"why", sent.error().message()}});
     }
     return Nothing();
-  });
+  };
+  Result<Message> dead = dead_letter(message, options_.dead_letter_topic, reason);
+  if (!dead) {
+    told(std::unexpected(std::move(dead).error()));
+    return;
+  }
+  Request request{loop_, Deadline::after(kDeadTime)};
+  auto answer = broker_->publish(request, *std::move(dead)).settle(std::move(told));
 }
 
 }  // namespace weft::messaging

@@ -11,8 +11,6 @@
 
 namespace weft::messaging {
 
-// Of why a message is a dead letter: the rest is cut off.
-inline constexpr std::size_t kReasonBytesMax = 4'096;
 inline constexpr unsigned kRetriesByDefault = 5;
 inline constexpr std::chrono::milliseconds kBackoffByDefault{200};
 inline constexpr std::chrono::milliseconds kBackoffMax{30'000};

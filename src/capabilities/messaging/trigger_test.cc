@@ -19,6 +19,7 @@ namespace {
 
 using std::chrono::milliseconds;
 using ::testing::ElementsAre;
+using ::testing::Pair;
 
 // Plays the component: what it is called with is kept, what it does is set.
 class Played final : public HandlerCalls {
@@ -78,11 +79,11 @@ class TriggerTest : public ::testing::Test {
         backend_->broker(loop_, {"app", "b"}));
     run_for(milliseconds(30));
   }
-  void publish(std::string topic, std::string_view data) {
+  void publish(std::string topic, std::string_view data) { publish({topic, to_bytes(data)}); }
+  void publish(Message message) {
     bool kept = false;
     auto answer =
-        broker_
-            ->publish({loop_, Deadline::after(std::chrono::seconds(10))}, {topic, to_bytes(data)})
+        broker_->publish({loop_, Deadline::after(std::chrono::seconds(10))}, std::move(message))
             .settle([&](Result<void> result) {
               kept = result.has_value();
               return Nothing();
@@ -155,33 +156,56 @@ TEST_F(TriggerTest, NoRoomIsNoAttempt) {
   EXPECT_TRUE(until(before + 1));
 }
 
+// What comes to the topic of dead letters.
+class Sexton final : public Receiver {
+ public:
+  explicit Sexton(Broker& broker) : queue_(broker.subscribe({"s", "graveyard"}, *this)) {}
+  void deliver(Delivery delivery) override {
+    buried.push_back(std::move(delivery.message));
+    queue_->settle(delivery.id, {});
+  }
+  std::vector<Message> buried;
+
+ private:
+  std::unique_ptr<Queue> queue_;
+};
+
 TEST_F(TriggerTest, DeadLettersGoToTheirTopic) {
   start(1, "graveyard");
-  std::vector<std::string> buried;
-  class Sexton final : public Receiver {
-   public:
-    Sexton(std::vector<std::string>& buried, std::unique_ptr<Queue>& queue)
-        : buried_(buried), queue_(queue) {}
-    void deliver(Delivery delivery) override {
-      buried_.emplace_back(as_text(delivery.message.data));
-      for (const auto& [key, value] : delivery.message.metadata)
-        buried_.push_back(key + "=" + value);
-      queue_->settle(delivery.id, {});
-    }
-
-   private:
-    std::vector<std::string>& buried_;
-    std::unique_ptr<Queue>& queue_;
-  };
-  std::unique_ptr<Queue> queue;
-  Sexton sexton(buried, queue);
-  queue = broker_->subscribe({"s", "graveyard"}, sexton);
+  Sexton sexton(*broker_);
   run_for(milliseconds(30));
   calls_.answer = "no";
   publish("t", "1");
   EXPECT_TRUE(until(1));
-  EXPECT_THAT(buried, ElementsAre("1", "dead-letter-topic=t", "dead-letter-reason=no"));
-  queue.reset();
+  ASSERT_EQ(sexton.buried.size(), 1U);
+  EXPECT_EQ(as_text(sexton.buried[0].data), "1");
+  EXPECT_THAT(sexton.buried[0].metadata,
+              ElementsAre(Pair("dead-letter-topic", "t"), Pair("dead-letter-reason", "no")));
+}
+
+TEST_F(TriggerTest, AMessageAtItsBoundsHasADeadLetter) {
+  start(1, "graveyard");
+  Sexton sexton(*broker_);
+  run_for(milliseconds(30));
+  calls_.answer = std::string(2 * kReasonBytesMax, 'n');
+  Message full{"t", Bytes(kMessageBytesMax - 2 * kOwnMetadataMax)};
+  for (std::size_t i = 0; i < kOwnMetadataMax; ++i) full.metadata.emplace_back("k", "v");
+  publish(full);
+  EXPECT_TRUE(until(1));
+  ASSERT_EQ(sexton.buried.size(), 1U);
+  EXPECT_EQ(sexton.buried[0].data, full.data);
+  EXPECT_EQ(sexton.buried[0].metadata.size(), kOwnMetadataMax + 2);
+}
+
+TEST_F(TriggerTest, ADeadLetterThatDiesWhereItCameFromIsKeptOnly) {
+  start(1, "graveyard");
+  Sexton sexton(*broker_);
+  run_for(milliseconds(30));
+  calls_.answer = "no";
+  // As another trigger sends it that has "t" for its dead letters.
+  publish(dead_letter({"graveyard", {}}, "t", "no").value());
+  EXPECT_TRUE(until(1));
+  EXPECT_TRUE(sexton.buried.empty());
 }
 
 }  // namespace

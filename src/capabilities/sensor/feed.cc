@@ -10,10 +10,13 @@
 namespace weft::sensor {
 
 struct Feed::State : std::enable_shared_from_this<Feed::State> {
-  State(Loop& on, std::string_view named, Policy policy, std::function<void()> told)
-      : loop(on), space(named), intake(policy), news(std::move(told)), later(on, [this] {
-          tell();
-        }) {}
+  State(Loop& on, std::string_view named, Policy policy, std::function<void()> told,
+        std::shared_ptr<Room> room)
+      : loop(on),
+        space(named),
+        intake(policy, std::move(room)),
+        news(std::move(told)),
+        later(on, [this] { tell(); }) {}
 
   void came(Measurement measurement) {
     measurement.sensor = fmt::format("{}/{}", space, measurement.sensor);
@@ -61,10 +64,12 @@ Feed::Feed(std::shared_ptr<State> state) : state_(std::move(state)) {}
 Feed::~Feed() = default;
 
 Result<std::unique_ptr<Feed>> Feed::open(Loop& loop, Source& source, std::string_view pattern,
-                                         Policy policy, std::function<void()> news) {
+                                         Policy policy, std::function<void()> news,
+                                         std::shared_ptr<Room> room) {
   TRY_VOID(check_pattern(pattern));
   TRY_VOID(check_policy(policy));
-  auto state = std::make_shared<State>(loop, space_of(pattern), policy, std::move(news));
+  auto state =
+      std::make_shared<State>(loop, space_of(pattern), policy, std::move(news), std::move(room));
   std::unique_ptr<Feed> feed(new Feed(state));
   TRY(feed->watching_, source.watch(std::string(within_space(pattern)),
                                     [weak = std::weak_ptr(state)](const Measurement& came) {

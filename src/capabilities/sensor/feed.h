@@ -16,9 +16,10 @@ namespace weft::sensor {
 class Feed {
  public:
   // `news` is called from the loop when something may be taken, once until that was done; it may be
-  // the feed's end. Names have `space` before them again.
+  // the feed's end. Names have `space` before them again. `room`: see Intake.
   static Result<std::unique_ptr<Feed>> open(Loop& loop, Source& source, std::string_view pattern,
-                                            Policy policy, std::function<void()> news);
+                                            Policy policy, std::function<void()> news,
+                                            std::shared_ptr<Room> room = nullptr);
   ~Feed();
   Feed(const Feed&) = delete;
 

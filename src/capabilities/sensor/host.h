@@ -20,6 +20,9 @@ class Spaces {
   virtual ~Spaces() = default;
   // kDenied for one that is not granted. Holds as long as these do.
   virtual Result<Source*> find(std::string_view space) = 0;
+
+  // Shared with the component's feeds.
+  const std::shared_ptr<Room> room = std::make_shared<Room>();
 };
 
 types::Error failure_of(const Error& error);

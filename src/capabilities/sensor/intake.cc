@@ -53,11 +53,15 @@ Result<Policy> read_policy(std::string_view text) {
 
 void Intake::put(Measurement measurement) {
   if (policy_.kind == Policy::Kind::kAll) {
-    if (all_.size() >= policy_.most) {
+    bool full = all_.size() >= policy_.most || room_->waiting >= Room::kWaitingMax;
+    // The newest one waits in any case.
+    if (full && !all_.empty()) {
       missed_[all_.front().sensor] += 1 + all_.front().missed;
       all_.pop_front();
+      --room_->waiting;
     }
     all_.push_back(std::move(measurement));
+    ++room_->waiting;
     return;
   }
   auto [known, added] = newest_.try_emplace(measurement.sensor);
@@ -78,6 +82,7 @@ std::vector<Measurement> Intake::take(std::size_t most, Time now) {
         taken.back().missed += left_out.mapped();
       }
     }
+    room_->waiting -= taken.size();
     return taken;
   }
   if (!behind_.empty() && now >= gate_) {

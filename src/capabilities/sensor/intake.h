@@ -4,9 +4,11 @@
 #include <cstdint>
 #include <deque>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/deadline.h"
@@ -33,12 +35,24 @@ Result<void> check_policy(const Policy& policy);
 // As weft.toml has it: "latest", "all", "all 500", "sample 10s".
 Result<Policy> read_policy(std::string_view text);
 
-// What waits for one who takes it, by its policy: never more than that says.
+// What waits in all intakes of one component on one loop, by `all`, and how much that may be: who
+// takes nothing has them full, and there may be many of them. On that loop.
+struct Room {
+  static constexpr std::size_t kWaitingMax = 200'000;
+  std::size_t waiting = 0;
+};
+
+// What waits for one who takes it, by its policy: never more than that says, and where there is no
+// room no more than is there already.
 class Intake {
  public:
   using Time = Deadline::Clock::time_point;
 
-  explicit Intake(Policy policy) : policy_(policy) {}
+  // `room` is shared with the component's other intakes; null: it has its own.
+  explicit Intake(Policy policy, std::shared_ptr<Room> room = nullptr)
+      : policy_(policy), room_(room != nullptr ? std::move(room) : std::make_shared<Room>()) {}
+  Intake(const Intake&) = delete;
+  ~Intake() { room_->waiting -= all_.size(); }
 
   void put(Measurement measurement);
   // The oldest that may be taken by now; none where there is none.
@@ -49,6 +63,7 @@ class Intake {
 
  private:
   const Policy policy_;
+  const std::shared_ptr<Room> room_;
   // Of kAll; and of each sensor, how many were left out since one of it was taken.
   std::deque<Measurement> all_;
   std::map<std::string, std::uint64_t, std::less<>> missed_;

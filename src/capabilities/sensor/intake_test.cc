@@ -5,6 +5,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <deque>
+#include <memory>
+
 namespace weft::sensor {
 namespace {
 
@@ -93,6 +96,25 @@ TEST(Intake, NeverHoldsMoreThanItsPolicySays) {
     }
     EXPECT_EQ(told, 10'000U) << "each was given or counted";
   }
+}
+
+// Who subscribes often and takes nothing fills one room, and each has its newest one still.
+TEST(Intake, ManyOfOneComponentHoldNoMoreThanOneRoom) {
+  auto room = std::make_shared<Room>();
+  std::deque<Intake> intakes;
+  for (std::size_t i = 0; i < 2 * Room::kWaitingMax / kAllMax; ++i) {
+    Intake& intake = intakes.emplace_back(Policy{.kind = Kind::kAll}, room);
+    for (std::size_t k = 0; k < kAllMax; ++k) intake.put(of("a", static_cast<double>(k)));
+    EXPECT_GE(intake.size(), 1U);
+  }
+  EXPECT_LE(room->waiting, Room::kWaitingMax + intakes.size());
+  EXPECT_THAT(text(intakes.back().take(1, kBegin)), ElementsAre("a=9999+9999"));
+  intakes.pop_front();
+  intakes.back().put(of("a", 1));
+  intakes.back().put(of("a", 2));
+  EXPECT_EQ(intakes.back().size(), 2U);
+  intakes.clear();
+  EXPECT_EQ(room->waiting, 0U);
 }
 
 TEST(Policies, AreRead) {

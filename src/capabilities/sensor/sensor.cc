@@ -185,13 +185,14 @@ std::unique_ptr<Provider> SensorCapability::provider(const Offer& offer, Site si
 
 std::optional<TriggerForm> SensorCapability::trigger() const {
   using Kind = DriverKey::Kind;
-  static constexpr std::array<DriverKey, 7> kKeys{{{"sensor", Kind::kText, "boiler/temperature"},
-                                                   {"above"},
-                                                   {"below"},
-                                                   {"hysteresis"},
-                                                   {"every", Kind::kDuration},
-                                                   {"most", Kind::kCount},
-                                                   {"policy"}}};
+  static constexpr std::array<DriverKey, 7> kKeys{
+      {{"sensor", Kind::kText, "boiler/temperature"},
+       {"above"},
+       {"below"},
+       {"hysteresis"},
+       {"every", Kind::kDuration},
+       {.name = "most", .kind = Kind::kCount, .count_max = kBatchMax},
+       {"policy"}}};
   return TriggerForm{"sensor", kKeys};
 }
 

@@ -109,7 +109,8 @@ Result<std::unique_ptr<Feed>> feed_of(Spaces& spaces, Call& call, std::string_vi
                                       const types::Policy& policy, std::function<void()> news) {
   TRY_VOID(check_pattern(pattern));
   TRY(Source * source, source_of(spaces, pattern));
-  return Feed::open(call.context().loop(), *source, pattern, policy_of(policy), std::move(news));
+  return Feed::open(call.context().loop(), *source, pattern, policy_of(policy), std::move(news),
+                    spaces.room);
 }
 
 namespace {

@@ -2,7 +2,9 @@
 // answers who asks with "TOPIC: BODY". "fail" fails, "trap" traps, "spin" never returns, "twice"
 // fails the first time. "stamp N" keeps under "stamp/N" when its handler started, in nanoseconds of
 // the wall clock, and does nothing else; "nth" counts under "nth/N" the Nth calls of an instance.
+// "say TEXT" prints it as a line.
 #include <chrono>
+#include <cstdio>
 #include <string>
 #include <string_view>
 
@@ -67,6 +69,7 @@ extern "C" bool exports_wasmcloud_messaging_handler_handle_message(
   std::uint64_t times = count(bucket, "n/" + body);
   count(bucket, "all");
   wasi_keyvalue_store_bucket_drop_own(bucket);
+  if (body.starts_with("say ")) std::printf("%s\n", body.c_str());
   if (body == "trap") __builtin_trap();
   if (body == "spin") {
     for (volatile int i = 0;; ++i) {

@@ -51,14 +51,15 @@ Error wrong_answer() {
   return {Errc::kCorrupt, "etcd: an answer of another shape than was asked for"};
 }
 
-// Each question does the same when it is asked again; a lease too many ends by itself. Nothing
-// where the loop has no store any more.
+// Each question does the same when it is asked again, and says the same but for a release; a lease
+// too many ends by itself. Nothing where the loop has no store any more.
 Task<json::object> ask(std::weak_ptr<Client> weak, std::string path, std::string body,
-                       Deadline deadline) {
+                       Deadline deadline, Client::Repeat repeat = Client::Repeat::kYes) {
   return remote::called_back<json::object>([weak = std::move(weak), path = std::move(path),
-                                            body = std::move(body), deadline](auto done) mutable {
+                                            body = std::move(body), deadline,
+                                            repeat](auto done) mutable {
     if (auto client = weak.lock()) {
-      client->ask(path, std::move(body), deadline, Client::Repeat::kYes, std::move(done));
+      client->ask(path, std::move(body), deadline, repeat, std::move(done));
     }
   });
 }
@@ -141,6 +142,17 @@ std::string is_held(const Asked& asked) {
                      asked.holder);
 }
 
+// A transaction that puts the key on a lease. That lease may have ended on the way, where nothing
+// went on for as long as it lives: nothing was done then, and later may work.
+Task<json::object> put_on_lease(Asked asked, std::string body) {
+  auto answer = co_await ask(asked.client, "kv/txn", std::move(body), asked.deadline);
+  if (!answer && answer.error().code() == Errc::kNotFound) {
+    co_return failure(Errc::kUnavailable,
+                      "etcd: the lock's lease ended before it was used: the cluster is slow");
+  }
+  co_return answer;
+}
+
 std::string range(const Asked& asked) {
   return fmt::format(R"({{"request_range":{{"key":"{}"}}}})", asked.key);
 }
@@ -203,7 +215,7 @@ Task<Attempt> EtcdStore::taken(Asked asked, std::string holder, Milliseconds ttl
                                  R"("create_revision":"0"}}],"success":[{}],)"
                                  R"("failure":[{}]}})",
                                  asked.key, put(asked, lease), range(asked));
-  CO_TRY(json::object answer, co_await ask(asked.client, "kv/txn", body, asked.deadline));
+  CO_TRY(json::object answer, co_await put_on_lease(asked, body));
   if (succeeded(answer)) {
     CO_TRY(std::uint64_t token, revision_of(answer));
     leases->insert_or_assign(holder, Kept{lease, token});
@@ -225,7 +237,7 @@ Task<bool> EtcdStore::renewed(Asked asked, std::string holder, Milliseconds ttl,
   std::uint64_t revision = known == leases->end() ? 0 : known->second.revision;
   for (int i = 0; i < kTries; ++i) {
     std::string body = renewal(asked, lease, revision);
-    CO_TRY(json::object answer, co_await ask(asked.client, "kv/txn", body, asked.deadline));
+    CO_TRY(json::object answer, co_await put_on_lease(asked, body));
     std::optional<Holder> now;
     if (succeeded(answer)) {
       CO_TRY(revision, revision_of(answer));
@@ -251,7 +263,7 @@ Task<bool> EtcdStore::renewed(Asked asked, std::string holder, Milliseconds ttl,
 Task<bool> EtcdStore::released(Asked asked, std::string holder, Leases leases) {
   std::string erase = fmt::format(R"({{"request_delete_range":{{"key":"{}"}}}})", asked.key);
   std::string body = fmt::format(R"({{"compare":[{}],"success":[{}]}})", is_held(asked), erase);
-  auto answer = co_await ask(asked.client, "kv/txn", body, asked.deadline);
+  auto answer = co_await ask(asked.client, "kv/txn", body, asked.deadline, Client::Repeat::kNo);
   if (auto lease = leases->find(holder); lease != leases->end()) {
     revoke(asked.client, lease->second.lease);
     leases->erase(lease);

@@ -81,7 +81,7 @@ class RedisStore final : public Store {
   Answer<bool> release(Request request, const LockName& lock, const std::string& holder) override {
     Commands commands;
     commands.add({"EVAL", kRelease, "1", lock_key(lock), holder});
-    return ask<bool>(request, std::move(commands), read_truth);
+    return ask<bool>(request, std::move(commands), read_truth, Client::Repeat::kNo);
   }
 
  private:
@@ -90,12 +90,13 @@ class RedisStore final : public Store {
     return reply.integer == 1;
   }
 
-  // Each script does the same when it is sent again.
+  // Each script does the same when it is sent again, and says the same but for a release.
   template <class T>
-  Answer<T> ask(Request request, Commands commands, Result<T> (*read)(const Reply&)) {
+  Answer<T> ask(Request request, Commands commands, Result<T> (*read)(const Reply&),
+                Client::Repeat repeat = Client::Repeat::kYes) {
     Promise<T> promise;
     Answer<T> answer = promise.answer();
-    client_->send(std::move(commands), request.deadline, Client::Repeat::kYes,
+    client_->send(std::move(commands), request.deadline, repeat,
                   [promise = std::move(promise), read](Result<Reply> reply) mutable {
                     if (!reply) {
                       return std::move(promise).fulfil(std::unexpected(std::move(reply).error()));
