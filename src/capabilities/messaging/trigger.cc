@@ -27,6 +27,14 @@ void cut_reason(std::string& reason) {
 
 }  // namespace
 
+// A call that is under way. Shared by what it calls back, which may outlive the trigger.
+struct MessageTrigger::Under {
+  std::shared_ptr<MessageTrigger*> trigger;
+  HandlerForm form;
+  Delivery delivery;
+  Handled handled = {};  // What the handler returned, until the call has ended.
+};
+
 MessageTrigger::MessageTrigger(const Waking& waking, TriggerOptions options, HandlerForm form,
                                std::unique_ptr<Broker> broker)
     : self_(std::make_shared<MessageTrigger*>(this)),
@@ -44,17 +52,14 @@ MessageTrigger::~MessageTrigger() {
 }
 
 void MessageTrigger::deliver(Delivery delivery) {
-  // What the handler returned, until the call has ended.
-  auto handled = std::make_shared<Handled>();
-  Message message = delivery.message;
+  auto under = std::make_shared<Under>(Under{self_, form_, std::move(delivery)});
   calls_.call(
-      0,
-      [form = form_, message = std::move(message)](Writer& out) mutable {
-        form.write(out, std::move(message));
-      },
-      [form = form_, handled](Reader& in) { *handled = form.read(in); },
-      [self = self_, handled, delivery = std::move(delivery)](Result<void> outcome) {
-        if (*self != nullptr) (*self)->ended(delivery, std::move(*handled), std::move(outcome));
+      0, [under](Writer& out) { under->form.write(out, under->delivery.message); },
+      [under](Reader& in) { under->handled = under->form.read(in); },
+      [under](Result<void> outcome) {
+        MessageTrigger* trigger = *under->trigger;
+        if (trigger == nullptr) return;
+        trigger->ended(under->delivery, std::move(under->handled), std::move(outcome));
       });
 }
 

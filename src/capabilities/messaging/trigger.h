@@ -27,7 +27,7 @@ struct Handled {
 
 // A package's handler: how it is given a message, and what it returned.
 struct HandlerForm {
-  void (*write)(Writer& out, Message message);
+  void (*write)(Writer& out, const Message& message);
   Handled (*read)(Reader& in);
 };
 
@@ -49,6 +49,8 @@ class MessageTrigger final : public Subscription, private Receiver {
   bool idle() const override { return queue_->idle(); }
 
  private:
+  struct Under;
+
   void deliver(Delivery delivery) override;
   void ended(const Delivery& delivery, Handled handled, Result<void> outcome);
   void send_dead(const Message& message, const std::string& reason);

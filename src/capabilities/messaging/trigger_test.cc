@@ -55,7 +55,7 @@ class Played final : public HandlerCalls {
 };
 
 constexpr HandlerForm kForm{
-    .write = [](Writer& out, Message message) { out.write(as_text(message.data)); },
+    .write = [](Writer& out, const Message& message) { out.write(as_text(message.data)); },
     .read = [](Reader& in) -> Handled {
       auto text = in.read<std::string>();
       return {.well = text == "well", .reject = text == "reject", .reason = text};

@@ -249,8 +249,8 @@ std::unique_ptr<Provider> wasi_request_reply(std::unique_ptr<Brokers> brokers) {
 
 const HandlerForm kWasiHandler{
     .write =
-        [](Writer& out, Message message) {
-          out.own(wit::types::Message::kKind, std::make_unique<HostMessage>(std::move(message)));
+        [](Writer& out, const Message& message) {
+          out.own(wit::types::Message::kKind, std::make_unique<HostMessage>(message));
         },
     .read = [](Reader& in) -> Handled {
       auto result = in.read<std::expected<void, WitError>>();

@@ -58,7 +58,13 @@ std::unique_ptr<Provider> wasmcloud_consumer(std::unique_ptr<Brokers> brokers) {
 }
 
 const HandlerForm kWasmcloudHandler{
-    .write = [](Writer& out, Message message) { out.write(record_of(std::move(message))); },
+    // The fields of the record in their order, out of what is there.
+    .write =
+        [](Writer& out, const Message& message) {
+          out.write(message.topic);
+          out.write(message.data);
+          out.write(message.reply_to);
+        },
     .read = [](Reader& in) -> Handled {
       auto result = in.read<std::expected<void, std::string>>();
       if (result) return {};
