@@ -18,8 +18,8 @@ constexpr amqp_channel_t kChannel = 1;
 constexpr int kFrameBytesMax = 131'072;
 constexpr std::uint8_t kPersistent = 2;
 constexpr std::int64_t kMessagesMax = 1'000'000;
-// What weft asks for: what it may run, and what it reads ahead.
-constexpr std::uint16_t kPrefetch = 2 * kInFlight;
+// What weft asks for: what it may run, and four times as many ahead.
+constexpr std::uint16_t kPrefetch = 5 * kInFlight;
 
 struct Place {
   std::string exchange;

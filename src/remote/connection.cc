@@ -124,6 +124,7 @@ void Connection::handshake() {
 void Connection::ready() {
   timer_.disarm();
   state_ = State::kOpen;
+  reading_ = true;
   wait(Socket::wait_read);
   owner_->connected();
 }
@@ -134,10 +135,12 @@ void Connection::wait(Socket::wait_type what) {
 
 void Connection::on_readable() {
   auto self = shared_from_this();
-  std::size_t total = 0;
-  while (owner_ != nullptr && state_ == State::kOpen && total < kReadMax && read_once(&total)) {
-  }
+  if (!paused_) read();
   if (owner_ == nullptr || state_ != State::kOpen) return;
+  if (paused_) {
+    reading_ = false;
+    return;
+  }
   // What TLS has taken from the socket already makes it readable no more.
   if (tls_ != nullptr && tls_->has_pending()) {
     loop_.post([self] {
@@ -147,6 +150,26 @@ void Connection::on_readable() {
     return;
   }
   wait(Socket::wait_read);
+}
+
+void Connection::read() {
+  std::size_t total = 0;
+  while (owner_ != nullptr && state_ == State::kOpen && !paused_ && total < kReadMax &&
+         read_once(&total)) {
+  }
+}
+
+void Connection::resume() {
+  if (!paused_ || std::exchange(resuming_, true)) return;
+  loop_.defer([self = shared_from_this()] {
+    self->resuming_ = false;
+    self->paused_ = false;
+    // Who waits still has missed nothing.
+    if (self->reading_ || self->owner_ == nullptr || self->state_ != State::kOpen) return;
+    self->reading_ = true;
+    if (self->in_at_ < self->in_.size() && !self->hand_over()) return;
+    self->on_readable();
+  });
 }
 
 // True when there may be more.
@@ -164,6 +187,10 @@ bool Connection::read_once(std::size_t* total) {
   }
   in_.advance(static_cast<std::size_t>(count));
   *total += static_cast<std::size_t>(count);
+  return hand_over() && (tls_ != nullptr || static_cast<std::size_t>(count) == room);
+}
+
+bool Connection::hand_over() {
   Result<std::size_t> used = owner_->received(in_.view().subspan(in_at_));
   if (owner_ == nullptr) return false;
   if (!used) {
@@ -179,7 +206,7 @@ bool Connection::read_once(std::size_t* total) {
     in_.resize_down(in_.size() - in_at_);
     in_at_ = 0;
   }
-  return tls_ != nullptr || static_cast<std::size_t>(count) == room;
+  return true;
 }
 
 void Connection::flush() {

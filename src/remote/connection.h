@@ -61,6 +61,12 @@ class Connection : public std::enable_shared_from_this<Connection> {
   // it. Nothing is queued, and what came is all used up when `received`, in which this may be
   // called, returns: what came before TLS counts for nothing then, and the connection breaks.
   void begin_tls(std::shared_ptr<const TlsClient> tls);
+  // Reads nothing more until `resume`, so that the server has to wait: no more is held meanwhile
+  // than was read already. What `received` did not use up comes again then. An end of the
+  // connection is seen only when something is sent.
+  void pause() { paused_ = true; }
+  // Goes on later, never inside this call.
+  void resume();
   // Ends it. The owner is told nothing any more, and what is queued does not leave.
   void close();
 
@@ -76,9 +82,12 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void ready();
   void wait(Socket::wait_type what);
   void on_readable();
+  void read();
   void on_writable();
   void write();
   bool read_once(std::size_t* total);
+  // Gives the owner what is there, from `in_at_`. False: the connection is no more.
+  bool hand_over();
   void fail(Error error);
 
   Loop& loop_;
@@ -97,6 +106,9 @@ class Connection : public std::enable_shared_from_this<Connection> {
   std::size_t out_at_ = 0;
   bool scheduled_ = false;
   bool blocked_ = false;  // The socket takes nothing more now.
+  bool paused_ = false;
+  bool resuming_ = false;  // It goes on at the end of this batch.
+  bool reading_ = false;   // Somebody waits for the socket to be readable, or reads.
 };
 
 }  // namespace weft::remote

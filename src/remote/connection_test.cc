@@ -110,6 +110,25 @@ TEST_F(ConnectionTest, SpeaksTlsWithWhomItTrusts) {
   ASSERT_TRUE(until([&] { return owner_.why.has_value(); }));
 }
 
+TEST_F(ConnectionTest, ReadsNothingWhileItIsPaused) {
+  MadeCertificate made("localhost");
+  TlsFiles files = folder_.put(made);
+  RealServer server([&](std::uint16_t port, const std::string&) { return echo(files, port); });
+  open(server.port(), *TlsClient::make(files.certificate), "localhost");
+  ASSERT_TRUE(until([&] { return owner_.up; })) << owner_.why->message();
+  for (const char* line : {"abc\n", "def\n"}) {
+    connection_->pause();
+    send(line);
+    std::string before = owner_.got;
+    Deadline limit = Deadline::after(std::chrono::milliseconds(100));
+    until([&] { return limit.passed(); });
+    EXPECT_EQ(owner_.got, before);
+    connection_->resume();
+    EXPECT_TRUE(until([&] { return owner_.got.size() > before.size(); }));
+  }
+  EXPECT_EQ(owner_.got, "cba\nfed\n");
+}
+
 TEST_F(ConnectionTest, RefusesAServerThatItDoesNotTrust) {
   MadeCertificate made("localhost");
   TlsFiles files = folder_.put(made);

@@ -28,7 +28,7 @@ Deliveries::~Deliveries() {
 std::size_t Deliveries::room() const {
   if (stopped_) return 0;
   std::size_t room = kOpenMax > items_.size() ? kOpenMax - items_.size() : 0;
-  std::size_t ahead = kReadAhead > ready_.size() ? kReadAhead - ready_.size() : 0;
+  std::size_t ahead = kReadAhead > ready() ? kReadAhead - ready() : 0;
   return std::min(room, ahead);
 }
 
@@ -53,20 +53,45 @@ void Deliveries::add(Held held) {
   }
   bool added = items_.emplace(id, Item{std::move(held), std::move(lane)}).second;
   CHECK(added);
-  if (free) ready_.insert(id);
+  if (!free) return;
+  if (fresh_.empty() || fresh_.back() < id) {
+    fresh_.push_back(id);
+  } else {
+    ready_.insert(id);
+  }
+}
+
+Deliveries::Id Deliveries::next_ready() {
+  if (ready_.empty() || (!fresh_.empty() && fresh_.front() < *ready_.begin())) {
+    Id id = fresh_.front();
+    fresh_.pop_front();
+    return id;
+  }
+  return ready_.extract(ready_.begin()).value();
 }
 
 void Deliveries::bring() {
   if (stopped_) return;
-  while (out_ < wanted_.at_once && !ready_.empty()) {
-    Item& item = items_.at(*ready_.begin());
-    ready_.erase(ready_.begin());
-    item.out = true;
+  bool planned = !bringing_.empty();
+  while (out_ < wanted_.at_once && any_ready()) {
+    Id id = next_ready();
+    items_.at(id).out = true;
     ++out_;
-    Delivery delivery{item.held.id, item.held.message, item.held.attempts + 1};
-    loop_.defer([self = self_, delivery = std::move(delivery)]() mutable {
-      if (*self != nullptr) (*self)->receiver_.deliver(std::move(delivery));
-    });
+    bringing_.push_back(id);
+  }
+  if (planned || bringing_.empty()) return;
+  loop_.defer([self = self_] {
+    if (*self != nullptr) (*self)->deliver();
+  });
+}
+
+// Who is called may bring more, and may end all this.
+void Deliveries::deliver() {
+  auto self = self_;
+  for (Id id : std::exchange(bringing_, {})) {
+    const Held& held = delivered(id);
+    receiver_.deliver({held.id, held.message, held.attempts + 1});
+    if (*self == nullptr) return;
   }
 }
 
@@ -100,6 +125,8 @@ bool Deliveries::forget(Id id) {
   if (found->second.out) return false;
   auto item = items_.extract(found);
   ready_.erase(id);
+  auto fresh = std::ranges::lower_bound(fresh_, id);
+  if (fresh != fresh_.end() && *fresh == id) fresh_.erase(fresh);
   std::erase_if(later_, [&](const auto& each) { return each.second == id; });
   // Its turn goes on only where it had it.
   auto lane = lanes_.find(item.mapped().lane);
@@ -134,6 +161,7 @@ void Deliveries::stop() {
   stopped_ = true;
   timer_.disarm();
   later_.clear();
+  fresh_.clear();
   ready_.clear();
 }
 
@@ -145,6 +173,7 @@ std::vector<Deliveries::Held> Deliveries::take_rest() {
   }
   std::erase_if(items_, [](const auto& each) { return !each.second.out; });
   lanes_.clear();
+  std::ranges::sort(rest, {}, &Held::id);
   return rest;
 }
 

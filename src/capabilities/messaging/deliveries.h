@@ -2,11 +2,13 @@
 
 #include <chrono>
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <memory>
 #include <optional>
 #include <set>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "capabilities/messaging/broker.h"
@@ -63,7 +65,7 @@ class Deliveries {
   void stop();
   // All that is held and not out, in order, which is held no more: for who comes next.
   std::vector<Held> take_rest();
-  // Each that is held, in order.
+  // Each that is held, in no order.
   template <class F>
   void each(F f) const {
     for (const auto& [id, item] : items_) f(item.held);
@@ -75,6 +77,10 @@ class Deliveries {
     std::string lane;  // Empty: it is in order with nothing.
     bool out = false;
   };
+  bool any_ready() const { return !fresh_.empty() || !ready_.empty(); }
+  std::size_t ready() const { return fresh_.size() + ready_.size(); }
+  Id next_ready();
+  void deliver();
   std::string lane_of(const Message& message) const;
   void leave_lane(const std::string& name);
   void due();
@@ -85,10 +91,13 @@ class Deliveries {
   Receiver& receiver_;
   bool stopped_ = false;
   std::size_t out_ = 0;
-  std::map<Id, Item> items_;
+  std::unordered_map<Id, Item> items_;
   // Of each lane one has its turn: it is ready, out or pausing. These are the others, which wait.
   std::map<std::string, std::set<Id>> lanes_;
+  // Those that may go: as they came, in order, and the others. A burst waits in the first.
+  std::deque<Id> fresh_;
   std::set<Id> ready_;
+  std::vector<Id> bringing_;  // Out, and told of at the end of the handler that runs.
   std::multimap<Deadline::Clock::time_point, Id> later_;
   Timer timer_;
 };

@@ -18,7 +18,10 @@ using std::chrono::milliseconds;
 
 class DeliveriesTest : public ::testing::Test, private Receiver {
  protected:
-  void deliver(Delivery delivery) override { brought_.push_back(delivery.id); }
+  void deliver(Delivery delivery) override {
+    brought_.push_back(delivery.id);
+    if (ends_) deliveries_.reset();
+  }
   Deliveries& with(Ordering ordering, std::size_t at_once) {
     deliveries_.emplace(loop_, Wanted{"g", ">", ordering, at_once}, static_cast<Receiver&>(*this));
     return *deliveries_;
@@ -30,6 +33,9 @@ class DeliveriesTest : public ::testing::Test, private Receiver {
       Loop::Turn turn(loop_);
       deliveries_->bring();
     });
+    run_loop(time);
+  }
+  void run_loop(milliseconds time = milliseconds(0)) {
     loop_.context().restart();
     loop_.context().run_for(time + milliseconds(20));
   }
@@ -37,6 +43,7 @@ class DeliveriesTest : public ::testing::Test, private Receiver {
   Loop loop_;
   std::optional<Deliveries> deliveries_;
   std::vector<Deliveries::Id> brought_;
+  bool ends_ = false;
 };
 
 TEST_F(DeliveriesTest, WhatComesLateWithALowerNumberWaitsForTheOneOfItsLaneThatIsOut) {
@@ -83,6 +90,34 @@ TEST_F(DeliveriesTest, WhatIsForgottenIsInNobodysWay) {
   run();
   EXPECT_THAT(brought_, ElementsAre(1, 3, 4));
   EXPECT_EQ(deliveries.size(), 1U);
+}
+
+TEST_F(DeliveriesTest, WhatIsInOrderWithNothingGoesByItsNumbersHoweverItCame) {
+  Deliveries& deliveries = with(Ordering::kNone, 1);
+  for (Deliveries::Id id : {5, 6, 8, 7, 9, 3}) add(id, "a");
+  EXPECT_TRUE(deliveries.forget(6));
+  EXPECT_TRUE(deliveries.forget(7));
+  run();
+  EXPECT_EQ(deliveries.room(), kReadAhead - 3);
+  // It has failed, and goes before those that came later.
+  deliveries.again(3, Kind::kFailed, milliseconds(1));
+  run(milliseconds(30));
+  EXPECT_THAT(brought_, ElementsAre(3, 5));
+  for (Deliveries::Id id : {5, 3, 8, 9}) {
+    deliveries.done(id);
+    run();
+  }
+  EXPECT_THAT(brought_, ElementsAre(3, 5, 3, 8, 9));
+  EXPECT_EQ(deliveries.size(), 0U);
+}
+
+TEST_F(DeliveriesTest, WhoIsBroughtOneMayEndThemAll) {
+  Deliveries& deliveries = with(Ordering::kNone, 8);
+  for (Deliveries::Id id : {1, 2, 3}) add(id, "a");
+  ends_ = true;
+  deliveries.bring();
+  run_loop();
+  EXPECT_THAT(brought_, ElementsAre(1));
 }
 
 TEST_F(DeliveriesTest, StoppedItGivesAwayAllThatIsNotOut) {

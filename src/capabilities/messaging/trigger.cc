@@ -27,6 +27,15 @@ void cut_reason(std::string& reason) {
 
 }  // namespace
 
+// A call that is under way. Shared by what it calls back, which may outlive the trigger.
+struct MessageTrigger::Under {
+  std::shared_ptr<MessageTrigger*> trigger;
+  HandlerForm form;
+  Delivery delivery;
+  Handled handled = {};                  // What the handler returned, until the call has ended.
+  std::shared_ptr<Body> body = nullptr;  // What it has not read until then.
+};
+
 MessageTrigger::MessageTrigger(const Waking& waking, TriggerOptions options, HandlerForm form,
                                std::unique_ptr<Broker> broker)
     : self_(std::make_shared<MessageTrigger*>(this)),
@@ -44,24 +53,19 @@ MessageTrigger::~MessageTrigger() {
 }
 
 void MessageTrigger::deliver(Delivery delivery) {
-  // What the handler returned, and what it has not read until then.
-  struct Called {
-    Handled handled = {};
-    std::shared_ptr<Body> body = nullptr;
-  };
-  auto called = std::make_shared<Called>();
-  Message message = delivery.message;
+  auto under = std::make_shared<Under>(Under{self_, form_, std::move(delivery)});
   calls_.call(
       0,
-      [form = form_, called, &loop = loop_, message = std::move(message)](Writer& out) mutable {
-        called->body = form.write(out, loop, std::move(message));
+      [under, &loop = loop_](Writer& out) {
+        under->body = under->form.write(out, loop, under->delivery.message);
       },
-      [form = form_, called](Reader& in) { called->handled = form.read(in); },
-      [self = self_, called, delivery = std::move(delivery)](Result<void> outcome) {
+      [under](Reader& in) { under->handled = under->form.read(in); },
+      [under](Result<void> outcome) {
         // A reused instance lives on, and what it still reads would be for nobody.
-        called->body.reset();
-        if (*self == nullptr) return;
-        (*self)->ended(delivery, std::move(called->handled), std::move(outcome));
+        under->body.reset();
+        MessageTrigger* trigger = *under->trigger;
+        if (trigger == nullptr) return;
+        trigger->ended(under->delivery, std::move(under->handled), std::move(outcome));
       });
 }
 

@@ -27,7 +27,7 @@ struct Handled {
 // A package's handler: how it is given a message, and what it returned.
 struct HandlerForm {
   // What comes back lives until the call has ended; it may be null.
-  std::shared_ptr<Body> (*write)(Writer& out, Loop& loop, Message message);
+  std::shared_ptr<Body> (*write)(Writer& out, Loop& loop, const Message& message);
   Handled (*read)(Reader& in);
 };
 
@@ -49,6 +49,8 @@ class MessageTrigger final : public Subscription, private Receiver {
   bool idle() const override { return queue_->idle(); }
 
  private:
+  struct Under;
+
   void deliver(Delivery delivery) override;
   void ended(const Delivery& delivery, Handled handled, Result<void> outcome);
   void send_dead(const Message& message, const std::string& reason);

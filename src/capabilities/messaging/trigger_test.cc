@@ -56,7 +56,7 @@ class Played final : public HandlerCalls {
 };
 
 constexpr HandlerForm kForm{
-    .write = [](Writer& out, Loop&, Message message) -> std::shared_ptr<Body> {
+    .write = [](Writer& out, Loop&, const Message& message) -> std::shared_ptr<Body> {
       out.write(as_text(message.data));
       return nullptr;
     },

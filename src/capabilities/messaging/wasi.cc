@@ -248,8 +248,8 @@ std::unique_ptr<Provider> wasi_request_reply(std::unique_ptr<Brokers> brokers) {
 }
 
 const HandlerForm kWasiHandler{
-    .write = [](Writer& out, Loop&, Message message) -> std::shared_ptr<Body> {
-      out.own(wit::types::Message::kKind, std::make_unique<HostMessage>(std::move(message)));
+    .write = [](Writer& out, Loop&, const Message& message) -> std::shared_ptr<Body> {
+      out.own(wit::types::Message::kKind, std::make_unique<HostMessage>(message));
       return nullptr;
     },
     .read = [](Reader& in) -> Handled {

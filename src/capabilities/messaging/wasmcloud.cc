@@ -58,8 +58,11 @@ std::unique_ptr<Provider> wasmcloud_consumer(std::unique_ptr<Brokers> brokers) {
 }
 
 const HandlerForm kWasmcloudHandler{
-    .write = [](Writer& out, Loop&, Message message) -> std::shared_ptr<Body> {
-      out.write(record_of(std::move(message)));
+    // The fields of the record in their order, out of what is there.
+    .write = [](Writer& out, Loop&, const Message& message) -> std::shared_ptr<Body> {
+      out.write(message.topic);
+      out.write(message.data);
+      out.write(message.reply_to);
       return nullptr;
     },
     .read = [](Reader& in) -> Handled {

@@ -114,8 +114,8 @@ std::unique_ptr<Provider> wasmcloud_streams_consumer(std::unique_ptr<Brokers> br
 }
 
 const HandlerForm kWasmcloudStreamsHandler{
-    .write = [](Writer& out, Loop& loop, Message message) -> std::shared_ptr<Body> {
-      auto [record, rest] = record_of(loop, std::move(message));
+    .write = [](Writer& out, Loop& loop, const Message& message) -> std::shared_ptr<Body> {
+      auto [record, rest] = record_of(loop, message);
       out.write(record);
       return std::move(rest);
     },

@@ -119,8 +119,8 @@ void Channel::get(std::string_view queue, Got got) {
 void Channel::publish(const Publish& message) {
   write_publish(out(), number_, client_->frame_most(), message);
 }
-void Channel::acknowledge(std::uint64_t tag) {
-  write_ack(out(), number_, tag);
+void Channel::acknowledge(std::uint64_t tag, Multiple multiple) {
+  write_ack(out(), number_, tag, multiple);
 }
 void Channel::give_back(std::uint64_t tag, Requeue requeue) {
   write_nack(out(), number_, tag, requeue);

@@ -85,7 +85,7 @@ class Channel : public std::enable_shared_from_this<Channel> {
   void get(std::string_view queue, Got got);
   // Methods that are not.
   void publish(const Publish& message);
-  void acknowledge(std::uint64_t tag);
+  void acknowledge(std::uint64_t tag, Multiple multiple = Multiple::kNo);
   void give_back(std::uint64_t tag, Requeue requeue);
 
   // Closes it, and opens it again after a pause: its owner hears `closed` with this error, later.

@@ -344,10 +344,10 @@ void write_select(Buffer& out, Number channel) {
   put(out, 0);
 }
 
-void write_ack(Buffer& out, Number channel, std::uint64_t tag) {
+void write_ack(Buffer& out, Number channel, std::uint64_t tag, Multiple multiple) {
   MethodOut method(out, channel, 60, 80);
   put_eight(out, tag);
-  put(out, 0);
+  put(out, multiple == Multiple::kYes ? 1 : 0);
 }
 
 void write_nack(Buffer& out, Number channel, std::uint64_t tag, Requeue requeue) {

@@ -142,7 +142,9 @@ void write_get(Buffer& out, Number channel, std::string_view queue);
 void write_select(Buffer& out, Number channel);
 
 enum class Requeue : std::uint8_t { kNo, kYes };
-void write_ack(Buffer& out, Number channel, std::uint64_t tag);
+// Whether all that came before it and are not acknowledged are so too.
+enum class Multiple : std::uint8_t { kNo, kYes };
+void write_ack(Buffer& out, Number channel, std::uint64_t tag, Multiple multiple);
 void write_nack(Buffer& out, Number channel, std::uint64_t tag, Requeue requeue);
 
 struct Publish {

@@ -175,8 +175,9 @@ Result<std::size_t> Client::received(BytesView bytes) {
     TRY(std::optional<std::size_t> length, packet_length(bytes.subspan(at)));
     if (!length || *length > bytes.size() - at) break;
     TRY(Packet packet, read_packet(bytes.subspan(at, *length)));
-    at += *length;
     TRY_VOID(taken(std::move(packet)));
+    if (held_) break;
+    at += *length;
   }
   send_waiting();
   watch();
@@ -188,7 +189,6 @@ Result<void> Client::taken(Packet packet) {
   switch (packet.kind) {
     case Kind::kPublish:
       if (on_message_) on_message_({std::move(packet.publish), connections_});
-      if (refused_) return std::unexpected(*std::exchange(refused_, std::nullopt));
       return {};
     case Kind::kPuback:
     case Kind::kPubrec:
@@ -319,13 +319,21 @@ Buffer& Client::out() {
   return connection_->out();
 }
 
-void Client::refuse(std::string why) {
-  refused_ = Error(Errc::kLimit, std::move(why));
+void Client::hold() {
+  held_ = true;
+  connection_->pause();
+}
+
+void Client::go_on() {
+  if (!std::exchange(held_, false)) return;
+  connection_->resume();
+  watch();
 }
 
 // Waits for an answer that is owed.
 void Client::watch() {
-  if (connection_ == nullptr || left_) return silence_.disarm();
+  // Nothing is heard of a server that waits for us.
+  if (connection_ == nullptr || left_ || held_) return silence_.disarm();
   if (sent_.empty() && state_ == State::kReady && subscribing_ == 0) return;
   Deadline end = Deadline::after(settings_->silence / 2);
   if (silence_.armed() && silence_.deadline().when() <= end.when()) return;
@@ -339,6 +347,7 @@ void Client::keep_alive() {
   write_ping(out());
   connection_->flush();
   alive_.arm(Deadline::after(ping_every_));
+  if (held_) return;
   if (!std::exchange(pinged_, true)) silence_.arm(Deadline::after(settings_->silence));
 }
 
@@ -397,7 +406,7 @@ void Client::broken(Error error) {
   proven_.disarm();
   pinged_ = false;
   subscribing_ = 0;
-  refused_.reset();
+  held_ = false;
   by_id_.clear();
   // What is not answered goes again, before what waits already and in its order: at least once.
   if (!sent_.empty() && ++sent_.front().suspected == kSendsMax) {

@@ -83,9 +83,11 @@ class Client : private ConnectionOwner, public std::enable_shared_from_this<Clie
   // `forgotten` is called at each greeting of a server that knows nothing of the session before:
   // what it brought comes by no such number again. From the client.
   void on_new_session(std::function<void()> forgotten) { forgotten_ = std::move(forgotten); }
-  // Of what comes next nothing is wanted now: the connection is made anew, and what is not
-  // acknowledged comes again. Inside `on_message` only.
-  void refuse(std::string why);
+  // There is no room for this message now: it comes again after `go_on`, with what is behind it,
+  // and until then nothing more is read, so that the server has to wait. It is pinged, and what is
+  // acknowledged leaves; what is published here has its answer late. Inside `on_message` only.
+  void hold();
+  void go_on();
   // A message is done with. False: it came by a connection that is gone, and comes again.
   bool acknowledge(std::uint64_t connection, std::uint8_t qos, std::uint16_t id);
   // Ends the connection in the server's words; it keeps the session for as long as was said.
@@ -132,7 +134,7 @@ class Client : private ConnectionOwner, public std::enable_shared_from_this<Clie
   Breaker::Time began_{};
   std::optional<Error> problem_;  // Since the server was there last.
   bool left_ = false;             // Nothing is made again.
-  std::optional<Error> refused_;  // Why `refuse` was called.
+  bool held_ = false;             // Nothing is read.
   Breaker::Time not_before_{};    // Of the next attempt.
   Breaker::Time wrote_{};         // Last.
   std::chrono::milliseconds ping_every_ = kPingEvery;

@@ -162,6 +162,31 @@ TEST_F(MqttClient, PingsInTheServersTimeThoughMessagesComeIn) {
   EXPECT_EQ(server_->connections(), 1);
 }
 
+TEST_F(MqttClient, PingsWhileTheServerHasToWaitAndTakesWhatIsHeldOnceMore) {
+  // Its keep-alive is a second; it sends two messages at once, and says nothing else.
+  start({.greeting = raw("\x20\x06\x00\x00\x03\x13\x00\x01"),
+         .afterwards = raw("\x32\x07\x00\x01t\x00\x01\x00x\x32\x07\x00\x01t\x00\x02\x00y"),
+         .answer_to_ping = ""});
+  std::vector<std::uint16_t> came;
+  bool room = false;
+  in_loop([&] {
+    auto take = [&](const Incoming& incoming) {
+      came.push_back(incoming.message.id);
+      if (!room) client_->hold();
+    };
+    client_->listen("t", 1, take, [](Result<void>) {});
+  });
+  // Longer than a server may be silent.
+  EXPECT_FALSE(until([&] { return server_->connections() > 1; }, milliseconds(6'000)));
+  EXPECT_GE(server_->pings(), 5);
+  EXPECT_EQ(came, std::vector<std::uint16_t>({1}));
+  room = true;
+  in_loop([&] { client_->go_on(); });
+  EXPECT_TRUE(until([&] { return came.size() == 3; }));
+  EXPECT_EQ(came, std::vector<std::uint16_t>({1, 1, 2}));
+  EXPECT_EQ(server_->connections(), 1);
+}
+
 TEST_F(MqttClient, WaitsWhenAnotherOfItsNameHasCome) {
   start({.greeting = raw("\x20\x03\x00\x00\x00"), .afterwards = raw("\xe0\x02\x8e\x00")});
   in_loop([&] { client_->listen("t", 1, [](const Incoming&) {}, [](Result<void>) {}); });

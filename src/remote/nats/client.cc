@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <random>
 #include <utility>
@@ -33,6 +34,12 @@ std::size_t header_bytes_of(const Outgoing& message) {
   std::size_t bytes = kHeadersBegin.size() + 2;
   for (const auto& [name, value] : message.headers) bytes += name.size() + value.size() + 4;
   return bytes;
+}
+
+void put(Buffer& out, std::size_t number) {
+  std::array<char, 20> text;
+  char* end = std::to_chars(text.data(), text.data() + text.size(), number).ptr;
+  out.append(std::string_view(text.data(), static_cast<std::size_t>(end - text.data())));
 }
 
 // What stands between the double quotes of an error.
@@ -166,7 +173,7 @@ Client::Requests::iterator Client::make(Outgoing message, Deadline deadline, Don
   request->message = std::move(message);
   request->done = std::move(done);
   waiting_bytes_ += bytes;
-  request->timer.arm(earlier(deadline, Deadline::after(kAnswerMax)));
+  request->timer.arm(earlier(deadline, Deadline::at(loop_.now() + kAnswerMax)));
   return request;
 }
 
@@ -339,15 +346,27 @@ void Client::write(const Outgoing& message, std::string_view reply) {
   Buffer& out = connection_->out();
   std::size_t headers = header_bytes_of(message);
   std::size_t total = headers + message.payload.size();
-  std::string_view space = reply.empty() ? "" : " ";
-  if (headers == 0) {
-    out.append(fmt::format("PUB {}{}{} {}\r\n", message.subject, space, reply, total));
-  } else {
-    out.append(fmt::format("HPUB {}{}{} {} {}\r\n", message.subject, space, reply, headers, total));
+  out.append(headers == 0 ? "PUB " : "HPUB ");
+  out.append(message.subject);
+  if (!reply.empty()) {
+    out.append(" ");
+    out.append(reply);
+  }
+  out.append(" ");
+  if (headers > 0) {
+    put(out, headers);
+    out.append(" ");
+  }
+  put(out, total);
+  out.append("\r\n");
+  if (headers > 0) {
     out.append(kHeadersBegin);
     for (const auto& [name, value] : message.headers) {
       CHECK(value.find_first_of("\r\n") == std::string::npos);
-      out.append(fmt::format("{}: {}\r\n", name, value));
+      out.append(name);
+      out.append(": ");
+      out.append(value);
+      out.append("\r\n");
     }
     out.append("\r\n");
   }
@@ -368,7 +387,7 @@ void Client::send(Requests::iterator request) {
   }
   sent_.splice(sent_.end(), waiting_, request);
   if (request->repeat == Repeat::kFetch) ++fetches_sent_;
-  request->asked_at = Deadline::Clock::now();
+  request->asked_at = loop_.now();
   if (!std::exchange(request->sent, true)) request->sent_at = request->asked_at;
   request->number = next_++;
   by_number_.emplace(request->number, request);
@@ -446,9 +465,7 @@ void Client::ponged() {
 void Client::watch() {
   bool owed = connection_ != nullptr && (!sent_.empty() || state_ != State::kReady);
   if (!owed && (connection_ == nullptr || subscriptions_.empty())) return silence_.disarm();
-  Deadline end =
-      Deadline::after(owed ? settings_->silence / 2
-                           : std::chrono::duration_cast<std::chrono::milliseconds>(kPingEvery));
+  Deadline end = Deadline::at(loop_.now() + (owed ? settings_->silence / 2 : kPingEvery));
   if (silence_.armed() && silence_.deadline().when() <= end.when()) return;
   if (!silence_.armed()) unsent_ = SIZE_MAX;
   silence_.arm(end);

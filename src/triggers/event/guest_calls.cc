@@ -36,7 +36,7 @@ GuestCalls::GuestCalls(Deployment& deployment, std::vector<std::uint32_t> functi
 void GuestCalls::call(std::size_t ordinal, Arguments arguments, Replied replied, Ended ended) {
   CHECK(ordinal < functions_.size());
   // A guest may end while it waits.
-  std::erase_if(idle_, [](const Idle& idle) { return idle.guest->over(); });
+  while (!idle_.empty() && idle_.back().guest->over()) idle_.pop_back();
   if (idle_.empty() && deployment_.contexts >= deployment_.limits.instances_max) {
     deployment_.engine.loop().defer([ended = std::move(ended)]() mutable {
       ended(failure(Errc::kUnavailable, "the component has as many instances as it may have"));

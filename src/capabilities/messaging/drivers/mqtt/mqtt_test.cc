@@ -170,5 +170,113 @@ TEST_P(MqttMessaging, AServerThatGoesIsAnErrorInTimeAndItGoesOnAfterwards) {
 
 INSTANTIATE_TEST_SUITE_P(qos, MqttMessaging, ::testing::Values(0, 1, 2));
 
+// A Mosquitto with `max_inflight_messages 0` heeds no Receive Maximum: it sends all that waits.
+class MqttWithoutAWindow : public OneQueue, public ::testing::WithParamInterface<int> {
+ protected:
+  MqttWithoutAWindow() {
+    settings_.server.endpoint = {"127.0.0.1", proxy_.port()};
+    settings_.server.silence = milliseconds(500);
+    static int tests = 0;
+    settings_.prefix = "flood" + std::to_string(++tests);
+    settings_.client_id = settings_.prefix;
+    settings_.qos = static_cast<std::uint8_t>(GetParam());
+    patience_ = std::chrono::seconds(60);
+    start();
+  }
+  void start() { begin(mqtt_backend(settings_)); }
+  static RealServer& server() {
+    static RealServer server([](std::uint16_t port, const std::string& folder) {
+      return remote::mqtt::server_command_with("max_inflight_messages 0\n", port, folder);
+    });
+    return server;
+  }
+  // All of them at once. How many were kept.
+  std::size_t publish_many(std::size_t count, std::size_t bytes) {
+    std::size_t told = 0;
+    std::size_t kept = 0;
+    for (std::size_t i = 0; i < count; ++i) {
+      std::string text = std::to_string(i) + " ";
+      text.resize(std::max(text.size(), bytes), '.');
+      auto answer = broker_->publish({loop_, Deadline::after(patience_)}, {"t", to_bytes(text)})
+                        .settle([&](Result<void> done) {
+                          ++told;
+                          kept += done.has_value() ? 1 : 0;
+                          return Nothing();
+                        });
+    }
+    until([&] { return told == count; });
+    return kept;
+  }
+
+  FaultProxy proxy_{server().port()};
+  Settings settings_;
+};
+
+TEST_P(MqttWithoutAWindow, WhatWaitsAtTheServerComesAsItIsDoneOverOneConnection) {
+  constexpr std::size_t kMany = 12'000;
+  subscribe_to("t");
+  ASSERT_EQ(publish("first"), "ok");
+  ASSERT_TRUE(until([&] { return count("first") == 1; }));
+  start();
+  ASSERT_EQ(publish_many(kMany, 0), kMany);
+  taken_.clear();
+  std::size_t connections = proxy_.connections();
+  judge_ = hold;
+  subscribe_to("t");
+  ASSERT_TRUE(until([&] { return held_.size() == 8; }));
+  // For longer than a server may be silent.
+  run_for(settings_.server.silence * 4);
+  judge_ = done;
+  for (std::uint64_t id : held_) queue_->settle(id, {});
+  EXPECT_TRUE(until([&] { return taken_.size() >= kMany; })) << taken_.size();
+  run_for(milliseconds(200));
+  EXPECT_EQ(taken_.size(), kMany);
+  EXPECT_EQ(std::set(taken_.begin(), taken_.end()).size(), kMany);
+  EXPECT_EQ(proxy_.connections(), connections + 1);
+}
+
+TEST_P(MqttWithoutAWindow, AConnectionThatBreaksWhileTheServerWaitsBringsTheRest) {
+  constexpr std::size_t kMany = 6'000;
+  subscribe_to("t");
+  ASSERT_EQ(publish("first"), "ok");
+  ASSERT_TRUE(until([&] { return count("first") == 1; }));
+  start();
+  ASSERT_EQ(publish_many(kMany, 0), kMany);
+  taken_.clear();
+  judge_ = hold;
+  subscribe_to("t");
+  ASSERT_TRUE(until([&] { return held_.size() == 8; }));
+  run_for(milliseconds(200));
+  proxy_.set(FaultProxy::Fault::kRefuse);
+  run_for(milliseconds(100));
+  proxy_.set(FaultProxy::Fault::kNone);
+  judge_ = done;
+  for (std::uint64_t id : held_) queue_->settle(id, {});
+  auto all = [&] { return std::set(taken_.begin(), taken_.end()).size() >= kMany; };
+  // What was done with before the break is seen may come twice.
+  EXPECT_TRUE(until(all)) << taken_.size();
+}
+
+TEST_P(MqttWithoutAWindow, LargeMessagesWaitAtTheServerToo) {
+  constexpr std::size_t kMany = 100;  // 100 MB, of which a group holds 64 MiB.
+  subscribe_to("t");
+  ASSERT_EQ(publish("first"), "ok");
+  ASSERT_TRUE(until([&] { return count("first") == 1; }));
+  start();
+  for (std::size_t i = 0; i < kMany / 20; ++i) ASSERT_EQ(publish_many(20, 1'000'000), 20U);
+  taken_.clear();
+  std::size_t connections = proxy_.connections();
+  judge_ = hold;
+  subscribe_to("t");
+  ASSERT_TRUE(until([&] { return held_.size() == 8; }));
+  run_for(settings_.server.silence * 3);
+  judge_ = done;
+  for (std::uint64_t id : held_) queue_->settle(id, {});
+  EXPECT_TRUE(until([&] { return taken_.size() >= kMany; })) << taken_.size();
+  EXPECT_EQ(proxy_.connections(), connections + 1);
+}
+
+INSTANTIATE_TEST_SUITE_P(qos, MqttWithoutAWindow, ::testing::Values(1, 2));
+
 }  // namespace
 }  // namespace weft::messaging::mqtt

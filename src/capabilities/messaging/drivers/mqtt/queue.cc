@@ -116,8 +116,8 @@ void MqttQueue::came(remote::mqtt::Incoming incoming) {
   }
   std::size_t bytes = size_of(*message);
   if (deliveries_.size() >= kPendingMax || bytes_ + bytes > kPendingBytesMax) {
-    std::string_view why = "too many wait: the handler is slower than they come";
-    return receipt.qos == 0 ? drop(why) : client_->refuse(std::string(why));
+    if (receipt.qos > 0) return client_->hold();
+    return drop("too many wait: the handler is slower than they come");
   }
   bytes_ += bytes;
   Id id = site_->place()->turns.next_id();
@@ -164,8 +164,16 @@ void MqttQueue::settle(std::uint64_t id, Verdict verdict) {
   } else {
     deliveries_.again(id, verdict.kind, verdict.pause);
   }
+  go_on_if_room();
   deliveries_.bring();
   release_if_over();
+}
+
+// Not for each single one: what is held is looked at once more each time.
+void MqttQueue::go_on_if_room() {
+  bool room = deliveries_.size() + kRoomAgain <= kPendingMax &&
+              bytes_ + kRoomBytesAgain <= kPendingBytesMax;
+  if (room && client_ != nullptr) client_->go_on();
 }
 
 void MqttQueue::stop() {

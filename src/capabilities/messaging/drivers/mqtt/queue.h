@@ -14,10 +14,13 @@
 namespace weft::messaging::mqtt {
 
 // Messages that a group holds, and their bytes. Of QoS 0 what comes beyond is dropped, counted and
-// logged. Those of QoS 1 and 2 the server itself holds back, at kOpenMax; from one that does not,
-// or whose messages are too large together, the connection is made anew, and it brings them again.
+// logged. Those of QoS 1 and 2 the server itself holds back, at kOpenMax; of one that does not, or
+// whose messages are too large together, nothing more is read until there is room again.
 inline constexpr std::size_t kPendingMax = kOpenMax;
 inline constexpr std::size_t kPendingBytesMax = 64UL << 20;
+// There is room again, once so many and so many bytes fit in.
+inline constexpr std::size_t kRoomAgain = kReadAhead;
+inline constexpr std::size_t kRoomBytesAgain = kMessageBytesMax;
 
 // One group's messages as a shared subscription, over a connection of its own. On one loop.
 //
@@ -48,6 +51,7 @@ class MqttQueue final : public Queue {
   void forget();
   void drop(std::string_view why);
   void done(Id id);
+  void go_on_if_room();
   void release_if_over();
   void release();
 

@@ -88,7 +88,6 @@ void CoreQueue::given(std::vector<Left> left) {
 }
 
 void CoreQueue::came(remote::nats::Message message) {
-  std::string subject = message.subject;
   std::optional<Message> read = from_wire(space_->subjects, std::move(message));
   if (!read) return drop("it is no message here: its subject or headers are no text, or too long");
   add({space_->turns.next_id(), *std::move(read)});

@@ -75,6 +75,7 @@ RabbitQueue::RabbitQueue(std::shared_ptr<Site> site, Wanted wanted, Receiver& re
 
 RabbitQueue::~RabbitQueue() {
   *self_ = nullptr;
+  write_acks();
   channel_->let_go();
   if (released_) return;
   remember_rest();
@@ -111,6 +112,7 @@ void RabbitQueue::closed(const Error& error) {
   bound_ = false;
   asked_for_ = 0;
   consumers_ = 0;
+  acks_.clear();
   site_->place()->beginnings.ended(beginning_);
   if (stopped_ || std::exchange(troubled_, true)) return;
   log::warn("messaging", "a trigger gets no messages now",
@@ -130,11 +132,14 @@ void RabbitQueue::given(std::vector<Left> left) {
 
 // Somebody removed its queue: it is made anew, with what comes from then on.
 void RabbitQueue::cancelled(const std::string&) {
+  write_acks();
   channel_->reopen({Errc::kNotFound, "RabbitMQ: its queue is gone"});
 }
 
 void RabbitQueue::begin() {
-  consume(std::min(kOpenMax, deliveries_.wanted().at_once + kReadAhead));
+  std::size_t out = deliveries_.wanted().at_once;
+  std::size_t ahead = std::clamp(kAheadTimes * out, kReadAhead, kAheadMax);
+  consume(std::min(kOpenMax, out + ahead));
 }
 
 void RabbitQueue::consume(std::size_t more) {
@@ -176,6 +181,7 @@ unsigned RabbitQueue::attempts_of(const Incoming& message, const std::string& id
 
 void RabbitQueue::came(Incoming message) {
   Receipt receipt{openings_, message.how.tag, id_of(message)};
+  acks_.came(receipt.tag);
   if (!stopped_ && known(message, receipt)) return;
   unsigned attempts = attempts_of(message, receipt.id);
   if (stopped_) {
@@ -207,7 +213,18 @@ void RabbitQueue::drop(std::string_view why) {
 }
 
 void RabbitQueue::acknowledge(const Receipt& receipt) {
-  if (receipt.opening == openings_ && channel_->open()) channel_->acknowledge(receipt.tag);
+  if (receipt.opening != openings_ || !channel_->open()) return;
+  bool planned = acks_.due();
+  acks_.done(receipt.tag);
+  if (planned) return;
+  site_->loop().defer_last([self = self_] {
+    if (*self != nullptr) (*self)->write_acks();
+  });
+}
+
+void RabbitQueue::write_acks() {
+  if (!channel_->open()) return;
+  for (const Acks::Ack& ack : acks_.take()) channel_->acknowledge(ack.tag, ack.multiple);
 }
 
 // The server does not answer: what is lost on the way is known when it comes again.
@@ -258,7 +275,10 @@ void RabbitQueue::bury(Id id, std::string reason) {
     log::warn("messaging", kept.error().message(), {{"group", queue.group_}});
     queue.deliveries_.again(id, Verdict::Kind::kAgain, kPause);
     // Its queue is made anew with the channel.
-    if (kept.error().code() == Errc::kNotFound) queue.channel_->reopen(std::move(kept).error());
+    if (kept.error().code() == Errc::kNotFound) {
+      queue.write_acks();
+      queue.channel_->reopen(std::move(kept).error());
+    }
     queue.go_on();
   });
 }
@@ -284,6 +304,7 @@ void RabbitQueue::stop() {
 void RabbitQueue::release_if_over() {
   if (!stopped_ || closing_ || deliveries_.out() > 0 || writing_ > 0) return;
   closing_ = true;
+  write_acks();
   remember_rest();
   stop_.arm(Deadline::after(kStopTime));
   channel_->close([self = self_] {

@@ -9,6 +9,7 @@
 
 #include "capabilities/messaging/broker.h"
 #include "capabilities/messaging/deliveries.h"
+#include "capabilities/messaging/drivers/rabbitmq/acks.h"
 #include "capabilities/messaging/drivers/rabbitmq/site.h"
 #include "io/timer.h"
 
@@ -20,6 +21,11 @@ inline constexpr std::int64_t kMessagesMax = 1'000'000;
 inline constexpr std::int64_t kLettersMax = 500;
 // A group that nobody listens for is forgotten, with what waits for it.
 inline constexpr std::chrono::hours kGroupKept{7 * 24};
+// What the server may send ahead of the messages that may be out: so many times as those, so that
+// it need not wait for an acknowledgement, kReadAhead at least and so many at most.
+inline constexpr std::size_t kAheadTimes = 4;
+inline constexpr std::size_t kAheadMax = 512;
+static_assert(kConcurrencyMax + kAheadMax <= kOpenMax);
 // Messages that are done and whose acknowledgement may be lost, which are known again for a while.
 inline constexpr std::size_t kUnheardMax = 4'096;
 // How long a queue that stops waits for the server to have done with its acknowledgements.
@@ -59,6 +65,7 @@ class RabbitQueue final : public Queue, private remote::amqp::ChannelOwner {
   void ask_for_more();
   bool known(const remote::amqp::Incoming& message, const Receipt& receipt);
   void acknowledge(const Receipt& receipt);
+  void write_acks();
   unsigned attempts_of(const remote::amqp::Incoming& message, const std::string& id);
   void drop(std::string_view why);
   void given(std::vector<Left> left);
@@ -90,6 +97,7 @@ class RabbitQueue final : public Queue, private remote::amqp::ChannelOwner {
   std::map<std::string, Id> held_;       // By the message's id.
   std::set<std::string> unheard_;        // The last kUnheardMax.
   std::deque<std::string> unheard_order_;
+  Acks acks_;  // Written at the end of a batch.
   Deliveries deliveries_;
   Timer stop_;
   std::shared_ptr<remote::amqp::Channel> channel_;  // Shared with the client while it calls.

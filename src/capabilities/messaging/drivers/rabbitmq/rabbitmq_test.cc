@@ -310,6 +310,47 @@ TEST_F(RabbitMq, MoreIsAskedForWhenAllThatCameWaits) {
   EXPECT_TRUE(until([&] { return count("last") == 1; }));
 }
 
+TEST_F(RabbitMq, IsSentMoreAheadTheMoreMayRunAtOnce) {
+  judge_ = hold;
+  queue_ = broker_->subscribe({"g", "t", Ordering::kNone, 20}, *this);
+  constexpr std::uint32_t kMany = 120;
+  for (std::uint32_t i = 0; i < kMany; ++i) EXPECT_EQ(publish(std::to_string(i)), "ok");
+  ASSERT_TRUE(until([&] { return held_.size() == 20; }));
+  // 20, and four times as many.
+  EXPECT_EQ(waiting(group_queue()), kMany - 100);
+}
+
+TEST_F(RabbitMq, OnlyWhatIsDoneIsAcknowledgedInWhateverOrder) {
+  judge_ = hold;
+  queue_ = broker_->subscribe({"g", "t", Ordering::kNone, 20}, *this);
+  for (int i = 0; i < 20; ++i) EXPECT_EQ(publish(std::to_string(i)), "ok");
+  ASSERT_TRUE(until([&] { return held_.size() == 20; }));
+  std::set<std::string> left;
+  loop_.post([&] {
+    Loop::Turn turn(loop_);
+    // From the back; and three are not.
+    for (std::size_t i = held_.size(); i-- > 0;) {
+      if (i == 3 || i == 4 || i == 11) {
+        left.insert(taken_[i]);
+      } else {
+        queue_->settle(held_[i], {});
+      }
+    }
+  });
+  ASSERT_TRUE(until([&] { return !left.empty(); }));
+  run_for(milliseconds(100));
+  taken_.clear();
+  judge_ = done;
+  start();
+  subscribe();
+  ASSERT_TRUE(until([&] { return taken_.size() >= 3; }));
+  EXPECT_EQ(publish("last"), "ok");
+  ASSERT_TRUE(until([&] { return count("last") == 1; }));
+  left.insert("last");
+  EXPECT_EQ(std::set(taken_.begin(), taken_.end()), left);
+  EXPECT_EQ(taken_.size(), left.size());
+}
+
 TEST_F(RabbitMq, AQueueThatStopsKeepsTheConnection) {
   settings_.server.health = std::make_shared<remote::Health>("");
   for (QueueType type : {QueueType::kQuorum, QueueType::kClassic}) {
