@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <memory>
 #include <mutex>
+#include <span>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -11,7 +12,6 @@
 
 #include "base/bytes.h"
 #include "base/error.h"
-#include "base/fd.h"
 #include "node/library/chunks.h"
 #include "node/library/module_owners.h"
 #include "node/library/storage_meter.h"
@@ -128,24 +128,35 @@ class ModuleStore {
   struct Entry;
   using EntryPtr = std::shared_ptr<Entry>;  // Shared with the calls that work on it while it goes.
 
-  ModuleStore(Options options, StorageMeter& meter, Fd folder);
+  ModuleStore(Options options, StorageMeter& meter);
 
   Result<void> load();
-  void load_one(const Hash& name);
+  Result<void> load_one(const Hash& name);
+  std::filesystem::path place(const Hash& name, std::string_view ending) const;
+  // The module, which was used now.
   Result<EntryPtr> find(const Hash& name);
+  // The following under the module's lock. A part with all of its chunks becomes a whole module.
+  Result<void> settle(Entry& entry);
+  // What the disk has changed is a part.
+  void mend(Entry& entry);
   // The following under `mutex_`.
   void touch(Entry& entry);
   Result<void> charge(std::string_view group, std::uint64_t bytes);
+  void give_back(std::string_view group, std::uint64_t bytes);
+  // The modules that `may_go` says, the least recently used first, and nobody uses.
+  template <class MayGo>
+  std::vector<EntryPtr> oldest(MayGo&& may_go) const;
   Result<void> make_room(std::uint64_t bytes);
   Result<void> create(const ChunkList& list, std::string_view group, Keep keep);
+  Result<void> write_owners(const Hash& name, std::span<const ModuleOwner> owners) const;
   Result<void> add_owner(Entry& entry, std::string_view group, Keep keep);
   void drop_owner(const EntryPtr& entry, std::string_view group);
   void drop(const EntryPtr& entry);
+  void unlink_files(const Hash& name) const;
   void release(const EntryPtr& entry);
 
   const Options options_;
   StorageMeter& meter_;
-  const Fd folder_;
   // Over the map and what it says of each module, and over making, renaming and unlinking files. A
   // module's own lock, over its bytes, is taken first where both are.
   mutable std::mutex mutex_;
