@@ -84,10 +84,15 @@ class Catalogue {
 
   Result<void> save(const std::vector<Library>& libraries) const;
 
+  // Under `mutex_`: what beacons ask for each second is made once.
+  void changed();
+
   const std::filesystem::path file_;
   mutable std::mutex mutex_;
   std::vector<Library> libraries_;  // In order.
   std::vector<std::string> services_;
+  Hash digest_;
+  std::string offers_;
 };
 
 }  // namespace weft::node
