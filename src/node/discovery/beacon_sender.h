@@ -28,8 +28,10 @@ inline constexpr int kLeaveRepeats = 3;
 // A query that came to the group is answered within this time, by chance: all nodes hear it.
 inline constexpr std::chrono::milliseconds kAnswerSpread{100};
 inline constexpr std::size_t kAnswersWaitingMax = 1'024;
+// Of one address, behind which there may be several who ask, and of all together.
 inline constexpr Rate kAnswerRatePerSource{.per_second = 16, .burst = 32};
 inline constexpr Rate kAnswerRate{.per_second = 512, .burst = 1'024};
+inline constexpr std::size_t kAskersMax = 4'096;
 
 // When a node says that it is there, and to whom it answers. Pure, as Neighbours is. One thread;
 // its owner calls `due` and `answer` at `next`, until they have nothing more.
@@ -74,6 +76,7 @@ class BeaconSender {
     std::size_t bytes;
   };
   std::chrono::microseconds chance(std::chrono::microseconds most);
+
   void sign(const Moment& now);
 
   Beacon beacon_;

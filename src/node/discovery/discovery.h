@@ -20,7 +20,7 @@ namespace weft::node {
 
 // Queries of `suspects` that are sent in one turn; the rest waits for the next.
 inline constexpr std::size_t kAskPerTurn = 8;
-inline constexpr std::chrono::milliseconds kAskTurn{100};
+inline constexpr std::chrono::milliseconds kAskTurn{50};
 
 // Says that a node is there and knows who else is. Without `speak` it only asks and listens, as
 // `weft net` does.

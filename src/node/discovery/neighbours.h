@@ -24,20 +24,26 @@ inline constexpr std::size_t kNeighboursMax = 4'096;
 inline constexpr std::size_t kKeysPerAddressMax = 64;
 // Of one node, in each family.
 inline constexpr std::size_t kAddressesPerFamilyMax = 4;
-// Who was not heard for so long is gone; who was not for this long is asked.
+// Who was not heard for so long is gone. Who was not for the second, longer than two beacons take
+// with their jitter, is asked in between: earlier, every lost datagram would be a query.
 inline constexpr std::chrono::milliseconds kSilence{2'500};
-inline constexpr std::chrono::milliseconds kSuspectAfter{1'500};
-inline constexpr std::chrono::milliseconds kAskAgainAfter{400};
+inline constexpr std::chrono::milliseconds kSuspectAfter{2'200};
+inline constexpr std::chrono::milliseconds kAskAgainAfter{100};
 // An address over which nothing came for so long is none of the node's any more.
 inline constexpr std::chrono::seconds kAddressSilence{10};
 // Who is there for so long is not pushed out by any stranger.
 inline constexpr std::chrono::seconds kEstablishedAfter{10};
+// Of what strangers can make happen, one line in so long.
+inline constexpr std::chrono::minutes kTellAgainAfter{10};
 // What is remembered of who is gone: longer than an old beacon is within the window of clocks.
 inline constexpr std::chrono::seconds kGoneKept = 2 * kClockSkewMax + std::chrono::seconds(1);
 inline constexpr std::size_t kGoneMax = 4'096;
-// Signatures that are looked at: of one address, and of keys that are not known in total.
+// Signatures that are looked at: of one address; of who is no neighbour at that address, by keys
+// that our files name and by others; and of all together, some 50 us each.
 inline constexpr Rate kVerifyRatePerSource{.per_second = 128, .burst = 256};
+inline constexpr Rate kVerifyRateOfNamed{.per_second = 256, .burst = 1'024};
 inline constexpr Rate kVerifyRateOfStrangers{.per_second = 1'024, .burst = 4'096};
+inline constexpr Rate kVerifyRateOfAll{.per_second = 8'192, .burst = 8'192};
 inline constexpr std::size_t kSourcesMax = 8'192;
 
 // One way to reach a node.
@@ -50,11 +56,12 @@ struct NeighbourAddress {
 struct Neighbour {
   PublicKey key;
   Beacon beacon;
-  // The one that is known longest first: both families, never empty.
+  // The one that is known longest first: both families. Those that are silent for kAddressSilence
+  // go when another one comes.
   std::vector<NeighbourAddress> addresses;
   Deadline::Clock::time_point since;
   Deadline::Clock::time_point heard;
-  // Another node has the same key: its owner should know.
+  // Another node has, or had, the same key: its owner should know.
   bool twin = false;
 };
 
@@ -104,12 +111,14 @@ class Neighbours {
 
   Neighbours(Options options, const Moment& now);
   Neighbours(const Neighbours&) = delete;
+  ~Neighbours();
 
   Heard take(BytesView datagram, const UdpEndpoint& from, const Moment& now);
 
   // Lets go of who was silent for kSilence. Cheap when there is nobody.
   void expire(Time now);
-  // When there may be something to expire or to ask for; max() while nobody is there.
+  // When somebody may have to be asked or let go of; max() while nobody is there. May have passed:
+  // who is asked stays until it is heard or gone.
   Time next_expiry() const;
   // Where to send a query, so that who is only unlucky is not lost: at most `most`, each not again
   // before kAskAgainAfter.
@@ -126,30 +135,45 @@ class Neighbours {
  private:
   struct Entry;
   struct Head;
-  struct Gone;
+  struct Gone {
+    std::uint64_t boot = 0;
+    std::uint64_t sequence = 0;
+    UnixMs sent = 0;
+    Time at = {};
+  };
   using Order = std::list<Entry>;
   using Place = Order::iterator;
 
   Heard judge(BytesView datagram, const UdpEndpoint& from, const Moment& now);
-  Heard judge_known(Entry& entry, const Head& head, const UdpEndpoint& from, Time now);
-  Heard renew(Place place, const SignedView& view, const UdpEndpoint& from, Time now);
-  Heard admit(const SignedView& view, const UdpEndpoint& from, Time now);
-  bool make_room(const PublicKey& key, const IpAddress& address);
-  void add_address(Entry& entry, const UdpEndpoint& from, Time now);
-  void remove(Place place, Time now);
-  void forget_gone(Time now);
+  Heard judge_own(const Head& head, const UdpEndpoint& from, Time now);
+  Heard judge_neighbour(Place place, const Head& head, const UdpEndpoint& from, Time now);
+  Heard judge_newcomer(const Head& head, const UdpEndpoint& from, Time now);
+  Heard renew(Place place, Beacon beacon, const Head& head, const UdpEndpoint& from, Time now);
+  void admit(Beacon beacon, const Head& head, const UdpEndpoint& from, Time now);
+  // Whether there is room for one more; `victim` is who goes for it, or the end.
+  bool find_room(bool named, const IpAddress& address, Time now, Place& victim);
+  bool within_rates(const UdpEndpoint& from, RateBucket* bucket, const Rate& rate, Time now);
   bool verified(const SignedView& view) const;
-  void tell_twin(Entry& entry);
+  bool named(const PublicKey& key) const;
+  void remove(Place place, Time now);
+  void remember_gone(const PublicKey& key, const Beacon& beacon, Time now);
+  std::size_t keys_of(const IpAddress& address) const;
+  void tell(NeighbourChange change, const Neighbour& neighbour);
+  bool may_log(Time now);
 
   Options options_;
   Order order_;  // Who was heard last at the end.
-  std::unordered_map<PublicKey, Place, HashOfKey> entries_;
-  // Keys of each address, by the one that brought them in.
-  std::unordered_map<IpAddress, std::size_t, HashOfAddress> keys_of_;
-  std::unordered_map<PublicKey, Gone, HashOfKey> gone_;
+  std::unordered_map<PublicKey, Place, SeededHash> entries_;
+  // How many keys each address brought in.
+  std::unordered_map<IpAddress, std::size_t, SeededHash> keys_of_;
+  std::unordered_map<PublicKey, Gone, SeededHash> gone_;
   std::deque<std::pair<Time, PublicKey>> gone_order_;
   SourceLimits sources_;
+  RateBucket named_;
   RateBucket strangers_;
+  RateBucket all_;
+  std::optional<Time> logged_;  // What strangers can make happen.
+  bool own_twin_ = false;
   std::array<std::uint64_t, kHeardKinds> counts_{};
 };
 

@@ -1,11 +1,13 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <list>
 #include <unordered_map>
 
 #include "base/deadline.h"
 #include "base/net_address.h"
+#include "node/object/key.h"
 
 namespace weft::node {
 
@@ -22,6 +24,7 @@ class RateBucket {
 
   RateBucket(const Rate& rate, Time now) : left_(rate.burst), at_(now) {}
 
+  // Whether one more is within the rate; it is counted if so.
   bool take(const Rate& rate, Time now);
 
  private:
@@ -29,8 +32,16 @@ class RateBucket {
   Time at_;
 };
 
-struct HashOfAddress {
+// For maps whose keys strangers choose: by chance, so that nobody can make them collide.
+class SeededHash {
+ public:
+  SeededHash();
   std::size_t operator()(const IpAddress& address) const;
+  std::size_t operator()(const PublicKey& key) const;
+
+ private:
+  std::size_t hash(BytesView bytes) const;
+  std::array<std::uint8_t, 16> seed_;
 };
 
 // A rate for each source address, for the `sources_max` that were heard last: who is forgotten
@@ -54,7 +65,7 @@ class SourceLimits {
   Rate each_;
   std::size_t sources_max_;
   std::list<Source> order_;  // The one heard last at the end.
-  std::unordered_map<IpAddress, std::list<Source>::iterator, HashOfAddress> sources_;
+  std::unordered_map<IpAddress, std::list<Source>::iterator, SeededHash> sources_;
 };
 
 }  // namespace weft::node
