@@ -19,7 +19,7 @@ struct Interface {
   std::string name = {};
   // What IPv4 is sent from; nothing where it has no such address.
   std::optional<IpAddress> v4 = {};
-  bool v6 = false;  // Has an IPv6 address.
+  bool v6 = false;  // Has an IPv6 address, and is not the loopback interface.
 
   friend bool operator==(const Interface&, const Interface&) = default;
 };

@@ -14,8 +14,8 @@ namespace weft::node {
 std::string net_table(std::span<const Neighbour> nodes, Deadline::Clock::time_point now);
 // A node with its whole key, below it its addresses and what it offers, a line each.
 std::string net_tree(std::span<const Neighbour> nodes, Deadline::Clock::time_point now);
-// {"nodes": [{"name", "key", "port", "addresses", "boot", "sequence", "catalogue", "offers",
-// "here_ms", "heard_ms_ago", "twin"}]}; boot and sequence as text, for they have 64 bits.
+// {"nodes": [{"name", "key", "port", "addresses" (of its TLS), "boot", "sequence", "catalogue",
+// "offers", "here_ms", "heard_ms_ago", "twin"}]}; boot and sequence as text, for they have 64 bits.
 std::string net_json(std::span<const Neighbour> nodes, Deadline::Clock::time_point now);
 
 }  // namespace weft::node
