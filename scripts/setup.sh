@@ -12,7 +12,7 @@ build="clang-22 lld-22 g++ cmake ninja-build ccache pkg-config \
 test="libgtest-dev libgmock-dev libclang-rt-22-dev llvm-22 python3 python3-venv curl \
   nghttp2-server openssl chromium redis-server nats-server etcd-server mosquitto rabbitmq-server \
   postgresql-15 mariadb-server swift-proxy swift-account swift-container swift-object rustc-web \
-  cargo-web rust-web-src tzdata"
+  cargo-web rust-web-src tzdata iproute2"
 bench="libbenchmark-dev wrk libnats-dev libmosquitto-dev librabbitmq-dev"
 lint="clang-format-22 clang-tidy-22 python3"
 

@@ -1,0 +1,36 @@
+#include "node/discovery/datagram.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace weft::node {
+namespace {
+
+constexpr std::string_view kQuery = "weft?\x01";
+
+}  // namespace
+
+std::string UdpEndpoint::text() const {
+  if (address.is_v4()) return fmt::format("{}:{}", address.text(), port);
+  if (scope == 0) return fmt::format("[{}]:{}", address.text(), port);
+  return fmt::format("[{}%{}]:{}", address.text(), scope, port);
+}
+
+Moment Moment::now() {
+  auto wall = std::chrono::system_clock::now().time_since_epoch();
+  auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(wall).count();
+  return {Deadline::Clock::now(), static_cast<UnixMs>(std::max<std::int64_t>(ms, 0))};
+}
+
+Bytes query_datagram() {
+  Bytes query = to_bytes(kQuery);
+  query.resize(kQueryBytes);
+  return query;
+}
+
+bool is_query(BytesView datagram) {
+  return datagram.size() >= kQueryBytes && as_text(datagram).starts_with(kQuery);
+}
+
+}  // namespace weft::node
