@@ -62,7 +62,9 @@ TqPSdzne0Cp4Wa7XeEK3AAAACmFsaWNlQGhlcmUBAgM=
 -----END OPENSSH PRIVATE KEY-----
 )";
 constexpr std::string_view kOpensshPublic =
-    R"(ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIIn3VEErBEhjTTEnQayROv3YTqPSdzne0Cp4Wa7XeEK3 alice@here)";
+    "ssh-ed25519 "
+    "AAAAC3NzaC1lZDI1NTE5AAAAIIn3VEErBEhjTTEnQayROv3YTqPSdzne0Cp4Wa7XeEK3"
+    " alice@here";
 constexpr std::string_view kOpensshEncrypted = R"(-----BEGIN OPENSSH PRIVATE KEY-----
 b3BlbnNzaC1rZXktdjEAAAAACmFlczI1Ni1jdHIAAAAGYmNyeXB0AAAAGAAAABC+jiy/4X
 j9vSkDP19ydAGFAAAAEAAAAAEAAAAzAAAAC3NzaC1lZDI1NTE5AAAAICiQcyT3vU5fX6XJ

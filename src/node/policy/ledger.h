@@ -8,6 +8,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -82,17 +83,25 @@ class Charge {
   // too, as a run that was stopped late has spent it. Of storage, what was used stays, until
   // Ledger::free_storage.
   void settle(const Amounts& used);
+  // Whether there is something to settle.
+  explicit operator bool() const { return ledger_ != nullptr; }
 
  private:
   friend class Ledger;
 
+  // What was taken in one period and can still come back to it.
+  struct Part {
+    std::uint64_t round = 0;
+    Amounts taken;
+  };
+
+  Charge(Ledger& ledger, std::string_view group) : ledger_(&ledger), group_(group) {}
+
   Ledger* ledger_ = nullptr;
   std::string group_;
   Amounts taken_;
-  // The periods in which the first was taken, of the node and of the group: what comes back in
-  // another one has nothing to come back to.
-  std::uint64_t total_period_ = 0;
-  std::uint64_t group_period_ = 0;
+  Part of_total_;
+  Part of_group_;
 };
 
 // What was spent, in total and by each group, against what settings allow.
@@ -135,22 +144,32 @@ class Ledger {
   // Of one group, or of the node.
   struct Account {
     Quota quota;
-    Amounts spent;  // Or held.
-    std::uint64_t period = 0;
-    Rate rate;
+    Amounts spent = {};       // Or held.
+    UnixMs began = 0;         // Of its period.
+    std::uint64_t round = 0;  // Grows when what was spent is there again.
+    Rate rate = {};
+
+    void roll(UnixMs now);
+    std::optional<std::uint64_t> most(QuotaKind kind) const;
+    std::uint64_t left(QuotaKind kind) const;
+    std::expected<void, Spent> fits(const Amounts& amounts, std::string_view name,
+                                    UnixMs now) const;
+    void take(const Amounts& amounts, Charge::Part& part);
+    void settle(const Amounts& taken, const Amounts& used, const Charge::Part& part);
   };
 
   explicit Ledger(std::filesystem::path file) : file_(std::move(file)) {}
+  // Under the lock, all of these.
   Account& account(std::string_view group);
-  std::expected<void, Spent> charge(Account& group, std::string_view name, const Amounts& amounts,
-                                    UnixMs now);
-  Result<void> load();
+  std::expected<void, Spent> take(Charge& charge, const Amounts& amounts, UnixMs now);
+  std::expected<void, Spent> wait_of(std::string_view group, SteadyNs now);
   std::string text() const;
+  Result<void> read(std::string_view text);
 
   const std::filesystem::path file_;
   std::mutex mutex_;
   Account total_;
-  Quota unwritten_;  // Of a group that nothing is written of.
+  NodeSettings settings_;
   std::map<std::string, std::unique_ptr<Account>, std::less<>> groups_;
   bool changed_ = false;
 };

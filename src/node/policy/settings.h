@@ -60,7 +60,7 @@ struct NodeSettings {
   std::map<std::string, GroupSettings, std::less<>> group = {};
 
   // Of `strangers`, of a group, or of one that nothing is written of.
-  const GroupSettings& of_group(std::string_view name) const;
+  const GroupSettings& of_group(std::string_view which) const;
 
   // FOLDER/node.toml and FOLDER/node.d/*.toml, as one. A key that two files give a value is an
   // error, told with both places. Nothing where anything is wrong; all of it is told.
