@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <chrono>
 #include <cstdint>
@@ -73,6 +74,9 @@ struct AdmissionOptions {
   // Empty: resume and cancel are for the keys of groups that may run or call.
   std::function<std::optional<std::string>(const Hash& run, const PublicKey& signer)> group_of_run =
       {};
+  // With which the numbers of addresses and keys are found; random where absent, as it has to be
+  // for anybody but a test.
+  std::optional<std::array<std::uint8_t, 16>> rates_key = {};
 };
 
 // From bytes to a request that may be done. What costs least is looked at first, the signature
@@ -96,6 +100,26 @@ class Admission {
 
  private:
   struct Rates;
+  // Who asks, as far as it is about rights and quotas.
+  struct Standing {
+    std::string group = {};
+    std::string name = {};
+    Rights rights = {};
+  };
+  // What was looked at, and not verified.
+  struct Asked {
+    SignedView view;
+    Request request;
+    Standing standing;
+  };
+
+  std::expected<Asked, Refusal> look(const Arrival& arrival, const Policy& policy);
+  std::expected<void, Refusal> check_rates(const Arrival& arrival, const PublicKey& signer,
+                                           const RequestRates& quotas);
+  std::expected<Standing, Refusal> check_rights(const Request& request, const PublicKey& signer,
+                                                const Policy& policy) const;
+  static Standing standing_of(const Request& request, const PublicKey& signer,
+                              const Policy& policy);
 
   const AdmissionOptions options_;
   const CurrentPolicy& policy_;

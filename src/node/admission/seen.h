@@ -16,13 +16,13 @@ namespace weft::node {
 // Nonces that have not expired, of all groups together. With more of them nothing new is taken, and
 // none is forgotten. A group gets no more places than are left free: however many are taken, and by
 // how many groups, there is one for another.
-inline constexpr std::size_t kSeenMax = 1'000'000;
+inline constexpr std::size_t kSeenMax = 500'000;
 // A file takes nonces for so long, or so many; it is deleted when all of them have expired.
 inline constexpr std::chrono::seconds kSeenFileFor{60};
 inline constexpr std::size_t kSeenFileRecordsMax = 200'000;
 // Before a request is taken at some time, the disk knows for certain that requests may have been
 // taken until then: this is how far ahead it is told, by a flush.
-inline constexpr std::chrono::seconds kSeenLease{5};
+inline constexpr std::chrono::seconds kSeenLease{15};
 
 enum class Seen : std::uint8_t {
   kNew,
