@@ -16,6 +16,7 @@
 #include "cli/cron.h"
 #include "cli/dev.h"
 #include "cli/inspect.h"
+#include "cli/key.h"
 #include "cli/manual.h"
 #include "cli/messages.h"
 #include "cli/new.h"
@@ -73,6 +74,8 @@ void add_verbs(Verbs& verbs, const CLI::App& app, StopSignals& signals) {
                           run_bindgen);
   verbs.add<SecretWords>("secret", "Set, list or remove secrets of the embedded store",
                          add_secret_options, run_secret);
+  verbs.add<KeyWords>("key", "Make a key for nodes, show one, or trust one", add_key_options,
+                      run_key);
   verbs.add<CronWords>("cron", "List the schedules of apps, or run one now", add_cron_options,
                        run_cron);
   verbs.add<MessagesWords>("messages", "Watch, publish and bring again messages of a running host",
