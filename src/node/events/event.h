@@ -29,8 +29,9 @@ enum class Refusal : std::uint8_t {
 };
 std::string_view to_string(Refusal refusal);
 
-// The most that a record has: every text at its longest.
-inline constexpr std::size_t kEventBytesMax = 720;
+// What a record has at least, and with every text at its longest.
+inline constexpr std::size_t kEventBytesMin = 250;
+inline constexpr std::size_t kEventBytesMax = kEventBytesMin + kGroupNameMax + kFunctionNameMax;
 
 // One request and what came of it. A value.
 struct Event {

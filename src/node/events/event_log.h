@@ -124,13 +124,15 @@ class EventLog {
     Durable tell;
   };
 
-  EventLog(std::filesystem::path folder, std::unique_ptr<EventWriter> writer, std::uint64_t last,
-           std::uint64_t cut_bytes, std::size_t queue_bytes);
+  EventLog(std::filesystem::path folder, std::unique_ptr<EventWriter> writer,
+           std::size_t queue_bytes);
   void give_back();
   void unfollow(std::uint64_t id);
   void run();
-  bool take_turn(std::unique_lock<std::mutex>& lock);
-  void tell(std::vector<Waiting> waiting, const Result<void>& outcome);
+  bool await_events(std::unique_lock<std::mutex>& lock);
+  void write_queue(std::unique_lock<std::mutex>& lock);
+  void end(std::unique_lock<std::mutex>& lock, Error why);
+  void wait_for_end(std::unique_lock<std::mutex>& lock);
 
   const std::filesystem::path folder_;
   const std::unique_ptr<EventWriter> writer_;  // Of the thread alone.
@@ -144,6 +146,7 @@ class EventLog {
   Bytes queue_;                   // Frames whose chains are not filled in yet.
   std::vector<Waiting> waiting_;  // For those in the queue.
   std::uint64_t last_;            // The last number that was given.
+  Bytes writing_;                 // Of the thread alone.
   std::size_t writing_bytes_ = 0;
   std::size_t reserved_ = 0;
   std::optional<Error> ended_;

@@ -30,17 +30,24 @@ class EventReader {
 
   // The number of the event that `next` gives next.
   std::uint64_t position() const { return next_; }
-  // The chain behind the event before that. Means nothing before the first event was read where
-  // `from` is still to come.
+  // The chain behind the event before that. Means nothing where `from` was still to come and no
+  // event was read yet.
   const Hash& chain() const { return cursor_.chain(); }
   // The bytes of the event that was read last, until the next call.
-  BytesView record() const { return record_; }
+  BytesView record() const { return cursor_.record(); }
+  // The newest event that was durable when `next` last looked.
+  std::uint64_t durable() const { return durable_; }
   const PublicKey& node() const { return node_; }
 
  private:
   EventReader(std::filesystem::path folder, std::uint64_t from)
       : folder_(std::move(folder)), next_(from) {}
+  Result<void> find_oldest();
+  Result<SegmentCursor> open_segment_of_next();
   Result<void> find();
+  Result<void> next_segment();
+  std::unexpected<Error> removed(std::uint64_t oldest) const;
+  std::unexpected<Error> broken() const;
   Result<bool> is_durable(std::uint64_t sequence);
 
   std::filesystem::path folder_;
@@ -50,7 +57,6 @@ class EventReader {
   PublicKey node_ = {};
   SegmentCursor cursor_;
   bool placed_ = false;
-  BytesView record_;
 };
 
 }  // namespace weft::node

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -23,7 +24,9 @@ struct SegmentHead {
   friend bool operator==(const SegmentHead&, const SegmentHead&) = default;
 };
 
-inline constexpr std::size_t kSegmentHeadBytes = 14 + 32 + 8 + 32 + 32;
+inline constexpr std::string_view kSegmentMagic = "weft events 1\n";
+inline constexpr std::size_t kSegmentHeadBytes =
+    kSegmentMagic.size() + PublicKey::kBytes + 8 + Hash::kBytes + Hash::kBytes;
 inline constexpr std::size_t kFrameLengthBytes = 4;
 inline constexpr std::size_t kFrameBytesMax = kFrameLengthBytes + kEventBytesMax + Hash::kBytes;
 // A segment has a hint in its index each time that it has grown by so much.
@@ -43,9 +46,31 @@ std::string index_name(std::uint64_t first);
 // The first events of the segments that are in the folder, in order.
 Result<std::vector<std::uint64_t>> segments_in(const std::filesystem::path& folder);
 
-// The form of a frame at the beginning of `bytes`: how long its record is, or nullopt where there
-// is none whole, or none that could be one.
-std::optional<std::size_t> frame_record_bytes(BytesView bytes);
+// The chain behind an event.
+Hash chain_behind(Hasher& hasher, const Hash& before, BytesView record);
+
+// A frame that was read. Borrows.
+struct Frame {
+  BytesView record;
+  Event event;
+  Hash chain;  // Behind it.
+  std::size_t bytes() const { return kFrameLengthBytes + record.size() + Hash::kBytes; }
+};
+
+// The frame at the beginning of `bytes`: nullopt where there is none whole, with the event of that
+// number, in the chain.
+std::optional<Frame> read_frame(BytesView bytes, Hasher& hasher, std::uint64_t sequence,
+                                const Hash& before);
+// Appends a frame whose chain is not filled in; its record is behind kFrameLengthBytes.
+void append_frame(Bytes& out, const Event& event);
+
+// One hint of an index.
+struct IndexEntry {
+  std::uint64_t sequence = 0;
+  std::uint64_t offset = 0;
+  Hash chain = {};  // Before it.
+};
+void append_entry(Bytes& out, const IndexEntry& entry);
 
 // Goes through the frames of one segment. Used by one thread at a time.
 class SegmentCursor {
@@ -70,19 +95,23 @@ class SegmentCursor {
   const SegmentHead& head() const { return head_; }
   // Of the record that was read last: until the next call.
   BytesView record() const { return record_; }
-  const Event& event() const { return event_; }
+  // It, which may be moved from.
+  Event& event() { return event_; }
   // The number of the event that is next, where it begins, and the chain before it.
   std::uint64_t sequence() const { return sequence_; }
   std::uint64_t offset() const { return offset_; }
   const Hash& chain() const { return chain_; }
-  std::uint64_t size() const;
+  Result<std::uint64_t> size() const;
   const std::filesystem::path& path() const { return path_; }
 
  private:
-  Result<BytesView> look(std::size_t size);
+  Result<BytesView> look();
+  Result<void> fill();
+  Step step(BytesView bytes);
 
   std::filesystem::path path_;
   Fd file_;
+  std::unique_ptr<Hasher> hasher_;
   SegmentHead head_;
   std::uint64_t sequence_ = 0;
   std::uint64_t offset_ = 0;
@@ -91,6 +120,8 @@ class SegmentCursor {
   Event event_;
   Bytes buffer_;
   std::uint64_t buffer_offset_ = 0;
+  std::size_t buffer_size_ = 0;  // Of it, read.
+  bool fresh_ = false;           // Nothing of the buffer was there before the last call.
 };
 
 }  // namespace weft::node
