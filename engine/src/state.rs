@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use wasmtime::component::{ResourceAny, ResourceTable};
 use wasmtime::{ResourceLimiter, Result, Store, UpdateDeadline, error::Context as _};
+use wasmtime_wasi::p2::pipe::MemoryInputPipe;
 use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
@@ -84,8 +85,11 @@ pub struct Meter {
     inner_before_ns: AtomicU64,
     /// 0: no limit.
     limit_ns: AtomicU64,
-    /// The most that the store's memories held together.
+    /// What the store's memories hold together, which does not shrink, and since when.
     memory_bytes: AtomicU64,
+    memory_since_ns: AtomicU64,
+    /// Bytes times milliseconds, up to then.
+    memory_byte_ms: AtomicU64,
 }
 
 thread_local! {
@@ -95,8 +99,21 @@ thread_local! {
 
 impl Meter {
     pub fn spent(&self) -> ffi::Spent {
-        let cpu_ns = self.spent_ns.load(Relaxed);
-        ffi::Spent { cpu_ns, memory_bytes: self.memory_bytes.load(Relaxed) }
+        let memory_bytes = self.memory_bytes.load(Relaxed);
+        self.hold(memory_bytes);
+        ffi::Spent {
+            cpu_ns: self.spent_ns.load(Relaxed),
+            memory_bytes,
+            memory_byte_ms: self.memory_byte_ms.load(Relaxed),
+        }
+    }
+    /// From now on the memories hold so much; what they held until now is counted.
+    fn hold(&self, bytes: u64) {
+        let now = clock_ns(libc::CLOCK_MONOTONIC);
+        let time = now - self.memory_since_ns.swap(now, Relaxed);
+        let held = u128::from(self.memory_bytes.swap(bytes, Relaxed));
+        let byte_ms = held * u128::from(time) / 1_000_000;
+        self.memory_byte_ms.fetch_add(byte_ms as u64, Relaxed);
     }
     pub fn begin(&self) {
         self.poll_began_ns.store(clock_ns(libc::CLOCK_MONOTONIC), Relaxed);
@@ -284,7 +301,7 @@ impl ResourceLimiter for Bounds {
         maximum: Option<usize>,
     ) -> Result<bool> {
         let grown = self.memory.grow(current, desired, maximum);
-        self.meter.memory_bytes.store(self.memory.held as u64, Relaxed);
+        self.meter.hold(self.memory.held as u64);
         Ok(grown)
     }
     fn table_growing(
@@ -313,6 +330,8 @@ fn wasi_context(grants: &WasiGrants, host: &LoopBound<*mut GuestHost>) -> Result
     let of_process = grants.stdio == Stdio::Inherit;
     if of_process {
         wasi.inherit_stdin();
+    } else if !grants.input.is_empty() {
+        wasi.stdin(MemoryInputPipe::new(grants.input.clone()));
     }
     if grants.stdio != Stdio::Closed {
         wasi.stdout(GuestOutput::new(host, 1, of_process));
