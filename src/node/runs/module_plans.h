@@ -15,6 +15,7 @@
 #include "base/error.h"
 #include "io/pool.h"
 #include "node/object/hash.h"
+#include "node/runs/compile_apart.h"
 
 namespace weft::node {
 
@@ -22,6 +23,8 @@ namespace weft::node {
 inline constexpr std::size_t kPlansKept = 64;
 // Bytes of a module that is compiled here.
 inline constexpr std::uint64_t kCodeBytesMax = std::uint64_t{32} << 20;
+// Of a module's name, as reports and messages have it.
+inline constexpr std::size_t kModuleNameDigits = 16;
 // Threads that compile; a group has one of them at a time.
 inline constexpr std::size_t kCompileThreads = 2;
 // Modules that wait for those.
@@ -43,6 +46,9 @@ class ModulePlans {
     std::uint64_t memory_bytes_max = std::uint64_t{1} << 30;  // Of any run of it.
     std::size_t threads = kCompileThreads;
     std::chrono::nanoseconds compile_max = kCompileMax;
+    // Compiles the module in a file into the cache that `runtime` loads from, where it can be
+    // stopped (compile_apart.h); from a thread of these. Empty: it is compiled here.
+    std::function<Compiled(const std::string& file)> apart = {};
   };
   // What came of compiling. `cost` is the processor time it took: of the one who was first to want
   // it; 0 for others.
@@ -61,28 +67,33 @@ class ModulePlans {
 
   // What is kept; null: it has to be made.
   PlanPtr find(const Hash& module);
-  // Makes it of the module in `file`, and then calls `done` on `loop`. kLimit: too many wait, or it
-  // is too large; kUnsupported: it is none that runs here.
-  void make(const Hash& module, std::string file, std::string group, Loop& loop, Done done);
+  // Makes it of the module in `file`, and then calls `done` on `loop`, once. kLimit: too many wait,
+  // it is too large, or took too long; kUnsupported: it is none that runs here; kCancelled.
+  using Ticket = std::uint64_t;
+  Ticket make(const Hash& module, std::string file, std::string group, Loop& loop, Done done);
+  // Nobody waits for it any more. What is being compiled is compiled to its end, and told of then.
+  void give_up(Ticket ticket);
   std::size_t kept() const;
 
  private:
   struct Wanted {
-    Loop& loop;
+    Ticket ticket;
+    Loop* loop;
     Done done;
   };
   struct Job {
     Hash module;
     std::string file;
     std::string group;
-    bool running = false;
     std::vector<Wanted> wanted;
+    bool running = false;
   };
 
+  static void tell(Wanted wanted, Made made);
   void start_next();
   void compile(Job& job);
-  Result<PlanPtr> plan_of(const Job& job) const;
-  void keep(const Hash& module, PlanPtr plan);
+  Result<PlanPtr> plan_of(const Job& job, std::chrono::nanoseconds& cost) const;
+  void keep(const Hash& module, const PlanPtr& plan);
 
   Runtime& runtime_;
   const CapabilityTable& capabilities_;
@@ -92,7 +103,7 @@ class ModulePlans {
   std::unordered_map<Hash, std::list<std::pair<Hash, PlanPtr>>::iterator, HashOfHash> by_name_;
   std::unordered_set<Hash, HashOfHash> refused_;
   std::list<Job> jobs_;
-  std::size_t running_ = 0;
+  Ticket last_ticket_ = 0;
   bool stopping_ = false;
   Pool pool_;
 };

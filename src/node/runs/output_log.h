@@ -17,10 +17,15 @@ namespace weft::node {
 // Bytes of output that are kept. Half of them may wait for readers; the other half is what was read
 // last, for one who comes back.
 inline constexpr std::size_t kOutputKeptMax = 1 << 20;
-// What a frame costs beside its bytes: guests may write byte by byte to both streams in turn.
-inline constexpr std::size_t kFrameCost = 128;
-// Frames that are sent before a seal says what they were.
+// What a frame and its seal cost beside its bytes: guests may write byte by byte to both streams in
+// turn.
+inline constexpr std::size_t kFrameCost = 512;
+// What is less than that is no room: guests would fill it with small frames.
+inline constexpr std::size_t kRoomLeast = 4'096;
+// Frames that are sent before a seal says what they were; and of what is kept a part: who has
+// unproven frames when a connection breaks wants them again, so they are still there.
 inline constexpr std::uint64_t kSealEvery = 64;
+inline constexpr std::size_t kSealEveryPart = 8;
 // Who reads one run at once.
 inline constexpr std::size_t kReadersMax = 8;
 
@@ -74,8 +79,9 @@ class OutputLog : public std::enable_shared_from_this<OutputLog> {
   void settle();
   void seal();
   void forget();
+  void look_again();
   void wake_readers();
-  void told();
+  std::size_t cost_of_frame(std::uint64_t number) const;
   std::uint64_t first() const { return settled_ - frames_.size(); }
 
   const Hash request_;
@@ -87,9 +93,13 @@ class OutputLog : public std::enable_shared_from_this<OutputLog> {
   OutputStream growing_stream_ = OutputStream::kStdout;
   Bytes growing_;  // The next frame's bytes; empty: there is none.
   std::uint64_t settled_ = 0;
+  std::uint64_t sealed_ = 0;  // Of them, those that a seal covers.
+  std::size_t unsealed_ = 0;  // Of those that none covers: what they cost.
+  std::uint64_t passed_ = 0;  // Of them, those that everybody has read who reads now, or read last.
   Hash chain_;
   std::uint64_t bytes_ = 0;
-  std::size_t kept_ = 0;  // Of the frames, each with kFrameCost.
+  std::size_t kept_ = 0;     // Of the frames, each with kFrameCost.
+  std::size_t waiting_ = 0;  // Of those that are not passed.
   bool closed_ = false;
   Record receipt_;
   std::vector<OutputReader*> readers_;
@@ -103,8 +113,8 @@ class OutputReader {
   OutputReader(const OutputReader&) = delete;
   ~OutputReader();
 
-  // The next record, whole; null: there is none now. A seal comes behind 64 frames, and when
-  // nothing else is there.
+  // The next record, whole; null: there is none now. A seal comes behind 64 frames at
+  // most, and when nothing else is there.
   Record next();
   // The receipt was given: nothing comes any more.
   bool over() const { return over_; }

@@ -13,6 +13,9 @@
 
 namespace weft::node {
 
+// Frames that a reader keeps without a seal: a node sends one behind 64 of them.
+inline constexpr std::uint64_t kUnprovenMax = 64;
+
 // Who reads a run's output and believes only what the node signed: takes the records of a stream,
 // gives the frames that a seal or the receipt proves.
 //
@@ -36,7 +39,7 @@ class ProvenOutput {
   const std::optional<Receipt>& receipt() const { return receipt_; }
 
  private:
-  Result<void> take_seal(const Seal& seal, const Frame& frame);
+  Result<void> prove(const SignedView& view, const Seal& seal, const Frame& frame);
 
   const Hash request_;
   const PublicKey node_;

@@ -80,6 +80,7 @@ class Runs {
 
   std::shared_ptr<Deployed> deployed(const Hash& module, ModulePlans::PlanPtr plan);
   void ended(Run& run);
+  void forget_oldest();
   void expire();
 
   EngineLoop& engine_;
