@@ -98,22 +98,32 @@ thread_local! {
 }
 
 impl Meter {
-    pub fn spent(&self) -> ffi::Spent {
+    pub fn spent(&self, ended: bool) -> ffi::Spent {
         let memory_bytes = self.memory_bytes.load(Relaxed);
-        self.hold(memory_bytes);
+        if !ended {
+            self.hold(clock_ns(libc::CLOCK_MONOTONIC), memory_bytes);
+        }
         ffi::Spent {
             cpu_ns: self.spent_ns.load(Relaxed),
             memory_bytes,
             memory_byte_ms: self.memory_byte_ms.load(Relaxed),
         }
     }
-    /// From now on the memories hold so much; what they held until now is counted.
-    fn hold(&self, bytes: u64) {
-        let now = clock_ns(libc::CLOCK_MONOTONIC);
-        let time = now - self.memory_since_ns.swap(now, Relaxed);
-        let held = u128::from(self.memory_bytes.swap(bytes, Relaxed));
-        let byte_ms = held * u128::from(time) / 1_000_000;
-        self.memory_byte_ms.fetch_add(byte_ms as u64, Relaxed);
+    /// From `now` on the memories hold so much; what they held until now is counted.
+    fn hold(&self, now: u64, bytes: u64) {
+        let time = now.saturating_sub(self.memory_since_ns.swap(now, Relaxed));
+        let held = self.memory_bytes.swap(bytes, Relaxed);
+        // KiB times nanoseconds; 1,024 bytes for 1,000,000 of those are 16 for 15,625.
+        let byte_ms = (held >> 10).saturating_mul(time) / 15_625 * 16;
+        self.memory_byte_ms.fetch_add(byte_ms, Relaxed);
+    }
+    /// The first memories are held from the beginning of the poll that makes them.
+    fn grown(&self, bytes: u64) {
+        let now = match self.memory_bytes.load(Relaxed) {
+            0 => self.poll_began_ns.load(Relaxed),
+            _ => clock_ns(libc::CLOCK_MONOTONIC),
+        };
+        self.hold(now, bytes);
     }
     pub fn begin(&self) {
         self.poll_began_ns.store(clock_ns(libc::CLOCK_MONOTONIC), Relaxed);
@@ -121,7 +131,9 @@ impl Meter {
         self.inner_before_ns.store(INNER_NS.replace(0), Relaxed);
     }
     pub fn end(&self) {
-        let wall = clock_ns(libc::CLOCK_MONOTONIC) - self.poll_began_ns.load(Relaxed);
+        let now = clock_ns(libc::CLOCK_MONOTONIC);
+        self.hold(now, self.memory_bytes.load(Relaxed));
+        let wall = now - self.poll_began_ns.load(Relaxed);
         let poll = match self.thread_began_ns.load(Relaxed) {
             0 if wall < LONG_POLL_NS => wall,
             0 => thread_clock().1.min(wall),
@@ -301,7 +313,7 @@ impl ResourceLimiter for Bounds {
         maximum: Option<usize>,
     ) -> Result<bool> {
         let grown = self.memory.grow(current, desired, maximum);
-        self.meter.hold(self.memory.held as u64);
+        self.meter.grown(self.memory.held as u64);
         Ok(grown)
     }
     fn table_growing(
