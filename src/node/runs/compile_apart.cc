@@ -12,6 +12,8 @@
 #include <array>
 #include <cerrno>
 #include <csignal>
+#include <cstdio>
+#include <utility>
 
 #include "base/check.h"
 #include "base/fd.h"
@@ -115,6 +117,20 @@ Compiled compile_apart(std::vector<std::string> command, std::chrono::seconds cp
     done.how = failure(Errc::kUnsupported, said.empty() ? "it does not compile" : std::move(said));
   }
   return done;
+}
+
+int compile_module(const std::string& file, RuntimeOptions options,
+                   std::uint64_t memory_bytes_max) {
+  options.instances_max = 1;  // None is made.
+  Result<void> done;
+  if (auto runtime = Runtime::create(options); !runtime) {
+    done = std::unexpected(std::move(runtime).error());
+  } else if (auto program = (*runtime)->load(file, memory_bytes_max); !program) {
+    done = std::unexpected(std::move(program).error());
+  }
+  if (done) return 0;
+  fmt::print(stderr, "{}\n", done.error().message());
+  return 1;
 }
 
 }  // namespace weft::node

@@ -122,7 +122,9 @@ void ModulePlans::compile(Job& job) {
   Result<PlanPtr> plan = plan_of(job, cost);
   cost += thread_time() - began;
   std::lock_guard lock(mutex_);
-  if (cost > options_.compile_max) {
+  // What was stopped at a bound reaches it again.
+  bool stopped = options_.apart && !plan && plan.error().code() == Errc::kLimit;
+  if (stopped || cost > options_.compile_max) {
     if (refused_.size() >= kRefusedKept) refused_.erase(refused_.begin());
     refused_.insert(job.module);
     if (plan) {
