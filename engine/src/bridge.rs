@@ -27,6 +27,8 @@ pub mod ffi {
         memory_slot_bytes: u64,
         /// Milliseconds between two ticks, at which a guest that computes yields to its loop.
         tick_ms: u32,
+        /// Whether a program is compiled by the thread that asks for it, and by no others.
+        compile_alone: bool,
     }
 
     /// What one instance may spend. 0 means no bound, unless it says otherwise.
@@ -73,6 +75,8 @@ pub mod ffi {
         env: Vec<Pair>,
         folders: Vec<Folder>,
         stdio: Stdio,
+        /// Standard input, where it is not the process's own.
+        input: Vec<u8>,
         /// What it may reach.
         gate: SharedPtr<NetGate>,
     }
@@ -257,6 +261,8 @@ pub mod ffi {
         cpu_ns: u64,
         /// The most that its memories held together.
         memory_bytes: u64,
+        /// What they held, times the milliseconds that they did.
+        memory_byte_ms: u64,
     }
 
     extern "Rust" {
@@ -301,6 +307,8 @@ pub mod ffi {
         type Linked;
         /// As of its source.
         fn concurrent(self: &Linked) -> bool;
+        /// The same program, for instances of other limits and grants.
+        fn with(self: &Linked, limits: Limits, grants: WasiGrants) -> Box<Linked>;
         /// Links a program. `serve[i]` says whether the door serves function i of `ProgramInfo`.
         /// `component` is the name that traps are reported under.
         fn program_link(

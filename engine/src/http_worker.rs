@@ -99,7 +99,7 @@ impl Worker {
     }
 
     pub fn spent(&self) -> ffi::Spent {
-        self.meter.spent()
+        self.task.spent()
     }
 
     pub fn detach(&mut self, call: u64) {

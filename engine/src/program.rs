@@ -55,6 +55,7 @@ pub struct Export {
 }
 
 /// What runs when the program is started.
+#[derive(Clone)]
 pub enum Entry {
     Command02(wasmtime_wasi::p2::bindings::CommandPre<State>),
     Command03(wasmtime_wasi::p3::bindings::CommandPre<State>),
@@ -64,6 +65,7 @@ pub enum Entry {
 }
 
 /// What every instance of a linked program shares.
+#[derive(Clone)]
 pub struct Shared {
     pub engine: Engine,
     pub concurrent: bool,
@@ -72,7 +74,7 @@ pub struct Shared {
     pub limits: Limits,
     pub grants: WasiGrants,
     pub component: Arc<str>,
-    pub exports: Vec<LinkedExport>,
+    pub exports: Arc<[LinkedExport]>,
 }
 
 pub struct LinkedExport {
@@ -90,6 +92,11 @@ pub struct Linked {
 impl Linked {
     pub fn concurrent(&self) -> bool {
         self.shared.concurrent
+    }
+
+    /// The same, for instances of other limits and grants. Cheap enough for each run.
+    pub fn with(&self, limits: Limits, grants: WasiGrants) -> Box<Self> {
+        Box::new(Self { shared: Arc::new(Shared { limits, grants, ..(*self.shared).clone() }) })
     }
 }
 

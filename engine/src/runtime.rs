@@ -192,6 +192,7 @@ impl Runtime {
         config.async_stack_size(FIBER_STACK);
         config.wasm_backtrace_details(wasmtime::WasmBacktraceDetails::Disable);
         config.memory_init_cow(true);
+        config.parallel_compilation(!self.options.compile_alone);
         if kind.pooled {
             let mut pool = PoolingAllocationConfig::default();
             let memory = usize::try_from(self.options.memory_slot_bytes).unwrap_or(usize::MAX);

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use wasmtime::component::{ResourceAny, ResourceTable};
 use wasmtime::{ResourceLimiter, Result, Store, UpdateDeadline, error::Context as _};
+use wasmtime_wasi::p2::pipe::MemoryInputPipe;
 use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
@@ -84,8 +85,11 @@ pub struct Meter {
     inner_before_ns: AtomicU64,
     /// 0: no limit.
     limit_ns: AtomicU64,
-    /// The most that the store's memories held together.
+    /// What the store's memories hold together, which does not shrink, and since when.
     memory_bytes: AtomicU64,
+    memory_since_ns: AtomicU64,
+    /// Bytes times milliseconds, up to then.
+    memory_byte_ms: AtomicU64,
 }
 
 thread_local! {
@@ -94,9 +98,32 @@ thread_local! {
 }
 
 impl Meter {
-    pub fn spent(&self) -> ffi::Spent {
-        let cpu_ns = self.spent_ns.load(Relaxed);
-        ffi::Spent { cpu_ns, memory_bytes: self.memory_bytes.load(Relaxed) }
+    pub fn spent(&self, ended: bool) -> ffi::Spent {
+        let memory_bytes = self.memory_bytes.load(Relaxed);
+        if !ended {
+            self.hold(clock_ns(libc::CLOCK_MONOTONIC), memory_bytes);
+        }
+        ffi::Spent {
+            cpu_ns: self.spent_ns.load(Relaxed),
+            memory_bytes,
+            memory_byte_ms: self.memory_byte_ms.load(Relaxed),
+        }
+    }
+    /// From `now` on the memories hold so much; what they held until now is counted.
+    fn hold(&self, now: u64, bytes: u64) {
+        let time = now.saturating_sub(self.memory_since_ns.swap(now, Relaxed));
+        let held = self.memory_bytes.swap(bytes, Relaxed);
+        // KiB times nanoseconds; 1,024 bytes for 1,000,000 of those are 16 for 15,625.
+        let byte_ms = (held >> 10).saturating_mul(time) / 15_625 * 16;
+        self.memory_byte_ms.fetch_add(byte_ms, Relaxed);
+    }
+    /// The first memories are held from the beginning of the poll that makes them.
+    fn grown(&self, bytes: u64) {
+        let now = match self.memory_bytes.load(Relaxed) {
+            0 => self.poll_began_ns.load(Relaxed),
+            _ => clock_ns(libc::CLOCK_MONOTONIC),
+        };
+        self.hold(now, bytes);
     }
     pub fn begin(&self) {
         self.poll_began_ns.store(clock_ns(libc::CLOCK_MONOTONIC), Relaxed);
@@ -104,7 +131,9 @@ impl Meter {
         self.inner_before_ns.store(INNER_NS.replace(0), Relaxed);
     }
     pub fn end(&self) {
-        let wall = clock_ns(libc::CLOCK_MONOTONIC) - self.poll_began_ns.load(Relaxed);
+        let now = clock_ns(libc::CLOCK_MONOTONIC);
+        self.hold(now, self.memory_bytes.load(Relaxed));
+        let wall = now - self.poll_began_ns.load(Relaxed);
         let poll = match self.thread_began_ns.load(Relaxed) {
             0 if wall < LONG_POLL_NS => wall,
             0 => thread_clock().1.min(wall),
@@ -284,7 +313,7 @@ impl ResourceLimiter for Bounds {
         maximum: Option<usize>,
     ) -> Result<bool> {
         let grown = self.memory.grow(current, desired, maximum);
-        self.meter.memory_bytes.store(self.memory.held as u64, Relaxed);
+        self.meter.grown(self.memory.held as u64);
         Ok(grown)
     }
     fn table_growing(
@@ -313,6 +342,8 @@ fn wasi_context(grants: &WasiGrants, host: &LoopBound<*mut GuestHost>) -> Result
     let of_process = grants.stdio == Stdio::Inherit;
     if of_process {
         wasi.inherit_stdin();
+    } else if !grants.input.is_empty() {
+        wasi.stdin(MemoryInputPipe::new(grants.input.clone()));
     }
     if grants.stdio != Stdio::Closed {
         wasi.stdout(GuestOutput::new(host, 1, of_process));

@@ -84,7 +84,7 @@ impl Task {
     }
 
     pub fn spent(&self) -> Spent {
-        self.meter.spent()
+        self.meter.spent(self.has_ended())
     }
 
     /// Drops the store. Wasmtime's own drop code may panic only on a bug; that must not cross.

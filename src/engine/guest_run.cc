@@ -13,11 +13,12 @@ namespace {
 
 class Run final : public GuestRun, public Pollable, public bridge::ReplySink {
  public:
-  Run(Deployment& deployment, Done done, std::chrono::milliseconds time)
+  Run(Deployment& deployment, Own own, Done done)
       : deployment_(deployment),
-        instance_(deployment),
+        program_(std::move(own.program)),
+        instance_(deployment, own.output),
         done_(std::move(done)),
-        time_(shorter_time(deployment.limits.time, time)),
+        time_(shorter_time(deployment.limits.time, own.time)),
         limit_(deployment.engine.loop(), [this] { out_of_time(); }),
         slot_(deployment.engine.add(*this)) {
     instance_.context().request_id = deployment.request_ids.next();
@@ -26,6 +27,7 @@ class Run final : public GuestRun, public Pollable, public bridge::ReplySink {
       instance_.deadline = deadline;
       limit_.arm(deadline);
     }
+    if (own.starts) own.starts(instance_.context());
   }
   ~Run() override {
     end_task();
@@ -51,6 +53,9 @@ class Run final : public GuestRun, public Pollable, public bridge::ReplySink {
     call(function, arguments.view());
   }
 
+  Spent spent() const override { return task_ ? from_bridge((*task_)->spent()) : spent_; }
+  void has_room() override { instance_.wake_writers(); }
+
   void poll() override {
     if (!task_) return;
     if (!written_) return finish({RunOutcome::Ending::kFailed, 1, written_.error().message()});
@@ -60,7 +65,7 @@ class Run final : public GuestRun, public Pollable, public bridge::ReplySink {
       ended = (*task_)->poll();
     }
     if (!ended) return;
-    RunOutcome outcome = from_bridge((*task_)->outcome());
+    RunOutcome outcome = weft::from_bridge((*task_)->outcome());
     finish(std::move(outcome));
   }
 
@@ -72,17 +77,22 @@ class Run final : public GuestRun, public Pollable, public bridge::ReplySink {
   }
 
  private:
-  const bridge::Linked& linked() const { return *deployment_.program.impl().linked; }
+  const bridge::Linked& linked() const {
+    return *(program_ ? *program_ : deployment_.program).impl().linked;
+  }
+  static Spent from_bridge(const bridge::Spent& spent) {
+    return {spent.cpu_ns, spent.memory_bytes, spent.memory_byte_ms};
+  }
   bridge::WakeKey key() { return wake_key(deployment_.engine, slot_); }
   // The first poll is the loop's, so that `done` never runs inside the start.
   void begin() { deployment_.engine.wakes()->wake(slot_.index, slot_.generation); }
 
   void end_task() {
+    spent_ = spent();
     if (task_ && deployment_.meter != nullptr) {
-      bridge::Spent spent = (*task_)->spent();
       deployment_.meter->instances.add();
-      deployment_.meter->cpu_ns.add(spent.cpu_ns);
-      deployment_.meter->memory_peak.raise(spent.memory_bytes);
+      deployment_.meter->cpu_ns.add(spent_.cpu_ns);
+      deployment_.meter->memory_peak.raise(spent_.memory_peak_bytes);
     }
     task_.reset();
   }
@@ -102,6 +112,7 @@ class Run final : public GuestRun, public Pollable, public bridge::ReplySink {
   }
 
   Deployment& deployment_;
+  const std::unique_ptr<LinkedProgram> program_;  // Null: the deployment's.
   Instance instance_;
   Done done_;
   const std::chrono::milliseconds time_;  // That it may take; 0: as long as it likes.
@@ -110,27 +121,28 @@ class Run final : public GuestRun, public Pollable, public bridge::ReplySink {
   std::move_only_function<void(Reader&)> replied_;
   Timer limit_;
   EngineLoop::Slot slot_;
+  Spent spent_;  // When the task had ended.
   std::optional<rust::Box<bridge::Task>> task_;
 };
 
 }  // namespace
 
-std::unique_ptr<GuestRun> GuestRun::command(Deployment& deployment, Done done) {
-  auto run = std::make_unique<Run>(deployment, std::move(done), std::chrono::milliseconds(0));
+std::unique_ptr<GuestRun> GuestRun::command(Deployment& deployment, Own own, Done done) {
+  auto run = std::make_unique<Run>(deployment, std::move(own), std::move(done));
   run->command();
   return run;
 }
 
 std::unique_ptr<GuestRun> GuestRun::call(Deployment& deployment, std::uint32_t function,
-                                         BytesView arguments, Done done) {
-  auto run = std::make_unique<Run>(deployment, std::move(done), std::chrono::milliseconds(0));
+                                         BytesView arguments, Own own, Done done) {
+  auto run = std::make_unique<Run>(deployment, std::move(own), std::move(done));
   run->call(function, arguments);
   return run;
 }
 
 std::unique_ptr<GuestRun> GuestRun::call_with(Deployment& deployment, std::uint32_t function,
                                               Exchange exchange, Done done) {
-  auto run = std::make_unique<Run>(deployment, std::move(done), exchange.time);
+  auto run = std::make_unique<Run>(deployment, Own{.time = exchange.time}, std::move(done));
   run->call(function, std::move(exchange));
   return run;
 }

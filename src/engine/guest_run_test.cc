@@ -380,5 +380,84 @@ TEST(GuestRun, MayBeDroppedInItsEnd) {
   EXPECT_TRUE(ground.run_until([&] { return ended; }));
 }
 
+// Takes so much and then nothing, until it is told to take more.
+struct Sink final : OutputSink {
+  std::size_t room(Stream) override { return left; }
+  void write(Stream stream, BytesView bytes) override {
+    ASSERT_LE(bytes.size(), left);
+    left -= bytes.size();
+    (stream == Stream::kStdout ? out : error) += as_text(bytes);
+  }
+  std::size_t left = std::size_t{1} << 20;
+  std::string out = {};
+  std::string error = {};
+};
+
+// A run has words, input, limits and a sink of its own; it waits for the sink, and for nothing
+// else does the loop.
+TEST(GuestRun, HasItsOwnWordsInputAndOutput) {
+  Ground ground;
+  Stage stage(ground, guest("hello_command"));
+  auto run = [&](Sink& sink, std::vector<std::string> args, std::string input) {
+    WasiGrants grants;
+    grants.args = std::move(args);
+    grants.input = std::move(input);
+    std::optional<RunOutcome> ended;
+    auto made = GuestRun::command(
+        stage.deployment(),
+        {.program = stage.deployment().program.with(stage.deployment().limits, grants),
+         .output = &sink},
+        [&](RunOutcome outcome, BytesView) { ended = std::move(outcome); });
+    if (sink.left == 0) {
+      int turns = 0;
+      EXPECT_FALSE(ended.has_value());
+      ground.run_until([&] { return ++turns > 1'000; });
+      EXPECT_FALSE(ended.has_value());
+      EXPECT_TRUE(sink.out.empty());
+      auto before = made->spent();
+      ground.run_until([&] { return ++turns > 2'000; });
+      EXPECT_EQ(made->spent().cpu_ns, before.cpu_ns);
+      sink.left = 1 << 20;
+      made->has_room();
+    }
+    EXPECT_TRUE(ground.run_until([&] { return ended.has_value(); }));
+    EXPECT_GT(made->spent().memory_peak_bytes, 65'536u);
+    EXPECT_GT(made->spent().memory_byte_ms, 0u);
+    return ended->exit_code;
+  };
+  Sink hello;
+  EXPECT_EQ(run(hello, {"name", "a", "b"}, ""), 0);
+  EXPECT_EQ(hello.out, "hello from a command\nargument 1: a\nargument 2: b\n");
+  Sink waits;
+  waits.left = 0;
+  std::string input(200'000, 'i');
+  EXPECT_EQ(run(waits, {"name", "cat"}, input), 0);
+  EXPECT_EQ(waits.out, input);
+  Sink fails;
+  EXPECT_EQ(run(fails, {"name", "read", "/none"}, ""), 1);
+  EXPECT_THAT(fails.error, HasSubstr("/none"));
+}
+
+// What memory was held is counted from when it grew.
+TEST(GuestRun, CountsTheMemoryOverTime) {
+  Ground ground;
+  Stage stage(ground, unruly_guest());
+  Limits limits = stage.deployment().limits;
+  limits.time = std::chrono::milliseconds(0);
+  std::optional<RunOutcome> ended;
+  auto run = GuestRun::call(stage.deployment(), stage.function("spin"), {},
+                            {.program = stage.deployment().program.with(limits, {}),
+                             .time = std::chrono::milliseconds(200)},
+                            [&](RunOutcome outcome, BytesView) { ended = std::move(outcome); });
+  auto began = Deadline::Clock::now();
+  ASSERT_TRUE(ground.run_until([&] { return ended.has_value(); }));
+  auto took = std::chrono::duration<double, std::milli>(Deadline::Clock::now() - began).count();
+  EXPECT_EQ(ended->ending, Ending::kLimited);
+  EXPECT_EQ(run->spent().memory_peak_bytes, 65'536u);
+  EXPECT_GE(static_cast<double>(run->spent().memory_byte_ms), 65'536 * 150.0);
+  EXPECT_LE(static_cast<double>(run->spent().memory_byte_ms), 65'536 * (took + 1));
+  EXPECT_GT(run->spent().cpu_ns, 50'000'000u);
+}
+
 }  // namespace
 }  // namespace weft::testing

@@ -1,11 +1,20 @@
 #include "engine/instance.h"
 
+#include <algorithm>
+#include <utility>
+
 #include "engine/outgoing.h"
 #include "engine/process_output.h"
 
 namespace weft {
 
 std::int64_t Instance::output_room(std::uint8_t stream) {
+  // What the sink took is out.
+  if (output_ != nullptr && stream == 0) return 1;
+  if (output_ != nullptr) {
+    std::size_t room = output_->room(OutputSink::Stream{stream});
+    return static_cast<std::int64_t>(std::min(room, ProcessOutput::kWriteMax));
+  }
   if (!prints_to_process()) return ProcessOutput::kWriteMax;
   ProcessOutput& output = ProcessOutput::instance();
   return stream == 0 ? output.written() : output.room(ProcessOutput::Stream{stream});
@@ -18,7 +27,9 @@ rust::String Instance::output_error(std::uint8_t stream) {
 
 void Instance::output_write(std::uint8_t stream, rust::Slice<const std::uint8_t> bytes) {
   BytesView view{bytes.data(), bytes.size()};
-  if (prints_to_process()) {
+  if (output_ != nullptr) {
+    output_->write(OutputSink::Stream{stream}, view);
+  } else if (prints_to_process()) {
     ProcessOutput::instance().write(ProcessOutput::Stream{stream}, view);
   } else {
     printed_.at(stream - 1).add(as_text(view), [this](std::string_view line) { log(line); });
@@ -26,8 +37,17 @@ void Instance::output_write(std::uint8_t stream, rust::Slice<const std::uint8_t>
 }
 
 void Instance::output_wait(std::uint8_t stream, rust::Box<bridge::CallWaker> waker) {
+  if (output_ != nullptr) {
+    if (writers_.size() >= kWritersMax) wake_writers();
+    writers_.push_back(std::move(waker));
+    return;
+  }
   ProcessOutput& output = ProcessOutput::instance();
   stream == 0 ? output.wait_written(std::move(waker)) : output.wait_room(std::move(waker));
+}
+
+void Instance::wake_writers() {
+  for (auto& waker : std::exchange(writers_, {})) waker->wake();
 }
 
 void Instance::send(const bridge::OutgoingRequest& request,

@@ -5,12 +5,14 @@
 #include <array>
 #include <memory>
 #include <string_view>
+#include <vector>
 
 #include "door/context.h"
 #include "engine/bridge_host.h"
 #include "engine/deployment.h"
 #include "engine/guest_lines.h"
 #include "engine/guest_pipe.h"
+#include "engine/output_sink.h"
 #include "engine/runtime_impl.h"
 
 namespace weft {
@@ -21,8 +23,10 @@ namespace weft {
 // out may still unwind: they keep its context.
 class Instance final : public bridge::GuestHost {
  public:
-  explicit Instance(Deployment& deployment)
+  // `output` is where it prints; null: as its program's grants say.
+  explicit Instance(Deployment& deployment, OutputSink* output = nullptr)
       : deployment_(deployment),
+        output_(output),
         pumps_(deployment.engine),
         context_(std::make_unique<Context>(deployment.engine.loop(), deployment.app,
                                            deployment.component, &deployment.contexts)) {
@@ -37,6 +41,8 @@ class Instance final : public bridge::GuestHost {
 
   Context& context() { return *context_; }
   Deadline deadline = Deadline::never();  // Of the calls it makes.
+  // The sink takes more.
+  void wake_writers();
 
   // What was printed without the end of a line is one: nothing follows of those who printed it.
   void end_lines() {
@@ -63,7 +69,12 @@ class Instance final : public bridge::GuestHost {
   }
   void log(std::string_view line) { deployment_.printed.write(line, context_->request_id); }
 
+  // Those who wait for room in the sink; when they are more, all are woken to ask again.
+  static constexpr std::size_t kWritersMax = 64;
+
   Deployment& deployment_;
+  OutputSink* const output_;
+  std::vector<rust::Box<bridge::CallWaker>> writers_;
   Pumps pumps_;
   std::array<GuestLines, 2> printed_;
   std::unique_ptr<Context> context_;

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 
 #include "engine/program_loader.h"
 #include "engine/runtime_impl.h"
@@ -29,6 +30,7 @@ bridge::WasiGrants to_bridge(const WasiGrants& grants) {
   for (const Folder& folder : grants.folders) {
     out.folders.push_back({folder.host, folder.guest, folder.access == Folder::Access::kRead});
   }
+  std::ranges::copy(as_bytes(grants.input), std::back_inserter(out.input));
   switch (grants.stdio) {
     case WasiGrants::Stdio::kClosed: out.stdio = bridge::Stdio::Closed; break;
     case WasiGrants::Stdio::kInherit: out.stdio = bridge::Stdio::Inherit; break;
@@ -56,6 +58,14 @@ ProgramInfo from_bridge(const bridge::ProgramInfo& info) {
 
 LinkedProgram::LinkedProgram(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 LinkedProgram::~LinkedProgram() = default;
+
+std::unique_ptr<LinkedProgram> LinkedProgram::with(const Limits& limits,
+                                                   const WasiGrants& grants) const {
+  bridge::WasiGrants out = to_bridge(grants);
+  out.gate = impl_->gate;
+  return std::make_unique<LinkedProgram>(std::make_unique<Impl>(
+      Impl{impl_->linked->with(to_bridge(limits), std::move(out)), impl_->gate, grants.stdio}));
+}
 
 Program::Program(std::unique_ptr<Impl> impl, ProgramInfo info)
     : impl_(std::move(impl)), info_(std::move(info)) {}
@@ -90,6 +100,7 @@ Result<std::unique_ptr<Runtime>> Runtime::create(const RuntimeOptions& options) 
   out.instances_max = std::min(options.instances_max, kInstancesMax);
   out.memory_slot_bytes = options.memory_slot_bytes;
   out.tick_ms = static_cast<std::uint32_t>(options.tick.count());
+  out.compile_alone = options.compiling == RuntimeOptions::Compiling::kAlone;
   try {
     return std::make_unique<Runtime>(std::make_unique<Impl>(bridge::runtime_new(out), options));
   } catch (const rust::Error& error) {

@@ -47,7 +47,8 @@ struct WasiGrants {
   std::vector<std::pair<std::string, std::string>> env;
   std::vector<Folder> folders;
   Stdio stdio = Stdio::kLog;
-  NetRules network;  // Outgoing HTTP and sockets.
+  std::string input = {};  // Standard input, but for kInherit.
+  NetRules network;        // Outgoing HTTP and sockets.
 };
 
 enum class ProgramKind : std::uint8_t { kLibrary, kCommand02, kCommand03, kHttp02, kHttp03 };
@@ -88,6 +89,10 @@ class LinkedProgram {
   ~LinkedProgram();
   const Impl& impl() const { return *impl_; }
 
+  // The same program, for instances of other limits and grants, but for the network, which stays
+  // as it was linked. Cheap enough for each run.
+  std::unique_ptr<LinkedProgram> with(const Limits& limits, const WasiGrants& grants) const;
+
  private:
   std::unique_ptr<Impl> impl_;
 };
@@ -121,6 +126,8 @@ struct RuntimeOptions {
                                     << 30;  // Programs with more live outside the pool.
   std::chrono::milliseconds tick{10};
   std::string cache_folder;  // Compiled programs; empty: nothing is kept.
+  // Whether all processors compile, or the thread that asks alone.
+  enum class Compiling : std::uint8_t { kEverywhere, kAlone } compiling = Compiling::kEverywhere;
 };
 
 // The engine of the process. One; made before the loops, after crash handlers, destroyed after both

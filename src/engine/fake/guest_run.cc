@@ -13,6 +13,8 @@ class FakeRun final : public GuestRun, private FakeGuest::Owner {
   }
 
  private:
+  Spent spent() const override { return {}; }
+  void has_room() override {}
   // The run may be dropped in `done`.
   void ended(Result<Bytes> reply) override {
     Done done = std::move(done_);
@@ -28,11 +30,11 @@ class FakeRun final : public GuestRun, private FakeGuest::Owner {
 
 }  // namespace
 
-std::unique_ptr<GuestRun> GuestRun::command(Deployment& deployment, Done done) {
+std::unique_ptr<GuestRun> GuestRun::command(Deployment& deployment, Own, Done done) {
   return std::make_unique<FakeRun>(deployment, std::move(done));
 }
 
-std::unique_ptr<GuestRun> GuestRun::call(Deployment& deployment, std::uint32_t, BytesView,
+std::unique_ptr<GuestRun> GuestRun::call(Deployment& deployment, std::uint32_t, BytesView, Own,
                                          Done done) {
   return std::make_unique<FakeRun>(deployment, std::move(done));
 }

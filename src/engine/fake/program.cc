@@ -64,6 +64,10 @@ Result<void> read_line(const std::string& line, ProgramInfo& info, FakeProgram& 
 LinkedProgram::LinkedProgram(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 LinkedProgram::~LinkedProgram() = default;
 
+std::unique_ptr<LinkedProgram> LinkedProgram::with(const Limits&, const WasiGrants&) const {
+  return std::make_unique<LinkedProgram>(std::make_unique<Impl>(Impl{impl_->program}));
+}
+
 Program::Program(std::unique_ptr<Impl> impl, ProgramInfo info)
     : impl_(std::move(impl)), info_(std::move(info)) {}
 Program::~Program() = default;

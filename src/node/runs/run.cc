@@ -1,0 +1,284 @@
+#include "node/runs/run.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "io/loop.h"
+#include "node/runs/command_line.h"
+#include "node/runs/runs.h"
+#include "node/runs/typed_call.h"
+
+namespace weft::node {
+namespace {
+
+// Bytes that one host call may lift, and a result have, at least: small limits of output are no
+// reason for a guest to fail at other calls.
+constexpr std::uint64_t kHostcallBytesMin = 1 << 20;
+constexpr std::uint64_t kHostcallBytesMax = 32 << 20;
+
+UnixMs unix_now() {
+  auto now = std::chrono::system_clock::now().time_since_epoch();
+  return static_cast<UnixMs>(now / std::chrono::milliseconds(1));
+}
+
+// One line of text, as receipts have it: what is in it may come from a guest.
+std::string plain_message(std::string_view text) {
+  std::string out(text.substr(0, kReceiptMessageMax));
+  for (char& each : out) {
+    if (each == '\n') each = ' ';
+    if (each < 0x20 || each > 0x7e) each = '?';
+  }
+  return out;
+}
+
+Outcome outcome_of(const RunOutcome& outcome) {
+  switch (outcome.ending) {
+    case RunOutcome::Ending::kDone:
+    case RunOutcome::Ending::kExited: return Outcome::kDone;
+    case RunOutcome::Ending::kTrapped: return Outcome::kTrapped;
+    case RunOutcome::Ending::kLimited: return Outcome::kLimited;
+    case RunOutcome::Ending::kNoRoom:
+    case RunOutcome::Ending::kFailed: break;
+  }
+  return Outcome::kFailed;
+}
+
+void add(const GuestRun::Spent& spent, Usage& used) {
+  used.cpu_ns += spent.cpu_ns;
+  used.memory_peak_bytes = std::max(used.memory_peak_bytes, spent.memory_peak_bytes);
+  used.memory_byte_ms += spent.memory_byte_ms;
+}
+
+// Of a run that did not begin.
+Outcome outcome_of(const Error& error) {
+  switch (error.code()) {
+    case Errc::kInvalid:
+    case Errc::kNotFound:
+    case Errc::kUnsupported: return Outcome::kTrapped;
+    case Errc::kLimit: return Outcome::kLimited;
+    case Errc::kCancelled: return Outcome::kCancelled;
+    default: return Outcome::kFailed;
+  }
+}
+
+}  // namespace
+
+Run::Run(Runs& runs, RunOrder order)
+    : runs_(runs),
+      order_(std::move(order)),
+      log_(std::make_shared<OutputLog>(order_.name, runs.node_, runs.options_.output_kept_max)),
+      began_at_(unix_now()),
+      limit_(runs.engine_.loop(),
+             [this] {
+               stop(Outcome::kLimited, fmt::format("ran longer than its time limit of {} ms",
+                                                   order_.limits.time.count()));
+             }),
+      unread_(runs.engine_.loop(), [this] {
+        stop(Outcome::kCancelled, fmt::format("nobody has read what it wrote for {} ms",
+                                              runs_.options_.unread_max.count()));
+      }) {
+  used_.bytes_in = order_.bytes_in;
+  limit_.arm(Deadline::after(order_.limits.time));
+  log_->on_change([this] {
+    if (waits_ || well_) look_later();
+  });
+}
+
+Run::~Run() {
+  log_->on_change({});
+}
+
+void Run::go(ModulePlans::Made made) {
+  if (ended_) return;
+  compiling_.reset();
+  used_.compile_ns += static_cast<std::uint64_t>(made.cost.count());
+  if (stopped_) return refuse(Error(Errc::kCancelled, stopped_->message));
+  if (!made.plan) return refuse(made.plan.error());
+  deployed_ = runs_.deployed(order_.module, *std::move(made.plan));
+  Result<void> started = start();
+  if (!started) return refuse(started.error());
+  began_ = true;
+  if (order_.began) order_.began({});
+}
+
+Result<void> Run::start() {
+  const Plan& plan = *deployed_->plan;
+  auto done = [this](RunOutcome outcome, BytesView reply) { returned(std::move(outcome), reply); };
+  if (!order_.function.empty()) {
+    TRY(auto number, find_call(plan.info().exports, order_.function, order_.arguments));
+    guest_ = GuestRun::call(*deployed_->deployment, number, order_.arguments, own({}, {}), done);
+  } else {
+    if (!plan.is_command()) {
+      return failure(Errc::kUnsupported, "the module is no program: it has functions to be called");
+    }
+    TRY(CommandLine line, read_command_line(order_.arguments));
+    guest_ = GuestRun::command(*deployed_->deployment,
+                               own(std::move(line.words), std::move(line.input)), done);
+  }
+  order_.arguments = {};
+  return {};
+}
+
+GuestRun::Own Run::own(std::vector<std::string> words, Bytes input) {
+  Limits limits = deployed_->deployment->limits;
+  limits.cpu = order_.limits.cpu;
+  limits.memory_bytes = order_.limits.memory_bytes;
+  limits.hostcall_bytes =
+      std::clamp(order_.limits.output_bytes, kHostcallBytesMin, kHostcallBytesMax);
+  WasiGrants grants;
+  grants.args = std::move(words);
+  grants.input = as_text(input);
+  grants.args.insert(grants.args.begin(), deployed_->deployment->component);
+  return {.program = deployed_->deployment->program.with(limits, grants),
+          .output = this,
+          .starts = [this](Context& context) { ResourcesCapability::attach(context, *this); }};
+}
+
+std::size_t Run::room(Stream) {
+  // It is stopped as soon as this poll is over.
+  if (over_ > 0) return 0;
+  std::size_t room = log_->room();
+  if (room == 0 && !std::exchange(waits_, true)) look_later();
+  return room;
+}
+
+void Run::write(Stream stream, BytesView bytes) {
+  std::uint64_t left = order_.limits.output_bytes - log_->bytes();
+  over_ = bytes.size() > left ? bytes.size() - left : 0;
+  log_->write(OutputStream{static_cast<std::uint8_t>(stream)}, bytes.first(bytes.size() - over_));
+  if (over_ > 0) look_later();
+}
+
+bool Run::paid_too_much() const {
+  return priced_ > std::chrono::nanoseconds(0) &&
+         std::chrono::nanoseconds(usage().cpu_ns) > order_.limits.cpu;
+}
+
+bool Run::pay(std::chrono::nanoseconds price) {
+  // What the guest itself used is not asked from inside its poll.
+  if (priced_ + price > order_.limits.cpu) return false;
+  priced_ += price;
+  look_later();
+  return true;
+}
+
+void Run::look_later() {
+  if (ended_ || std::exchange(wake_, Wake::kPosted) == Wake::kPosted) return;
+  runs_.engine_.loop().defer([self = runs_.self_, name = order_.name] {
+    if (*self == nullptr) return;
+    auto run = (*self)->all_.find(name);
+    if (run != (*self)->all_.end()) run->second->look_again();
+  });
+}
+
+void Run::look_again() {
+  wake_ = Wake::kNone;
+  if (ended_) return;
+  if (over_ > 0) {
+    return stop(Outcome::kLimited,
+                fmt::format("wrote more than the {} bytes it may", order_.limits.output_bytes));
+  }
+  if (paid_too_much()) {
+    return stop(Outcome::kLimited, "used up its processor time with questions about the node");
+  }
+  if (well_) {
+    put_result();
+    if (ended_) return;
+  }
+  if (waits_ && log_->room() > 0) {
+    waits_ = false;
+    if (guest_) guest_->has_room();
+  }
+  bool unread = (waits_ || well_) && log_->readers() == 0;
+  if (!unread) {
+    unread_.disarm();
+  } else if (!unread_.armed()) {
+    unread_.arm(Deadline::after(runs_.options_.unread_max));
+  }
+}
+
+void Run::returned(RunOutcome outcome, BytesView reply) {
+  RunEnd well{.outcome = outcome_of(outcome),
+              .exit_code = static_cast<std::uint8_t>(outcome.exit_code),
+              .message = std::move(outcome.message)};
+  if (well.outcome != Outcome::kDone) return end(std::move(well));
+  if (over_ + reply.size() > order_.limits.output_bytes - log_->bytes()) {
+    return stop(Outcome::kLimited, fmt::format("its output is more than the {} bytes it may write",
+                                               order_.limits.output_bytes));
+  }
+  take_guest();
+  result_.assign(reply.begin(), reply.end());
+  well_ = std::move(well);
+  put_result();
+  if (!ended_) look_later();
+}
+
+// As much of it as the log takes.
+void Run::put_result() {
+  while (put_ < result_.size()) {
+    std::size_t part = std::min({log_->room(), result_.size() - put_, kFrameBytesMax});
+    if (part == 0) return;
+    log_->write(OutputStream::kResult, BytesView(result_).subspan(put_, part));
+    put_ += part;
+  }
+  end(*std::exchange(well_, {}));
+}
+
+void Run::refuse(const Error& error) {
+  RunEnd how{.outcome = outcome_of(error), .message = error.message()};
+  if (stopped_) how.outcome = stopped_->outcome;
+  began_ = true;
+  if (order_.began) order_.began(std::unexpected(error));
+  end(std::move(how));
+}
+
+void Run::stop(Outcome outcome, std::string why) {
+  if (ended_ || stopped_) return;
+  RunEnd how{.outcome = outcome, .message = std::move(why)};
+  if (compiling_) {
+    stopped_ = std::move(how);
+    return runs_.plans_.give_up(*compiling_);
+  }
+  if (!began_) {
+    stopped_ = how;
+    return refuse(Error(Errc::kCancelled, how.message));
+  }
+  end(std::move(how));
+}
+
+Usage Run::usage() const {
+  Usage used = used_;
+  if (guest_) add(guest_->spent(), used);
+  used.cpu_ns += static_cast<std::uint64_t>(priced_.count());
+  used.bytes_out = log_->bytes();
+  return used;
+}
+
+void Run::take_guest() {
+  if (!guest_) return;
+  add(guest_->spent(), used_);
+  guest_.reset();
+}
+
+void Run::end(RunEnd how) {
+  ended_ = true;
+  take_guest();
+  deployed_.reset();
+  result_ = {};
+  order_.arguments = {};
+  limit_.disarm();
+  unread_.disarm();
+  log_->close();
+  how.message = plain_message(how.message);
+  how.usage = usage();
+  how.began = began_at_;
+  how.ended = unix_now();
+  how.frames = log_->frames();
+  how.chain = log_->chain();
+  runs_.ended(*this);
+  if (order_.ended) order_.ended(how);
+}
+
+}  // namespace weft::node
