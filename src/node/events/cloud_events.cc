@@ -1,6 +1,6 @@
 #include "node/events/cloud_events.h"
 
-#include <fmt/core.h>
+#include <fmt/format.h>
 
 #include <chrono>
 

@@ -52,8 +52,8 @@ inline Event logged_event(std::uint64_t n) {
 inline void append_until(EventLog& log, std::uint64_t last) {
   while (log.durable() < last) {
     std::uint64_t sequence = log.durable();
-    // In a few turns, so that there are writes of several events.
-    std::uint64_t end = std::min(last, sequence + 7);
+    // In turns, so that there are writes of several events, and more than one write.
+    std::uint64_t end = std::min(last, sequence + 7 + last / 20);
     while (sequence < end) sequence = log.append(some_event(sequence + 1)).value();
     CHECK(log.wait(sequence, Deadline::never()).has_value());
   }

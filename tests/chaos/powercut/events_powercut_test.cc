@@ -71,7 +71,7 @@ TEST_P(EventsOf, AtAnyMomentLosesNoEventThatWasDurable) {
   auto& records = recording.records();
   ASSERT_EQ(count_of(records, Kind::kMark), kCount);
   ASSERT_GT(count_of(records, Kind::kRename), 4u);
-  constexpr std::size_t kCuts = 120;
+  constexpr std::size_t kCuts = 80;
   for (std::size_t i = 0; i < kCuts; ++i) {
     // Every record of the first start, and then by chance.
     std::size_t cut = i < 40 ? i : chance() % (records.size() + 1);
