@@ -19,7 +19,9 @@
 #include "cli/key.h"
 #include "cli/manual.h"
 #include "cli/messages.h"
+#include "cli/net.h"
 #include "cli/new.h"
+#include "cli/node.h"
 #include "cli/record.h"
 #include "cli/run.h"
 #include "cli/secret.h"
@@ -80,6 +82,11 @@ void add_verbs(Verbs& verbs, const CLI::App& app, StopSignals& signals) {
                        run_cron);
   verbs.add<MessagesWords>("messages", "Watch, publish and bring again messages of a running host",
                            add_messages_options, run_messages);
+  verbs.add<NodeWords>("node", "Share this machine with others of the network, within quotas",
+                       add_node_options,
+                       [&](NodeWords& words) { return run_node(words, signals); });
+  verbs.add<NetWords>("net", "Show the nodes of the network, and have them run what you have",
+                      add_net_options, run_net);
   verbs.add<TopWords>("top", "Show what a running host does, each second", add_top_options,
                       run_top);
   verbs.add<SpyWords>("spy", "Show the calls of a running host as they end", add_spy_options,

@@ -11,7 +11,7 @@
 #include <string>
 #include <utility>
 
-#include "capabilities/blobstore/blocking.h"
+#include "io/blocking.h"
 
 namespace weft::blobstore {
 namespace {

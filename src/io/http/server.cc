@@ -10,6 +10,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <utility>
@@ -24,6 +25,8 @@ namespace {
 struct Address {
   sockaddr_storage storage{};
   socklen_t size = 0;
+  // It is of IPv6, and leaves IPv4 on its port to another one.
+  bool beside_v4 = false;
 
   static Result<Address> parse(const std::string& text, std::uint16_t port) {
     Address address;
@@ -72,6 +75,7 @@ Result<Fd> bound(const Address& address, const std::string& text, std::uint16_t 
   if (!socket) return system_failure("make a socket", errno);
   int on = 1;
   ::setsockopt(socket.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+  if (address.beside_v4) ::setsockopt(socket.get(), IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
   // Accepted sockets inherit it.
   ::setsockopt(socket.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
   if (sharing == Sharing::kReused &&
@@ -143,10 +147,16 @@ Result<std::vector<Fd>> listening_at(const std::string& path, std::size_t loops,
   return sockets;
 }
 
+bool is_v6(const HttpAddress& address) {
+  return address.address.find(':') != std::string::npos;
+}
+
 // The listening sockets of one address, one a loop. Sets the port that was free.
-Result<std::vector<Fd>> listening(HttpAddress& wanted, std::size_t loops, int backlog) {
+Result<std::vector<Fd>> listening(HttpAddress& wanted, bool beside_v4, std::size_t loops,
+                                  int backlog) {
   if (!wanted.path.empty()) return listening_at(wanted.path, loops, backlog);
   TRY(Address address, Address::parse(wanted.address, wanted.port));
+  address.beside_v4 = beside_v4;
   // Sockets that share a port would share it with another weft of this user as well, and each would
   // get half of the other's requests. A socket that does not share finds out.
   if (wanted.port != 0) TRY_VOID(bound(address, wanted.address, wanted.port, Sharing::kAlone));
@@ -156,6 +166,7 @@ Result<std::vector<Fd>> listening(HttpAddress& wanted, std::size_t loops, int ba
     if (wanted.port == 0) {
       TRY(wanted.port, port_of(socket));
       TRY(address, Address::parse(wanted.address, wanted.port));
+      address.beside_v4 = beside_v4;
     }
     sockets.push_back(std::move(socket));
   }
@@ -175,7 +186,10 @@ Result<std::unique_ptr<HttpServer>> HttpServer::listen(Loops& loops,
   CHECK(handlers.size() == loops.size() && !options.addresses.empty());
   std::vector<std::vector<Fd>> sockets;
   for (HttpAddress& each : options.addresses) {
-    TRY(std::vector<Fd> made, listening(each, loops.size(), options.backlog));
+    bool beside_v4 = is_v6(each) && std::ranges::any_of(options.addresses, [&](auto& other) {
+                       return other.path.empty() && !is_v6(other) && other.port == each.port;
+                     });
+    TRY(std::vector<Fd> made, listening(each, beside_v4, loops.size(), options.backlog));
     sockets.push_back(std::move(made));
   }
 
@@ -194,7 +208,7 @@ Result<std::unique_ptr<HttpServer>> HttpServer::listen(Loops& loops,
   std::vector<Result<void>> opened(loops.size());
   loops.on_each([&](Loop&, std::size_t index) {
     for (std::size_t i = 0; i < count && opened[index]; ++i) {
-      bool v6 = server->addresses_[i].address.find(':') != std::string::npos;
+      bool v6 = is_v6(server->addresses_[i]);
       opened[index] = server->listeners_[index * count + i]->open(
           std::move(sockets[i][index]),
           v6 ? boost::asio::ip::tcp::v6() : boost::asio::ip::tcp::v4());

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-namespace weft::node {
+namespace weft::node::discovery {
 
 BeaconSender::BeaconSender(Options options, Time start)
     : beacon_(std::move(options.beacon)),
@@ -80,4 +80,4 @@ std::optional<BeaconSender::Answer> BeaconSender::answer(const Moment& now) {
   return std::nullopt;
 }
 
-}  // namespace weft::node
+}  // namespace weft::node::discovery

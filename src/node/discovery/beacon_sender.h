@@ -12,7 +12,7 @@
 #include "node/discovery/source_limits.h"
 #include "node/object/beacon.h"
 
-namespace weft::node {
+namespace weft::node::discovery {
 
 inline constexpr std::chrono::milliseconds kBeaconEvery{1'000};
 // Either way, by chance, so that nodes that started together drift apart.
@@ -92,4 +92,4 @@ class BeaconSender {
   RateBucket all_;
 };
 
-}  // namespace weft::node
+}  // namespace weft::node::discovery

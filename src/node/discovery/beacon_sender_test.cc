@@ -11,7 +11,7 @@
 
 #include "node/discovery/testing/test_beacons.h"
 
-namespace weft::node {
+namespace weft::node::discovery {
 namespace {
 
 using namespace std::chrono_literals;
@@ -129,4 +129,4 @@ TEST(BeaconSender, ManyQuestionsOfOneAndOfManyAddressesAreBounded) {
 }
 
 }  // namespace
-}  // namespace weft::node
+}  // namespace weft::node::discovery

@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-namespace weft::node {
+namespace weft::node::discovery {
 namespace {
 
 constexpr std::string_view kQuery = "weft?\x01";
@@ -33,4 +33,4 @@ bool is_query(BytesView datagram) {
   return datagram.size() >= kQueryBytes && as_text(datagram).starts_with(kQuery);
 }
 
-}  // namespace weft::node
+}  // namespace weft::node::discovery

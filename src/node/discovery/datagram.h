@@ -10,7 +10,7 @@
 #include "base/net_address.h"
 #include "node/object/request.h"
 
-namespace weft::node {
+namespace weft::node::discovery {
 
 inline constexpr std::uint16_t kDiscoveryPort = 7420;
 inline constexpr std::string_view kGroupV4 = "239.255.74.20";
@@ -47,4 +47,4 @@ struct Moment {
 Bytes query_datagram();
 bool is_query(BytesView datagram);
 
-}  // namespace weft::node
+}  // namespace weft::node::discovery

@@ -11,6 +11,7 @@
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace weft;
   using namespace weft::node;
+  using namespace weft::node::discovery;
   using node::testing::at;
   using node::testing::moment;
   static const SigningKey key = node::testing::test_key(1);

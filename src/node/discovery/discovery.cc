@@ -7,7 +7,7 @@
 #include "io/loop.h"
 #include "io/timer.h"
 
-namespace weft::node {
+namespace weft::node::discovery {
 namespace {
 
 std::uint64_t by_chance() {
@@ -136,4 +136,4 @@ void Discovery::leave() {
   for (int i = 0; i < kLeaveRepeats; ++i) impl_->network->send_to_groups(last);
 }
 
-}  // namespace weft::node
+}  // namespace weft::node::discovery

@@ -16,7 +16,7 @@ namespace weft {
 class Loop;
 }
 
-namespace weft::node {
+namespace weft::node::discovery {
 
 // Queries of `suspects` that are sent in one turn; the rest waits for the next.
 inline constexpr std::size_t kAskPerTurn = 8;
@@ -64,4 +64,4 @@ class Discovery {
   std::unique_ptr<Impl> impl_;
 };
 
-}  // namespace weft::node
+}  // namespace weft::node::discovery

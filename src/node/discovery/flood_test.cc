@@ -11,7 +11,7 @@
 #include "node/discovery/neighbours.h"
 #include "node/discovery/testing/test_beacons.h"
 
-namespace weft::node {
+namespace weft::node::discovery {
 namespace {
 
 using namespace std::chrono_literals;
@@ -148,4 +148,4 @@ TEST_F(FloodTest, KeysAndAddressesWithoutEndPushNobodyOut) {
 }
 
 }  // namespace
-}  // namespace weft::node
+}  // namespace weft::node::discovery

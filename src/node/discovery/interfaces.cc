@@ -8,7 +8,7 @@
 #include <map>
 #include <memory>
 
-namespace weft::node {
+namespace weft::node::discovery {
 namespace {
 
 bool is_chosen(const ifaddrs& each, const InterfaceChoice& choice) {
@@ -44,4 +44,4 @@ Result<std::vector<Interface>> interfaces(const InterfaceChoice& choice) {
   return all;
 }
 
-}  // namespace weft::node
+}  // namespace weft::node::discovery

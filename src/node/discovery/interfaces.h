@@ -8,7 +8,7 @@
 #include "base/error.h"
 #include "base/net_address.h"
 
-namespace weft::node {
+namespace weft::node::discovery {
 
 // More than so many are not used, those with the lowest index are.
 inline constexpr std::size_t kInterfacesMax = 32;
@@ -34,4 +34,4 @@ struct InterfaceChoice {
 // Those of this machine (of this network namespace), by index.
 Result<std::vector<Interface>> interfaces(const InterfaceChoice& choice);
 
-}  // namespace weft::node
+}  // namespace weft::node::discovery

@@ -13,7 +13,7 @@
 #include "io/timer.h"
 #include "node/discovery/udp_socket.h"
 
-namespace weft::node {
+namespace weft::node::discovery {
 namespace {
 
 using Descriptor = boost::asio::posix::stream_descriptor;
@@ -202,4 +202,4 @@ std::size_t Multicast::joined() const {
   return count;
 }
 
-}  // namespace weft::node
+}  // namespace weft::node::discovery

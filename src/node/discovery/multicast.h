@@ -14,7 +14,7 @@ namespace weft {
 class Loop;
 }
 
-namespace weft::node {
+namespace weft::node::discovery {
 
 // How often the machine's interfaces are looked at, and what failed is tried again.
 inline constexpr std::chrono::seconds kRescanEvery{3};
@@ -59,4 +59,4 @@ class Multicast {
   std::unique_ptr<Impl> impl_;
 };
 
-}  // namespace weft::node
+}  // namespace weft::node::discovery

@@ -22,7 +22,7 @@
 
 #include "base/fd.h"
 
-namespace weft::node {
+namespace weft::node::discovery {
 namespace {
 
 constexpr int kNodes = 3;
@@ -224,4 +224,4 @@ TEST(Loopback, ThreeNodesOfOneMachineFindEachOther) {
 }
 
 }  // namespace
-}  // namespace weft::node
+}  // namespace weft::node::discovery

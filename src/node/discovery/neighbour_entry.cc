@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-namespace weft::node {
+namespace weft::node::discovery {
 namespace {
 
 // Of a beacon's fields, as docs/NODE_PROTOCOL.md numbers them.
@@ -72,4 +72,4 @@ NeighbourAddress* Neighbours::Entry::add_address(const UdpEndpoint& from, Time n
   return &addresses.emplace_back(from, now);
 }
 
-}  // namespace weft::node
+}  // namespace weft::node::discovery

@@ -9,7 +9,7 @@
 
 #include "node/discovery/neighbours.h"
 
-namespace weft::node {
+namespace weft::node::discovery {
 
 struct Neighbours::Entry {
   Neighbour neighbour = {};
@@ -41,4 +41,4 @@ struct Neighbours::Head {
   const PublicKey& signer() const { return view.signer(); }
 };
 
-}  // namespace weft::node
+}  // namespace weft::node::discovery

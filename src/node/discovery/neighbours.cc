@@ -7,7 +7,7 @@
 #include "base/log.h"
 #include "node/discovery/neighbour_entry.h"
 
-namespace weft::node {
+namespace weft::node::discovery {
 namespace {
 
 constexpr UnixMs kSkewMs = std::chrono::milliseconds(kClockSkewMax).count();
@@ -266,4 +266,4 @@ bool Neighbours::may_log(Time now) {
   return true;
 }
 
-}  // namespace weft::node
+}  // namespace weft::node::discovery

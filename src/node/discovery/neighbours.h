@@ -17,7 +17,7 @@
 #include "node/object/key.h"
 #include "node/object/signed.h"
 
-namespace weft::node {
+namespace weft::node::discovery {
 
 inline constexpr std::size_t kNeighboursMax = 4'096;
 // Nodes of one machine, or behind one address.
@@ -177,4 +177,4 @@ class Neighbours {
   std::array<std::uint64_t, kHeardKinds> counts_{};
 };
 
-}  // namespace weft::node
+}  // namespace weft::node::discovery

@@ -13,7 +13,7 @@
 
 #include "node/discovery/testing/test_beacons.h"
 
-namespace weft::node {
+namespace weft::node::discovery {
 namespace {
 
 using namespace std::chrono_literals;
@@ -247,4 +247,4 @@ TEST(SourceLimits, HoldARateForEachAddressInBoundedMemory) {
 }
 
 }  // namespace
-}  // namespace weft::node
+}  // namespace weft::node::discovery

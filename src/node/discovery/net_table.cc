@@ -11,8 +11,9 @@
 
 #include "base/console.h"
 #include "base/json_text.h"
+#include "base/shown_text.h"
 
-namespace weft::node {
+namespace weft::node::discovery {
 namespace {
 
 using Time = Deadline::Clock::time_point;
@@ -152,4 +153,4 @@ std::string net_json(std::span<const Neighbour> nodes, Time now) {
   return out;
 }
 
-}  // namespace weft::node
+}  // namespace weft::node::discovery

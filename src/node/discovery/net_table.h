@@ -5,7 +5,7 @@
 
 #include "node/discovery/neighbours.h"
 
-namespace weft::node {
+namespace weft::node::discovery {
 
 // Neighbours as text for people and programs, in the order they are given. Whatever nodes say of
 // themselves is shown without control characters. Lines end in a newline; JSON is one line.
@@ -18,4 +18,4 @@ std::string net_tree(std::span<const Neighbour> nodes, Deadline::Clock::time_poi
 // "offers", "here_ms", "heard_ms_ago", "twin"}]}; boot and sequence as text, for they have 64 bits.
 std::string net_json(std::span<const Neighbour> nodes, Deadline::Clock::time_point now);
 
-}  // namespace weft::node
+}  // namespace weft::node::discovery

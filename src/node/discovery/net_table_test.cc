@@ -10,7 +10,7 @@
 
 #include "node/discovery/testing/test_beacons.h"
 
-namespace weft::node {
+namespace weft::node::discovery {
 namespace {
 
 using namespace std::chrono_literals;
@@ -68,4 +68,4 @@ TEST(NetTable, IsJson) {
 }
 
 }  // namespace
-}  // namespace weft::node
+}  // namespace weft::node::discovery

@@ -12,7 +12,7 @@
 
 #include "node/discovery/testing/simulated_network.h"
 
-namespace weft::node {
+namespace weft::node::discovery {
 namespace {
 
 using namespace std::chrono_literals;
@@ -127,4 +127,4 @@ TEST(Simulation, AThousandNodes) {
 }
 
 }  // namespace
-}  // namespace weft::node
+}  // namespace weft::node::discovery

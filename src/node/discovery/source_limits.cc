@@ -7,7 +7,7 @@
 
 #include "base/check.h"
 
-namespace weft::node {
+namespace weft::node::discovery {
 
 bool RateBucket::take(const Rate& rate, Time now) {
   if (now > at_) {
@@ -57,4 +57,4 @@ bool SourceLimits::take(const IpAddress& source, Time now) {
   return order_.back().bucket.take(each_, now);
 }
 
-}  // namespace weft::node
+}  // namespace weft::node::discovery

@@ -9,7 +9,7 @@
 #include "base/net_address.h"
 #include "node/object/key.h"
 
-namespace weft::node {
+namespace weft::node::discovery {
 
 // So many at once, and so many a second from then on.
 struct Rate {
@@ -68,4 +68,4 @@ class SourceLimits {
   std::unordered_map<IpAddress, std::list<Source>::iterator, SeededHash> sources_;
 };
 
-}  // namespace weft::node
+}  // namespace weft::node::discovery

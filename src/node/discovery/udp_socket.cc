@@ -11,7 +11,7 @@
 #include "base/check.h"
 #include "node/discovery/multicast.h"
 
-namespace weft::node {
+namespace weft::node::discovery {
 namespace {
 
 // Newer than Debian's headers know it.
@@ -223,4 +223,4 @@ std::optional<UdpDatagram> UdpSocket::receive(std::span<std::uint8_t, kReceiveBy
                      .arrival = arrival_of(message)};
 }
 
-}  // namespace weft::node
+}  // namespace weft::node::discovery

@@ -12,7 +12,7 @@
 #include "node/discovery/datagram.h"
 #include "node/discovery/interfaces.h"
 
-namespace weft::node {
+namespace weft::node::discovery {
 
 enum class IpFamily : std::uint8_t { kV4, kV6 };
 std::string_view to_string(IpFamily family);
@@ -51,4 +51,4 @@ class UdpSocket {
   IpFamily family_;
 };
 
-}  // namespace weft::node
+}  // namespace weft::node::discovery

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-namespace weft::node {
+namespace weft::node::events {
 namespace {
 
 constexpr std::uint64_t kMsPerS = 1'000;
@@ -46,4 +46,4 @@ std::vector<BillLine> Bill::lines() const {
   return lines;
 }
 
-}  // namespace weft::node
+}  // namespace weft::node::events

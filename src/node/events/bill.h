@@ -8,7 +8,7 @@
 
 #include "node/events/event.h"
 
-namespace weft::node {
+namespace weft::node::events {
 
 // Whoever comes after so many is summed up in one line, kBillOthers.
 inline constexpr std::size_t kBillLinesMax = 100'000;
@@ -65,4 +65,4 @@ std::string bill_table(const Bill& bill);
 std::string bill_json(const Bill& bill);
 std::string bill_csv(const Bill& bill);
 
-}  // namespace weft::node
+}  // namespace weft::node::events

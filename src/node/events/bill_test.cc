@@ -5,7 +5,7 @@
 
 #include "node/events/testing.h"
 
-namespace weft::node {
+namespace weft::node::events {
 namespace {
 
 using testing::logged_event;
@@ -127,4 +127,4 @@ TEST(Bill, IsCsv) {
 }
 
 }  // namespace
-}  // namespace weft::node
+}  // namespace weft::node::events

@@ -6,7 +6,7 @@
 #include "base/json_text.h"
 #include "node/events/bill.h"
 
-namespace weft::node {
+namespace weft::node::events {
 namespace {
 
 constexpr double kNsPerS = 1e9;
@@ -128,4 +128,4 @@ std::string bill_csv(const Bill& bill) {
   return out;
 }
 
-}  // namespace weft::node
+}  // namespace weft::node::events

@@ -6,7 +6,7 @@
 
 #include "base/json_text.h"
 
-namespace weft::node {
+namespace weft::node::events {
 namespace {
 
 // What JSON's readers may take for a number; more than 2^53 needs one that keeps whole numbers.
@@ -68,4 +68,4 @@ std::string cloud_event(const Event& event, const PublicKey& node) {
   return out;
 }
 
-}  // namespace weft::node
+}  // namespace weft::node::events

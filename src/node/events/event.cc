@@ -3,7 +3,7 @@
 #include "base/check.h"
 #include "node/object/fields.h"
 
-namespace weft::node {
+namespace weft::node::events {
 namespace {
 
 enum EventField : std::uint16_t {
@@ -121,4 +121,4 @@ Event event_of(const Receipt& receipt) {
           .usage = receipt.usage};
 }
 
-}  // namespace weft::node
+}  // namespace weft::node::events

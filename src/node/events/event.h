@@ -9,7 +9,7 @@
 #include "node/object/receipt.h"
 #include "node/object/request.h"
 
-namespace weft::node {
+namespace weft::node::events {
 
 // Why a request that its key did sign was not done. What is refused before its signature was
 // looked at has no event.
@@ -67,4 +67,4 @@ Result<Event> read_event(BytesView record);
 // An event's part of what a receipt says, so that both say the same. Sequence and time are left.
 Event event_of(const Receipt& receipt);
 
-}  // namespace weft::node
+}  // namespace weft::node::events

@@ -15,7 +15,7 @@
 #include "node/events/segment.h"
 #include "node/events/testing.h"
 
-namespace weft::node {
+namespace weft::node::events {
 namespace {
 
 using testing::append_until;
@@ -256,4 +256,4 @@ TEST_F(Damaged, WithRetentionTheAnchorIsNeeded) {
 }
 
 }  // namespace
-}  // namespace weft::node
+}  // namespace weft::node::events

@@ -12,6 +12,7 @@ namespace {
 
 using namespace weft;
 using namespace weft::node;
+using namespace weft::node::events;
 
 void take_record(BytesView bytes) {
   auto event = read_event(bytes);

@@ -7,7 +7,7 @@
 #include "base/thread_name.h"
 #include "node/events/event_writer.h"
 
-namespace weft::node {
+namespace weft::node::events {
 namespace {
 
 // So long nothing has come when the mark is flushed: nobody waits for it then.
@@ -201,4 +201,4 @@ void EventLog::wait_for_end(std::unique_lock<std::mutex>& lock) {
   queued_.wait(lock, [&] { return stopping_; });
 }
 
-}  // namespace weft::node
+}  // namespace weft::node::events

@@ -20,7 +20,7 @@
 #include "node/events/event.h"
 #include "node/object/key.h"
 
-namespace weft::node {
+namespace weft::node::events {
 
 // Of events that wait to be written, and of room that is reserved for some. What does not fit is
 // refused at once with kLimit: a loop never waits for the disk.
@@ -160,4 +160,4 @@ class EventLog {
   std::thread thread_;
 };
 
-}  // namespace weft::node
+}  // namespace weft::node::events

@@ -15,7 +15,7 @@
 #include "node/events/segment.h"
 #include "node/events/testing.h"
 
-namespace weft::node {
+namespace weft::node::events {
 namespace {
 
 constexpr std::uint64_t kEvents = 200'000;
@@ -144,6 +144,6 @@ void open_and_check(benchmark::State& state) {
 BENCHMARK(open_and_check)->UseRealTime()->Unit(benchmark::kMillisecond);
 
 }  // namespace
-}  // namespace weft::node
+}  // namespace weft::node::events
 
 BENCHMARK_MAIN();

@@ -16,7 +16,7 @@
 #include "node/events/segment.h"
 #include "node/events/testing.h"
 
-namespace weft::node {
+namespace weft::node::events {
 namespace {
 
 using testing::append_until;
@@ -347,4 +347,4 @@ TEST(EventExport, HasTheChainWithIt) {
 }
 
 }  // namespace
-}  // namespace weft::node
+}  // namespace weft::node::events

@@ -8,7 +8,7 @@
 #include "node/events/files.h"
 #include "node/events/marks.h"
 
-namespace weft::node {
+namespace weft::node::events {
 
 Result<EventReader> EventReader::open(std::filesystem::path folder, std::uint64_t from) {
   EventReader reader(std::move(folder), from);
@@ -109,4 +109,4 @@ Result<std::optional<Event>> EventReader::next() {
   return std::move(cursor_.event());
 }
 
-}  // namespace weft::node
+}  // namespace weft::node::events

@@ -11,7 +11,7 @@
 #include "node/events/segment.h"
 #include "node/object/hash.h"
 
-namespace weft::node {
+namespace weft::node::events {
 
 // Reads a folder of events in order, checking the chain. Used by one thread at a time; changes no
 // file and takes no lock: the daemon may write meanwhile, or not run at all.
@@ -59,4 +59,4 @@ class EventReader {
   bool placed_ = false;
 };
 
-}  // namespace weft::node
+}  // namespace weft::node::events

@@ -10,7 +10,7 @@
 #include "node/events/segment.h"
 #include "node/events/testing.h"
 
-namespace weft::node {
+namespace weft::node::events {
 namespace {
 
 using testing::key_of;
@@ -124,4 +124,4 @@ TEST(CloudEvent, HasTimesOfTheStandard) {
 }
 
 }  // namespace
-}  // namespace weft::node
+}  // namespace weft::node::events

@@ -12,7 +12,7 @@
 #include "base/check.h"
 #include "node/events/files.h"
 
-namespace weft::node {
+namespace weft::node::events {
 namespace {
 
 namespace fs = std::filesystem;
@@ -155,4 +155,4 @@ Result<void> EventWriter::retain() {
   return {};
 }
 
-}  // namespace weft::node
+}  // namespace weft::node::events

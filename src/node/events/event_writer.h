@@ -14,7 +14,7 @@
 #include "node/events/recovery.h"
 #include "node/events/segment.h"
 
-namespace weft::node {
+namespace weft::node::events {
 
 // What puts frames on disk: chains, segments, retention. Owned by the log and used by its thread
 // alone. After a call that failed it is not asked again.
@@ -61,4 +61,4 @@ class EventWriter {
   Hasher hasher_;
 };
 
-}  // namespace weft::node
+}  // namespace weft::node::events

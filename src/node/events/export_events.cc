@@ -7,7 +7,7 @@
 #include "node/events/event_reader.h"
 #include "node/events/segment.h"
 
-namespace weft::node {
+namespace weft::node::events {
 namespace {
 
 constexpr std::size_t kPieceBytes = 64 * 1024;
@@ -75,4 +75,4 @@ Result<void> read_export(BytesView bytes, const PublicKey& node,
   return {};
 }
 
-}  // namespace weft::node
+}  // namespace weft::node::events

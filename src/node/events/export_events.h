@@ -9,7 +9,7 @@
 #include "node/events/event.h"
 #include "node/object/key.h"
 
-namespace weft::node {
+namespace weft::node::events {
 
 // The events `first` to `last` of a folder with their chain, in the form of one segment, handed to
 // `write` piece by piece. `first` 0: the oldest; `last` 0: the newest that is durable.
@@ -21,4 +21,4 @@ Result<void> export_events(const std::filesystem::path& folder, std::uint64_t fi
 Result<void> read_export(BytesView bytes, const PublicKey& node,
                          const std::function<void(const Event&)>& each);
 
-}  // namespace weft::node
+}  // namespace weft::node::events

@@ -7,7 +7,7 @@
 #include <cerrno>
 #include <cstdio>
 
-namespace weft::node {
+namespace weft::node::events {
 namespace {
 
 constexpr int kMode = 0600;
@@ -89,4 +89,4 @@ std::unexpected<Error> damage(const std::filesystem::path& path, std::uint64_t o
                              path.native(), offset, what, path.parent_path().native()));
 }
 
-}  // namespace weft::node
+}  // namespace weft::node::events

@@ -10,7 +10,7 @@
 #include "base/fd.h"
 
 // Files of the log, changed so that a power cut leaves the old or the new. From any thread.
-namespace weft::node {
+namespace weft::node::events {
 
 // What a file is called until all of it is on disk.
 inline constexpr std::string_view kUnfinishedSuffix = ".new";
@@ -34,4 +34,4 @@ Result<void> remove_file(const std::filesystem::path& path);
 std::unexpected<Error> damage(const std::filesystem::path& path, std::uint64_t offset,
                               std::string_view what);
 
-}  // namespace weft::node
+}  // namespace weft::node::events

@@ -9,7 +9,7 @@
 #include "node/events/files.h"
 #include "node/object/fields.h"
 
-namespace weft::node {
+namespace weft::node::events {
 namespace {
 
 constexpr std::string_view kMagic = "weft mark 1\n";
@@ -74,7 +74,7 @@ Result<void> DurableMark::write(const Mark& mark) {
 }
 
 Result<void> DurableMark::flush() {
-  TRY_VOID(node::flush(file_.get(), path_));
+  TRY_VOID(events::flush(file_.get(), path_));
   flushed_ = true;
   return {};
 }
@@ -95,4 +95,4 @@ Result<void> write_anchor(const std::filesystem::path& folder, const Mark& mark)
   return replace_file(folder / kAnchorName, mark_bytes(mark));
 }
 
-}  // namespace weft::node
+}  // namespace weft::node::events

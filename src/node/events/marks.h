@@ -9,7 +9,7 @@
 #include "base/fd.h"
 #include "node/object/hash.h"
 
-namespace weft::node {
+namespace weft::node::events {
 
 // An event, and the chain behind it.
 struct Mark {
@@ -54,4 +54,4 @@ Result<FoundMark> read_durable(int file, const std::filesystem::path& path);
 Result<std::optional<Mark>> read_anchor(const std::filesystem::path& folder);
 Result<void> write_anchor(const std::filesystem::path& folder, const Mark& mark);
 
-}  // namespace weft::node
+}  // namespace weft::node::events

@@ -10,7 +10,7 @@
 #include "base/read_file.h"
 #include "node/events/files.h"
 
-namespace weft::node {
+namespace weft::node::events {
 namespace {
 
 namespace fs = std::filesystem;
@@ -167,4 +167,4 @@ Result<Recovered> recover(const fs::path& folder, const PublicKey& node) {
   return Recovery(folder, node).run();
 }
 
-}  // namespace weft::node
+}  // namespace weft::node::events

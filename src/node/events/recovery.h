@@ -11,7 +11,7 @@
 #include "node/events/segment.h"
 #include "node/object/key.h"
 
-namespace weft::node {
+namespace weft::node::events {
 
 // Which frames of a segment have a hint in its index: the same for whoever writes it.
 class IndexBuilder {
@@ -49,4 +49,4 @@ struct Recovered {
 // it keeps is flushed. kCorrupt and kConflict as EventLog::open says: nothing was changed then.
 Result<Recovered> recover(const std::filesystem::path& folder, const PublicKey& node);
 
-}  // namespace weft::node
+}  // namespace weft::node::events

@@ -13,7 +13,7 @@
 #include "node/events/files.h"
 #include "node/object/fields.h"
 
-namespace weft::node {
+namespace weft::node::events {
 namespace {
 
 constexpr std::string_view kSegmentSuffix = ".events";
@@ -238,4 +238,4 @@ Result<void> SegmentCursor::seek(std::uint64_t sequence) {
   return {};
 }
 
-}  // namespace weft::node
+}  // namespace weft::node::events

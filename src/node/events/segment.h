@@ -14,7 +14,7 @@
 #include "node/object/hash.h"
 #include "node/object/key.h"
 
-namespace weft::node {
+namespace weft::node::events {
 
 // What a segment begins with: whose it is, its first event, and the chain before that.
 struct SegmentHead {
@@ -124,4 +124,4 @@ class SegmentCursor {
   bool fresh_ = false;           // Nothing of the buffer was there before the last call.
 };
 
-}  // namespace weft::node
+}  // namespace weft::node::events

@@ -10,7 +10,7 @@
 #include "node/object/key.h"
 
 // What the tests of events have in common.
-namespace weft::node::testing {
+namespace weft::node::events::testing {
 
 inline SigningKey key_of(char letter) {
   return *SigningKey::from_seed(Secret(std::string(SigningKey::kSeedBytes, letter)));
@@ -59,4 +59,4 @@ inline void append_until(EventLog& log, std::uint64_t last) {
   }
 }
 
-}  // namespace weft::node::testing
+}  // namespace weft::node::events::testing

@@ -5,7 +5,7 @@
 #include "node/events/export_events.h"
 #include "node/object/signed.h"
 
-namespace weft::node {
+namespace weft::node::events {
 namespace {
 
 std::unexpected<Error> apart(std::string_view what, std::string_view there, std::string_view here) {
@@ -104,4 +104,4 @@ Result<ProvenLine> verify_line(const Proof& proof, const PublicKey& node) {
   return line;
 }
 
-}  // namespace weft::node
+}  // namespace weft::node::events

@@ -9,7 +9,7 @@
 #include "node/object/receipt.h"
 #include "node/object/request.h"
 
-namespace weft::node {
+namespace weft::node::events {
 
 // A line of a bill that is proven: who asked for what, and what the node says it came to.
 struct ProvenLine {
@@ -36,4 +36,4 @@ struct Proof {
 // event.
 Result<ProvenLine> verify_line(const Proof& proof, const PublicKey& node);
 
-}  // namespace weft::node
+}  // namespace weft::node::events

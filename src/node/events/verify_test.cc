@@ -10,7 +10,7 @@
 #include "node/events/export_events.h"
 #include "node/events/testing.h"
 
-namespace weft::node {
+namespace weft::node::events {
 namespace {
 
 using testing::key_of;
@@ -146,4 +146,4 @@ TEST_F(Proving, ALogThatSaysSomethingElseIsSaid) {
 }
 
 }  // namespace
-}  // namespace weft::node
+}  // namespace weft::node::events

@@ -12,7 +12,7 @@
 #include "node/library/whole_file.h"
 #include "node/object/beacon.h"
 
-namespace weft::node {
+namespace weft::node::library {
 namespace {
 
 constexpr std::string_view kDigestPrefix = "weft catalogue 1\n";
@@ -267,4 +267,4 @@ std::string Catalogue::json(const Shown& shown) const {
   return catalogue_json(libraries, services());
 }
 
-}  // namespace weft::node
+}  // namespace weft::node::library

@@ -13,7 +13,7 @@
 #include "base/error.h"
 #include "node/object/hash.h"
 
-namespace weft::node {
+namespace weft::node::library {
 
 inline constexpr std::size_t kLibrariesMax = 1'000;
 inline constexpr std::size_t kServicesMax = 1'000;
@@ -95,4 +95,4 @@ class Catalogue {
   std::string offers_;
 };
 
-}  // namespace weft::node
+}  // namespace weft::node::library

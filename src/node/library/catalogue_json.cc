@@ -9,7 +9,7 @@
 #include "base/json_text.h"
 #include "base/nearest.h"
 
-namespace weft::node {
+namespace weft::node::library {
 namespace {
 
 namespace json = boost::json;
@@ -179,4 +179,4 @@ Result<std::vector<Library>> read_catalogue_file(std::string_view text) {
   return libraries;
 }
 
-}  // namespace weft::node
+}  // namespace weft::node::library

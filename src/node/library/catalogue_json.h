@@ -8,7 +8,7 @@
 #include "base/error.h"
 #include "node/library/catalogue.h"
 
-namespace weft::node {
+namespace weft::node::library {
 
 // What others are told: everything but the files.
 std::string catalogue_json(std::span<const Library> libraries,
@@ -20,4 +20,4 @@ std::string catalogue_json(std::span<const Library> libraries,
 std::string catalogue_file(std::span<const Library> libraries);
 Result<std::vector<Library>> read_catalogue_file(std::string_view text);
 
-}  // namespace weft::node
+}  // namespace weft::node::library

@@ -12,7 +12,7 @@
 #include "node/library/names.h"
 #include "node/object/beacon.h"
 
-namespace weft::node {
+namespace weft::node::library {
 namespace {
 
 using testing::HasSubstr;
@@ -198,4 +198,4 @@ TEST(Version, AreInTheOrderOfSemanticVersions) {
 }
 
 }  // namespace
-}  // namespace weft::node
+}  // namespace weft::node::library

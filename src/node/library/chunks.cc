@@ -15,7 +15,7 @@
 #include "node/library/whole_file.h"
 #include "node/object/fields.h"
 
-namespace weft::node {
+namespace weft::node::library {
 namespace {
 
 constexpr std::string_view kNamePrefix = "weft module 1\n";
@@ -171,4 +171,4 @@ void ChunkBits::set_all() {
   for (std::size_t index = 0; index < count_; ++index) set(index);
 }
 
-}  // namespace weft::node
+}  // namespace weft::node::library

@@ -8,7 +8,7 @@
 #include "base/error.h"
 #include "node/object/hash.h"
 
-namespace weft::node {
+namespace weft::node::library {
 
 inline constexpr std::size_t kChunkBytes = 65'536;
 inline constexpr std::uint64_t kModuleBytesMax = 256 * 1024 * 1024;
@@ -82,4 +82,4 @@ class ChunkBits {
   std::size_t there_ = 0;
 };
 
-}  // namespace weft::node
+}  // namespace weft::node::library

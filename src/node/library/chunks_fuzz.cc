@@ -7,6 +7,7 @@
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace weft;
   using namespace weft::node;
+  using namespace weft::node::library;
   BytesView bytes(data, size);
   CHECK(!ChunkList::decode(bytes, Hash::of(bytes)));
   Hasher hasher;

@@ -10,7 +10,7 @@
 #include "node/library/library_testing.h"
 #include "node/object/fields.h"
 
-namespace weft::node {
+namespace weft::node::library {
 namespace {
 
 TEST(ChunkList, IsWhatTheProtocolSays) {
@@ -100,4 +100,4 @@ TEST(ChunkBits, AreAsManyAsChunksAndReadBack) {
 }
 
 }  // namespace
-}  // namespace weft::node
+}  // namespace weft::node::library

@@ -9,7 +9,7 @@
 #include "node/library/chunks.h"
 #include "node/library/storage_meter.h"
 
-namespace weft::node {
+namespace weft::node::library {
 
 // A module of chance that a seed says.
 inline Bytes some_module(std::size_t size, unsigned seed) {
@@ -54,4 +54,4 @@ class TestMeter : public StorageMeter {
   std::map<std::string, std::uint64_t> has_;
 };
 
-}  // namespace weft::node
+}  // namespace weft::node::library

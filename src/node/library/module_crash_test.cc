@@ -11,7 +11,7 @@
 #include "node/library/library_testing.h"
 #include "node/library/module_store.h"
 
-namespace weft::node {
+namespace weft::node::library {
 namespace {
 
 constexpr std::uint64_t kMuch = 64 * 1024 * 1024;
@@ -107,4 +107,4 @@ TEST(ModuleCrash, AChunkThatCameToTheDiskByHalfDoesNotCount) {
 }
 
 }  // namespace
-}  // namespace weft::node
+}  // namespace weft::node::library

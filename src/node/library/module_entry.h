@@ -8,7 +8,7 @@
 #include "node/library/module_file.h"
 #include "node/library/module_store.h"
 
-namespace weft::node {
+namespace weft::node::library {
 
 // A module as the store knows it. Shared by the store and the calls that work on it.
 struct ModuleStore::Entry {
@@ -38,4 +38,4 @@ struct ModuleInUse::Held {
   ModuleStore::EntryPtr entry;
 };
 
-}  // namespace weft::node
+}  // namespace weft::node::library

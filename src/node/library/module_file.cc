@@ -11,7 +11,7 @@
 #include "base/check.h"
 #include "node/library/whole_file.h"
 
-namespace weft::node {
+namespace weft::node::library {
 namespace {
 
 constexpr std::int64_t kSecondNs = 1'000'000'000;
@@ -178,4 +178,4 @@ Result<void> ModuleFile::become_part() {
   return {};
 }
 
-}  // namespace weft::node
+}  // namespace weft::node::library

@@ -10,7 +10,7 @@
 #include "base/fd.h"
 #include "node/library/chunks.h"
 
-namespace weft::node {
+namespace weft::node::library {
 
 // One module's bytes on disk: a part, whose chunks come, or the whole. Blocks. Under its owner's
 // lock but for `list`.
@@ -76,4 +76,4 @@ class ModuleFile {
   std::optional<Looks> verified_;
 };
 
-}  // namespace weft::node
+}  // namespace weft::node::library

@@ -6,7 +6,7 @@
 
 #include "node/library/names.h"
 
-namespace weft::node {
+namespace weft::node::library {
 namespace {
 
 constexpr std::string_view kKeeps = "keeps ";
@@ -39,4 +39,4 @@ std::vector<ModuleOwner> read_owners(std::string_view text) {
   return owners;
 }
 
-}  // namespace weft::node
+}  // namespace weft::node::library

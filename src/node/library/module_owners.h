@@ -8,7 +8,7 @@
 
 #include "base/error.h"
 
-namespace weft::node {
+namespace weft::node::library {
 
 // The owner of what the node's own catalogue names: the machine's, no group.
 inline constexpr std::string_view kOwnGroup = "";
@@ -32,4 +32,4 @@ struct ModuleOwner {
 std::string owners_text(std::span<const ModuleOwner> owners);
 std::vector<ModuleOwner> read_owners(std::string_view text);
 
-}  // namespace weft::node
+}  // namespace weft::node::library

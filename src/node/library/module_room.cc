@@ -11,7 +11,7 @@
 #include "node/library/names.h"
 #include "node/library/whole_file.h"
 
-namespace weft::node {
+namespace weft::node::library {
 namespace {
 
 constexpr std::uint64_t kDiskBlock = 4'096;
@@ -227,4 +227,4 @@ Result<void> ModuleStore::remove_for_all(const Hash& name) {
   return {};
 }
 
-}  // namespace weft::node
+}  // namespace weft::node::library

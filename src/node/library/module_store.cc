@@ -15,7 +15,7 @@
 #include "node/library/names.h"
 #include "node/library/whole_file.h"
 
-namespace weft::node {
+namespace weft::node::library {
 namespace {
 
 constexpr std::size_t kOwnersFileMax = 64 * 1024;
@@ -317,4 +317,4 @@ StoreUse ModuleStore::use_of_room() const {
           .bytes_max = options_.bytes_max};
 }
 
-}  // namespace weft::node
+}  // namespace weft::node::library

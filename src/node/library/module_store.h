@@ -16,7 +16,7 @@
 #include "node/library/module_owners.h"
 #include "node/library/storage_meter.h"
 
-namespace weft::node {
+namespace weft::node::library {
 
 class ModuleFile;
 class ModuleStore;
@@ -165,4 +165,4 @@ class ModuleStore {
   std::uint64_t uses_ = 0;  // Counts up: the greater a module's number, the later it was used.
 };
 
-}  // namespace weft::node
+}  // namespace weft::node::library

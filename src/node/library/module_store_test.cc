@@ -13,7 +13,7 @@
 #include "capabilities/test_folder.h"
 #include "node/library/library_testing.h"
 
-namespace weft::node {
+namespace weft::node::library {
 namespace {
 
 constexpr std::uint64_t kMuch = 64 * 1024 * 1024;
@@ -326,4 +326,4 @@ TEST_F(Store, GroupsHaveNamesOfFolders) {
 }
 
 }  // namespace
-}  // namespace weft::node
+}  // namespace weft::node::library

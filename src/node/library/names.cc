@@ -8,7 +8,7 @@
 
 #include "node/object/request.h"
 
-namespace weft::node {
+namespace weft::node::library {
 namespace {
 
 bool is_digit(char c) {
@@ -117,4 +117,4 @@ bool version_before(std::string_view a, std::string_view b) {
   return compare_parts(a.substr(a_dash + 1), b.substr(b_dash + 1)) < 0;
 }
 
-}  // namespace weft::node
+}  // namespace weft::node::library

@@ -4,7 +4,7 @@
 
 #include "base/error.h"
 
-namespace weft::node {
+namespace weft::node::library {
 
 inline constexpr std::size_t kLibraryNameMax = 64;
 inline constexpr std::size_t kVersionMax = 64;
@@ -24,4 +24,4 @@ Result<void> check_group_name(std::string_view name);
 // Whether version `a` comes before `b`, as semantic versions are ordered.
 bool version_before(std::string_view a, std::string_view b);
 
-}  // namespace weft::node
+}  // namespace weft::node::library

@@ -5,7 +5,7 @@
 
 #include "base/error.h"
 
-namespace weft::node {
+namespace weft::node::library {
 
 // Whom a ModuleStore asks for room for a group. Outlives the store; called from any thread, under
 // the store's lock, so it neither blocks nor calls the store. The node's own modules (kOwnGroup)
@@ -22,4 +22,4 @@ class StorageMeter {
   virtual void give_back(std::string_view group, std::uint64_t bytes) = 0;
 };
 
-}  // namespace weft::node
+}  // namespace weft::node::library

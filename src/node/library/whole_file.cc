@@ -9,7 +9,7 @@
 
 #include "base/fd.h"
 
-namespace weft::node {
+namespace weft::node::library {
 
 std::unexpected<Error> disk_failure(std::string_view doing, int errno_value) {
   auto failed = system_failure(doing, errno_value);
@@ -65,4 +65,4 @@ Result<void> write_whole(const std::filesystem::path& path, BytesView bytes, Dur
   return durable == Durable::kYes ? sync_path(path.parent_path()) : Result<void>();
 }
 
-}  // namespace weft::node
+}  // namespace weft::node::library

@@ -5,7 +5,7 @@
 #include "base/bytes.h"
 #include "base/error.h"
 
-namespace weft::node {
+namespace weft::node::library {
 
 // Files of our own folders are for nobody else.
 inline constexpr unsigned kFileMode = 0600;
@@ -30,4 +30,4 @@ Result<std::size_t> read_at(int file, std::span<std::uint8_t> bytes, std::uint64
 // Waits until a file or a folder is on the disk as it is now.
 Result<void> sync_path(const std::filesystem::path& path);
 
-}  // namespace weft::node
+}  // namespace weft::node::library

@@ -1,53 +1,55 @@
 #include "node/object/record.h"
 
-#include <cstring>
+#include <fmt/format.h>
+
+#include "base/check.h"
 
 namespace weft::node {
 namespace {
 
-void append_head(Bytes& out, RecordType type, std::size_t size) {
+Bytes head(RecordType type, std::size_t size) {
+  CHECK(size <= kRecordBytesMax);
+  Bytes out;
+  out.reserve(kRecordHeadBytes + size);
   out.push_back(static_cast<std::uint8_t>(type));
-  auto length = static_cast<std::uint32_t>(size);
-  auto* bytes = reinterpret_cast<const std::uint8_t*>(&length);
-  out.insert(out.end(), bytes, bytes + sizeof length);
+  for (unsigned shift = 0; shift < 32; shift += 8) {
+    out.push_back(static_cast<std::uint8_t>(size >> shift));
+  }
+  return out;
 }
 
 }  // namespace
 
-void append_record(Bytes& out, RecordType type, BytesView bytes) {
-  append_head(out, type, bytes.size());
-  out.insert(out.end(), bytes.begin(), bytes.end());
-}
-
-void append_frame(Bytes& out, OutputStream stream, BytesView bytes) {
-  append_head(out, RecordType::kFrame, 1 + bytes.size());
+Bytes frame_record(OutputStream stream, BytesView bytes) {
+  Bytes out = head(RecordType::kFrame, 1 + bytes.size());
   out.push_back(static_cast<std::uint8_t>(stream));
   out.insert(out.end(), bytes.begin(), bytes.end());
+  return out;
 }
 
-void RecordReader::add(BytesView bytes) {
-  // What was read is let go of once it is the larger part.
-  if (at_ > held_.size() / 2) {
-    held_.erase(held_.begin(), held_.begin() + static_cast<std::ptrdiff_t>(at_));
-    at_ = 0;
-  }
-  held_.insert(held_.end(), bytes.begin(), bytes.end());
+Bytes record(RecordType type, BytesView bytes) {
+  Bytes out = head(type, bytes.size());
+  out.insert(out.end(), bytes.begin(), bytes.end());
+  return out;
 }
 
-Result<std::optional<Record>> RecordReader::next() {
-  if (held_.size() - at_ < kRecordHeadBytes) return std::nullopt;
-  std::uint8_t type = held_[at_];
-  std::uint32_t length = 0;
-  std::memcpy(&length, held_.data() + at_ + 1, sizeof length);
-  if (type < static_cast<std::uint8_t>(RecordType::kFrame) ||
-      type > static_cast<std::uint8_t>(RecordType::kReceipt) || length > kRecordBytesMax) {
-    return failure(Errc::kInvalid, "what came is no record of a stream of output");
+Result<RecordView> take_record(BytesView bytes) {
+  if (bytes.size() < kRecordHeadBytes) return RecordView();
+  std::uint8_t type = bytes[0];
+  if (type < 1 || type > 3)
+    return failure(Errc::kInvalid, fmt::format("a record of type {}", type));
+  std::size_t size = 0;
+  for (unsigned i = 0; i < 4; ++i) size |= std::size_t{bytes[1 + i]} << (8 * i);
+  if (size > kRecordBytesMax) {
+    return failure(Errc::kInvalid,
+                   fmt::format("a record of {} bytes, {} is the most", size, kRecordBytesMax));
   }
-  if (held_.size() - at_ - kRecordHeadBytes < length) return std::nullopt;
-  Record record{static_cast<RecordType>(type),
-                BytesView(held_).subspan(at_ + kRecordHeadBytes, length)};
-  at_ += kRecordHeadBytes + length;
-  return record;
+  if (bytes.size() < kRecordHeadBytes + size) return RecordView();
+  RecordView view{RecordType{type}, bytes.subspan(kRecordHeadBytes, size), kRecordHeadBytes + size};
+  if (view.type != RecordType::kFrame) return view;
+  bool known = size > 1 && view.bytes[0] >= 1 && view.bytes[0] <= 3;
+  if (!known) return failure(Errc::kInvalid, "a frame of no stream, or without bytes");
+  return view;
 }
 
 }  // namespace weft::node

@@ -1,44 +1,40 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
 
 #include "base/bytes.h"
 #include "base/error.h"
 
 namespace weft::node {
 
-// The bytes of one frame of output, at most; and the frames before a node has to seal them.
+// Bytes of one frame, without its stream.
 inline constexpr std::size_t kFrameBytesMax = 65'536;
-inline constexpr std::size_t kFramesUnsealedMax = 64;
+inline constexpr std::size_t kRecordHeadBytes = 5;
+// What a record carries: a frame and its stream's byte; a seal or receipt is shorter.
+inline constexpr std::size_t kRecordBytesMax = kFrameBytesMax + 1;
 
+enum class RecordType : std::uint8_t { kFrame = 1, kSeal = 2, kReceipt = 3 };
+
+// Whose bytes are in a frame.
 enum class OutputStream : std::uint8_t { kStdout = 1, kStderr = 2, kResult = 3 };
 
-// What a stream of output is a row of: its type, its length, its bytes.
-enum class RecordType : std::uint8_t { kFrame = 1, kSeal = 2, kReceipt = 3 };
-struct Record {
-  RecordType type;
-  BytesView bytes;  // Of a frame the stream's byte first.
+// A record, as docs/NODE_PROTOCOL.md has it: type, length, bytes.
+Bytes frame_record(OutputStream stream, BytesView bytes);
+Bytes record(RecordType type, BytesView bytes);
+
+// One record of a row of them. Borrows.
+struct RecordView {
+  RecordType type = RecordType::kFrame;
+  BytesView bytes;
+  std::size_t size = 0;  // All of it, its head as well.
+
+  // Of a frame, which has a stream: take_record checks it.
+  OutputStream stream() const { return OutputStream{bytes[0]}; }
+  BytesView payload() const { return bytes.subspan(1); }
 };
-inline constexpr std::size_t kRecordHeadBytes = 5;
-inline constexpr std::size_t kRecordBytesMax = 1 + kFrameBytesMax;
 
-void append_record(Bytes& out, RecordType type, BytesView bytes);
-void append_frame(Bytes& out, OutputStream stream, BytesView bytes);
-
-// Bytes as they come, to records.
-class RecordReader {
- public:
-  void add(BytesView bytes);
-  // The next whole one, borrowed until the next call. kInvalid, again and again, where what came is
-  // no record.
-  Result<std::optional<Record>> next();
-  // Whether something came that is no whole record yet.
-  bool in_the_middle() const { return at_ < held_.size(); }
-
- private:
-  Bytes held_;
-  std::size_t at_ = 0;
-};
+// The record that `bytes` begin with; one of size 0: not all of it is there yet. kInvalid: it is
+// none. Looks at no more than the head before the record is there.
+Result<RecordView> take_record(BytesView bytes);
 
 }  // namespace weft::node

@@ -66,6 +66,7 @@ class SettingsReader {
     static const TomlValue kNothing;
     const TomlEntry* node = reader.take_table("node");
     read_node(node == nullptr ? kNothing : node->value);
+    if (const TomlEntry* control = reader.take_table("control")) read_control(control->value);
     if (const TomlEntry* rates = reader.take_table("rates")) read_rates(rates->value);
     settings_.total = default_total();
     if (const TomlEntry* quota = reader.take_table("quota")) {
@@ -133,6 +134,22 @@ class SettingsReader {
                         fmt::format("write at most {}", kInterfacesMax));
       }
       inner.finish();
+    }
+    reader.finish();
+  }
+
+  void read_control(const TomlValue& table) {
+    TableReader reader(table, "[control]", problems_);
+    for (std::string_view verb : kControlVerbs) {
+      auto named = reader.texts(verb, R"(["alice", "@staff"])");
+      if (!named) continue;
+      for (Placed& each : *named) {
+        if (each.text.empty() || each.text == "@" || each.text.find('\0') != std::string::npos) {
+          problems_.error(each.place, fmt::format("control.{} has \"{}\"", verb, each.text),
+                          "write the name of a user, or @ and that of a group");
+        }
+        settings_.control_permits[std::string(verb)].push_back(std::move(each.text));
+      }
     }
     reader.finish();
   }

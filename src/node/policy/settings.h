@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <filesystem>
 #include <map>
 #include <optional>
@@ -18,6 +19,9 @@ inline constexpr std::uint16_t kNodePort = 7420;
 inline constexpr std::size_t kGroupsMax = 1'000;
 // Files of node.d.
 inline constexpr std::size_t kPartsMax = 100;
+// What may be asked at the control socket, and [control] says by whom.
+inline constexpr std::array<std::string_view, 5> kControlVerbs{"look", "drain", "stop", "change",
+                                                               "trust"};
 // What the keys in no group are called together. No group has this name.
 inline constexpr std::string_view kStrangers = "strangers";
 
@@ -51,6 +55,8 @@ struct NodeSettings {
   std::filesystem::path state = {};           // FOLDER/state
   std::filesystem::path groups = {};          // FOLDER/groups
   std::filesystem::path control_socket = {};  // STATE/control.sock
+  // Who may use which verb of the control socket: [control] look = ["alice", "@staff"].
+  std::map<std::string, std::vector<std::string>, std::less<>> control_permits = {};
   DiscoverySettings discovery = {};
   RequestRates rates = {};
   Quota total = {};

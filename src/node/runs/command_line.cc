@@ -7,7 +7,7 @@
 #include "base/check.h"
 #include "node/object/fields.h"
 
-namespace weft::node {
+namespace weft::node::runs {
 
 Bytes command_line_bytes(const CommandLine& line) {
   CHECK(line.words.size() <= kWordsMax);
@@ -43,4 +43,4 @@ Result<CommandLine> read_command_line(BytesView bytes) {
   return line;
 }
 
-}  // namespace weft::node
+}  // namespace weft::node::runs

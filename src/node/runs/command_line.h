@@ -6,7 +6,7 @@
 #include "base/bytes.h"
 #include "base/error.h"
 
-namespace weft::node {
+namespace weft::node::runs {
 
 inline constexpr std::size_t kWordsMax = 1'000;
 inline constexpr std::size_t kWordsBytesMax = 64 << 10;
@@ -25,4 +25,4 @@ Bytes command_line_bytes(const CommandLine& line);
 // kInvalid: they are not what command_line_bytes writes, or more than may be.
 Result<CommandLine> read_command_line(BytesView bytes);
 
-}  // namespace weft::node
+}  // namespace weft::node::runs

@@ -18,7 +18,7 @@
 #include "base/check.h"
 #include "base/fd.h"
 
-namespace weft::node {
+namespace weft::node::runs {
 namespace {
 
 constexpr int kNice = 10;
@@ -133,4 +133,4 @@ int compile_module(const std::string& file, RuntimeOptions options,
   return 1;
 }
 
-}  // namespace weft::node
+}  // namespace weft::node::runs

@@ -8,7 +8,7 @@
 #include "base/error.h"
 #include "engine/runtime.h"
 
-namespace weft::node {
+namespace weft::node::runs {
 
 // Private memory that a process which compiles may have.
 inline constexpr std::uint64_t kCompileMemoryMax = std::uint64_t{2} << 30;
@@ -32,4 +32,4 @@ Compiled compile_apart(std::vector<std::string> command, std::chrono::seconds cp
 // the cache of `options`, which are the node's own, for runs with so much memory. Its exit code.
 int compile_module(const std::string& file, RuntimeOptions options, std::uint64_t memory_bytes_max);
 
-}  // namespace weft::node
+}  // namespace weft::node::runs

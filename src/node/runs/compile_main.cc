@@ -7,5 +7,5 @@ int main(int count, char** words) {
   options.memory_slot_bytes = std::uint64_t{64} << 20;
   options.cache_folder = words[2];
   options.compiling = weft::RuntimeOptions::Compiling::kAlone;
-  return weft::node::compile_module(words[1], options, options.memory_slot_bytes);
+  return weft::node::runs::compile_module(words[1], options, options.memory_slot_bytes);
 }

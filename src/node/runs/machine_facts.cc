@@ -10,7 +10,7 @@
 #include "base/read_file.h"
 #include "node/runs/node_facts.h"
 
-namespace weft::node {
+namespace weft::node::runs {
 namespace {
 
 // A line of /proc/meminfo, in bytes; 0: it is not there.
@@ -53,4 +53,4 @@ QuotaLeft MachineFacts::quota_left(std::string_view) {
   return {kAny, kAny, kAny, std::numeric_limits<std::uint32_t>::max()};
 }
 
-}  // namespace weft::node
+}  // namespace weft::node::runs

@@ -13,7 +13,7 @@
 #include "base/check.h"
 #include "io/loop.h"
 
-namespace weft::node {
+namespace weft::node::runs {
 namespace {
 
 // Whoever compiles gives way to whoever runs.
@@ -178,4 +178,4 @@ void ModulePlans::keep(const Hash& module, const PlanPtr& plan) {
   }
 }
 
-}  // namespace weft::node
+}  // namespace weft::node::runs

@@ -17,7 +17,7 @@
 #include "node/object/hash.h"
 #include "node/runs/compile_apart.h"
 
-namespace weft::node {
+namespace weft::node::runs {
 
 // Modules that are kept ready to run.
 inline constexpr std::size_t kPlansKept = 64;
@@ -108,4 +108,4 @@ class ModulePlans {
   Pool pool_;
 };
 
-}  // namespace weft::node
+}  // namespace weft::node::runs

@@ -5,7 +5,7 @@
 #include <optional>
 #include <string_view>
 
-namespace weft::node {
+namespace weft::node::runs {
 
 // Processor time that one question about the node is charged.
 inline constexpr std::chrono::nanoseconds kQuestionPrice{20'000};
@@ -40,4 +40,4 @@ class MachineFacts : public NodeFacts {
   QuotaLeft quota_left(std::string_view group) override;
 };
 
-}  // namespace weft::node
+}  // namespace weft::node::runs

@@ -12,7 +12,7 @@
 #include "node/object/receipt.h"
 #include "node/runs/node_facts.h"
 
-namespace weft::node {
+namespace weft::node::runs {
 
 // The most that a run may spend. Each one is a bound: what a request leaves open was settled by its
 // quota.
@@ -61,4 +61,4 @@ struct RunOrder {
   std::function<void(const RunEnd&)> ended = {};
 };
 
-}  // namespace weft::node
+}  // namespace weft::node::runs

@@ -8,7 +8,7 @@
 #include "base/check.h"
 #include "node/object/receipt.h"
 
-namespace weft::node {
+namespace weft::node::runs {
 namespace {
 
 OutputReader::Record shared(Bytes bytes) {
@@ -180,4 +180,4 @@ OutputReader::Record OutputReader::next() {
   return nullptr;
 }
 
-}  // namespace weft::node
+}  // namespace weft::node::runs

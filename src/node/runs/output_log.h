@@ -10,9 +10,9 @@
 #include "base/error.h"
 #include "node/object/hash.h"
 #include "node/object/key.h"
-#include "node/runs/record.h"
+#include "node/object/record.h"
 
-namespace weft::node {
+namespace weft::node::runs {
 
 // Bytes of output that are kept. Half of them may wait for readers; the other half is what was read
 // last, for one who comes back.
@@ -132,4 +132,4 @@ class OutputReader {
   std::function<void()> wake_;
 };
 
-}  // namespace weft::node
+}  // namespace weft::node::runs

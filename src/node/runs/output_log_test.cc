@@ -8,9 +8,9 @@
 #include <algorithm>
 #include <random>
 
-#include "node/runs/proven_output.h"
+#include "node/object/proven_output.h"
 
-namespace weft::node {
+namespace weft::node::runs {
 namespace {
 
 using Stream = OutputStream;
@@ -256,4 +256,4 @@ TEST_F(Output, ComesWholeAcrossBrokenConnections) {
 }
 
 }  // namespace
-}  // namespace weft::node
+}  // namespace weft::node::runs

@@ -5,7 +5,7 @@
 #include "capabilities/hosted.h"
 #include "wit/weft/node_0_1_0/resources.h"
 
-namespace weft::node {
+namespace weft::node::runs {
 namespace {
 
 namespace wit = ::weft::wit::weft::node_0_1_0::resources;
@@ -73,4 +73,4 @@ void ResourcesCapability::attach(Context& context, Asking& asking) {
   context.attach(&kOwner, std::make_unique<Attached>(asking));
 }
 
-}  // namespace weft::node
+}  // namespace weft::node::runs

@@ -6,7 +6,7 @@
 #include "door/context.h"
 #include "node/runs/node_facts.h"
 
-namespace weft::node {
+namespace weft::node::runs {
 
 // weft:node/resources: what a run may ask about its node. Each question has its price; one that the
 // run may not ask, or cannot pay, is answered so. One object a process; what a run may ask is
@@ -33,4 +33,4 @@ class ResourcesCapability final : public Capability {
   static void attach(Context& context, Asking& asking);
 };
 
-}  // namespace weft::node
+}  // namespace weft::node::runs

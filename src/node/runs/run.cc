@@ -10,7 +10,7 @@
 #include "node/runs/runs.h"
 #include "node/runs/typed_call.h"
 
-namespace weft::node {
+namespace weft::node::runs {
 namespace {
 
 // Bytes that one host call may lift, and a result have, at least: small limits of output are no
@@ -281,4 +281,4 @@ void Run::end(RunEnd how) {
   if (order_.ended) order_.ended(how);
 }
 
-}  // namespace weft::node
+}  // namespace weft::node::runs

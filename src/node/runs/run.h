@@ -14,7 +14,7 @@
 #include "node/runs/output_log.h"
 #include "node/runs/resources.h"
 
-namespace weft::node {
+namespace weft::node::runs {
 
 class Runs;
 
@@ -88,4 +88,4 @@ class Run final : private OutputSink, private ResourcesCapability::Asking {
   Timer unread_;
 };
 
-}  // namespace weft::node
+}  // namespace weft::node::runs

@@ -8,7 +8,7 @@
 #include "io/loop.h"
 #include "node/runs/run.h"
 
-namespace weft::node {
+namespace weft::node::runs {
 namespace {
 
 std::unexpected<Error> unknown(const Hash& run) {
@@ -145,4 +145,4 @@ void Runs::expire() {
   }
 }
 
-}  // namespace weft::node
+}  // namespace weft::node::runs

@@ -15,7 +15,7 @@
 #include "node/runs/order.h"
 #include "node/runs/output_log.h"
 
-namespace weft::node {
+namespace weft::node::runs {
 
 // Runs of one loop that have not ended.
 inline constexpr std::size_t kRunsMax = 256;
@@ -97,4 +97,4 @@ class Runs {
   const std::shared_ptr<Runs*> self_;  // Null once it is gone: what was posted comes later.
 };
 
-}  // namespace weft::node
+}  // namespace weft::node::runs

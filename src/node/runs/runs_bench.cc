@@ -15,7 +15,7 @@
 #include "node/runs/resources.h"
 #include "node/runs/runs.h"
 
-namespace weft::node {
+namespace weft::node::runs {
 namespace {
 
 constexpr std::string_view kAdder = R"((component
@@ -135,6 +135,6 @@ BENCHMARK_CAPTURE(run_call, unsigned, false);
 BENCHMARK_CAPTURE(run_call, signed, true);
 
 }  // namespace
-}  // namespace weft::node
+}  // namespace weft::node::runs
 
 BENCHMARK_MAIN();

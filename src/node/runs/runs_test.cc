@@ -10,12 +10,12 @@
 #include "door/values.h"
 #include "engine/test_guests.h"
 #include "engine/testing.h"
+#include "node/object/proven_output.h"
 #include "node/runs/command_line.h"
 #include "node/runs/compile_apart.h"
-#include "node/runs/proven_output.h"
 #include "node/runs/resources.h"
 
-namespace weft::node {
+namespace weft::node::runs {
 namespace {
 
 using ::testing::HasSubstr;
@@ -573,4 +573,4 @@ TEST(CompileApart, IsBoundedAndTold) {
 }
 
 }  // namespace
-}  // namespace weft::node
+}  // namespace weft::node::runs

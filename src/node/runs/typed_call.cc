@@ -9,7 +9,7 @@
 #include "values/relocate.h"
 #include "values/type.h"
 
-namespace weft::node {
+namespace weft::node::runs {
 namespace {
 
 // Where nothing has a number: what has one was refused by its type.
@@ -54,4 +54,4 @@ Result<std::uint32_t> find_call(std::span<const ExportedFunction> exports,
   return static_cast<std::uint32_t>(number);
 }
 
-}  // namespace weft::node
+}  // namespace weft::node::runs

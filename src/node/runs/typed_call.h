@@ -8,7 +8,7 @@
 #include "base/error.h"
 #include "engine/runtime.h"
 
-namespace weft::node {
+namespace weft::node::runs {
 
 // The number of the function that is meant by "pkg:name/iface@1.0.0#func", whose version may be
 // left out, when `arguments` are encoded as its type says. kNotFound: there is none. kUnsupported:
@@ -16,4 +16,4 @@ namespace weft::node {
 Result<std::uint32_t> find_call(std::span<const ExportedFunction> exports,
                                 std::string_view function, BytesView arguments);
 
-}  // namespace weft::node
+}  // namespace weft::node::runs

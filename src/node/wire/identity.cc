@@ -7,7 +7,7 @@
 #include "node/object/hash.h"
 #include "remote/base64.h"
 
-namespace weft::node {
+namespace weft::node::wire {
 namespace {
 
 // A public key of Ed25519 in DER begins with this (RFC 8410).
@@ -27,4 +27,4 @@ std::string pin_of(const PublicKey& key) {
   return fmt::format("sha256//{}", remote::base64(hasher.finish().view()));
 }
 
-}  // namespace weft::node
+}  // namespace weft::node::wire

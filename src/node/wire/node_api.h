@@ -11,7 +11,7 @@
 #include "io/task.h"
 #include "node/object/request.h"
 
-namespace weft::node {
+namespace weft::node::wire {
 
 // Why a request is not done: a status of HTTP, a word for programs, a sentence for people.
 struct Refusal {
@@ -65,4 +65,4 @@ class NodeApi {
 // The status that belongs to a failure.
 unsigned status_of(Errc code);
 
-}  // namespace weft::node
+}  // namespace weft::node::wire

@@ -10,7 +10,7 @@
 #include "node/wire/identity.h"
 #include "remote/http/service.h"
 
-namespace weft::node {
+namespace weft::node::wire {
 namespace {
 
 constexpr unsigned kOk = 200;
@@ -120,8 +120,8 @@ Task<Bytes> NodeClient::ask(Bytes request, Bytes follows, Deadline deadline) {
   co_return std::unexpected(refused(address_, response->status(), as_text(answer)));
 }
 
-Task<void> NodeClient::follow(Bytes request, Bytes follows, ProvenStream& stream,
-                              Deadline deadline) {
+Task<void> NodeClient::follow(Bytes request, Bytes follows, ProvenOutput& output,
+                              ProvenOutput::Frame take, Deadline deadline) {
   Bytes body[] = {body_of(request, follows)};
   CO_TRY(auto response, co_await service_->ask({.method = "POST",
                                                 .url = url_ + "request",
@@ -132,20 +132,14 @@ Task<void> NodeClient::follow(Bytes request, Bytes follows, ProvenStream& stream
     CO_TRY(Bytes answer, co_await whole_body(*response, deadline));
     co_return std::unexpected(refused(address_, response->status(), as_text(answer)));
   }
-  RecordReader records;
-  while (!stream.receipt()) {
+  while (!output.receipt()) {
     CO_TRY(Bytes piece, co_await response->read(deadline));
     if (piece.empty()) {
       co_return failure(
           Errc::kUnavailable,
           fmt::format("node {}: its output ended without a receipt", address_.text()));
     }
-    records.add(piece);
-    for (;;) {
-      CO_TRY(auto record, records.next());
-      if (!record) break;
-      CO_TRY_VOID(stream.take(*record));
-    }
+    CO_TRY_VOID(output.take(piece, take));
   }
   co_return Result<void>();
 }
@@ -177,4 +171,4 @@ Task<void> NodeClient::write_chunk(std::string ticket, std::uint32_t index, Byte
   co_return std::unexpected(refused(address_, response->status(), as_text(answer)));
 }
 
-}  // namespace weft::node
+}  // namespace weft::node::wire

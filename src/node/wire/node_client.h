@@ -8,7 +8,7 @@
 #include "base/deadline.h"
 #include "io/task.h"
 #include "node/object/key.h"
-#include "node/wire/proven_stream.h"
+#include "node/object/proven_output.h"
 
 namespace weft {
 class Loop;
@@ -17,7 +17,7 @@ class HttpService;
 }
 }  // namespace weft
 
-namespace weft::node {
+namespace weft::node::wire {
 
 // Where a node is, and which key it has to have.
 struct NodeAddress {
@@ -49,9 +49,10 @@ class NodeClient {
 
   // The answer to a signed request that has a whole one: describe, fetch, store, cancel.
   Task<Bytes> ask(Bytes request, Bytes follows, Deadline deadline);
-  // The answer to run, call and resume, to its receipt. kUnavailable where the connection broke
-  // before it: `stream` stands where a resume goes on.
-  Task<void> follow(Bytes request, Bytes follows, ProvenStream& stream, Deadline deadline);
+  // The answer to run, call and resume, to its receipt; `take` gets what is proven. kUnavailable
+  // where the connection broke before it: `output` knows where a resume goes on.
+  Task<void> follow(Bytes request, Bytes follows, ProvenOutput& output, ProvenOutput::Frame take,
+                    Deadline deadline);
   // A chunk of the module that the ticket is for.
   Task<Bytes> read_chunk(std::string ticket, std::uint32_t index, Deadline deadline);
   Task<void> write_chunk(std::string ticket, std::uint32_t index, Bytes chunk, Deadline deadline);
@@ -62,4 +63,4 @@ class NodeClient {
   std::shared_ptr<remote::HttpService> service_;  // Shared with its responses.
 };
 
-}  // namespace weft::node
+}  // namespace weft::node::wire

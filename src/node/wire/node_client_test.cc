@@ -9,10 +9,11 @@
 #include "base/check.h"
 #include "io/http/server.h"
 #include "io/test_task.h"
+#include "node/object/record.h"
 #include "node/wire/identity.h"
 #include "node/wire/node_handler.h"
 
-namespace weft::node {
+namespace weft::node::wire {
 namespace {
 
 using weft::testing::run_task;
@@ -29,16 +30,17 @@ class Scripted final : public OutputReader {
     if (at_ < text_.size()) {
       std::size_t count = std::min(kFrameBytesMax, text_.size() - at_);
       BytesView bytes = BytesView(text_).subspan(at_, count);
-      append_frame(out_, OutputStream::kStdout, bytes);
+      out_ = frame_record(OutputStream::kStdout, bytes);
       chain_ = next_chain(chain_, 1, bytes);
       at_ += count;
-      if (++frames_ % kFramesUnsealedMax == 0) {
-        append_record(out_, RecordType::kSeal, sign(Seal{name_, frames_, chain_}, key_));
+      if (++frames_ % kUnprovenMax == 0) {
+        Bytes seal = record(RecordType::kSeal, sign(Seal{name_, frames_, chain_}, key_));
+        out_.insert(out_.end(), seal.begin(), seal.end());
       }
       return out_;
     }
     over_ = true;
-    append_record(out_, RecordType::kReceipt,
+    out_ = record(RecordType::kReceipt,
                   sign(Receipt{.request = name_, .frames = frames_, .chain = chain_}, key_));
     return out_;
   }
@@ -145,15 +147,14 @@ TEST_F(Wire, AStreamArrivesWholeAndProven) {
   for (const Bytes& follows : {Bytes(), to_bytes("hello"), text}) {
     Bytes signed_bytes = request(Action::kRun, follows);
     Bytes taken;
-    ProvenStream stream(key_.public_key(), Hash::of(signed_bytes),
-                        ProvenStream::beginning(Hash::of(signed_bytes)),
-                        [&](OutputStream, BytesView bytes) {
-                          taken.insert(taken.end(), bytes.begin(), bytes.end());
-                        });
-    auto followed = run_task(loop_, client.follow(signed_bytes, follows, stream, soon()));
+    ProvenOutput output(Hash::of(signed_bytes), key_.public_key());
+    auto take = [&](OutputStream, BytesView bytes) {
+      taken.insert(taken.end(), bytes.begin(), bytes.end());
+    };
+    auto followed = run_task(loop_, client.follow(signed_bytes, follows, output, take, soon()));
     ASSERT_TRUE(followed.has_value()) << followed.error().message();
     EXPECT_EQ(taken, follows);
-    EXPECT_TRUE(stream.receipt().has_value());
+    EXPECT_TRUE(output.receipt().has_value());
   }
 }
 
@@ -204,4 +205,4 @@ TEST(NodeAddress, IsReadAsItIsWritten) {
 }
 
 }  // namespace
-}  // namespace weft::node
+}  // namespace weft::node::wire

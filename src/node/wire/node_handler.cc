@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <boost/asio/this_coro.hpp>
-#include <boost/json.hpp>
 #include <charconv>
 #include <cstring>
 
@@ -11,77 +10,15 @@
 #include "io/loop.h"
 #include "node/object/hash.h"
 #include "node/object/record.h"
-#include "remote/http/signal.h"
+#include "node/wire/serving.h"
 
-namespace weft::node {
+namespace weft::node::wire {
 namespace {
 
 constexpr int kOk = 200;
 constexpr std::string_view kRequestPath = "/weft/1/request";
 constexpr std::string_view kChunksPath = "/weft/1/chunks/";
 constexpr std::size_t kLengthBytes = sizeof(std::uint32_t);
-
-// One exchange while it is served: its events as a signal that a task waits for.
-class Serving final : public ExchangeEvents {
- public:
-  Serving(Loop& loop, HttpExchange::Ptr exchange) : exchange_(std::move(exchange)), signal_(loop) {
-    exchange_->listen(this);
-  }
-  ~Serving() override { exchange_->listen(nullptr); }
-
-  HttpExchange& exchange() { return *exchange_; }
-  remote::Signal& signal() { return signal_; }
-  bool gone() const { return exchange_->gone(); }
-
-  void on_body_ready() override { signal_.raise(); }
-  void on_writable() override { signal_.raise(); }
-  void on_gone() override { signal_.raise(); }
-
-  // Of the body, up to `most` bytes into `out`. False at its end. The wire's own limits end a wait.
-  Task<bool> read_some(Bytes& out, std::size_t most) {
-    for (;;) {
-      BytesView there = exchange_->body();
-      if (!there.empty()) {
-        std::size_t count = std::min(there.size(), most);
-        out.insert(out.end(), there.begin(), there.begin() + static_cast<std::ptrdiff_t>(count));
-        exchange_->consume_body(count);
-        co_return true;
-      }
-      if (exchange_->body_state() == BodyState::kEnd) co_return false;
-      if (exchange_->body_state() == BodyState::kFailed || gone()) co_return went();
-      CO_TRY_VOID(co_await signal_.wait(Deadline::never()));
-    }
-  }
-  // Until there are so many; false where the body ends before.
-  Task<bool> read_to(Bytes& out, std::size_t size) {
-    while (out.size() < size) {
-      CO_TRY(bool more, co_await read_some(out, size - out.size()));
-      if (!more) co_return false;
-    }
-    co_return true;
-  }
-
-  void answer(int status, std::string_view type, BytesView body) {
-    const Header headers[] = {{"content-type", type}, {"cache-control", "no-store"}};
-    if (!exchange_->begin_response(status, headers, body.size())) return;
-    exchange_->write(body);
-    exchange_->finish();
-  }
-  void refuse(const Refusal& refusal) {
-    boost::json::object said{{"error", refusal.error}, {"message", refusal.message}};
-    answer(static_cast<int>(refusal.status), "application/json",
-           as_bytes(boost::json::serialize(said)));
-  }
-  void refuse(const Error& error) {
-    refuse({status_of(error.code()), std::string(to_string(error.code())), error.message()});
-  }
-
-  static std::unexpected<Error> went() { return failure(Errc::kCancelled, "the client is gone"); }
-
- private:
-  HttpExchange::Ptr exchange_;
-  remote::Signal signal_;
-};
 
 bool streams(Action action) {
   return action == Action::kRun || action == Action::kCall || action == Action::kResume;
@@ -266,4 +203,4 @@ Task<void> NodeHandler::serve(HttpExchange::Ptr exchange, Gate::Pass pass) {
   co_return Result<void>();
 }
 
-}  // namespace weft::node
+}  // namespace weft::node::wire

@@ -7,7 +7,7 @@
 #include "io/task.h"
 #include "node/wire/node_api.h"
 
-namespace weft::node {
+namespace weft::node::wire {
 
 // What may still come of a body that was begun, and what a client may leave untaken: the HTTP
 // limits of the server bound both in time.
@@ -31,4 +31,4 @@ class NodeHandler final : public HttpHandler {
   Gate gate_;
 };
 
-}  // namespace weft::node
+}  // namespace weft::node::wire

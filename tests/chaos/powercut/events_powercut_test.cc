@@ -14,10 +14,10 @@ namespace weft::powercut {
 namespace {
 
 using Kind = Record::Kind;
-using node::EventLog;
-using node::EventReader;
-using node::testing::logged_event;
-using node::testing::some_event;
+using node::events::EventLog;
+using node::events::EventReader;
+using node::events::testing::logged_event;
+using node::events::testing::some_event;
 
 constexpr std::uint64_t kCount = 150;
 constexpr std::uint64_t kUnderWayMax = 1'000;
@@ -40,8 +40,8 @@ Result<void> check_events(const fs::path& folder, std::uint64_t, std::uint64_t,
   std::uint64_t oldest = 1;
   auto before = read_all(folder, oldest);
   if (!before && before.error().code() != Errc::kNotFound) return std::unexpected(before.error());
-  TRY(auto log,
-      EventLog::open(folder, node::testing::key_of('n').public_key(), {.segment_bytes = 8'000}));
+  TRY(auto log, EventLog::open(folder, node::events::testing::key_of('n').public_key(),
+                               {.segment_bytes = 8'000}));
   std::uint64_t durable = log->durable();
   if (before && *before > durable) return failure(Errc::kCorrupt, "what was read is gone");
   // More than these were not under way.

@@ -13,6 +13,7 @@
 int main(int count, char** arguments) {
   using namespace weft;
   using namespace weft::node;
+  using namespace weft::node::events;
   if (count != 6) {
     fmt::print(stderr, "usage: events_writer FOLDER SEED FIRST COUNT all|retained|early\n");
     return 2;

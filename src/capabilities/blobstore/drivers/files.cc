@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "capabilities/blobstore/blocking.h"
+#include "io/blocking.h"
 
 namespace weft::blobstore {
 namespace {

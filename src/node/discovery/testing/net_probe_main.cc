@@ -18,6 +18,7 @@ namespace {
 
 using namespace weft;
 using namespace weft::node;
+using namespace weft::node::discovery;
 
 void print(std::string_view what, const Neighbour& neighbour) {
   std::string line = fmt::format("{} {}", what, neighbour.beacon.name);

@@ -5,7 +5,7 @@
 
 #include "node/discovery/discovery.h"
 
-namespace weft::node::testing {
+namespace weft::node::discovery::testing {
 namespace {
 
 std::size_t head_bytes(bool v6) {
@@ -212,4 +212,4 @@ void SimulatedNetwork::leave(std::size_t node) {
   for (int i = 0; i < kLeaveRepeats; ++i) send_to_groups(*nodes_[node], last);
 }
 
-}  // namespace weft::node::testing
+}  // namespace weft::node::discovery::testing

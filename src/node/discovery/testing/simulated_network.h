@@ -15,7 +15,7 @@
 #include "node/discovery/neighbours.h"
 #include "node/discovery/testing/test_beacons.h"
 
-namespace weft::node::testing {
+namespace weft::node::discovery::testing {
 
 // What is on the wire beside a datagram: the heads of IP and UDP.
 inline constexpr std::size_t kHeadBytesV4 = 28;
@@ -135,4 +135,4 @@ class SimulatedNetwork {
   std::uint64_t queries_ = 0;
 };
 
-}  // namespace weft::node::testing
+}  // namespace weft::node::discovery::testing

@@ -10,7 +10,7 @@
 #include "node/discovery/datagram.h"
 #include "node/object/beacon.h"
 
-namespace weft::node::testing {
+namespace weft::node::discovery::testing {
 
 inline SigningKey test_key(std::uint32_t number) {
   std::string seed(SigningKey::kSeedBytes, 's');
@@ -42,4 +42,4 @@ inline Beacon test_beacon(std::string name, std::uint64_t boot, std::uint64_t se
           .offers = "demo:math@1.0.0"};
 }
 
-}  // namespace weft::node::testing
+}  // namespace weft::node::discovery::testing

@@ -14,7 +14,7 @@
 #include "io/pool.h"
 #include "io/task.h"
 
-namespace weft::blobstore {
+namespace weft {
 
 // Runs `work`, which returns a Result, on a thread of the pool and waits for it. Once it is
 // accepted it runs to its end, also when the waiting task is stopped meanwhile.
@@ -50,4 +50,4 @@ Task<typename std::invoke_result_t<F&>::value_type> blocking(Pool& pool, Loop& l
   co_return std::move(*step->outcome);
 }
 
-}  // namespace weft::blobstore
+}  // namespace weft

@@ -9,7 +9,7 @@
 #include "node/object/hash.h"
 #include "node/object/key.h"
 #include "node/object/receipt.h"
-#include "node/runs/record.h"
+#include "node/object/record.h"
 
 namespace weft::node {
 
@@ -37,6 +37,8 @@ class ProvenOutput {
 
   std::uint64_t proven() const { return proven_; }  // Frames: where to resume.
   const std::optional<Receipt>& receipt() const { return receipt_; }
+  // As the node signed it.
+  const Bytes& receipt_bytes() const { return receipt_bytes_; }
 
  private:
   Result<void> prove(const SignedView& view, const Seal& seal, const Frame& frame);
@@ -50,6 +52,7 @@ class ProvenOutput {
   std::uint64_t proven_ = 0;
   std::uint64_t waiting_frames_ = 0;
   std::optional<Receipt> receipt_;
+  Bytes receipt_bytes_;
 };
 
 }  // namespace weft::node

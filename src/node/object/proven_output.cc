@@ -1,4 +1,4 @@
-#include "node/runs/proven_output.h"
+#include "node/object/proven_output.h"
 
 #include <fmt/format.h>
 
@@ -32,6 +32,7 @@ Result<void> ProvenOutput::take(BytesView bytes, const Frame& frame) {
       Seal seal{receipt.request, receipt.frames, receipt.chain};
       TRY_VOID(prove(view, seal, frame));
       receipt_ = std::move(receipt);
+      receipt_bytes_.assign(record.bytes.begin(), record.bytes.end());
     }
   }
   rest_.erase(rest_.begin(), rest_.end() - static_cast<std::ptrdiff_t>(left.size()));

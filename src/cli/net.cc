@@ -1,0 +1,384 @@
+#include "cli/net.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <boost/asio/io_context.hpp>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+
+#include "app/prepared_call.h"
+#include "base/console.h"
+#include "base/fd.h"
+#include "base/limits.h"
+#include "cli/run_options.h"
+#include "cli/standard_output.h"
+#include "engine/runtime.h"
+#include "io/loop.h"
+#include "io/timer.h"
+#include "node/client/remote_node.h"
+#include "node/discovery/discovery.h"
+#include "node/discovery/net_table.h"
+#include "node/library/whole_file.h"
+#include "node/object/key_file.h"
+#include "node/runs/command_line.h"
+
+namespace weft {
+namespace {
+
+namespace fs = std::filesystem;
+using node::client::RemoteNode;
+
+constexpr std::size_t kInputMax = std::size_t{15} << 20;
+
+// One task on a loop of this thread, to its end.
+template <class T>
+Result<T> run_task(Loop& loop, Task<T> task) {
+  std::optional<Result<T>> outcome;
+  auto keep = [](Task<T> work, std::optional<Result<T>>* out) -> Task<void> {
+    out->emplace(co_await std::move(work));
+    co_return Result<void>();
+  };
+  loop.spawn(keep(std::move(task), &outcome), [&](Result<void>) { loop.stop(); });
+  loop.run();
+  loop.context().restart();
+  if (!outcome) return failure(Errc::kInternal, "a task was left behind");
+  return *std::move(outcome);
+}
+
+Result<std::chrono::milliseconds> duration_of(std::string_view flag, const std::string& text) {
+  auto time = read_duration(text);
+  if (!time)
+    return std::unexpected(std::move(time).error().within(fmt::format("{} {}", flag, text)));
+  return std::chrono::ceil<std::chrono::milliseconds>(*time);
+}
+
+// Who is heard within the time.
+Result<std::vector<node::discovery::Neighbour>> listen(Loop& loop, const NetWords& words) {
+  TRY(auto wait, duration_of("--wait", words.wait));
+  node::discovery::Discovery::Options with;
+  with.network.interfaces = {.names = words.interfaces, .loopback = words.loopback};
+  TRY(auto discovery, node::discovery::Discovery::open(loop, std::move(with)));
+  discovery->ask();
+  Timer enough(loop, [&] { loop.stop(); });
+  enough.arm(Deadline::after(wait));
+  loop.run();
+  loop.context().restart();
+  return discovery->all();
+}
+
+Result<int> list(const NetWords& words) {
+  Loop loop;
+  TRY(auto nodes, listen(loop, words));
+  auto now = Deadline::Clock::now();
+  fmt::print("{}", words.json   ? node::discovery::net_json(nodes, now)
+                   : words.tree ? node::discovery::net_tree(nodes, now)
+                                : node::discovery::net_table(nodes, now));
+  TRY_VOID(finish_output());
+  if (nodes.empty() && !words.json) {
+    say("weft: nobody answered: nodes say who they are to UDP port 7420 of 239.255.74.20 and "
+        "ff02::7420");
+  }
+  return 0;
+}
+
+// A node by KEY@HOST:PORT, or by its name or the first digits of its key, as it is heard.
+Result<node::wire::NodeAddress> find_node(Loop& loop, const NetWords& words,
+                                          const std::string& who) {
+  if (who.contains('@')) return node::wire::NodeAddress::parse(who);
+  TRY(auto nodes, listen(loop, words));
+  std::vector<const node::discovery::Neighbour*> fit;
+  for (const auto& each : nodes) {
+    bool by_key = who.size() >= 8 && each.key.text().starts_with(who);
+    if (each.beacon.name == who || by_key) fit.push_back(&each);
+  }
+  if (fit.size() > 1) {
+    return failure(Errc::kConflict,
+                   fmt::format("{} nodes are called {}: name one by its key, or as "
+                               "KEY@ADDRESS:PORT",
+                               fit.size(), who));
+  }
+  if (fit.empty() || fit[0]->addresses.empty()) {
+    return failure(Errc::kNotFound, fmt::format("no node called {} was heard within {}: see `weft "
+                                                "net`, or name it as KEY@ADDRESS:PORT",
+                                                who, words.wait));
+  }
+  return node::wire::NodeAddress{.key = fit[0]->key,
+                                 .host = fit[0]->addresses[0].udp.address.text(),
+                                 .port = fit[0]->beacon.port};
+}
+
+std::string usual_key() {
+  const char* config = std::getenv("XDG_CONFIG_HOME");
+  const char* home = std::getenv("HOME");
+  if (config != nullptr && *config != '\0') return fmt::format("{}/weft/key.pem", config);
+  return fmt::format("{}/.config/weft/key.pem", home == nullptr ? "" : home);
+}
+
+Result<node::SigningKey> key_of(const NetWords& words) {
+  std::string file = words.key.empty() ? usual_key() : words.key;
+  auto key = node::read_key_file(file);
+  if (key || !words.key.empty() || key.error().code() != Errc::kNotFound) return key;
+  return failure(Errc::kNotFound,
+                 fmt::format("there is no key {}: make one with `weft key new {}`, or name one "
+                             "with --key",
+                             file, file));
+}
+
+struct Chunked {
+  node::library::ChunkList list;
+  std::shared_ptr<Fd> file;  // Shared with the reading function.
+};
+
+Result<Chunked> chunked(const std::string& path) {
+  TRY(auto list, node::library::ChunkList::of_file(path));
+  auto file = std::make_shared<Fd>(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!*file) return system_failure(fmt::format("open {}", path), errno);
+  return Chunked{std::move(list), std::move(file)};
+}
+
+std::function<Result<Bytes>(std::uint32_t)> reader_of(const Chunked& module) {
+  return [&module](std::uint32_t index) -> Result<Bytes> {
+    Bytes chunk(module.list.chunk_size(index));
+    TRY(std::size_t count,
+        node::library::read_at(module.file->get(), chunk,
+                               std::uint64_t{index} * node::library::kChunkBytes));
+    chunk.resize(count);
+    TRY_VOID(module.list.verify(index, chunk));
+    return chunk;
+  };
+}
+
+// "HASH", or a file that is stored where the node has it not.
+struct Wanted {
+  node::Hash module;
+  std::optional<Chunked> from;
+};
+
+Result<Wanted> wanted(const std::string& text) {
+  if (auto hash = node::Hash::parse(text)) return Wanted{*hash, std::nullopt};
+  TRY(Chunked module, chunked(text));
+  node::Hash name = module.list.name();
+  return Wanted{name, std::move(module)};
+}
+
+Result<node::RequestLimits> limits_of(const NetWords& words) {
+  node::RequestLimits limits;
+  TRY(auto time, duration_of("--time", words.time));
+  limits.time_ms = static_cast<std::uint64_t>(time.count());
+  if (!words.cpu.empty()) {
+    auto cpu = read_duration(words.cpu);
+    if (!cpu) return std::unexpected(std::move(cpu).error().within("--cpu " + words.cpu));
+    limits.cpu_ns = static_cast<std::uint64_t>(cpu->count());
+  }
+  if (!words.memory.empty()) {
+    auto memory = parse_size(words.memory);
+    if (!memory)
+      return std::unexpected(std::move(memory).error().within("--memory " + words.memory));
+    limits.memory_bytes = *memory;
+  }
+  return limits;
+}
+
+void write_all(int fd, BytesView bytes) {
+  while (!bytes.empty()) {
+    ssize_t count = ::write(fd, bytes.data(), bytes.size());
+    if (count < 0 && errno != EINTR) return;  // Nobody reads.
+    if (count > 0) bytes = bytes.subspan(static_cast<std::size_t>(count));
+  }
+}
+
+// What proves the line of a bill, where somebody wants to keep it.
+Result<void> keep_proof(const NetWords& words, const node::client::RemoteEnd& end) {
+  if (words.receipt.empty()) return {};
+  TRY_VOID(node::library::write_whole(words.receipt + ".request", end.request,
+                                      node::library::Durable::kYes));
+  return node::library::write_whole(words.receipt + ".receipt", end.receipt_bytes,
+                                    node::library::Durable::kYes);
+}
+
+Result<int> code_of(const node::Receipt& receipt) {
+  if (receipt.outcome == node::Outcome::kDone) return receipt.exit_code;
+  return failure(Errc::kTrap,
+                 fmt::format("it {} there: {}", to_string(receipt.outcome), receipt.message));
+}
+
+Result<Bytes> standard_input() {
+  Bytes input;
+  if (::isatty(STDIN_FILENO) != 0) return input;
+  std::uint8_t room[65'536];
+  for (;;) {
+    ssize_t count = ::read(STDIN_FILENO, room, sizeof room);
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) return system_failure("reading standard input", errno);
+    if (count == 0) return input;
+    input.insert(input.end(), room, room + count);
+    if (input.size() > kInputMax) {
+      return failure(Errc::kLimit, fmt::format("standard input has more than {} bytes", kInputMax));
+    }
+  }
+}
+
+Deadline deadline_of(const node::RequestLimits& limits) {
+  constexpr std::chrono::seconds kBeside{60};  // For moving the module, and the way.
+  return Deadline::after(std::chrono::milliseconds(limits.time_ms) + kBeside);
+}
+
+Result<int> run_there(const NetWords& words, RemoteNode& node, Loop& loop) {
+  TRY(Wanted module, wanted(words.rest[1]));
+  TRY(auto limits, limits_of(words));
+  TRY(Bytes input, standard_input());
+  node::client::RemoteRun run{.module = module.module, .limits = limits};
+  run.arguments = node::runs::command_line_bytes(
+      {.words = {words.rest.begin() + 2, words.rest.end()}, .input = std::move(input)});
+  if (module.from) {
+    run.list = &module.from->list;
+    run.chunk = reader_of(*module.from);
+  }
+  auto take = [](node::OutputStream stream, BytesView bytes) {
+    write_all(stream == node::OutputStream::kStderr ? STDERR_FILENO : STDOUT_FILENO, bytes);
+  };
+  TRY(auto end, run_task(loop, node.execute(std::move(run), take, deadline_of(limits))));
+  TRY_VOID(keep_proof(words, end));
+  return code_of(end.receipt);
+}
+
+// The types are those of the file here: arguments are read, and the result is shown, by them.
+Result<int> call_there(const NetWords& words, RemoteNode& node, Loop& loop) {
+  CallForm form{.function = words.rest[2],
+                .arguments = words.rest.size() > 3 ? words.rest[3] : std::string(),
+                .json = words.args_json};
+  TRY(CallText call, read_call(form));
+  TRY(Wanted module, wanted(words.rest[1]));
+  if (!module.from) {
+    return failure(Errc::kInvalid, "weft net call: name the file, whose types the call is read by");
+  }
+  TRY(auto limits, limits_of(words));
+  TRY(auto runtime, Runtime::create({.cache_folder = default_cache_folder()}));
+  TRY(auto program, runtime->load(words.rest[1], Limits().memory_bytes));
+  auto prepared = prepare_call(form, call, program->info().exports);
+  if (!prepared) return std::unexpected(std::move(prepared).error().within(words.rest[1]));
+  const ExportedFunction& function = program->info().exports[prepared->number];
+  node::client::RemoteRun run{.module = module.module,
+                              .list = &module.from->list,
+                              .chunk = reader_of(*module.from),
+                              .function = function.interface.empty()
+                                              ? function.name
+                                              : function.interface + "#" + function.name,
+                              .arguments = prepared->arguments,
+                              .limits = limits};
+  Bytes result;
+  auto take = [&](node::OutputStream stream, BytesView bytes) {
+    if (stream == node::OutputStream::kResult) {
+      result.insert(result.end(), bytes.begin(), bytes.end());
+    } else {
+      write_all(STDERR_FILENO, bytes);
+    }
+  };
+  TRY(auto end, run_task(loop, node.execute(std::move(run), take, deadline_of(limits))));
+  TRY_VOID(keep_proof(words, end));
+  TRY(int code, code_of(end.receipt));
+  TRY(std::string text, result_text(*prepared, form, result));
+  TRY_VOID(print_line(text));
+  return code;
+}
+
+Result<int> fetch(const NetWords& words, RemoteNode& node, Loop& loop) {
+  TRY(auto module, node::Hash::parse(words.rest[1]));
+  if (words.output.empty()) {
+    return failure(Errc::kInvalid, "weft net fetch NODE HASH: name a file with --output");
+  }
+  Bytes all;
+  auto take = [&](BytesView chunk) -> Result<void> {
+    all.insert(all.end(), chunk.begin(), chunk.end());
+    return {};
+  };
+  TRY(auto limits, limits_of(words));
+  TRY(auto list, run_task(loop, node.fetch(module, take, deadline_of(limits))));
+  TRY_VOID(node::library::write_whole(words.output, all, node::library::Durable::kYes));
+  say(fmt::format("weft: {} bytes in {}", list.size(), words.output));
+  return 0;
+}
+
+Result<int> store(const NetWords& words, RemoteNode& node, Loop& loop) {
+  TRY(Chunked module, chunked(words.rest[1]));
+  TRY(auto limits, limits_of(words));
+  TRY(std::size_t sent,
+      run_task(loop, node.store(module.list, reader_of(module), deadline_of(limits))));
+  TRY_VOID(print_line(module.list.name().text()));
+  say(fmt::format("weft: {} of {} chunks were sent", sent, module.list.count()));
+  return 0;
+}
+
+}  // namespace
+
+void add_net_options(CLI::App& verb, NetWords& words) {
+  verb.add_option("ACTION", words.action, "list, describe, run, call, store, fetch, cancel");
+  verb.add_option("WORDS", words.rest, "The node, and what belongs to it");
+  verb.add_option("--key", words.key, "Your key; default: ~/.config/weft/key.pem")
+      ->type_name("FILE");
+  verb.add_option("--output", words.output, "With fetch: where the module goes")->type_name("FILE");
+  verb.add_option("--receipt", words.receipt,
+                  "With run and call: keep what proves it in FILE.request and FILE.receipt")
+      ->type_name("FILE");
+  verb.add_option("--wait", words.wait, "How long to listen for nodes")->type_name("TIME");
+  verb.add_option("--time", words.time, "How long it may take there")->type_name("TIME");
+  verb.add_option("--cpu", words.cpu, "Processor time it may take there")->type_name("TIME");
+  verb.add_option("--memory", words.memory, "Memory it may take there")->type_name("SIZE");
+  verb.add_option("--interface", words.interfaces, "Listen on this interface alone");
+  verb.add_flag("--json", words.json, "With list and describe: JSON");
+  verb.add_flag("--tree", words.tree, "With list: each node with all that it says");
+  verb.add_flag("--args-json", words.args_json, "With call: arguments and result are JSON");
+  verb.add_flag("--loopback", words.loopback, "Listen on this machine, too");
+  verb.footer(
+      "describe NODE; run NODE FILE|HASH [WORDS]; call NODE FILE CALL; store NODE FILE; fetch NODE "
+      "HASH --output FILE; cancel NODE RUN. A node is KEY@ADDRESS:PORT, or its name or the first "
+      "digits of its key as `weft net` shows them. A file is sent where the node does not have "
+      "it.");
+}
+
+Result<int> run_net(const NetWords& words) {
+  if (words.action == "list" && words.rest.empty()) return list(words);
+  struct Known {
+    std::string_view name;
+    std::size_t least;
+    std::string_view usage;
+  };
+  static constexpr Known kKnown[] = {{"describe", 1, "describe NODE"},
+                                     {"run", 2, "run NODE FILE|HASH [WORDS]"},
+                                     {"call", 3, "call NODE FILE CALL"},
+                                     {"store", 2, "store NODE FILE"},
+                                     {"fetch", 2, "fetch NODE HASH --output FILE"},
+                                     {"cancel", 2, "cancel NODE RUN"}};
+  const Known* known = std::ranges::find(kKnown, words.action, &Known::name);
+  if (known == std::end(kKnown)) {
+    return failure(Errc::kInvalid, fmt::format("weft net {}: write list, describe, run, call, "
+                                               "store, fetch or cancel",
+                                               words.action));
+  }
+  if (words.rest.size() < known->least) {
+    return failure(Errc::kInvalid, fmt::format("write weft net {}", known->usage));
+  }
+  TRY(auto key, key_of(words));
+  Loop loop;
+  TRY(auto address, find_node(loop, words, words.rest[0]));
+  RemoteNode node(loop, address, key);
+  if (words.action == "run") return run_there(words, node, loop);
+  if (words.action == "call") return call_there(words, node, loop);
+  if (words.action == "fetch") return fetch(words, node, loop);
+  if (words.action == "store") return store(words, node, loop);
+  if (words.action == "cancel") {
+    TRY(auto run, node::Hash::parse(words.rest[1]));
+    TRY_VOID(run_task(loop, node.cancel(run, Deadline::after(std::chrono::seconds(30)))));
+    return 0;
+  }
+  TRY(std::string text, run_task(loop, node.describe(Deadline::after(std::chrono::seconds(30)))));
+  TRY_VOID(print_line(text));
+  return 0;
+}
+
+}  // namespace weft

@@ -1,0 +1,242 @@
+#include "node/daemon/desk.h"
+
+#include <fmt/format.h>
+
+#include <boost/json.hpp>
+
+#include "base/log.h"
+#include "base/version.h"
+#include "io/blocking.h"
+#include "node/daemon/across.h"
+#include "node/daemon/quota_meter.h"
+#include "node/daemon/readers.h"
+
+namespace weft::node::daemon {
+namespace {
+
+// The lines of peers behind a module's list.
+constexpr std::size_t kPeersBytesMax = 8 << 10;
+
+// "192.0.2.1:4711", "[::1]:4711": without the port.
+std::string_view address_of(std::string_view peer) {
+  std::size_t colon = peer.rfind(':');
+  if (colon == std::string_view::npos) return peer;
+  std::string_view address = peer.substr(0, colon);
+  if (address.starts_with('[') && address.ends_with(']')) {
+    address = address.substr(1, address.size() - 2);
+  }
+  return address;
+}
+
+events::Refusal refusal_of(Errc code) {
+  switch (code) {
+    case Errc::kNotFound: return events::Refusal::kNotFound;
+    case Errc::kLimit:
+    case Errc::kFull: return events::Refusal::kQuota;
+    case Errc::kDenied: return events::Refusal::kForbidden;
+    case Errc::kCorrupt: return events::Refusal::kMismatch;
+    case Errc::kUnavailable: return events::Refusal::kDraining;
+    default: return events::Refusal::kUnsupported;
+  }
+}
+
+boost::json::object amounts_json(const Amounts& amounts) {
+  boost::json::object json;
+  for (std::size_t i = 0; i < kQuotaKinds; ++i) {
+    auto kind = static_cast<QuotaKind>(i);
+    if (amounts[kind] != UINT64_MAX) json[to_string(kind)] = amounts[kind];
+  }
+  return json;
+}
+
+}  // namespace
+
+Desk::Desk(NodeParts& parts, EngineLoop& engine, runs::ModulePlans& plans)
+    : parts_(parts), loop_(engine.loop()), runs_(parts, engine, plans) {}
+
+std::expected<wire::Asked, wire::Refusal> Desk::admit(BytesView request, std::string_view peer) {
+  auto from = PeerAddress::parse(address_of(peer));
+  if (!from) return std::unexpected(wire::Refusal{400, "invalid", from.error().message()});
+  auto admitted = parts_.admission.admit(
+      {.request = request, .peer = *from, .now = unix_now(), .steady = steady_now()});
+  if (!admitted) {
+    const Refusal& why = admitted.error();
+    return std::unexpected(wire::Refusal{static_cast<unsigned>(http_status(why.code)),
+                                         std::string(to_string(why.code)), why.message});
+  }
+  return wire::Asked{.request = std::move(admitted->request),
+                     .signer = admitted->signer,
+                     .group = std::move(admitted->group),
+                     .name = admitted->hash,
+                     .bytes = Bytes(request.begin(), request.end()),
+                     .peer = std::string(peer)};
+}
+
+std::size_t Desk::follows_max(const wire::Asked& asked) const {
+  switch (asked.request.action) {
+    case Action::kRun:
+    case Action::kCall: return kArgumentsMax;
+    case Action::kStore: return library::kListBytesMax + kPeersBytesMax;
+    default: return 0;
+  }
+}
+
+Result<void> Desk::spend(const std::string& group, QuotaKind kind, std::size_t bytes) {
+  Amounts amounts;
+  amounts[kind] = bytes;
+  auto charge = parts_.ledger.take(group, amounts, unix_now());
+  if (!charge) return failure(Errc::kLimit, charge.error().message());
+  charge->settle(amounts);
+  return {};
+}
+
+Task<Bytes> Desk::answer(wire::Asked asked, Bytes follows) {
+  std::size_t bytes_in = asked.bytes.size() + follows.size();
+  CO_TRY(auto room, parts_.events.reserve());
+  auto answer = co_await act(asked, std::move(follows));
+  if (!answer) {
+    tell_refused(parts_, asked, refusal_of(answer.error().code()));
+    co_return answer;
+  }
+  events::Event event{.time = unix_now(),
+                      .action = asked.request.action,
+                      .requester = asked.signer,
+                      .group = event_group(asked.group),
+                      .request = asked.name,
+                      .module = asked.request.module};
+  event.usage.bytes_in = bytes_in;
+  event.usage.bytes_out = answer->size();
+  if (asked.request.action == Action::kStore) {
+    if (auto list = parts_.modules.list_of(asked.request.module)) {
+      event.stored_bytes = library::stored_bytes(*list);
+    }
+  }
+  if (auto told = parts_.events.append(std::move(event), std::move(room)); !told) {
+    log::error("node", "an event is lost", {{"why", told.error().message()}});
+  }
+  co_return answer;
+}
+
+Task<Bytes> Desk::act(wire::Asked& asked, Bytes follows) {
+  CO_TRY_VOID(spend(asked.group, QuotaKind::kNetworkIn, asked.bytes.size() + follows.size()));
+  switch (asked.request.action) {
+    case Action::kDescribe: co_return describe(asked);
+    case Action::kFetch: co_return co_await fetch(asked);
+    case Action::kStore: co_return co_await store(asked, std::move(follows));
+    case Action::kCancel: co_return co_await cancel(asked);
+    default: co_return failure(Errc::kInternal, "an action that has no answer of its own");
+  }
+}
+
+Bytes Desk::describe(const wire::Asked& asked) const {
+  auto policy = parts_.policy.get();
+  boost::json::object json{{"node", parts_.key.public_key().text()},
+                           {"name", policy->settings.name},
+                           {"version", kWeftVersion}};
+  const GroupSettings& group = policy->settings.of_group(asked.group);
+  // A stranger that may not ask learns who this is, and no more.
+  if (!group.may.has(Right::kDescribe)) return to_bytes(boost::json::serialize(json));
+  json["group"] = asked.group;
+  json["may"] = group.may.text();
+  json["left"] = amounts_json(parts_.ledger.left(asked.group, unix_now()));
+  boost::system::error_code bad;
+  auto offered = boost::json::parse(parts_.catalogue.json(), bad);
+  if (!bad && offered.is_object()) {
+    for (const auto& [key, value] : offered.get_object()) json[key] = value;
+  }
+  return to_bytes(boost::json::serialize(json));
+}
+
+Task<Bytes> Desk::fetch(const wire::Asked& asked) {
+  const Hash& module = asked.request.module;
+  CO_TRY_VOID(may_use(parts_, module, asked.group));
+  CO_TRY(auto list, parts_.modules.list_of(module));
+  CO_TRY(Bytes answer, parts_.tickets.issue(module, asked.group, Tickets::Way::kRead, unix_now()));
+  Bytes encoded = list.encode();
+  CO_TRY_VOID(spend(asked.group, QuotaKind::kNetworkOut, encoded.size()));
+  answer.insert(answer.end(), encoded.begin(), encoded.end());
+  co_return answer;
+}
+
+Task<Bytes> Desk::store(const wire::Asked& asked, Bytes follows) {
+  // The list says itself how long it is; behind it are lines of peers.
+  if (follows.size() < sizeof(std::uint64_t)) {
+    co_return failure(Errc::kInvalid, "the module's list has to follow the request");
+  }
+  std::uint64_t size = read_u64(BytesView(follows).first(sizeof(std::uint64_t)));
+  std::uint64_t chunks = (size + library::kChunkBytes - 1) / library::kChunkBytes;
+  if (size > library::kModuleBytesMax ||
+      follows.size() < sizeof(std::uint64_t) + chunks * Hash::kBytes) {
+    co_return failure(Errc::kInvalid, "the module's list is cut off, or of too large a module");
+  }
+  BytesView list_bytes = BytesView(follows).first(sizeof(std::uint64_t) + chunks * Hash::kBytes);
+  const Hash& module = asked.request.module;
+  CO_TRY(auto list, library::ChunkList::decode(list_bytes, module));
+  CO_TRY(auto there,
+         co_await blocking(parts_.pool, loop_, [&parts = parts_, list, group = asked.group] {
+           auto have = [&]() -> Result<library::ChunkBits> {
+             TRY_VOID(parts.modules.begin(list, group));
+             return parts.modules.have(list.name());
+           };
+           return have();
+         }));
+  CO_TRY(Bytes answer, parts_.tickets.issue(module, asked.group, Tickets::Way::kWrite, unix_now()));
+  BytesView bits = there.view();
+  answer.insert(answer.end(), bits.begin(), bits.end());
+  co_return answer;
+}
+
+Task<Bytes> Desk::cancel(const wire::Asked& asked) {
+  auto place = parts_.places.find(asked.request.run);
+  if (!place) co_return failure(Errc::kNotFound, "no such run");
+  CO_TRY_VOID(co_await across(*place->loop, loop_, [place, run = asked.request.run] {
+    return place->desk->runs().cancel(run, "cancelled by who asked for it");
+  }));
+  co_return Bytes();
+}
+
+Task<std::unique_ptr<wire::OutputReader>> Desk::begin(wire::Asked asked, Bytes follows,
+                                                      std::function<void()> ready) {
+  if (asked.request.action != Action::kResume) {
+    co_return co_await runs_.begin(std::move(asked), std::move(follows), std::move(ready));
+  }
+  auto place = parts_.places.find(asked.request.run);
+  if (!place) {
+    tell_refused(parts_, asked, events::Refusal::kNotFound);
+    co_return failure(Errc::kNotFound, "no such run");
+  }
+  CO_TRY_VOID(spend(asked.group, QuotaKind::kNetworkIn, asked.bytes.size()));
+  events::Event event{.time = unix_now(),
+                      .action = Action::kResume,
+                      .requester = asked.signer,
+                      .group = event_group(asked.group),
+                      .request = asked.name};
+  event.usage.bytes_in = asked.bytes.size();
+  CO_TRY_VOID(parts_.events.append(std::move(event)));
+  if (place->loop == &loop_) {
+    co_return near_reader(loop_, runs_.runs(), asked.request.run, asked.request.from,
+                          std::move(ready));
+  }
+  co_return co_await far_reader(loop_, *place->loop, place->desk->runs(), asked.request.run,
+                                asked.request.from, std::move(ready));
+}
+
+Task<Bytes> Desk::read_chunk(Bytes ticket, std::uint32_t index) {
+  CO_TRY(auto found, parts_.tickets.look(ticket, Tickets::Way::kRead, unix_now()));
+  CO_TRY_VOID(spend(found.group, QuotaKind::kNetworkOut, library::kChunkBytes));
+  co_return co_await blocking(parts_.pool, loop_, [&parts = parts_, found, index] {
+    return parts.modules.read(found.module, index);
+  });
+}
+
+Task<void> Desk::write_chunk(Bytes ticket, std::uint32_t index, Bytes chunk) {
+  CO_TRY(auto found, parts_.tickets.look(ticket, Tickets::Way::kWrite, unix_now()));
+  CO_TRY_VOID(spend(found.group, QuotaKind::kNetworkIn, chunk.size()));
+  CO_TRY_VOID(co_await blocking(parts_.pool, loop_,
+                                [&parts = parts_, found, index, chunk = std::move(chunk)] {
+                                  return parts.modules.put(found.module, index, chunk);
+                                }));
+  co_return Result<void>();
+}
+
+}  // namespace weft::node::daemon

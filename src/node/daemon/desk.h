@@ -1,0 +1,42 @@
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "node/daemon/run_desk.h"
+#include "node/daemon/shared.h"
+#include "node/wire/node_api.h"
+
+namespace weft::node::daemon {
+
+// What one loop does with what came over the wire. Made, used and destroyed on its loop.
+class Desk final : public wire::NodeApi {
+ public:
+  Desk(NodeParts& parts, EngineLoop& engine, runs::ModulePlans& plans);
+
+  std::expected<wire::Asked, wire::Refusal> admit(BytesView request,
+                                                  std::string_view peer) override;
+  std::size_t follows_max(const wire::Asked& asked) const override;
+  Task<Bytes> answer(wire::Asked asked, Bytes follows) override;
+  Task<std::unique_ptr<wire::OutputReader>> begin(wire::Asked asked, Bytes follows,
+                                                  std::function<void()> ready) override;
+  Task<Bytes> read_chunk(Bytes ticket, std::uint32_t index) override;
+  Task<void> write_chunk(Bytes ticket, std::uint32_t index, Bytes chunk) override;
+
+  RunDesk& runs() { return runs_; }
+
+ private:
+  Task<Bytes> act(wire::Asked& asked, Bytes follows);
+  Bytes describe(const wire::Asked& asked) const;
+  Task<Bytes> fetch(const wire::Asked& asked);
+  Task<Bytes> store(const wire::Asked& asked, Bytes follows);
+  Task<Bytes> cancel(const wire::Asked& asked);
+  // So many bytes of the network, for the group; the failure says what is spent.
+  Result<void> spend(const std::string& group, QuotaKind kind, std::size_t bytes);
+
+  NodeParts& parts_;
+  Loop& loop_;
+  RunDesk runs_;
+};
+
+}  // namespace weft::node::daemon

@@ -1,0 +1,348 @@
+#include "node/daemon/node.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <thread>
+
+#include "base/log.h"
+#include "base/thread_name.h"
+#include "node/daemon/node_impl.h"
+#include "node/object/key_file.h"
+#include "node/runs/resources.h"
+#include "node/wire/identity.h"
+
+namespace weft::node::daemon {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::chrono::seconds kHouseEvery{1};
+// How often a stop looks whether the last run has its receipt.
+constexpr std::chrono::milliseconds kStopLook{20};
+// From cancelling what is left to its receipts.
+constexpr std::chrono::seconds kCancelledMax{5};
+constexpr std::size_t kDiskThreads = 4;
+constexpr std::size_t kDiskWaitingMax = 4'096;
+// Of the disk, where the quota says nothing.
+constexpr std::uint64_t kStorageUsual = std::uint64_t{4} << 30;
+
+HttpLimits wire_limits() {
+  HttpLimits limits;
+  limits.body_bytes_max = kArgumentsMax + 2 * kRequestBytesMax;
+  limits.connections_max = 4'096;
+  return limits;
+}
+
+std::size_t loops_of(const NodeOptions& options, const NodeSettings& settings) {
+  if (options.loops != 0) return options.loops;
+  std::size_t most = std::max(1u, std::thread::hardware_concurrency());
+  if (settings.total.cores) most = std::min<std::size_t>(most, *settings.total.cores);
+  return std::max<std::size_t>(1, most);
+}
+
+// What a reload cannot change, told where it would.
+void warn_of_fixed(const NodeSettings& now, const NodeSettings& next, Problems& problems) {
+  auto tell = [&](bool same, std::string_view what) {
+    if (same) return;
+    problems.warn({.file = (next.folder / "node.toml").string()},
+                  fmt::format("{} changed, which a reload does not heed", what),
+                  "start the node again");
+  };
+  tell(now.listen == next.listen, "listen");
+  tell(now.key == next.key, "key");
+  tell(now.state == next.state, "state");
+  tell(now.control_socket == next.control_socket, "control-socket");
+}
+
+}  // namespace
+
+Node::Node(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+
+Node::~Node() = default;
+
+Result<std::unique_ptr<Node>> Node::start(NodeOptions options, Problems& problems) {
+  auto policy = Policy::read(options.folder, problems);
+  if (policy == nullptr) return failure(Errc::kInvalid, "its settings are wrong");
+  TRY(SigningKey key, read_key_file(policy->settings.key));
+  auto impl = std::make_unique<Impl>(std::move(options), std::move(policy), std::move(key));
+  TRY_VOID(impl->open());
+  TRY_VOID(impl->listen());
+  TRY_VOID(impl->discover());
+  impl->house = std::thread([raw = impl.get()] { raw->keep_house(); });
+  return std::unique_ptr<Node>(new Node(std::move(impl)));
+}
+
+Result<void> Node::Impl::open() {
+  auto now = policy.get();
+  const NodeSettings& settings = now->settings;
+  std::error_code failed;
+  fs::create_directories(settings.state, failed);
+  if (failed)
+    return system_failure(fmt::format("make {}", settings.state.string()), failed.value());
+
+  TRY(events, events::EventLog::open(settings.state / "events", key.public_key()));
+  if (events->cut_bytes() > 0) {
+    log::warn("node", "the log of events ended in an unfinished write, which is cut off",
+              {{"bytes", std::to_string(events->cut_bytes())}});
+  }
+  TRY(ledger, Ledger::open(settings.state / "ledger", settings));
+  TRY(seen, SeenRequests::open({.folder = settings.state / "seen"}, unix_now()));
+  meter.emplace(*ledger);
+  facts.emplace(*ledger);
+  TRY(modules, library::ModuleStore::open(
+                   {.folder = settings.state / "modules",
+                    .bytes_max = settings.total.storage_bytes.value_or(kStorageUsual)},
+                   *meter));
+  TRY(catalogue, library::Catalogue::open(settings.state / "catalogue.json"));
+  AdmissionOptions admits{.node = key.public_key()};
+  admits.group_of_run = [this](const Hash& run,
+                               const PublicKey& signer) -> std::optional<std::string> {
+    auto place = places.find(run);
+    if (!place || place->reply != signer) return std::nullopt;
+    return place->group;
+  };
+  admission = std::make_unique<Admission>(std::move(admits), policy, *ledger, *seen);
+
+  TRY(runtime, Runtime::create({.cache_folder = options.cache_folder}));
+  loops.emplace(
+      Loops::Options{.count = loops_of(options, settings), .started = {}, .stopping = {}});
+  std::vector<std::unique_ptr<Capability>> served;
+  served.push_back(std::make_unique<runs::ResourcesCapability>());
+  capabilities.emplace(std::move(served));
+  plans = std::make_unique<runs::ModulePlans>(*runtime, *capabilities);
+  pool.emplace(Pool::Options{.threads = kDiskThreads, .waiting_max = kDiskWaitingMax});
+  parts.emplace(NodeParts{.key = key,
+                          .policy = policy,
+                          .ledger = *ledger,
+                          .admission = *admission,
+                          .events = *events,
+                          .modules = *modules,
+                          .catalogue = *catalogue,
+                          .tickets = tickets,
+                          .places = places,
+                          .facts = *facts,
+                          .pool = *pool});
+  return {};
+}
+
+Result<void> Node::Impl::listen() {
+  sides.resize(loops->size());
+  loops->on_each([this](Loop& loop, std::size_t index) {
+    sides[index] = std::make_unique<LoopPart>(*runtime, loop, *parts, *plans);
+  });
+  std::vector<HttpHandler*> handlers;
+  for (const auto& side : sides) handlers.push_back(&side->handler);
+  HttpServer::Options serve{.addresses = {}, .limits = wire_limits()};
+  auto tls = wire::tls_of(key);
+  for (const ListenAddress& each : policy.get()->settings.listen) {
+    serve.addresses.push_back({.address = each.address, .port = each.port, .tls = tls});
+  }
+  TRY(server, HttpServer::listen(*loops, handlers, std::move(serve)));
+  return {};
+}
+
+Result<void> Node::Impl::discover() {
+  auto now = policy.get();
+  if (!now->settings.discovery.on) return {};
+  Result<void> opened;
+  on_first([&](Loop& loop) {
+    discovery::Discovery::Options with;
+    with.speak = discovery::Discovery::Speak{.key = &key,
+                                             .beacon = {.name = now->settings.name,
+                                                        .port = server->port(),
+                                                        .catalogue = catalogue->digest(),
+                                                        .offers = catalogue->offers()}};
+    with.network.interfaces.names = now->settings.discovery.interfaces;
+    with.known = [this](const PublicKey& whom) { return !policy.get()->groups.of(whom).empty(); };
+    auto made = discovery::Discovery::open(loop, std::move(with));
+    if (made) {
+      discovery = *std::move(made);
+    } else {
+      opened = std::unexpected(std::move(made).error().within("discovery"));
+    }
+  });
+  return opened;
+}
+
+// Saves what is spent, forgets nonces that have expired.
+void Node::Impl::keep_house() {
+  name_thread("weft house");
+  bool told = false;
+  std::unique_lock hold(house_mutex);
+  for (unsigned turn = 0; !house_closed; ++turn) {
+    house_closes.wait_for(hold, kHouseEvery);
+    hold.unlock();
+    auto saved = turn % kLedgerSaveEvery.count() == 0 ? ledger->save() : Result<void>();
+    auto tidied = seen->tidy(unix_now());
+    for (const auto* each : {&saved, &tidied}) {
+      if (*each || std::exchange(told, true)) continue;
+      log::error("node", each->error().message());
+    }
+    if (saved && tidied) told = false;
+    hold.lock();
+  }
+}
+
+std::size_t Node::Impl::open_runs() {
+  std::atomic<std::size_t> open = 0;
+  loops->on_each([&](Loop&, std::size_t index) { open += sides[index]->desk.runs().open(); });
+  return open;
+}
+
+Node::Impl::~Impl() {
+  {
+    std::lock_guard hold(house_mutex);
+    house_closed = true;
+  }
+  house_closes.notify_all();
+  if (house.joinable()) house.join();
+  if (loops) {
+    if (discovery != nullptr) on_first([this](Loop&) { discovery.reset(); });
+    server.reset();
+    if (!sides.empty() && sides[0] != nullptr) {
+      loops->on_each([this](Loop&, std::size_t index) {
+        sides[index]->desk.runs().runs().cancel_all("the node stops");
+      });
+      Deadline end = Deadline::after(kCancelledMax);
+      while (open_runs() > 0 && !end.passed()) std::this_thread::sleep_for(kStopLook);
+      for (const auto& side : sides) {
+        if (auto left = side->handler.gate().close_and_wait(end); !left) {
+          log::warn("node", left.error().message());
+        }
+      }
+    }
+    // What works on the disk posts to loops.
+    if (pool) pool->stop();
+    loops->on_each([this](Loop&, std::size_t index) {
+      if (index < sides.size()) sides[index].reset();
+    });
+    loops->stop();
+  }
+  if (seen != nullptr) {
+    if (auto closed = seen->close(); !closed) log::error("node", closed.error().message());
+  }
+  if (ledger != nullptr) {
+    if (auto saved = ledger->save(); !saved) log::error("node", saved.error().message());
+  }
+}
+
+bool Node::reload(Problems& problems) {
+  auto next = Policy::read(impl_->options.folder, problems);
+  if (next == nullptr) return false;
+  warn_of_fixed(impl_->policy.get()->settings, next->settings, problems);
+  impl_->ledger->apply(next->settings);
+  impl_->policy.set(std::move(next));
+  return true;
+}
+
+Result<std::string> Node::apply(const std::string& text) {
+  auto now = impl_->policy.get();
+  Problems problems;
+  auto settings =
+      NodeSettings::parse(text, (now->settings.folder / "node.toml").string(), problems);
+  if (!settings) return failure(Errc::kInvalid, problems.text());
+  // Where paths are not written, they are beside the files that were there.
+  settings->folder = now->settings.folder;
+  warn_of_fixed(now->settings, *settings, problems);
+  auto next = std::make_shared<Policy>(Policy{*std::move(settings), now->groups});
+  impl_->ledger->apply(next->settings);
+  impl_->policy.set(std::move(next));
+  return problems.text();
+}
+
+Result<std::vector<library::LibraryFunction>> Node::exports_of(const std::string& file) {
+  TRY(auto program, impl_->runtime->load(file, Limits().memory_bytes));
+  std::vector<library::LibraryFunction> functions;
+  for (const ExportedFunction& each : program->info().exports) {
+    functions.push_back(
+        {each.interface.empty() ? each.name : each.interface + "#" + each.name, each.signature});
+  }
+  return functions;
+}
+
+void Node::drain() {
+  impl_->draining = true;
+  impl_->admission->drain();
+}
+
+void Node::undrain() {
+  impl_->draining = false;
+  impl_->admission->resume();
+}
+
+void Node::stop(Deadline deadline) {
+  drain();
+  if (impl_->discovery != nullptr) {
+    impl_->on_first([this](Loop&) { impl_->discovery->leave(); });
+  }
+  while (impl_->open_runs() > 0 && !deadline.passed()) std::this_thread::sleep_for(kStopLook);
+}
+
+NodeStatus Node::status() {
+  auto policy = impl_->policy.get();
+  NodeStatus status{.name = policy->settings.name,
+                    .key = impl_->key.public_key(),
+                    .urls = {},
+                    .draining = impl_->draining,
+                    .runs = impl_->open_runs(),
+                    .groups = policy->groups.names().size(),
+                    .keys = policy->groups.keys(),
+                    .events = impl_->events->durable(),
+                    .store = impl_->modules->use_of_room()};
+  for (std::size_t i = 0; i < impl_->server->addresses().size(); ++i) {
+    status.urls.push_back(impl_->server->url(i));
+  }
+  status.neighbours = neighbours().size();
+  return status;
+}
+
+std::vector<RunStatus> Node::running() {
+  std::mutex mutex;
+  std::vector<RunStatus> all;
+  impl_->loops->on_each([&](Loop&, std::size_t index) {
+    runs::Runs& mine = impl_->sides[index]->desk.runs().runs();
+    std::lock_guard hold(mutex);
+    for (const runs::RunOrder* order : mine.running()) {
+      all.push_back({order->name, order->module, order->function, order->requester, order->group,
+                     mine.usage(order->name)});
+    }
+  });
+  return all;
+}
+
+std::vector<discovery::Neighbour> Node::neighbours() {
+  std::vector<discovery::Neighbour> all;
+  if (impl_->discovery != nullptr) {
+    impl_->on_first([&](Loop&) { all = impl_->discovery->all(); });
+  }
+  return all;
+}
+
+Result<void> Node::cancel(const Hash& run) {
+  auto place = impl_->places.find(run);
+  if (!place) return failure(Errc::kNotFound, fmt::format("no run {}", run.text()));
+  Result<void> done;
+  impl_->loops->on_each([&](Loop& loop, std::size_t) {
+    if (&loop == place->loop)
+      done = place->desk->runs().cancel(run, "cancelled by the node's owner");
+  });
+  return done;
+}
+
+void Node::offers_changed() {
+  if (impl_->discovery == nullptr) return;
+  impl_->on_first([this](Loop&) {
+    impl_->discovery->change(impl_->catalogue->digest(), impl_->catalogue->offers());
+  });
+}
+
+NodeParts& Node::parts() {
+  return *impl_->parts;
+}
+
+const PublicKey& Node::key() const {
+  return impl_->key.public_key();
+}
+
+}  // namespace weft::node::daemon

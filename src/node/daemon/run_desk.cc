@@ -1,0 +1,219 @@
+#include "node/daemon/run_desk.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/check.h"
+#include "base/log.h"
+#include "io/blocking.h"
+#include "node/daemon/quota_meter.h"
+#include "node/daemon/readers.h"
+
+namespace weft::node::daemon {
+namespace {
+
+// What a request leaves open, within what is left of its quota; at least 1, which a spent quota
+// refuses in its own words.
+std::uint64_t settle(std::uint64_t asked, std::uint64_t usual, std::uint64_t left) {
+  if (asked != 0) return asked;
+  return std::max<std::uint64_t>(1, std::min(usual, left));
+}
+
+Amounts used_of(const Usage& usage) {
+  Amounts used;
+  used[QuotaKind::kCpu] = usage.cpu_ns;
+  used[QuotaKind::kCompile] = usage.compile_ns;
+  used[QuotaKind::kNetworkIn] = usage.bytes_in;
+  used[QuotaKind::kNetworkOut] = usage.bytes_out;
+  return used;
+}
+
+}  // namespace
+
+Result<void> may_use(const NodeParts& parts, const Hash& module, const std::string& group) {
+  auto info = parts.modules.info(module);
+  auto missing =
+      failure(Errc::kNotFound, fmt::format("module {} is not here: store it first", module.text()));
+  if (!info) return missing;
+  for (const library::ModuleOwner& owner : info->owners) {
+    // What the node's own catalogue names is for everybody who has the right.
+    if (owner.group == group || owner.group == library::kOwnGroup) return {};
+  }
+  return missing;
+}
+
+void tell_refused(NodeParts& parts, const wire::Asked& asked, events::Refusal why) {
+  events::Event event{.time = unix_now(),
+                      .action = asked.request.action,
+                      .requester = asked.signer,
+                      .group = event_group(asked.group),
+                      .request = asked.name,
+                      .module = asked.request.module,
+                      .function = asked.request.function,
+                      .refusal = why};
+  event.usage.bytes_in = asked.bytes.size();
+  if (auto told = parts.events.append(std::move(event)); !told) {
+    log::error("node", "an event is lost", {{"why", told.error().message()}});
+  }
+}
+
+RunDesk::RunDesk(NodeParts& parts, EngineLoop& engine, runs::ModulePlans& plans)
+    : parts_(parts), loop_(engine.loop()), plans_(plans), runs_(engine, plans, parts.key) {}
+
+RunDesk::~RunDesk() {
+  CHECK(open_.empty());
+}
+
+runs::RunLimits RunDesk::limits_of(const wire::Asked& asked) const {
+  using namespace std::chrono;
+  const RequestLimits& wanted = asked.request.limits;
+  Amounts left = parts_.ledger.left(asked.group, unix_now());
+  runs::RunLimits limits;
+  limits.cpu = nanoseconds(
+      settle(wanted.cpu_ns, static_cast<std::uint64_t>(limits.cpu.count()), left[QuotaKind::kCpu]));
+  limits.memory_bytes = settle(wanted.memory_bytes, limits.memory_bytes, left[QuotaKind::kMemory]);
+  limits.output_bytes =
+      settle(wanted.output_bytes, limits.output_bytes, left[QuotaKind::kNetworkOut]);
+  constexpr auto kMost = static_cast<std::uint64_t>(milliseconds(kRunTimeMax).count());
+  if (wanted.time_ms != 0) limits.time = milliseconds(std::min(wanted.time_ms, kMost));
+  return limits;
+}
+
+Result<Charge> RunDesk::charge(const wire::Asked& asked, const runs::RunLimits& limits,
+                               std::uint64_t bytes_in, bool compiled) {
+  Amounts most;
+  most[QuotaKind::kCpu] = static_cast<std::uint64_t>(limits.cpu.count());
+  most[QuotaKind::kMemory] = limits.memory_bytes;
+  most[QuotaKind::kNetworkIn] = bytes_in;
+  most[QuotaKind::kNetworkOut] = limits.output_bytes;
+  most[QuotaKind::kRuns] = 1;
+  if (!compiled) {
+    // It cannot be stopped at a smaller bound: what it takes beyond is counted at the end.
+    std::uint64_t left = parts_.ledger.left(asked.group, unix_now())[QuotaKind::kCompile];
+    auto usual = static_cast<std::uint64_t>(std::chrono::nanoseconds(runs::kCompileMax).count());
+    most[QuotaKind::kCompile] = settle(0, usual, left);
+  }
+  auto taken = parts_.ledger.take(asked.group, most, unix_now());
+  if (taken) return std::move(*taken);
+  tell_refused(parts_, asked, events::Refusal::kQuota);
+  return failure(Errc::kLimit, taken.error().message());
+}
+
+Task<RunDesk::InUse> RunDesk::module(Hash name, std::string group) {
+  CO_TRY_VOID(may_use(parts_, name, group));
+  auto held = std::ranges::find(held_, name, &std::pair<Hash, InUse>::first);
+  if (held != held_.end()) {
+    held_.splice(held_.begin(), held_, held);
+    co_return held_.front().second;
+  }
+  CO_TRY(InUse found, co_await blocking(parts_.pool, loop_, [&parts = parts_, name] {
+           auto use = [&]() -> Result<InUse> {
+             TRY(auto in_use, parts.modules.use(name));
+             return std::make_shared<const library::ModuleInUse>(std::move(in_use));
+           };
+           return use();
+         }));
+  keep(name, found);
+  co_return found;
+}
+
+void RunDesk::keep(const Hash& name, InUse module) {
+  held_.emplace_front(name, std::move(module));
+  if (held_.size() > kModulesHeldMax) held_.pop_back();
+}
+
+Task<std::unique_ptr<wire::OutputReader>> RunDesk::begin(wire::Asked asked, Bytes follows,
+                                                         std::function<void()> ready) {
+  const Request& request = asked.request;
+  if (request.module == Hash()) {
+    tell_refused(parts_, asked, events::Refusal::kNotFound);
+    co_return failure(Errc::kNotFound, "this node serves no such function: name a module");
+  }
+  auto in_use = co_await module(request.module, asked.group);
+  if (!in_use) {
+    tell_refused(parts_, asked, events::Refusal::kNotFound);
+    co_return std::unexpected(std::move(in_use).error());
+  }
+  runs::RunLimits limits = limits_of(asked);
+  std::uint64_t bytes_in = asked.bytes.size() + follows.size();
+  bool compiled = plans_.find(request.module) != nullptr;
+  CO_TRY(Charge taken, charge(asked, limits, bytes_in, compiled));
+  CO_TRY(auto room, parts_.events.reserve());
+
+  runs::RunOrder order{.name = asked.name,
+                       .module = request.module,
+                       .file = (*in_use)->path().string(),
+                       .function = request.function,
+                       .arguments = std::move(follows),
+                       .limits = limits,
+                       .requester = asked.signer,
+                       .reply = request.reply,
+                       .group = asked.group,
+                       .bytes_in = bytes_in,
+                       .facts = &parts_.facts};
+  order.ended = [this, name = asked.name](const runs::RunEnd& end) { ended(name, end); };
+  // It is there before anything of it can end.
+  auto [entry, fresh] =
+      open_.emplace(asked.name, Open{std::move(taken), std::move(room), *std::move(in_use),
+                                     Receipt{.request = asked.name,
+                                             .requester = asked.signer,
+                                             .group = event_group(asked.group),
+                                             .action = request.action,
+                                             .module = request.module,
+                                             .function = request.function}});
+  CHECK(fresh);  // Admission takes a name once.
+  if (auto begun = runs_.begin(std::move(order)); !begun) {
+    entry->second.charge.settle({});
+    open_.erase(entry);
+    tell_refused(parts_, asked, events::Refusal::kQuota);
+    co_return std::unexpected(std::move(begun).error());
+  }
+  parts_.places.add(asked.name,
+                    {.desk = this, .loop = &loop_, .group = asked.group, .reply = request.reply});
+  co_return near_reader(loop_, runs_, asked.name, 0, std::move(ready));
+}
+
+// The charge goes back, the event to the disk, and behind it the receipt to whoever reads.
+void RunDesk::ended(const Hash& run, const runs::RunEnd& end) {
+  auto found = open_.find(run);
+  CHECK(found != open_.end());
+  Open open = std::move(found->second);
+  open.charge.settle(used_of(end.usage));
+  Receipt& receipt = open.receipt;
+  receipt.outcome = end.outcome;
+  receipt.exit_code = end.exit_code;
+  receipt.message = end.message;
+  receipt.usage = end.usage;
+  receipt.began = end.began;
+  receipt.ended = end.ended;
+  receipt.frames = end.frames;
+  receipt.chain = end.chain;
+  events::Event event = events::event_of(receipt);
+  event.time = unix_now();
+  // The number is known before the disk has it; the receipt waits for both.
+  auto number = std::make_shared<std::uint64_t>(0);
+  auto durable = [this, number, receipt, &loop = loop_](const Result<void>& done) mutable {
+    bool whole = done.has_value();
+    loop.post([this, number, whole, receipt = std::move(receipt)]() mutable {
+      receipt.event = whole ? *number : 0;
+      close(receipt.request, receipt);
+    });
+  };
+  auto appended = parts_.events.append(std::move(event), std::move(open.room), std::move(durable));
+  if (appended) {
+    *number = *appended;
+    return;
+  }
+  // The log has ended, which has been told. The run is receipted without a number.
+  loop_.post([this, receipt = std::move(receipt)] { close(receipt.request, receipt); });
+}
+
+void RunDesk::close(const Hash& run, const Receipt& receipt) {
+  open_.erase(run);
+  if (auto closed = runs_.close(run, sign(receipt, parts_.key)); !closed) {
+    log::warn("node", closed.error().message(), {{"run", run.text()}});
+  }
+}
+
+}  // namespace weft::node::daemon

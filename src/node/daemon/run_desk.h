@@ -1,0 +1,73 @@
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <list>
+#include <memory>
+#include <unordered_map>
+
+#include "engine/engine_loop.h"
+#include "io/task.h"
+#include "node/daemon/shared.h"
+#include "node/runs/runs.h"
+#include "node/wire/node_api.h"
+
+namespace weft::node::daemon {
+
+// Bytes that may follow a request to run or to call.
+inline constexpr std::size_t kArgumentsMax = std::size_t{16} << 20;
+inline constexpr std::chrono::hours kRunTimeMax{1};
+// Modules of a loop that are held ready on the disk.
+inline constexpr std::size_t kModulesHeldMax = 64;
+
+// Requests that execute, of one loop: charged, begun, metered, receipted.
+//
+// Made, used and destroyed on its loop, after the last run has its receipt.
+class RunDesk {
+ public:
+  RunDesk(NodeParts& parts, EngineLoop& engine, runs::ModulePlans& plans);
+  RunDesk(const RunDesk&) = delete;
+  ~RunDesk();
+
+  // Of a kRun or a kCall: its output, from the first frame.
+  Task<std::unique_ptr<wire::OutputReader>> begin(wire::Asked asked, Bytes follows,
+                                                  std::function<void()> ready);
+  runs::Runs& runs() { return runs_; }
+  // Runs that have no receipt yet.
+  std::size_t open() const { return open_.size(); }
+
+ private:
+  using InUse = std::shared_ptr<const library::ModuleInUse>;  // Held by the cache and its runs.
+
+  // What a run has until its receipt is signed.
+  struct Open {
+    Charge charge;
+    events::EventLog::Room room;
+    InUse module;
+    Receipt receipt;  // What is known of it from the start.
+  };
+
+  Result<Charge> charge(const wire::Asked& asked, const runs::RunLimits& limits,
+                        std::uint64_t bytes_in, bool compiled);
+  runs::RunLimits limits_of(const wire::Asked& asked) const;
+  // The module, if the group may run it.
+  Task<InUse> module(Hash name, std::string group);
+  void keep(const Hash& name, InUse module);
+  void ended(const Hash& run, const runs::RunEnd& end);
+  void close(const Hash& run, const Receipt& receipt);
+
+  NodeParts& parts_;
+  Loop& loop_;
+  runs::ModulePlans& plans_;
+  runs::Runs runs_;
+  std::unordered_map<Hash, Open, HashOfHash> open_;
+  std::list<std::pair<Hash, InUse>> held_;  // The one that was used last is first.
+};
+
+// Whether that group may read or run a module: one that it stored, or that the node offers to all.
+Result<void> may_use(const NodeParts& parts, const Hash& module, const std::string& group);
+
+// The event of a request that was signed, and was not done.
+void tell_refused(NodeParts& parts, const wire::Asked& asked, events::Refusal why);
+
+}  // namespace weft::node::daemon

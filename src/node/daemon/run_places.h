@@ -1,0 +1,54 @@
+#pragma once
+
+#include <deque>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <unordered_map>
+
+#include "node/object/hash.h"
+#include "node/object/key.h"
+
+namespace weft {
+class Loop;
+}
+
+namespace weft::node::daemon {
+
+class RunDesk;
+
+// Runs that are remembered, those that ended included: the oldest goes first.
+inline constexpr std::size_t kRunPlacesMax = 8'192;
+
+// On which loop each run is, and whose it is. One a node; from any thread.
+class RunPlaces {
+ public:
+  struct Place {
+    RunDesk* desk = nullptr;  // Of the loop: to be used there only.
+    Loop* loop = nullptr;
+    std::string group = {};
+    PublicKey reply = {};
+  };
+
+  void add(const Hash& run, Place place) {
+    std::lock_guard hold(mutex_);
+    if (!places_.emplace(run, std::move(place)).second) return;
+    order_.push_back(run);
+    if (order_.size() <= kRunPlacesMax) return;
+    places_.erase(order_.front());
+    order_.pop_front();
+  }
+  std::optional<Place> find(const Hash& run) const {
+    std::lock_guard hold(mutex_);
+    auto found = places_.find(run);
+    if (found == places_.end()) return std::nullopt;
+    return found->second;
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  std::unordered_map<Hash, Place, HashOfHash> places_;
+  std::deque<Hash> order_;
+};
+
+}  // namespace weft::node::daemon

@@ -1,0 +1,39 @@
+#pragma once
+
+#include <string>
+
+#include "io/pool.h"
+#include "node/admission/admission.h"
+#include "node/daemon/run_places.h"
+#include "node/daemon/tickets.h"
+#include "node/events/event_log.h"
+#include "node/library/catalogue.h"
+#include "node/library/module_store.h"
+#include "node/policy/ledger.h"
+#include "node/policy/policy.h"
+#include "node/runs/node_facts.h"
+
+namespace weft::node::daemon {
+
+// What all loops of a node use, each from any thread. Owned by the node, which outlives its loops'
+// work.
+struct NodeParts {
+  const SigningKey& key;
+  const CurrentPolicy& policy;
+  Ledger& ledger;
+  Admission& admission;
+  events::EventLog& events;
+  library::ModuleStore& modules;
+  library::Catalogue& catalogue;
+  Tickets& tickets;
+  RunPlaces& places;
+  runs::NodeFacts& facts;
+  Pool& pool;  // For the disk.
+};
+
+// What an event says of whoever is in no group.
+inline std::string event_group(const std::string& group) {
+  return group == kStrangers ? std::string() : group;
+}
+
+}  // namespace weft::node::daemon
