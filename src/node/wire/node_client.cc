@@ -112,6 +112,7 @@ Task<Bytes> NodeClient::ask(Bytes request, Bytes follows, Deadline deadline) {
   Bytes body[] = {body_of(request, follows)};
   CO_TRY(auto response, co_await service_->ask({.method = "POST",
                                                 .url = url_ + "request",
+                                                .repeat = remote::HttpAsk::Repeat::kNever,
                                                 .headers = [] { return HttpHeaders(); },
                                                 .body = body},
                                                deadline));
@@ -125,6 +126,7 @@ Task<void> NodeClient::follow(Bytes request, Bytes follows, ProvenOutput& output
   Bytes body[] = {body_of(request, follows)};
   CO_TRY(auto response, co_await service_->ask({.method = "POST",
                                                 .url = url_ + "request",
+                                                .repeat = remote::HttpAsk::Repeat::kNever,
                                                 .headers = [] { return HttpHeaders(); },
                                                 .body = body},
                                                deadline));

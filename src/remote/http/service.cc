@@ -257,7 +257,8 @@ Task<std::unique_ptr<HttpResponse>> HttpService::ask(HttpAsk ask, Deadline deadl
       // Also 503 may come from what stands before the server, after it passed the request on.
       bool failed = status >= kServerError && status != kNotImplemented;
       if (failed) begin();
-      bool again = status == kTooMany || (failed && repeatable);
+      bool again =
+          (status == kTooMany && ask.repeat != HttpAsk::Repeat::kNever) || (failed && repeatable);
       auto wait = Deadline::after(pause_before(number));
       if (!again || last || earlier(wait, deadline).when() == deadline.when()) {
         co_return std::move(tried->response);

@@ -41,8 +41,9 @@ struct HttpServiceOptions {
 };
 
 struct HttpAsk {
-  // Whether it may be done twice for one call.
-  enum class Repeat : std::uint8_t { kNo, kYes };
+  // Whether it may be done twice for one call. kNo: what the server says it has not done is asked
+  // again; kNever: whatever it says is the answer.
+  enum class Repeat : std::uint8_t { kNever, kNo, kYes };
 
   std::string method;
   std::string url;
