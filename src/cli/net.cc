@@ -2,6 +2,9 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <netdb.h>
+#include <poll.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
@@ -15,6 +18,7 @@
 #include "base/console.h"
 #include "base/fd.h"
 #include "base/limits.h"
+#include "base/net_address.h"
 #include "cli/run_options.h"
 #include "cli/standard_output.h"
 #include "engine/runtime.h"
@@ -57,6 +61,24 @@ Result<std::chrono::milliseconds> duration_of(std::string_view flag, const std::
   return std::chrono::ceil<std::chrono::milliseconds>(*time);
 }
 
+// Whether something accepts there.
+bool connects(const std::string& host, std::uint16_t port, int patience_ms) {
+  addrinfo hints{};
+  hints.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV;
+  hints.ai_socktype = SOCK_STREAM;
+  addrinfo* found = nullptr;
+  if (::getaddrinfo(host.c_str(), std::to_string(port).c_str(), &hints, &found) != 0) return false;
+  std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)> held(found, ::freeaddrinfo);
+  Fd socket(::socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (!socket) return false;
+  if (::connect(socket.get(), found->ai_addr, found->ai_addrlen) == 0) return true;
+  pollfd wait{.fd = socket.get(), .events = POLLOUT, .revents = 0};
+  int problem = 0;
+  socklen_t size = sizeof problem;
+  return errno == EINPROGRESS && ::poll(&wait, 1, patience_ms) == 1 &&
+         ::getsockopt(socket.get(), SOL_SOCKET, SO_ERROR, &problem, &size) == 0 && problem == 0;
+}
+
 // Who is heard within the time.
 Result<std::vector<node::discovery::Neighbour>> listen(Loop& loop, const NetWords& words) {
   TRY(auto wait, duration_of("--wait", words.wait));
@@ -86,6 +108,19 @@ Result<int> list(const NetWords& words) {
   return 0;
 }
 
+// The first of its addresses at which something listens: a beacon says where it came from, which
+// need not be where the node listens.
+std::optional<std::string> reachable(const node::discovery::Neighbour& who) {
+  constexpr int kConnectMs = 1'000;
+  for (const auto& each : who.addresses) {
+    // Of a link's own address the interface would be part.
+    if (kind_of(each.udp.address) == AddressKind::kLinkLocal) continue;
+    std::string host = each.udp.address.text();
+    if (connects(host, who.beacon.port, kConnectMs)) return host;
+  }
+  return std::nullopt;
+}
+
 // A node by KEY@HOST:PORT, or by its name or the first digits of its key, as it is heard.
 Result<node::wire::NodeAddress> find_node(Loop& loop, const NetWords& words,
                                           const std::string& who) {
@@ -102,14 +137,21 @@ Result<node::wire::NodeAddress> find_node(Loop& loop, const NetWords& words,
                                "KEY@ADDRESS:PORT",
                                fit.size(), who));
   }
-  if (fit.empty() || fit[0]->addresses.empty()) {
+  if (fit.empty()) {
     return failure(Errc::kNotFound, fmt::format("no node called {} was heard within {}: see `weft "
                                                 "net`, or name it as KEY@ADDRESS:PORT",
                                                 who, words.wait));
   }
-  return node::wire::NodeAddress{.key = fit[0]->key,
-                                 .host = fit[0]->addresses[0].udp.address.text(),
-                                 .port = fit[0]->beacon.port};
+  auto host = reachable(*fit[0]);
+  if (!host) {
+    return failure(
+        Errc::kUnavailable,
+        fmt::format("{} is there, and nothing of it answers at port {} of its addresses: "
+                    "name it as KEY@ADDRESS:PORT",
+                    who, fit[0]->beacon.port));
+  }
+  return node::wire::NodeAddress{
+      .key = fit[0]->key, .host = *std::move(host), .port = fit[0]->beacon.port};
 }
 
 std::string usual_key() {

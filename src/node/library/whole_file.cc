@@ -62,7 +62,8 @@ Result<void> write_whole(const std::filesystem::path& path, BytesView bytes, Dur
     ::unlink(aside.c_str());
     return std::unexpected(std::move(done).error().within(path.string()));
   }
-  return durable == Durable::kYes ? sync_path(path.parent_path()) : Result<void>();
+  if (durable == Durable::kNo) return {};
+  return sync_path(path.has_parent_path() ? path.parent_path() : ".");
 }
 
 }  // namespace weft::node::library
