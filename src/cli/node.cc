@@ -31,6 +31,7 @@ namespace json = boost::json;
 using node::control::ask_control;
 
 constexpr const char* kUsualFolder = "/etc/weft";
+constexpr const char* kSelf = "/proc/self/exe";
 // From the first signal to the end of runs that go on.
 constexpr std::chrono::seconds kStopMax{30};
 constexpr std::size_t kProofBytesMax = 1 << 20;
@@ -116,7 +117,7 @@ Result<int> start(const NodeWords& words, StopSignals& signals) {
   if (auto raised = raise_open_files(); !raised) log::warn("weft", raised.error().message());
   Problems problems;
   auto started = node::daemon::Node::start(
-      {.folder = folder_of(words), .cache_folder = default_cache_folder()}, problems);
+      {.folder = folder_of(words), .compiler = {kSelf, "node", "compile"}}, problems);
   write_to_stderr(problems.text());
   if (!started) {
     if (!problems.failed()) return std::unexpected(std::move(started).error());
@@ -289,6 +290,10 @@ Result<int> run_node(const NodeWords& words, StopSignals& signals) {
     return tell(words, "DELETE", "/runs/" + words.rest[0]);
   }
   if (action == "library") return library(words);
+  // What the daemon starts itself: a module compiled where it can be stopped.
+  if (action == "compile" && words.rest.size() == 2) {
+    return node::daemon::compile_for_node(words.rest[0], words.rest[1]);
+  }
   if (action == "events") return events(words);
   if (action == "bill") return bill(words);
   if (action == "verify") return verify(words);

@@ -13,6 +13,8 @@ namespace weft::node::client {
 namespace {
 
 constexpr std::chrono::milliseconds kResumePause{200};
+// A connection that held so long was a good one: the run was only silent.
+constexpr std::chrono::seconds kHeldLong{5};
 
 UnixMs now() {
   using namespace std::chrono;
@@ -143,11 +145,13 @@ Task<void> RemoteNode::follow(Bytes asked, Bytes follows, ProvenOutput& output,
     std::uint64_t at = output.proven();
     if (std::exchange(before, at) != at) tries = 0;
     output.broken();
+    auto began = Deadline::Clock::now();
     auto again = co_await client_.follow(
         request({.action = Action::kResume, .run = name, .from = at}), {}, output, take, deadline);
     // It may never have had the request, or have forgotten the run: the first failure says more.
     if (!again && again.error().code() == Errc::kNotFound) break;
     outcome = std::move(again);
+    if (Deadline::Clock::now() - began > kHeldLong) tries = 0;
   }
   co_return outcome;
 }

@@ -9,6 +9,7 @@
 #include "base/thread_name.h"
 #include "node/daemon/node_impl.h"
 #include "node/object/key_file.h"
+#include "node/runs/compile_apart.h"
 #include "node/runs/resources.h"
 #include "node/wire/identity.h"
 
@@ -41,6 +42,14 @@ std::size_t loops_of(const NodeOptions& options, const NodeSettings& settings) {
   return std::max<std::size_t>(1, most);
 }
 
+// The same in the process that compiles: what it makes is found by what it was made with.
+RuntimeOptions runtime_options(const std::string& cache_folder) {
+  RuntimeOptions with;
+  with.cache_folder = cache_folder;
+  with.compiling = RuntimeOptions::Compiling::kAlone;
+  return with;
+}
+
 // What a reload cannot change, told where it would.
 void warn_of_fixed(const NodeSettings& now, const NodeSettings& next, Problems& problems) {
   auto tell = [&](bool same, std::string_view what) {
@@ -56,6 +65,11 @@ void warn_of_fixed(const NodeSettings& now, const NodeSettings& next, Problems& 
 }
 
 }  // namespace
+
+int compile_for_node(const std::string& file, const std::string& cache_folder) {
+  return runs::compile_module(file, runtime_options(cache_folder),
+                              runs::ModulePlans::Options().memory_bytes_max);
+}
 
 Node::Node(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 
@@ -104,13 +118,23 @@ Result<void> Node::Impl::open() {
   };
   admission = std::make_unique<Admission>(std::move(admits), policy, *ledger, *seen);
 
-  TRY(runtime, Runtime::create({.cache_folder = options.cache_folder}));
+  std::string cache = (settings.state / "compiled").string();
+  TRY(runtime, Runtime::create(runtime_options(cache)));
   loops.emplace(
       Loops::Options{.count = loops_of(options, settings), .started = {}, .stopping = {}});
   std::vector<std::unique_ptr<Capability>> served;
   served.push_back(std::make_unique<runs::ResourcesCapability>());
   capabilities.emplace(std::move(served));
-  plans = std::make_unique<runs::ModulePlans>(*runtime, *capabilities);
+  runs::ModulePlans::Options compiling;
+  if (!options.compiler.empty()) {
+    compiling.apart = [this, cache](const std::string& file) {
+      std::vector<std::string> command = options.compiler;
+      command.push_back(file);
+      command.push_back(cache);
+      return runs::compile_apart(std::move(command), runs::kCompileMax);
+    };
+  }
+  plans = std::make_unique<runs::ModulePlans>(*runtime, *capabilities, std::move(compiling));
   pool.emplace(Pool::Options{.threads = kDiskThreads, .waiting_max = kDiskWaitingMax});
   parts.emplace(NodeParts{.key = key,
                           .policy = policy,

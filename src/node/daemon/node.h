@@ -16,10 +16,15 @@
 namespace weft::node::daemon {
 
 struct NodeOptions {
-  std::filesystem::path folder;   // With node.toml in it.
-  std::string cache_folder = {};  // Compiled modules; empty: nothing is kept.
-  std::size_t loops = 0;          // 0: as the quota of cores says, or one a processor.
+  std::filesystem::path folder;  // With node.toml in it.
+  // The command that compiles the file named behind it into the folder behind that, as
+  // compile_for_node does, in a process that can be stopped. Empty: modules are compiled here.
+  std::vector<std::string> compiler = {};
+  std::size_t loops = 0;  // 0: as the quota of cores says, or one a processor.
 };
+
+// The other side of NodeOptions::compiler: its exit code.
+int compile_for_node(const std::string& file, const std::string& cache_folder);
 
 // What a node is doing.
 struct NodeStatus {
