@@ -30,6 +30,9 @@ runs = 8
 """
 
 
+ADD = bytes([1, 2])  # The arguments of add(1, 2), as docs/ENCODING.md has them.
+
+
 class Node:
     """A daemon in a folder of its own, ended with the block."""
 
@@ -269,9 +272,10 @@ class Work(Case):
                       [each["type"] for each in library["functions"]])
         # What is in the catalogue needs no store.
         asked = wire.request(self.signer, wire.CALL, module=bytes.fromhex(added.out.strip()),
-                             function=b"add", arguments=struct.pack("<II", 1, 2))
-        answer = wire.post(node.address, asked, struct.pack("<II", 1, 2))
+                             function=b"add", arguments=ADD)
+        answer = wire.post(node.address, asked, ADD)
         self.assertEqual(answer.status, 200, answer)
+        self.assertEqual(wire.output(answer.body, stream=3), bytes([3]))
         self.assertEqual(node.ask("library", "remove", "demo:values").code, 0)
         self.assertEqual(json.loads(self.net("describe", node.at).out)["libraries"], [])
 
@@ -326,12 +330,12 @@ class Owner(Case):
     def test_nothing_is_lost_by_kill_9(self):
         node = self.node()
         module = self.store(node, "values")
-        arguments = struct.pack("<II", 1, 2)
         receipts = []
         for _ in range(20):
             asked = wire.request(self.signer, wire.CALL, module=module, function=b"add",
-                                 arguments=arguments)
-            body = wire.post(node.address, asked, arguments).body
+                                 arguments=ADD)
+            body = wire.post(node.address, asked, ADD).body
+            self.assertEqual(wire.output(body, stream=3), bytes([3]))
             receipt = wire.fields_of(list(wire.records(body))[-1][1])
             receipts.append((struct.unpack("<Q", receipt[16])[0], receipt[2].hex()))
         node.stop(signal.SIGKILL)

@@ -114,7 +114,11 @@ class Http2Callbacks {
       case NGHTTP2_PING:
       case NGHTTP2_PRIORITY:
       case NGHTTP2_WINDOW_UPDATE: spend_control(session); break;
-      case NGHTTP2_RST_STREAM: spend_reset(session); break;
+      case NGHTTP2_RST_STREAM:
+        // Of a stream that is over on both sides it costs nobody anything: curl sends one when it
+        // is done with the answer.
+        stream == nullptr ? spend_control(session) : spend_reset(session);
+        break;
       default: break;
     }
     return 0;

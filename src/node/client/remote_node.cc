@@ -122,8 +122,10 @@ Task<RemoteEnd> RemoteNode::execute(RemoteRun run, ProvenOutput::Frame take, Dea
     Hash name = Hash::of(asked);
     last_ = name;
     ProvenOutput output(name, client_.address().key);
-    auto followed = co_await follow(asked, run.arguments, output, take, deadline);
-    if (followed) co_return RemoteEnd{*output.receipt(), asked, output.receipt_bytes()};
+    auto followed = co_await follow(asked, run.arguments, output, take, deadline, run.until);
+    if (followed) {
+      co_return RemoteEnd{output.receipt().value_or(Receipt()), asked, output.receipt_bytes()};
+    }
     bool missing = followed.error().code() == Errc::kNotFound;
     if (!missing || stored || run.list == nullptr) {
       co_return std::unexpected(std::move(followed).error());
@@ -134,9 +136,10 @@ Task<RemoteEnd> RemoteNode::execute(RemoteRun run, ProvenOutput::Frame take, Dea
 
 // To the receipt, over as many connections as it takes.
 Task<void> RemoteNode::follow(Bytes asked, Bytes follows, ProvenOutput& output,
-                              const ProvenOutput::Frame& take, Deadline deadline) {
+                              const ProvenOutput::Frame& take, Deadline deadline,
+                              wire::NodeClient::Until until) {
   Hash name = Hash::of(asked);
-  auto outcome = co_await client_.follow(asked, std::move(follows), output, take, deadline);
+  auto outcome = co_await client_.follow(asked, std::move(follows), output, take, deadline, until);
   std::uint64_t before = 0;
   for (int tries = 0; !outcome && tries < kResumesMax && !deadline.passed(); ++tries) {
     // Only a connection that broke is worth another one; what the node says is said.
@@ -146,8 +149,9 @@ Task<void> RemoteNode::follow(Bytes asked, Bytes follows, ProvenOutput& output,
     if (std::exchange(before, at) != at) tries = 0;
     output.broken();
     auto began = Deadline::Clock::now();
-    auto again = co_await client_.follow(
-        request({.action = Action::kResume, .run = name, .from = at}), {}, output, take, deadline);
+    auto again =
+        co_await client_.follow(request({.action = Action::kResume, .run = name, .from = at}), {},
+                                output, take, deadline, until);
     // It may never have had the request, or have forgotten the run: the first failure says more.
     if (!again && again.error().code() == Errc::kNotFound) break;
     outcome = std::move(again);

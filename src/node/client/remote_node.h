@@ -30,6 +30,9 @@ struct RemoteRun {
   std::string function = {};  // Empty: a program.
   Bytes arguments = {};
   RequestLimits limits = {};
+  // kComplete: a call that returned a value has ended with it, and `execute` answers a receipt that
+  // says nothing.
+  wire::NodeClient::Until until = wire::NodeClient::Until::kReceipt;
 };
 
 // How it ended, with what proves it.
@@ -64,7 +67,8 @@ class RemoteNode {
   Bytes request(Request request) const;
   Task<Bytes> ask(Request wanted, Bytes follows, Deadline deadline);
   Task<void> follow(Bytes signed_request, Bytes follows, ProvenOutput& output,
-                    const ProvenOutput::Frame& take, Deadline deadline);
+                    const ProvenOutput::Frame& take, Deadline deadline,
+                    wire::NodeClient::Until until);
 
   Loop& loop_;
   const SigningKey& key_;

@@ -166,7 +166,7 @@ TEST(Receipt, ReadsBackAsItWasWritten) {
   ASSERT_TRUE(view.has_value());
   EXPECT_TRUE(view->verify());
   EXPECT_EQ(*read_receipt(*view), receipt);
-  Seal seal{Hash::of({}), 3, Hash::of(as_bytes("c"))};
+  Seal seal{Hash::of({}), 3, Hash::of(as_bytes("c")), true};
   Bytes sealed = sign(seal, key_of('n'));
   EXPECT_EQ(*read_seal(*SignedView::open(sealed, ObjectKind::kSeal)), seal);
 }

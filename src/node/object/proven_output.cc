@@ -26,12 +26,14 @@ Result<void> ProvenOutput::take(BytesView bytes, const Frame& frame) {
       TRY(SignedView view, SignedView::open(record.bytes, ObjectKind::kSeal));
       TRY(Seal seal, read_seal(view));
       TRY_VOID(prove(view, seal, frame));
+      complete_ = seal.last;
     } else {
       TRY(SignedView view, SignedView::open(record.bytes, ObjectKind::kReceipt));
       TRY(Receipt receipt, read_receipt(view));
       Seal seal{receipt.request, receipt.frames, receipt.chain};
       TRY_VOID(prove(view, seal, frame));
       receipt_ = std::move(receipt);
+      complete_ = true;
       receipt_bytes_.assign(record.bytes.begin(), record.bytes.end());
     }
   }

@@ -37,7 +37,9 @@ class ProvenOutput {
 
   std::uint64_t proven() const { return proven_; }  // Frames: where to resume.
   const std::optional<Receipt>& receipt() const { return receipt_; }
-  // As the node signed it.
+  // Whether the node said that no frame follows: all of it is proven, and the receipt on its way.
+  bool complete() const { return complete_; }
+  // The receipt as the node signed it.
   const Bytes& receipt_bytes() const { return receipt_bytes_; }
 
  private:
@@ -53,6 +55,7 @@ class ProvenOutput {
   std::uint64_t waiting_frames_ = 0;
   std::optional<Receipt> receipt_;
   Bytes receipt_bytes_;
+  bool complete_ = false;
 };
 
 }  // namespace weft::node

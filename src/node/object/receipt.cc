@@ -7,7 +7,12 @@
 namespace weft::node {
 namespace {
 
-enum SealField : std::uint16_t { kSealRequest = kFirstField, kSealFrames, kSealChain };
+enum SealField : std::uint16_t {
+  kSealRequest = kFirstField,
+  kSealFrames,
+  kSealChain,
+  kSealLast,
+};
 
 enum ReceiptField : std::uint16_t {
   kRequest = kFirstField,
@@ -90,6 +95,7 @@ Bytes sign(const Seal& seal, const SigningKey& node) {
     fields.bytes(kSealRequest, seal.request.view());
     fields.u64(kSealFrames, seal.frames);
     fields.bytes(kSealChain, seal.chain.view());
+    fields.u8(kSealLast, seal.last ? 1 : 0);
   });
 }
 
@@ -99,7 +105,10 @@ Result<Seal> read_seal(const SignedView& view) {
   seal.request = hash_or_none(fields.exactly(kSealRequest, Hash::kBytes));
   seal.frames = fields.u64(kSealFrames);
   seal.chain = hash_or_none(fields.exactly(kSealChain, Hash::kBytes));
+  std::uint8_t last = fields.u8(kSealLast);
   TRY_VOID(fields.finish());
+  if (last > 1) return failure(Errc::kInvalid, "a seal with a field that is none");
+  seal.last = last == 1;
   return seal;
 }
 

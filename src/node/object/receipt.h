@@ -39,6 +39,7 @@ struct Seal {
   Hash request = {};
   std::uint64_t frames = 0;
   Hash chain = {};
+  bool last = false;  // No frame follows; the receipt does, once its event is on the disk.
   friend bool operator==(const Seal&, const Seal&) = default;
 };
 

@@ -85,7 +85,8 @@ void OutputLog::settle() {
 void OutputLog::seal() {
   sealed_ = settled_;
   unsealed_ = 0;
-  Bytes seal = sign(Seal{.request = request_, .frames = settled_, .chain = chain_}, node_);
+  Bytes seal =
+      sign(Seal{.request = request_, .frames = settled_, .chain = chain_, .last = closed_}, node_);
   seals_.push_back({settled_, shared(record(RecordType::kSeal, seal))});
 }
 

@@ -544,7 +544,8 @@ TEST_F(Apart, ABombCostsItsBoundAndHoldsUpNobody) {
   other_call();
   finish(name, told);
   EXPECT_EQ(told.end->outcome, Outcome::kLimited) << told.end->message;
-  EXPECT_GE(told.end->usage.compile_ns, 500'000'000U);
+  // Its bound is in seconds that begin anywhere.
+  EXPECT_GE(told.end->usage.compile_ns, 100'000'000U);
   EXPECT_LE(told.end->usage.compile_ns, 2'500'000'000U);
   // It is known by now.
   Told& again = run(call(bomb(), "f"));

@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include "base/net_address.h"
+#include "io/loop.h"
 #include "node/wire/identity.h"
 #include "remote/http/service.h"
 
@@ -71,6 +72,14 @@ Task<Bytes> whole_body(remote::HttpResponse& response, Deadline deadline) {
   }
 }
 
+// What is left of an answer that nobody needs.
+Task<void> read_to_end(std::unique_ptr<remote::HttpResponse> response, Deadline deadline) {
+  for (;;) {
+    CO_TRY(Bytes piece, co_await response->read(deadline));
+    if (piece.empty()) co_return Result<void>();
+  }
+}
+
 }  // namespace
 
 Result<NodeAddress> NodeAddress::parse(std::string_view text) {
@@ -101,7 +110,8 @@ std::string NodeAddress::text() const {
 }
 
 NodeClient::NodeClient(Loop& loop, NodeAddress address)
-    : address_(std::move(address)),
+    : loop_(loop),
+      address_(std::move(address)),
       url_(fmt::format("https://{}:{}/weft/1/", host_in_url(address_), address_.port)),
       service_(std::make_shared<remote::HttpService>(
           loop, remote::HttpServiceOptions{.name = fmt::format("node {}", address_.text()),
@@ -122,7 +132,7 @@ Task<Bytes> NodeClient::ask(Bytes request, Bytes follows, Deadline deadline) {
 }
 
 Task<void> NodeClient::follow(Bytes request, Bytes follows, ProvenOutput& output,
-                              ProvenOutput::Frame take, Deadline deadline) {
+                              ProvenOutput::Frame take, Deadline deadline, Until until) {
   Bytes body[] = {body_of(request, follows)};
   CO_TRY(auto response, co_await service_->ask({.method = "POST",
                                                 .url = url_ + "request",
@@ -134,7 +144,11 @@ Task<void> NodeClient::follow(Bytes request, Bytes follows, ProvenOutput& output
     CO_TRY(Bytes answer, co_await whole_body(*response, deadline));
     co_return std::unexpected(refused(address_, response->status(), as_text(answer)));
   }
-  while (!output.receipt()) {
+  auto enough = [&] {
+    return output.receipt() ||
+           (until == Until::kComplete && output.complete() && output.proven() > 0);
+  };
+  while (!enough()) {
     CO_TRY(Bytes piece, co_await response->read(deadline));
     if (piece.empty()) {
       co_return failure(
@@ -142,6 +156,10 @@ Task<void> NodeClient::follow(Bytes request, Bytes follows, ProvenOutput& output
           fmt::format("node {}: its output ended without a receipt", address_.text()));
     }
     CO_TRY_VOID(output.take(piece, take));
+  }
+  // Broken off, each would count against us there as one that is abandoned.
+  if (!response->whole()) {
+    loop_.spawn(read_to_end(std::move(response), deadline), [](Result<void>) {});
   }
   co_return Result<void>();
 }

@@ -49,15 +49,20 @@ class NodeClient {
 
   // The answer to a signed request that has a whole one: describe, fetch, store, cancel.
   Task<Bytes> ask(Bytes request, Bytes follows, Deadline deadline);
+  enum class Until : std::uint8_t {
+    kReceipt,
+    kComplete,  // All frames are proven, and there were some: what is left is the receipt.
+  };
   // The answer to run, call and resume, to its receipt; `take` gets what is proven. kUnavailable
   // where the connection broke before it: `output` knows where a resume goes on.
   Task<void> follow(Bytes request, Bytes follows, ProvenOutput& output, ProvenOutput::Frame take,
-                    Deadline deadline);
+                    Deadline deadline, Until until = Until::kReceipt);
   // A chunk of the module that the ticket is for.
   Task<Bytes> read_chunk(std::string ticket, std::uint32_t index, Deadline deadline);
   Task<void> write_chunk(std::string ticket, std::uint32_t index, Bytes chunk, Deadline deadline);
 
  private:
+  Loop& loop_;
   const NodeAddress address_;
   const std::string url_;
   std::shared_ptr<remote::HttpService> service_;  // Shared with its responses.
