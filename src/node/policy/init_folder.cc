@@ -54,11 +54,18 @@ Result<void> write_new(const fs::path& path, std::string_view text) {
   return {};
 }
 
+std::string_view example(std::string_view name) {
+  for (const EmbeddedFile& each : node_example_files()) {
+    if (each.path.ends_with(name)) return each.text;
+  }
+  CHECK(false);
+  return {};
+}
+
 }  // namespace
 
 std::string_view example_settings() {
-  CHECK(node_example_files().size() == 1);
-  return node_example_files().front().text;
+  return example("node.toml");
 }
 
 Result<void> init_folder(const fs::path& folder) {
@@ -75,9 +82,11 @@ Result<void> init_folder(const fs::path& folder) {
   TRY_VOID(make_folder(folder / "node.d", 0755));
   TRY_VOID(make_folder(folder / "groups", 0755));
   TRY_VOID(make_folder(folder / "groups" / "friends", 0755));
-  if (auto made = write_new(folder / "groups" / "friends" / "README", kFriends);
-      !made && made.error().code() != Errc::kConflict) {
-    return made;
+  for (auto [path, text] :
+       {std::pair(folder / "groups" / "friends" / "README", std::string_view(kFriends)),
+        std::pair(folder / "weft-node.service", example("weft-node.service"))}) {
+    auto made = write_new(path, text);
+    if (!made && made.error().code() != Errc::kConflict) return made;
   }
   TRY_VOID(write_new_key_file(folder / "node.key", SigningKey::random()));
   // Last: with it there is a node.
