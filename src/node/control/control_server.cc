@@ -76,78 +76,94 @@ class ControlHandler final : public HttpHandler {
     std::function<Result<std::string>(const Target&, const std::string& body)> act;
   };
 
+  // What is only told.
+  template <class Text>
+  static Route look(Text text) {
+    return Route{Verb::kLook, [text](const Target&, const std::string&) -> Result<std::string> {
+                   return text();
+                 }};
+  }
+  // What is done, and says no more than that.
+  template <class Work>
+  static Route act(Verb verb, Work work) {
+    return Route{verb, [work](const Target& at, const std::string& body) -> Result<std::string> {
+                   TRY_VOID(work(at, body));
+                   return std::string("{\"done\":true}");
+                 }};
+  }
+
   std::optional<Route> route(std::string_view method, const Target& target) {
-    auto look = [](auto text) {
-      return Route{Verb::kLook, [text](const Target&, const std::string&) -> Result<std::string> {
-                     return text();
+    if (method == "GET") return route_get(target);
+    if (method == "POST") return route_post(target);
+    if (method == "DELETE") return route_delete(target);
+    return std::nullopt;
+  }
+
+  std::optional<Route> route_get(const Target& target) {
+    if (target.is({"status"})) return look([this] { return status_json(node_.status()); });
+    if (target.is({"runs"})) return look([this] { return runs_json(node_.running()); });
+    if (target.is({"neighbours"})) return look([this] { return neighbours_json(node_); });
+    if (target.is({"libraries"})) return look([this] { return libraries_json(node_); });
+    return std::nullopt;
+  }
+
+  std::optional<Route> route_post(const Target& target) {
+    if (target.is({"drain"})) {
+      return act(Verb::kDrain, [this](auto&, auto&) -> Result<void> {
+        node_.drain();
+        return {};
+      });
+    }
+    if (target.is({"undrain"})) {
+      return act(Verb::kDrain, [this](auto&, auto&) -> Result<void> {
+        node_.undrain();
+        return {};
+      });
+    }
+    if (target.is({"stop"})) {
+      return act(Verb::kStop, [this](auto&, auto&) -> Result<void> {
+        options_.stop();
+        return {};
+      });
+    }
+    if (target.is({"reload"})) {
+      return Route{Verb::kChange,
+                   [this](const Target&, const std::string&) { return reload(node_); }};
+    }
+    if (target.is({"settings"})) {
+      return Route{Verb::kChange, [this](const Target& at, const std::string& body) {
+                     return apply_settings(node_, body, at.query == "write=1");
                    }};
-    };
-    auto act = [](Verb verb, auto work) {
-      return Route{verb, [work](const Target& at, const std::string& body) -> Result<std::string> {
-                     TRY_VOID(work(at, body));
-                     return std::string("{\"done\":true}");
+    }
+    if (target.is({"libraries"})) {
+      return Route{Verb::kChange, [this](const Target&, const std::string& body) {
+                     return add_library(node_, body);
                    }};
-    };
-    if (method == "GET") {
-      if (target.is({"status"})) return look([this] { return status_json(node_.status()); });
-      if (target.is({"runs"})) return look([this] { return runs_json(node_.running()); });
-      if (target.is({"neighbours"})) return look([this] { return neighbours_json(node_); });
-      if (target.is({"libraries"})) return look([this] { return libraries_json(node_); });
-    } else if (method == "POST") {
-      if (target.is({"drain"})) {
-        return act(Verb::kDrain, [this](auto&, auto&) -> Result<void> {
-          node_.drain();
-          return {};
-        });
-      }
-      if (target.is({"undrain"})) {
-        return act(Verb::kDrain, [this](auto&, auto&) -> Result<void> {
-          node_.undrain();
-          return {};
-        });
-      }
-      if (target.is({"stop"})) {
-        return act(Verb::kStop, [this](auto&, auto&) -> Result<void> {
-          options_.stop();
-          return {};
-        });
-      }
-      if (target.is({"reload"})) {
-        return Route{Verb::kChange,
-                     [this](const Target&, const std::string&) { return reload(node_); }};
-      }
-      if (target.is({"settings"})) {
-        return Route{Verb::kChange, [this](const Target& at, const std::string& body) {
-                       return apply_settings(node_, body, at.query == "write=1");
-                     }};
-      }
-      if (target.is({"libraries"})) {
-        return Route{Verb::kChange, [this](const Target&, const std::string& body) {
-                       return add_library(node_, body);
-                     }};
-      }
-      if (target.is({"groups", "*", "keys", "*"})) {
-        return act(Verb::kTrust, [this](const Target& at, const std::string& body) {
-          return trust(node_, at.parts[1], at.parts[3], body);
-        });
-      }
-    } else if (method == "DELETE") {
-      if (target.is({"runs", "*"})) {
-        return act(Verb::kStop, [this](const Target& at, const std::string&) -> Result<void> {
-          TRY(Hash run, Hash::parse(at.parts[1]));
-          return node_.cancel(run);
-        });
-      }
-      if (target.is({"libraries", "*"})) {
-        return act(Verb::kChange, [this](const Target& at, const std::string&) {
-          return remove_library(node_, at.parts[1]);
-        });
-      }
-      if (target.is({"groups", "*", "keys", "*"})) {
-        return act(Verb::kTrust, [this](const Target& at, const std::string&) {
-          return distrust(node_, at.parts[1], at.parts[3]);
-        });
-      }
+    }
+    if (target.is({"groups", "*", "keys", "*"})) {
+      return act(Verb::kTrust, [this](const Target& at, const std::string& body) {
+        return trust(node_, at.parts[1], at.parts[3], body);
+      });
+    }
+    return std::nullopt;
+  }
+
+  std::optional<Route> route_delete(const Target& target) {
+    if (target.is({"runs", "*"})) {
+      return act(Verb::kStop, [this](const Target& at, const std::string&) -> Result<void> {
+        TRY(Hash run, Hash::parse(at.parts[1]));
+        return node_.cancel(run);
+      });
+    }
+    if (target.is({"libraries", "*"})) {
+      return act(Verb::kChange, [this](const Target& at, const std::string&) {
+        return remove_library(node_, at.parts[1]);
+      });
+    }
+    if (target.is({"groups", "*", "keys", "*"})) {
+      return act(Verb::kTrust, [this](const Target& at, const std::string&) {
+        return distrust(node_, at.parts[1], at.parts[3]);
+      });
     }
     return std::nullopt;
   }

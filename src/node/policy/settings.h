@@ -85,8 +85,8 @@ Result<void> check_group_name(std::string_view name);
 std::string_view example_settings();
 
 // Makes a folder that a node can be started with: node.toml, node.d/, groups/friends/ with a
-// README, a hardened unit for systemd, and a new key, mode 0600. kConflict, and nothing made, where node.toml or a key is there
-// already.
+// README, a hardened unit for systemd, and a new key, mode 0600. kConflict, and nothing made, where
+// node.toml or a key is there already.
 Result<void> init_folder(const std::filesystem::path& folder);
 
 }  // namespace weft::node
