@@ -4,7 +4,7 @@
     run.py [--quick] [--rounds N] [--only ROW]... [--build DIR]
 
 Rows: http_p2, http_p3, observed, outgoing, codec, linked, layers, keyvalue, lmdb, messages,
-brokers, redis, s3, postgres, provider, start, memory, profile. What is measured is merged into
+brokers, redis, s3, postgres, provider, node, start, memory, profile. What is measured is merged into
 build/bench.json, so that a row may be measured again by itself. --quick takes seconds instead of
 minutes, for working on the bench: it writes build/bench-quick.json and build/RESULTS-quick.md.
 --rounds says how often the HTTP rows' sides take turns (6).
@@ -24,6 +24,7 @@ import rows_calls
 import rows_http
 import rows_memory
 import rows_messages
+import rows_node
 import rows_observe
 import rows_outgoing
 import rows_postgres
@@ -49,6 +50,7 @@ ROWS = (
     ("s3", "1 GiB up and down from a guest on S3", rows_blobs.s3),
     ("postgres", "SQL query of one row from a guest on PostgreSQL", rows_postgres.postgres),
     ("provider", "Calls of a provider process", rows_provider.provider),
+    ("node", "The node: admission, events, calls", rows_node.node),
     ("start", "Process start to first 200", rows_start.start),
     ("memory", "Memory", rows_memory.memory),
     ("profile", "Where an HTTP request's time goes", rows_profile.http),
