@@ -176,6 +176,18 @@ class Work(Case):
         self.assertEqual(trapped.code, 1)
         self.assertIn("unreachable", trapped.err)
 
+    def test_a_program_reports_what_is_free_there(self):
+        node = self.node()
+        done = self.net("run", node.at, guest("free_resources"))
+        self.assertEqual(done.code, 0, done)
+        report = dict(each.split("=") for each in done.out.split())
+        self.assertEqual(int(report["processors"]), os.cpu_count())
+        self.assertGreater(int(report["memory-free"]), 0)
+        self.assertLessEqual(int(report["memory-free"]), int(report["memory-total"]))
+        # Of eight runs this one has one, and ten minutes were never there in full.
+        self.assertEqual(int(report["runs-left"]), 7)
+        self.assertLess(int(report["cpu-left-ms"]), 600_000)
+
     def test_standard_input_goes_there(self):
         node = self.node()
         done = self.net("run", node.at, guest("hello_command"), stdin=b"x" * 100_000)
