@@ -228,8 +228,11 @@ TEST_P(MqttWithoutAWindow, WhatWaitsAtTheServerComesAsItIsDoneOverOneConnection)
   run_for(settings_.server.silence * 4);
   judge_ = done;
   for (std::uint64_t id : held_) queue_->settle(id, {});
-  EXPECT_TRUE(until([&] { return taken_.size() >= kMany; })) << taken_.size();
+  // The first may have gone with the client before it was acknowledged, and come again.
+  auto many = [&] { return taken_.size() - count("first"); };
+  EXPECT_TRUE(until([&] { return many() >= kMany; })) << taken_.size();
   run_for(milliseconds(200));
+  std::erase(taken_, "first");
   EXPECT_EQ(taken_.size(), kMany);
   EXPECT_EQ(std::set(taken_.begin(), taken_.end()).size(), kMany);
   EXPECT_EQ(proxy_.connections(), connections + 1);
