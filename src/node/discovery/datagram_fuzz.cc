@@ -12,15 +12,15 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   using namespace weft;
   using namespace weft::node;
   using namespace weft::node::discovery;
-  using node::testing::at;
-  using node::testing::moment;
-  static const SigningKey key = node::testing::test_key(1);
-  static const SigningKey other = node::testing::test_key(2);
+  using node::discovery::testing::at;
+  using node::discovery::testing::moment;
+  static const SigningKey key = node::discovery::testing::test_key(1);
+  static const SigningKey other = node::discovery::testing::test_key(2);
   if (size == 0) return 0;
   BytesView input(data + 1, size - 1);
   Moment now = moment(std::chrono::seconds(1));
   Neighbours table({.self = {}, .boot = 1}, now);
-  Bytes first = sign(node::testing::test_beacon("a", 1, 1, now), key);
+  Bytes first = sign(node::discovery::testing::test_beacon("a", 1, 1, now), key);
   CHECK(table.take(first, at("192.0.2.1"), now) == Heard::kNew);
   if (data[0] % 2 == 0) {
     Heard heard = table.take(input, at("192.0.2.2"), now);
