@@ -181,16 +181,19 @@ void LogQueue::settle(std::uint64_t id, Verdict verdict) {
   read();
 }
 
-// The oldest dead letters of the group make room for the next one.
+// The oldest dead letters of the group make room for the one that was written last. Names of groups
+// have slashes: a key is this group's where nothing but a number is behind its name.
 void LogQueue::thin_dead() {
   std::string before = fmt::format("dead/{}/", group_);
   auto answer =
       bucket_->list(request(), before)
           .settle(while_here([before](LogQueue& queue, Result<keyvalue::Page> page) {
             if (!page) return queue.store_failed(page.error());
-            std::erase_if(page->keys, [&](const auto& key) { return !key.starts_with(before); });
-            if (page->keys.size() < kDeadMax) return;
-            std::size_t many = page->keys.size() - kDeadMax + 1;
+            std::erase_if(page->keys, [&](const auto& key) {
+              return !key.starts_with(before) || key.size() != before.size() + kDeadNumberDigits;
+            });
+            if (page->keys.size() <= kDeadMax) return;
+            std::size_t many = page->keys.size() - kDeadMax;
             std::vector<std::string_view> oldest(
                 page->keys.begin(), page->keys.begin() + static_cast<std::ptrdiff_t>(many));
             auto erased = queue.bucket_->erase_many(queue.request(), oldest);

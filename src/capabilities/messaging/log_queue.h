@@ -16,6 +16,8 @@ namespace weft::messaging {
 
 // Dead letters that a group keeps: the oldest go. Less than a page of a bucket's keys.
 inline constexpr std::size_t kDeadMax = 500;
+// Of a dead letter's number, at the end of its key.
+inline constexpr std::size_t kDeadNumberDigits = 16;
 
 // One group's messages out of a log. On one loop; has the group from when it is its turn until it
 // was stopped and everything is settled and written.

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <string>
 #include <utility>
 
 #include "base/check.h"
@@ -13,8 +14,12 @@ namespace {
 Result<void> result_of(RunOutcome outcome) {
   using Ending = RunOutcome::Ending;
   switch (outcome.ending) {
-    case Ending::kDone:
-    case Ending::kExited: return {};
+    case Ending::kDone: return {};
+    // It returned nothing, whatever its code: a handler that leaves has not handled anything.
+    case Ending::kExited:
+      return failure(Errc::kTrap, "the component left with exit code " +
+                                      std::to_string(outcome.exit_code) +
+                                      " in the middle of a call");
     case Ending::kLimited:
       return failure(outcome.limit == LimitKind::kTime ? Errc::kTimeout : Errc::kLimit,
                      std::move(outcome.message));
