@@ -187,9 +187,8 @@ class ControlHandler final : public HttpHandler {
     }
     if (events) co_return co_await send_events(serving, loop_, node_, from_of(target.query));
     Bytes body;
-    for (bool more = true; more;) {
-      CO_TRY(more, co_await serving.read_some(body, kControlBytesMax + 1 - body.size()));
-      if (body.size() <= kControlBytesMax) continue;
+    CO_TRY(bool fits, co_await serving.read_all(body, kControlBytesMax));
+    if (!fits) {
       serving.refuse({413, "limit", "that is more than any setting has"});
       co_return Result<void>();
     }

@@ -14,9 +14,6 @@
 namespace weft::node::daemon {
 namespace {
 
-// The lines of peers behind a module's list.
-constexpr std::size_t kPeersBytesMax = 8 << 10;
-
 // "192.0.2.1:4711", "[::1]:4711": without the port.
 std::string_view address_of(std::string_view peer) {
   std::size_t colon = peer.rfind(':');
@@ -76,7 +73,7 @@ std::size_t Desk::follows_max(const wire::Asked& asked) const {
   switch (asked.request.action) {
     case Action::kRun:
     case Action::kCall: return kArgumentsMax;
-    case Action::kStore: return library::kListBytesMax + kPeersBytesMax;
+    case Action::kStore: return library::kListBytesMax;
     default: return 0;
   }
 }
@@ -159,19 +156,8 @@ Task<Bytes> Desk::fetch(const wire::Asked& asked) {
 }
 
 Task<Bytes> Desk::store(const wire::Asked& asked, Bytes follows) {
-  // The list says itself how long it is; behind it are lines of peers.
-  if (follows.size() < sizeof(std::uint64_t)) {
-    co_return failure(Errc::kInvalid, "the module's list has to follow the request");
-  }
-  std::uint64_t size = read_u64(BytesView(follows).first(sizeof(std::uint64_t)));
-  std::uint64_t chunks = (size + library::kChunkBytes - 1) / library::kChunkBytes;
-  if (size > library::kModuleBytesMax ||
-      follows.size() < sizeof(std::uint64_t) + chunks * Hash::kBytes) {
-    co_return failure(Errc::kInvalid, "the module's list is cut off, or of too large a module");
-  }
-  BytesView list_bytes = BytesView(follows).first(sizeof(std::uint64_t) + chunks * Hash::kBytes);
   const Hash& module = asked.request.module;
-  CO_TRY(auto list, library::ChunkList::decode(list_bytes, module));
+  CO_TRY(auto list, library::ChunkList::decode(follows, module));
   CO_TRY(auto there,
          co_await blocking(parts_.pool, loop_, [&parts = parts_, list, group = asked.group] {
            auto have = [&]() -> Result<library::ChunkBits> {

@@ -19,8 +19,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::chrono::seconds kHouseEvery{1};
-// How often a stop looks whether the last run has its receipt.
-constexpr std::chrono::milliseconds kStopLook{20};
 // From cancelling what is left to its receipts.
 constexpr std::chrono::seconds kCancelledMax{5};
 constexpr std::size_t kDiskThreads = 4;
@@ -146,7 +144,8 @@ Result<void> Node::Impl::open() {
                           .tickets = tickets,
                           .places = places,
                           .facts = *facts,
-                          .pool = *pool});
+                          .pool = *pool,
+                          .runs = running});
   return {};
 }
 
@@ -208,12 +207,6 @@ void Node::Impl::keep_house() {
   }
 }
 
-std::size_t Node::Impl::open_runs() {
-  std::atomic<std::size_t> open = 0;
-  loops->on_each([&](Loop&, std::size_t index) { open += sides[index]->desk.runs().open(); });
-  return open;
-}
-
 Node::Impl::~Impl() {
   {
     std::lock_guard hold(house_mutex);
@@ -229,7 +222,7 @@ Node::Impl::~Impl() {
         sides[index]->desk.runs().runs().cancel_all("the node stops");
       });
       Deadline end = Deadline::after(kCancelledMax);
-      while (open_runs() > 0 && !end.passed()) std::this_thread::sleep_for(kStopLook);
+      if (auto left = running.close_and_wait(end); !left) log::warn("node", left.error().message());
       for (const auto& side : sides) {
         if (auto left = side->handler.gate().close_and_wait(end); !left) {
           log::warn("node", left.error().message());
@@ -300,7 +293,9 @@ void Node::stop(Deadline deadline) {
   if (impl_->discovery != nullptr) {
     impl_->on_first([this](Loop&) { impl_->discovery->leave(); });
   }
-  while (impl_->open_runs() > 0 && !deadline.passed()) std::this_thread::sleep_for(kStopLook);
+  if (auto left = impl_->running.close_and_wait(deadline); !left) {
+    log::warn("node", "runs are ended by the stop", {{"why", left.error().message()}});
+  }
 }
 
 NodeStatus Node::status() {
@@ -309,7 +304,7 @@ NodeStatus Node::status() {
                     .key = impl_->key.public_key(),
                     .urls = {},
                     .draining = impl_->draining,
-                    .runs = impl_->open_runs(),
+                    .runs = impl_->running.inside(),
                     .groups = policy->groups.names().size(),
                     .keys = policy->groups.keys(),
                     .events = impl_->events->durable(),

@@ -48,7 +48,6 @@ struct Node::Impl {
       if (index == 0) work(loop);
     });
   }
-  std::size_t open_runs();
 
   const NodeOptions options;
   const SigningKey key;
@@ -66,6 +65,7 @@ struct Node::Impl {
   std::unique_ptr<library::Catalogue> catalogue;
   Tickets tickets;
   RunPlaces places;
+  Gate running;
   std::optional<QuotaFacts> facts;
   std::optional<Pool> pool;
   std::optional<NodeParts> parts;

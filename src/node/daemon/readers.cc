@@ -14,7 +14,9 @@ using Record = runs::OutputReader::Record;
 
 class NearReader final : public wire::OutputReader {
  public:
-  explicit NearReader(std::unique_ptr<runs::OutputReader> reader) : reader_(std::move(reader)) {}
+  // What is posted for it looks whether this is there.
+  const std::shared_ptr<void>& alive() const { return alive_; }
+  void begin(std::unique_ptr<runs::OutputReader> reader) { reader_ = std::move(reader); }
 
   BytesView next() override {
     record_ = reader_->next();
@@ -23,6 +25,7 @@ class NearReader final : public wire::OutputReader {
   bool over() const override { return reader_->over(); }
 
  private:
+  const std::shared_ptr<void> alive_ = std::make_shared<int>(0);
   std::unique_ptr<runs::OutputReader> reader_;
   Record record_;
 };
@@ -126,17 +129,10 @@ class FarReader final : public wire::OutputReader {
 Result<std::unique_ptr<wire::OutputReader>> near_reader(Loop& loop, runs::Runs& runs,
                                                         const Hash& run, std::uint64_t from,
                                                         std::function<void()> ready) {
-  struct Holding final : wire::OutputReader {
-    // Gone first, so that nothing posted calls `ready` any more.
-    std::shared_ptr<int> alive = std::make_shared<int>(0);
-    std::unique_ptr<NearReader> reader;
-    BytesView next() override { return reader->next(); }
-    bool over() const override { return reader->over(); }
-  };
-  auto holding = std::make_unique<Holding>();
-  TRY(auto reader, runs.read(run, from, posted(loop, holding->alive, std::move(ready))));
-  holding->reader = std::make_unique<NearReader>(std::move(reader));
-  return holding;
+  auto made = std::make_unique<NearReader>();
+  TRY(auto reader, runs.read(run, from, posted(loop, made->alive(), std::move(ready))));
+  made->begin(std::move(reader));
+  return made;
 }
 
 Task<std::unique_ptr<wire::OutputReader>> far_reader(Loop& here, Loop& there, runs::Runs& runs,

@@ -138,8 +138,11 @@ Task<std::unique_ptr<wire::OutputReader>> RunDesk::begin(wire::Asked asked, Byte
   runs::RunLimits limits = limits_of(asked);
   std::uint64_t bytes_in = asked.bytes.size() + follows.size();
   bool compiled = plans_.find(request.module) != nullptr;
-  CO_TRY(Charge taken, charge(asked, limits, bytes_in, compiled));
+  auto pass = parts_.runs.enter();
+  if (!pass) co_return failure(Errc::kUnavailable, "the node stops: ask another one");
+  // First what costs nobody anything: a charge that is dropped counts as spent.
   CO_TRY(auto room, parts_.events.reserve());
+  CO_TRY(Charge taken, charge(asked, limits, bytes_in, compiled));
 
   runs::RunOrder order{.name = asked.name,
                        .module = request.module,
@@ -154,14 +157,14 @@ Task<std::unique_ptr<wire::OutputReader>> RunDesk::begin(wire::Asked asked, Byte
                        .facts = &parts_.facts};
   order.ended = [this, name = asked.name](const runs::RunEnd& end) { ended(name, end); };
   // It is there before anything of it can end.
-  auto [entry, fresh] =
-      open_.emplace(asked.name, Open{std::move(taken), std::move(room), *std::move(in_use),
-                                     Receipt{.request = asked.name,
-                                             .requester = asked.signer,
-                                             .group = event_group(asked.group),
-                                             .action = request.action,
-                                             .module = request.module,
-                                             .function = request.function}});
+  auto [entry, fresh] = open_.emplace(
+      asked.name, Open{*std::move(pass), std::move(taken), std::move(room), *std::move(in_use),
+                       Receipt{.request = asked.name,
+                               .requester = asked.signer,
+                               .group = event_group(asked.group),
+                               .action = request.action,
+                               .module = request.module,
+                               .function = request.function}});
   CHECK(fresh);  // Admission takes a name once.
   if (auto begun = runs_.begin(std::move(order)); !begun) {
     entry->second.charge.settle({});
@@ -178,9 +181,11 @@ Task<std::unique_ptr<wire::OutputReader>> RunDesk::begin(wire::Asked asked, Byte
 void RunDesk::ended(const Hash& run, const runs::RunEnd& end) {
   auto found = open_.find(run);
   CHECK(found != open_.end());
-  Open open = std::move(found->second);
+  // It stays there, and inside the gate, until its receipt closes it.
+  Open& open = found->second;
   open.charge.settle(used_of(end.usage));
-  Receipt& receipt = open.receipt;
+  open.module.reset();
+  Receipt receipt = std::move(open.receipt);
   receipt.outcome = end.outcome;
   receipt.exit_code = end.exit_code;
   receipt.message = end.message;

@@ -33,14 +33,13 @@ class RunDesk {
   Task<std::unique_ptr<wire::OutputReader>> begin(wire::Asked asked, Bytes follows,
                                                   std::function<void()> ready);
   runs::Runs& runs() { return runs_; }
-  // Runs that have no receipt yet.
-  std::size_t open() const { return open_.size(); }
 
  private:
   using InUse = std::shared_ptr<const library::ModuleInUse>;  // Held by the cache and its runs.
 
   // What a run has until its receipt is signed.
   struct Open {
+    Gate::Pass pass;
     Charge charge;
     events::EventLog::Room room;
     InUse module;

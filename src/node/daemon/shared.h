@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include "io/gate.h"
 #include "io/pool.h"
 #include "node/admission/admission.h"
 #include "node/daemon/run_places.h"
@@ -29,6 +30,7 @@ struct NodeParts {
   RunPlaces& places;
   runs::NodeFacts& facts;
   Pool& pool;  // For the disk.
+  Gate& runs;  // Every run is inside until it has its receipt.
 };
 
 // What an event says of whoever is in no group.

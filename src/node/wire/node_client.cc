@@ -118,31 +118,49 @@ NodeClient::NodeClient(Loop& loop, NodeAddress address)
                                            .pinned_key = pin_of(address_.key),
                                            .timeout = kNodeSilenceMax})) {}
 
+// The body is borrowed until the response is gone: a node may answer before all of it was sent.
+Task<std::unique_ptr<remote::HttpResponse>> NodeClient::post(std::span<const Bytes> body,
+                                                             Deadline deadline) {
+  co_return co_await service_->ask({.method = "POST",
+                                    .url = url_ + "request",
+                                    .repeat = remote::HttpAsk::Repeat::kNever,
+                                    .headers = [] { return HttpHeaders(); },
+                                    .body = body},
+                                   deadline);
+}
+
+// A chunk may be moved twice: it is what it is.
+Task<Bytes> NodeClient::move_chunk(const char* method, std::string ticket, std::uint32_t index,
+                                   std::span<const Bytes> body, Deadline deadline) {
+  CO_TRY(auto response,
+         co_await service_->ask({.method = method,
+                                 .url = fmt::format("{}chunks/{}/{}", url_, ticket, index),
+                                 .repeat = remote::HttpAsk::Repeat::kYes,
+                                 .headers = [] { return HttpHeaders(); },
+                                 .body = body},
+                                deadline));
+  co_return co_await answer_of(*response, deadline);
+}
+
+// All of an answer, or what the node says in its place.
+Task<Bytes> NodeClient::answer_of(remote::HttpResponse& response, Deadline deadline) {
+  CO_TRY(Bytes answer, co_await whole_body(response, deadline));
+  if (response.status() == kOk) co_return answer;
+  co_return std::unexpected(refused(address_, response.status(), as_text(answer)));
+}
+
 Task<Bytes> NodeClient::ask(Bytes request, Bytes follows, Deadline deadline) {
   Bytes body[] = {body_of(request, follows)};
-  CO_TRY(auto response, co_await service_->ask({.method = "POST",
-                                                .url = url_ + "request",
-                                                .repeat = remote::HttpAsk::Repeat::kNever,
-                                                .headers = [] { return HttpHeaders(); },
-                                                .body = body},
-                                               deadline));
-  CO_TRY(Bytes answer, co_await whole_body(*response, deadline));
-  if (response->status() == kOk) co_return answer;
-  co_return std::unexpected(refused(address_, response->status(), as_text(answer)));
+  CO_TRY(auto response, co_await post(body, deadline));
+  co_return co_await answer_of(*response, deadline);
 }
 
 Task<void> NodeClient::follow(Bytes request, Bytes follows, ProvenOutput& output,
                               ProvenOutput::Frame take, Deadline deadline, Until until) {
   Bytes body[] = {body_of(request, follows)};
-  CO_TRY(auto response, co_await service_->ask({.method = "POST",
-                                                .url = url_ + "request",
-                                                .repeat = remote::HttpAsk::Repeat::kNever,
-                                                .headers = [] { return HttpHeaders(); },
-                                                .body = body},
-                                               deadline));
+  CO_TRY(auto response, co_await post(body, deadline));
   if (response->status() != kOk) {
-    CO_TRY(Bytes answer, co_await whole_body(*response, deadline));
-    co_return std::unexpected(refused(address_, response->status(), as_text(answer)));
+    CO_TRY(Bytes answer, co_await answer_of(*response, deadline));
   }
   auto enough = [&] {
     return output.receipt() ||
@@ -165,30 +183,14 @@ Task<void> NodeClient::follow(Bytes request, Bytes follows, ProvenOutput& output
 }
 
 Task<Bytes> NodeClient::read_chunk(std::string ticket, std::uint32_t index, Deadline deadline) {
-  CO_TRY(auto response,
-         co_await service_->ask({.method = "GET",
-                                 .url = fmt::format("{}chunks/{}/{}", url_, ticket, index),
-                                 .repeat = remote::HttpAsk::Repeat::kYes,
-                                 .headers = [] { return HttpHeaders(); }},
-                                deadline));
-  CO_TRY(Bytes answer, co_await whole_body(*response, deadline));
-  if (response->status() == kOk) co_return answer;
-  co_return std::unexpected(refused(address_, response->status(), as_text(answer)));
+  co_return co_await move_chunk("GET", std::move(ticket), index, {}, deadline);
 }
 
 Task<void> NodeClient::write_chunk(std::string ticket, std::uint32_t index, Bytes chunk,
                                    Deadline deadline) {
   Bytes body[] = {std::move(chunk)};
-  CO_TRY(auto response,
-         co_await service_->ask({.method = "PUT",
-                                 .url = fmt::format("{}chunks/{}/{}", url_, ticket, index),
-                                 .repeat = remote::HttpAsk::Repeat::kYes,
-                                 .headers = [] { return HttpHeaders(); },
-                                 .body = body},
-                                deadline));
-  CO_TRY(Bytes answer, co_await whole_body(*response, deadline));
-  if (response->status() == kOk) co_return Result<void>();
-  co_return std::unexpected(refused(address_, response->status(), as_text(answer)));
+  CO_TRY(Bytes answer, co_await move_chunk("PUT", std::move(ticket), index, body, deadline));
+  co_return Result<void>();
 }
 
 }  // namespace weft::node::wire

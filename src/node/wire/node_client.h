@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 
 #include "base/bytes.h"
@@ -13,8 +14,9 @@
 namespace weft {
 class Loop;
 namespace remote {
+class HttpResponse;
 class HttpService;
-}
+}  // namespace remote
 }  // namespace weft
 
 namespace weft::node::wire {
@@ -62,6 +64,11 @@ class NodeClient {
   Task<void> write_chunk(std::string ticket, std::uint32_t index, Bytes chunk, Deadline deadline);
 
  private:
+  Task<std::unique_ptr<remote::HttpResponse>> post(std::span<const Bytes> body, Deadline deadline);
+  Task<Bytes> move_chunk(const char* method, std::string ticket, std::uint32_t index,
+                         std::span<const Bytes> body, Deadline deadline);
+  Task<Bytes> answer_of(remote::HttpResponse& response, Deadline deadline);
+
   Loop& loop_;
   const NodeAddress address_;
   const std::string url_;

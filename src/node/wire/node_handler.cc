@@ -76,9 +76,8 @@ Task<void> serve_request(Serving& serving, NodeApi& api) {
   // From here on it is somebody who may: what follows is taken, as much as is theirs.
   std::size_t most = api.follows_max(*asked);
   Bytes follows;
-  for (bool more = true; more;) {
-    CO_TRY(more, co_await serving.read_some(follows, most + 1 - follows.size()));
-    if (follows.size() <= most) continue;
+  CO_TRY(bool fits, co_await serving.read_all(follows, most));
+  if (!fits) {
     serving.refuse({413, "limit", fmt::format("at most {} bytes may follow the request", most)});
     co_return Result<void>();
   }
@@ -139,9 +138,8 @@ Task<void> serve_chunk(Serving& serving, NodeApi& api, ChunkPath at, bool write)
     co_return Result<void>();
   }
   Bytes chunk;
-  for (bool more = true; more;) {
-    CO_TRY(more, co_await serving.read_some(chunk, kFrameBytesMax + 1 - chunk.size()));
-    if (chunk.size() <= kFrameBytesMax) continue;
+  CO_TRY(bool fits, co_await serving.read_all(chunk, kFrameBytesMax));
+  if (!fits) {
     serving.refuse({413, "limit", "a chunk has at most 65536 bytes"});
     co_return Result<void>();
   }

@@ -53,6 +53,14 @@ class Serving final : public ExchangeEvents {
     co_return true;
   }
 
+  // All of it that is left, behind what `out` has; false where that is more than `most`.
+  Task<bool> read_all(Bytes& out, std::size_t most) {
+    for (bool more = true; more && out.size() <= most;) {
+      CO_TRY(more, co_await read_some(out, most + 1 - out.size()));
+    }
+    co_return out.size() <= most;
+  }
+
   void answer(int status, std::string_view type, BytesView body);
   void refuse(const Refusal& refusal);
   void refuse(const Error& error) {
