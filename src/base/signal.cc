@@ -119,6 +119,15 @@ void explain_mapped_faults() {
   CHECK(sigaction(SIGSEGV, &explain, nullptr) == 0);
 }
 
+void reset_signals() {
+  struct sigaction usual{};
+  usual.sa_handler = SIG_DFL;
+  for (int number = 1; number < NSIG; ++number) sigaction(number, &usual, nullptr);
+  sigset_t none;
+  sigemptyset(&none);
+  sigprocmask(SIG_SETMASK, &none, nullptr);
+}
+
 MappedRead::MappedRead(const char* path) : outer_(mapped_file) {
   mapped_file = path;
 }

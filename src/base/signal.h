@@ -41,6 +41,10 @@ class StopSignals {
 // guest's.
 void explain_mapped_faults();
 
+// In a new process, before it is another program: every signal does what it does by default, and
+// none is blocked. System calls alone, so that a vfork may make them.
+void reset_signals();
+
 // While it lives, this thread reads or writes the mapped file `path`, which outlives it. They nest.
 class MappedRead {
  public:

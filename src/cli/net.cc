@@ -27,7 +27,7 @@
 #include "node/client/remote_node.h"
 #include "node/discovery/discovery.h"
 #include "node/discovery/net_table.h"
-#include "node/library/whole_file.h"
+#include "base/whole_file.h"
 #include "node/object/key_file.h"
 #include "node/runs/command_line.h"
 
@@ -187,7 +187,7 @@ std::function<Result<Bytes>(std::uint32_t)> reader_of(const Chunked& module) {
   return [&module](std::uint32_t index) -> Result<Bytes> {
     Bytes chunk(module.list.chunk_size(index));
     TRY(std::size_t count,
-        node::library::read_at(module.file->get(), chunk,
+        read_at(module.file->get(), chunk,
                                std::uint64_t{index} * node::library::kChunkBytes));
     chunk.resize(count);
     TRY_VOID(module.list.verify(index, chunk));
@@ -237,10 +237,10 @@ void write_all(int fd, BytesView bytes) {
 // What proves the line of a bill, where somebody wants to keep it.
 Result<void> keep_proof(const NetWords& words, const node::client::RemoteEnd& end) {
   if (words.receipt.empty()) return {};
-  TRY_VOID(node::library::write_whole(words.receipt + ".request", end.request,
-                                      node::library::Durable::kYes));
-  return node::library::write_whole(words.receipt + ".receipt", end.receipt_bytes,
-                                    node::library::Durable::kYes);
+  TRY_VOID(write_whole(words.receipt + ".request", end.request,
+                                      Durable::kYes));
+  return write_whole(words.receipt + ".receipt", end.receipt_bytes,
+                                    Durable::kYes);
 }
 
 Result<int> code_of(const node::Receipt& receipt) {
@@ -341,7 +341,7 @@ Result<int> fetch(const NetWords& words, RemoteNode& node, Loop& loop) {
   };
   TRY(auto limits, limits_of(words));
   TRY(auto list, run_task(loop, node.fetch(module, take, deadline_of(limits))));
-  TRY_VOID(node::library::write_whole(words.output, all, node::library::Durable::kYes));
+  TRY_VOID(write_whole(words.output, all, Durable::kYes));
   say(fmt::format("weft: {} bytes in {}", list.size(), words.output));
   return 0;
 }

@@ -17,6 +17,7 @@
 #include <optional>
 
 #include "base/log.h"
+#include "base/signal.h"
 
 namespace weft::provider {
 namespace {
@@ -73,12 +74,7 @@ struct Launch {
   volatile int error = 0;
 
   [[noreturn]] void run() {
-    struct sigaction usual{};
-    usual.sa_handler = SIG_DFL;
-    for (int number = 1; number < NSIG; ++number) sigaction(number, &usual, nullptr);
-    sigset_t none;
-    sigemptyset(&none);
-    sigprocmask(SIG_SETMASK, &none, nullptr);
+    reset_signals();
     setpgid(0, 0);
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != parent) _exit(127);

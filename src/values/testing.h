@@ -8,6 +8,7 @@
 #include <string>
 
 #include "base/bytes.h"
+#include "base/hex.h"
 #include "values/json.h"
 #include "values/type.h"
 #include "values/wave.h"
@@ -26,11 +27,7 @@ inline Signature signature_of(std::string_view text) {
   return signature ? *signature : Signature{};
 }
 
-inline std::string hex(BytesView bytes) {
-  std::string out;
-  for (std::uint8_t byte : bytes) out += fmt::format("{:02x}", byte);
-  return out;
-}
+using weft::hex;
 
 // The bytes, or what was wrong, in one text that a test compares.
 template <class T>

@@ -262,6 +262,32 @@ TEST_P(Conformance, OnlyTheLastDeadLettersAreKept) {
   EXPECT_LE(letters, 500U);
 }
 
+// One group's name is the beginning of the other's, as those of topics are.
+TEST_P(Conformance, DeadLettersOfOneGroupMakeNoRoomForThoseOfAnother) {
+  auto dead_at_once = [](const Delivery&) { return Verdict{Kind::kDead, {}, "no"}; };
+  auto taker = take("t", "g");
+  taker->judge = dead_at_once;
+  EXPECT_EQ(publish("t", "kept"), "ok");
+  EXPECT_TRUE(until([&] { return dead().size() == 1; }));
+  auto other = take("u", "g/x", Ordering::kNone, 64);
+  other->judge = dead_at_once;
+  constexpr std::size_t kMany = 510;
+  for (std::size_t i = 0; i < kMany; ++i) {
+    auto answer =
+        broker_->publish(request(), {"u", to_bytes(std::to_string(i))}).settle([](Result<void>) {
+          return Nothing();
+        });
+  }
+  EXPECT_TRUE(until([&] { return other->taken.size() == kMany; }));
+  EXPECT_EQ(publish("t", "kept too"), "ok");
+  auto of_group = [&](std::string_view group) {
+    auto letters = dead(2 * kMany);
+    return std::ranges::count(letters, group, &DeadLetter::group);
+  };
+  EXPECT_TRUE(until([&] { return of_group("g") == 2 && of_group("g/x") > 400; }));
+  EXPECT_LE(of_group("g/x"), 500);
+}
+
 TEST_P(Conformance, NeverBringsMoreAtOnceThanWasAskedFor) {
   auto taker = take("t", "g", Ordering::kNone, 3);
   taker->judge = [](const Delivery&) { return std::nullopt; };

@@ -7,7 +7,7 @@
 
 #include "base/read_file.h"
 #include "node/discovery/net_table.h"
-#include "node/library/whole_file.h"
+#include "base/whole_file.h"
 #include "node/object/key_file.h"
 #include "node/policy/groups.h"
 
@@ -102,10 +102,10 @@ Result<std::string> apply_settings(daemon::Node& node, const std::string& text, 
     return json::serialize(json::object{{"done", true}, {"warnings", warnings}});
   }
   TRY(std::string before, read_file(file.string(), kSettingsBytesMax));
-  TRY_VOID(library::write_whole(file, as_bytes(text), library::Durable::kYes));
+  TRY_VOID(write_whole(file, as_bytes(text), Durable::kYes));
   auto done = reloaded(node);
   // The parts of node.d and it may not go together: then it is as it was.
-  if (!done) TRY_VOID(library::write_whole(file, as_bytes(before), library::Durable::kYes));
+  if (!done) TRY_VOID(write_whole(file, as_bytes(before), Durable::kYes));
   return done;
 }
 

@@ -32,8 +32,12 @@ Result<void> QuotaMeter::take(std::string_view group, std::uint64_t bytes) {
   return {};
 }
 
-// The ledger's file has what was stored before.
-void QuotaMeter::keep(std::string_view, std::uint64_t) {}
+void QuotaMeter::keep(std::string_view group, std::uint64_t bytes) {
+  if (group.empty()) return;
+  // More than was taken is counted: a quota that is smaller today does not unmake what is there.
+  auto charge = ledger_.take(group, {}, unix_now());
+  if (charge) charge->settle(storage(bytes));
+}
 
 void QuotaMeter::give_back(std::string_view group, std::uint64_t bytes) {
   if (!group.empty()) ledger_.free_storage(group, bytes);

@@ -7,9 +7,9 @@
 
 #include "base/nearest.h"
 #include "base/read_file.h"
+#include "base/whole_file.h"
 #include "node/library/catalogue_json.h"
 #include "node/library/names.h"
-#include "node/library/whole_file.h"
 #include "node/object/beacon.h"
 
 namespace weft::node::library {

@@ -176,7 +176,7 @@ TEST_F(CatalogueTest, SaysWhatIsWrongWithItsFile) {
 
 TEST_F(CatalogueTest, ChangesNothingWhereItCannotBeWritten) {
   ASSERT_TRUE(catalogue->add(some_library("math", "1.0.0")));
-  std::filesystem::create_directory(file.string() + ".aside");
+  std::filesystem::create_directory(file.string() + ".new");
   EXPECT_FALSE(catalogue->add(some_library("math", "2.0.0", "other")));
   EXPECT_FALSE(catalogue->remove("math", {}));
   EXPECT_EQ(catalogue->list().size(), 1u);

@@ -12,7 +12,7 @@
 
 #include "base/check.h"
 #include "base/fd.h"
-#include "node/library/whole_file.h"
+#include "base/whole_file.h"
 #include "node/object/fields.h"
 
 namespace weft::node::library {

@@ -9,7 +9,7 @@
 #include <memory>
 
 #include "base/check.h"
-#include "node/library/whole_file.h"
+#include "base/whole_file.h"
 
 namespace weft::node::library {
 namespace {

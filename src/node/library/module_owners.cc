@@ -31,7 +31,7 @@ std::vector<ModuleOwner> read_owners(std::string_view text) {
     bool pins = line.starts_with(kPins);
     if (!pins && !line.starts_with(kKeeps)) continue;
     std::string_view group = line.substr(pins ? kPins.size() : kKeeps.size());
-    if (group != kOwnGroup && !check_group_name(group)) continue;
+    if (group != kOwnGroup && !check_owner_name(group)) continue;
     auto is_it = [&](const ModuleOwner& owner) { return owner.group == group; };
     if (std::ranges::any_of(owners, is_it)) continue;
     owners.push_back({std::string(group), pins ? Keep::kPinned : Keep::kWhileRoom});

@@ -7,9 +7,9 @@
 #include <algorithm>
 
 #include "base/check.h"
+#include "base/whole_file.h"
 #include "node/library/module_entry.h"
 #include "node/library/names.h"
-#include "node/library/whole_file.h"
 
 namespace weft::node::library {
 namespace {
@@ -188,7 +188,7 @@ Result<void> ModuleStore::create(const ChunkList& list, std::string_view group, 
 }
 
 Result<void> ModuleStore::begin(const ChunkList& list, std::string_view group, Keep keep) {
-  if (group != kOwnGroup) TRY_VOID(check_group_name(group));
+  if (group != kOwnGroup) TRY_VOID(check_owner_name(group));
   std::scoped_lock lock(mutex_);
   auto there = entries_.find(list.name());
   if (there == entries_.end()) return create(list, group, keep);

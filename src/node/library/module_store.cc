@@ -11,9 +11,9 @@
 
 #include "base/log.h"
 #include "base/read_file.h"
+#include "base/whole_file.h"
 #include "node/library/module_entry.h"
 #include "node/library/names.h"
-#include "node/library/whole_file.h"
 
 namespace weft::node::library {
 namespace {

@@ -170,7 +170,7 @@ TEST_F(Store, DamageInItsOwnNotesCostsNoModule) {
   flip(file(part, ".list"), 20);
   std::ofstream(file(list, ".owners"))
       << "keeps ../x\npins a b\nnonsense\nkeeps friends\npins friends\n";
-  std::ofstream(file(list, ".list.aside")) << "half";
+  std::ofstream(file(list, ".list.new")) << "half";
   open(kMuch);
   EXPECT_TRUE(store->use(list.name()));
   EXPECT_EQ(store->info(list.name())->owners, std::vector{ModuleOwner{"friends"}});

@@ -97,7 +97,7 @@ Result<void> check_interface_name(std::string_view name) {
       fmt::format("\"{}\" is no interface: write one like acme:math/add@1.0.0", shown(name)));
 }
 
-Result<void> check_group_name(std::string_view name) {
+Result<void> check_owner_name(std::string_view name) {
   bool plain = std::ranges::all_of(name, [](char c) { return c > 0x20 && c < 0x7f && c != '/'; });
   if (has_room(name, kGroupNameMax) && plain && name.front() != '.') return {};
   return failure(Errc::kInvalid, fmt::format("\"{}\" is no name of a group", shown(name)));

@@ -19,7 +19,7 @@ Result<void> check_version(std::string_view version);
 // "acme:math/add@1.0.0".
 Result<void> check_interface_name(std::string_view name);
 // What a folder of keys may be called: visible ASCII without a slash, no dot first.
-Result<void> check_group_name(std::string_view name);
+Result<void> check_owner_name(std::string_view name);
 
 // Whether version `a` comes before `b`, as semantic versions are ordered.
 bool version_before(std::string_view a, std::string_view b);

@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "base/check.h"
+#include "base/shown_text.h"
 
 namespace weft::node {
 namespace {
@@ -27,32 +28,11 @@ T read(const std::uint8_t* bytes) {
   return value;
 }
 
-// Whether `text` is UTF-8 that a terminal may be shown: no controls, no surrogates, nothing that is
-// longer than it has to be.
-bool is_plain_text(BytesView text) {
-  for (std::size_t i = 0; i < text.size();) {
-    std::uint8_t first = text[i];
-    std::size_t size = first < 0x80   ? 1
-                       : first < 0xc2 ? 0
-                       : first < 0xe0 ? 2
-                       : first < 0xf0 ? 3
-                       : first < 0xf5 ? 4
-                                      : 0;
-    if (size == 0 || text.size() - i < size) return false;
-    if (size == 1 && (first < 0x20 || first == 0x7f)) return false;
-    std::uint32_t point = size == 1 ? first : first & (0x7f >> size);
-    for (std::size_t at = 1; at < size; ++at) {
-      if ((text[i + at] & 0xc0) != 0x80) return false;
-      point = point << 6 | (text[i + at] & 0x3f);
-    }
-    if (point >= 0xd800 && point < 0xe000) return false;
-    if (point > 0x10ffff || (size == 3 && point < 0x800) || (size == 4 && point < 0x10000)) {
-      return false;
-    }
-    // C1 controls, and what turns the direction of a line.
-    if (point >= 0x80 && point < 0xa0) return false;
-    if ((point >= 0x202a && point <= 0x202e) || (point >= 0x2066 && point <= 0x2069)) return false;
-    i += size;
+bool is_plain_text(std::string_view text) {
+  while (!text.empty()) {
+    std::size_t length = shown_length(text);
+    if (length == 0) return false;
+    text.remove_prefix(length);
   }
   return true;
 }
@@ -123,7 +103,7 @@ BytesView FieldReader::exactly(std::uint16_t number, std::size_t size) {
 
 std::string_view FieldReader::text(std::uint16_t number, std::size_t most) {
   BytesView value = bytes(number, most);
-  if (is_plain_text(value)) return as_text(value);
+  if (is_plain_text(as_text(value))) return as_text(value);
   fail("is no plain text", number);
   return {};
 }

@@ -36,7 +36,7 @@ class FieldReader {
   BytesView bytes(std::uint16_t number, std::size_t most);
   // Exactly `size`.
   BytesView exactly(std::uint16_t number, std::size_t size);
-  // UTF-8 without control characters.
+  // UTF-8 that may be shown as it is (base/shown_text.h).
   std::string_view text(std::uint16_t number, std::size_t most);
   std::uint64_t u64(std::uint16_t number);
   std::uint8_t u8(std::uint16_t number);

@@ -10,6 +10,7 @@
 
 #include "base/bytes.h"
 #include "base/error.h"
+#include "base/hex.h"
 
 struct evp_md_ctx_st;
 
@@ -55,9 +56,5 @@ class Hasher {
  private:
   evp_md_ctx_st* context_;
 };
-
-// 2 digits a byte, and back: kInvalid for an odd number of digits, or for what is none.
-std::string hex(BytesView bytes);
-Result<Bytes> from_hex(std::string_view text);
 
 }  // namespace weft::node

@@ -1,19 +1,16 @@
 // How a ledger outlives its process: a line for the node and for each group.
 //
 //     weft ledger 1
-//     total 1700000000000 cpu compile network-in network-out storage
+//     total 1700000000000 cpu compile network-in network-out
 //     group friends 1700000000000 ...
 //     end
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <cerrno>
 #include <charconv>
 
-#include "base/fd.h"
 #include "base/read_file.h"
-#include "capabilities/state_folder.h"
+#include "base/whole_file.h"
 #include "node/policy/ledger.h"
 
 namespace weft::node {
@@ -21,9 +18,9 @@ namespace {
 
 constexpr std::string_view kHead = "weft ledger 1";
 constexpr std::size_t kLedgerBytesMax = 1 << 20;
-// What is held goes with the process, except storage.
+// What is held goes with the process; what is stored, the store says when it opens.
 constexpr std::array kKept{QuotaKind::kCpu, QuotaKind::kCompile, QuotaKind::kNetworkIn,
-                           QuotaKind::kNetworkOut, QuotaKind::kStorage};
+                           QuotaKind::kNetworkOut};
 
 std::string_view word(std::string_view& line) {
   std::size_t end = std::min(line.find(' '), line.size());
@@ -50,26 +47,6 @@ std::string numbers(UnixMs began, const Amounts& spent) {
   std::string text = fmt::format("{}", began);
   for (QuotaKind kind : kKept) text += fmt::format(" {}", spent[kind]);
   return text + "\n";
-}
-
-// Written beside its place and moved there: what is at `path` is whole at any time.
-Result<void> replace_file(const std::filesystem::path& path, std::string_view text) {
-  std::filesystem::path aside = path;
-  aside += ".new";
-  ::unlink(aside.c_str());
-  Fd fd(::open(aside.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
-  if (!fd) return system_failure(fmt::format("making {}", aside.string()), errno);
-  while (!text.empty()) {
-    ssize_t count = ::write(fd.get(), text.data(), text.size());
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0) return system_failure(fmt::format("writing {}", aside.string()), errno);
-    text.remove_prefix(static_cast<std::size_t>(count));
-  }
-  if (::fsync(fd.get()) != 0) return system_failure("flushing " + aside.string(), errno);
-  if (::rename(aside.c_str(), path.c_str()) != 0) {
-    return system_failure(fmt::format("renaming {}", aside.string()), errno);
-  }
-  return sync_folder(path.parent_path());
 }
 
 }  // namespace
@@ -134,7 +111,7 @@ Result<void> Ledger::save() {
     changed_ = false;
     now = text();
   }
-  auto saved = replace_file(file_, now);
+  auto saved = write_whole(file_, as_bytes(now), Durable::kYes);
   if (!saved) {
     std::lock_guard hold(mutex_);
     changed_ = true;

@@ -17,6 +17,7 @@
 
 #include "base/check.h"
 #include "base/fd.h"
+#include "base/signal.h"
 
 namespace weft::node::runs {
 namespace {
@@ -35,12 +36,7 @@ struct Launch {
   unsigned patience;
 
   [[noreturn]] void run() const {
-    struct sigaction usual{};
-    usual.sa_handler = SIG_DFL;
-    for (int number = 1; number < NSIG; ++number) sigaction(number, &usual, nullptr);
-    sigset_t none;
-    sigemptyset(&none);
-    sigprocmask(SIG_SETMASK, &none, nullptr);
+    reset_signals();
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != parent) _exit(127);
     setpriority(PRIO_PROCESS, 0, kNice);

@@ -4,7 +4,7 @@
 
 #include <gtest/gtest.h>
 
-#include <boost/json.hpp>
+#include <atomic>
 
 #include "base/check.h"
 #include "io/http/server.h"
@@ -76,9 +76,13 @@ class FakeNode final : public NodeApi {
   }
   std::size_t follows_max(const Asked&) const override { return std::size_t{8} << 20; }
   Task<Bytes> answer(Asked asked, Bytes follows) override {
+    ++answered;
     if (asked.request.action == Action::kCancel) co_return failure(Errc::kNotFound, "no such run");
+    if (asked.request.action == Action::kFetch) co_return failure(Errc::kLimit, "spent");
     co_return to_bytes(asked.signer.text());
   }
+  std::atomic<int> answered = 0;  // Requests that were admitted, and have no stream.
+
   Task<std::unique_ptr<OutputReader>> begin(Asked asked, Bytes follows,
                                             std::function<void()>) override {
     co_return std::make_unique<Scripted>(key_, asked.name, std::move(follows));
@@ -172,6 +176,15 @@ TEST_F(Wire, RefusalsArriveAsWhatTheyAre) {
   Bytes changed = request(Action::kDescribe);
   changed[60] ^= 1;
   EXPECT_EQ(code(changed, {}), Errc::kDenied);
+}
+
+// A node that says no has said it: the same request again would be one that it has seen.
+TEST_F(Wire, WhatIsRefusedIsNotAskedAgain) {
+  NodeClient client(loop_, address(key_.public_key()));
+  auto answer = run_task(loop_, client.ask(request(Action::kFetch), {}, soon()));
+  ASSERT_FALSE(answer.has_value());
+  EXPECT_EQ(answer.error().code(), Errc::kLimit) << answer.error().message();
+  EXPECT_EQ(api_.answered, 1);
 }
 
 TEST_F(Wire, ChunksGoBothWays) {

@@ -15,15 +15,22 @@ namespace {
 using Instances = CallSettings::Instances;
 
 // Each counts the calls of its instance. After it has returned `stirs` goes on for ever, and
-// `traps` traps.
+// `traps` traps. `leaves` leaves, and calls that a success.
 constexpr std::string_view kGuest = R"((component
+  (import "wasi:cli/exit@0.2.0" (instance $exit
+    (export "exit" (func (param "status" (result))))))
+  (core func $leave (canon lower (func $exit "exit")))
   (core func $return (canon task.return (result u32)))
   (core module $main
     (import "" "return" (func $return (param i32)))
+    (import "" "leave" (func $leave (param i32)))
     (global $calls (mut i32) (i32.const 0))
     (func $count (export "count") (result i32)
       (global.set $calls (i32.add (global.get $calls) (i32.const 1)))
       (global.get $calls))
+    (func (export "leaves") (result i32)
+      (call $leave (i32.const 0))
+      unreachable)
     (func (export "returns") (result i32)
       (call $return (call $count))
       (i32.const 0))
@@ -33,7 +40,8 @@ constexpr std::string_view kGuest = R"((component
     (func (export "yields-again") (param i32 i32 i32) (result i32) (i32.const 1))
     (func (export "traps-then") (param i32 i32 i32) (result i32) unreachable))
   (core instance $main (instantiate $main
-    (with "" (instance (export "return" (func $return))))))
+    (with "" (instance (export "return" (func $return)) (export "leave" (func $leave))))))
+  (func (export "leaves") (result u32) (canon lift (core func $main "leaves")))
   (type $way (func async (result u32)))
   (func (export "count") (result u32) (canon lift (core func $main "count")))
   (func (export "returns") (type $way) (canon lift (core func $main "returns")
@@ -46,14 +54,15 @@ constexpr std::string_view kGuest = R"((component
 
 class GuestCallsTest : public ::testing::Test {
  protected:
-  static constexpr std::size_t kCount = 0, kStirs = 1, kTraps = 2, kReturns = 3;
+  static constexpr std::size_t kCount = 0, kStirs = 1, kTraps = 2, kReturns = 3, kLeaves = 4;
 
   void begin(Instances instances, Limits limits = {}) {
     stage_.emplace(ground_, file_with("calls.wat", kGuest), StageOptions{.limits = limits});
-    calls_.emplace(stage_->deployment(),
-                   std::vector{stage_->function("count"), stage_->function("stirs"),
-                               stage_->function("traps"), stage_->function("returns")},
-                   CallSettings{.instances = instances});
+    calls_.emplace(
+        stage_->deployment(),
+        std::vector{stage_->function("count"), stage_->function("stirs"), stage_->function("traps"),
+                    stage_->function("returns"), stage_->function("leaves")},
+        CallSettings{.instances = instances});
   }
   // Which call of its instance it was; nothing: it did not return well.
   std::optional<std::uint32_t> call(std::size_t ordinal) {
@@ -79,6 +88,15 @@ class GuestCallsTest : public ::testing::Test {
 TEST_F(GuestCallsTest, HaveFreshInstances) {
   begin(Instances::kFresh);
   for (int i = 0; i < 3; ++i) EXPECT_EQ(call(kCount), 1U);
+}
+
+// A handler that left has handled nothing, whatever it says of itself, and its instance is over.
+TEST_F(GuestCallsTest, FailWhereTheGuestLeaves) {
+  for (Instances instances : {Instances::kFresh, Instances::kReused}) {
+    begin(instances);
+    EXPECT_EQ(call(kLeaves), std::nullopt);
+    EXPECT_EQ(call(kCount), 1U);
+  }
 }
 
 TEST_F(GuestCallsTest, HaveReusedInstancesUntilThoseHadTheirShare) {

@@ -12,6 +12,7 @@
 
 #include "base/deadline.h"
 #include "base/read_file.h"
+#include "base/whole_file.h"
 #include "capabilities/state_folder.h"
 
 namespace weft::secrets {
@@ -22,29 +23,6 @@ namespace fs = std::filesystem;
 constexpr std::size_t kKeyFileBytesMax = 1024;
 constexpr std::chrono::milliseconds kLockLook{20};
 constexpr mode_t kOthers = S_IRWXG | S_IRWXO;
-
-// Written beside its place, flushed, and moved there: what is at `path` is whole at any time.
-Result<void> replace_file(const fs::path& path, std::string_view text) {
-  fs::path aside = path;
-  aside += ".new";
-  // What an interrupted write left behind.
-  ::unlink(aside.c_str());
-  Fd fd(::open(aside.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
-  if (!fd) return system_failure(fmt::format("making {}", aside.string()), errno);
-  while (!text.empty()) {
-    ssize_t count = ::write(fd.get(), text.data(), text.size());
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0) return system_failure(fmt::format("writing {}", aside.string()), errno);
-    text.remove_prefix(static_cast<std::size_t>(count));
-  }
-  if (::fsync(fd.get()) != 0) {
-    return system_failure(fmt::format("flushing {}", aside.string()), errno);
-  }
-  if (::rename(aside.c_str(), path.c_str()) != 0) {
-    return system_failure(fmt::format("renaming {}", aside.string()), errno);
-  }
-  return sync_folder(path.parent_path());
-}
 
 // One writer at a time, of all processes.
 Result<Fd> lock(const fs::path& folder) {
@@ -143,7 +121,7 @@ Result<SealingKey> SealedFile::make_key() const {
   }
   SealingKey key = SealingKey::random();
   Secret text = key.text();
-  TRY_VOID(replace_file(key_file(), text.reveal()));
+  TRY_VOID(write_whole(key_file(), as_bytes(text.reveal()), Durable::kYes));
   return key;
 }
 
@@ -183,7 +161,7 @@ Result<bool> SealedFile::change(const std::function<Result<bool>(SealedEntries&)
   TRY(bool write, work(entries));
   if (!write) return false;
   TRY(Bytes sealed, seal(entries, key));
-  TRY_VOID(replace_file(file(), as_text(sealed)));
+  TRY_VOID(write_whole(file(), sealed, Durable::kYes));
   version_.reset();
   return true;
 }

@@ -1,4 +1,4 @@
-#include "node/library/whole_file.h"
+#include "base/whole_file.h"
 
 #include <fcntl.h>
 #include <fmt/core.h>
@@ -9,7 +9,7 @@
 
 #include "base/fd.h"
 
-namespace weft::node::library {
+namespace weft {
 
 std::unexpected<Error> disk_failure(std::string_view doing, int errno_value) {
   auto failed = system_failure(doing, errno_value);
@@ -51,7 +51,9 @@ Result<void> sync_path(const std::filesystem::path& path) {
 
 Result<void> write_whole(const std::filesystem::path& path, BytesView bytes, Durable durable) {
   std::string aside = path.string() + std::string(kAsideEnding);
-  Fd file(::open(aside.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, kFileMode));
+  // What an interrupted write left behind, or somebody put there.
+  ::unlink(aside.c_str());
+  Fd file(::open(aside.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, kFileMode));
   if (!file) return disk_failure(fmt::format("{}: making it", aside), errno);
   Result<void> done = write_at(file.get(), bytes, 0);
   if (done && durable == Durable::kYes && ::fsync(file.get()) != 0) {
@@ -66,4 +68,4 @@ Result<void> write_whole(const std::filesystem::path& path, BytesView bytes, Dur
   return sync_path(path.has_parent_path() ? path.parent_path() : ".");
 }
 
-}  // namespace weft::node::library
+}  // namespace weft

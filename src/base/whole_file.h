@@ -5,7 +5,7 @@
 #include "base/bytes.h"
 #include "base/error.h"
 
-namespace weft::node::library {
+namespace weft {
 
 // Files of our own folders are for nobody else.
 inline constexpr unsigned kFileMode = 0600;
@@ -20,7 +20,7 @@ std::unexpected<Error> disk_failure(std::string_view doing, int errno_value);
 // before still is. One at a time for each path.
 Result<void> write_whole(const std::filesystem::path& path, BytesView bytes, Durable durable);
 // What `write_whole` leaves behind when the process ends in the middle of it.
-inline constexpr std::string_view kAsideEnding = ".aside";
+inline constexpr std::string_view kAsideEnding = ".new";
 
 // All of the bytes at that place of an open file.
 Result<void> write_at(int file, BytesView bytes, std::uint64_t place);
@@ -30,4 +30,4 @@ Result<std::size_t> read_at(int file, std::span<std::uint8_t> bytes, std::uint64
 // Waits until a file or a folder is on the disk as it is now.
 Result<void> sync_path(const std::filesystem::path& path);
 
-}  // namespace weft::node::library
+}  // namespace weft
