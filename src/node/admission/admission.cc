@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <sodium.h>
 
+#include <algorithm>
 #include <array>
 #include <utility>
 
@@ -10,6 +11,18 @@
 
 namespace weft::node {
 namespace {
+
+constexpr std::size_t kNetworkBytes = 8;
+
+// What one machine has for the asking is one: a /64 of IPv6, except on the link itself.
+std::array<std::uint8_t, 16> network_of(const IpAddress& peer) {
+  IpAddress address = peer.unmapped();
+  std::array<std::uint8_t, 16> network = address.bytes();
+  static const IpAddress link = *IpAddress::parse("fe80::");
+  bool alone = address.is_v4() || address.within(link, 10);
+  if (!alone) std::fill(network.begin() + kNetworkBytes, network.end(), 0);
+  return network;
+}
 
 constexpr UnixMs kLifeMs = std::chrono::milliseconds(kRequestLifeMax).count();
 constexpr UnixMs kSkewMs = std::chrono::milliseconds(kClockSkewMax).count();
@@ -174,7 +187,7 @@ std::expected<Admission::Asked, Refusal> Admission::look(const Arrival& arrival,
 // An address is proven by its connection, and pays; a key is not, before its signature stands.
 std::expected<void, Refusal> Admission::check_rates(const Arrival& arrival, const PublicKey& signer,
                                                     const RequestRates& quotas) {
-  Rate& of_address = rates_->of(rates_->of_address, arrival.peer.network().bytes);
+  Rate& of_address = rates_->of(rates_->of_address, network_of(arrival.peer));
   if (!of_address.take(quotas.address, arrival.steady)) {
     return refuse_rate("this address", of_address.wait(quotas.address, arrival.steady));
   }

@@ -12,7 +12,7 @@
 #include <string_view>
 #include <vector>
 
-#include "node/admission/peer_address.h"
+#include "base/net_address.h"
 #include "node/admission/seen.h"
 #include "node/object/request.h"
 #include "node/policy/ledger.h"
@@ -62,9 +62,9 @@ struct Arrival {
   // Of what follows the request, where that is there already. Otherwise `arguments_stand` is to be
   // asked when it is, before anything is done with it.
   std::optional<Hash> follows = {};
-  PeerAddress peer = {};
-  UnixMs now = 0;      // The node's clock,
-  SteadyNs steady{0};  // and the one that nobody sets.
+  IpAddress peer = IpAddress::v4({});  // Whom it came from.
+  UnixMs now = 0;                      // The node's clock,
+  SteadyNs steady{0};                  // and the one that nobody sets.
 };
 
 struct AdmissionOptions {

@@ -310,7 +310,7 @@ TEST_F(AdmissionTest, AnAddressThatAsksTooOftenIsRefusedAndNoOther) {
     Bytes forged = sign(test_request(), test_key('k'));
     forged.back() ^= 1;
     auto admitted = node_.admission->admit({.request = forged,
-                                            .peer = *PeerAddress::parse(address),
+                                            .peer = *IpAddress::parse(address),
                                             .now = node_.now,
                                             .steady = node_.steady});
     return http_status(admitted.error().code);

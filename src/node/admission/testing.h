@@ -58,10 +58,8 @@ class TestNode {
   }
 
   std::expected<Admitted, Refusal> admit(BytesView request) {
-    return admission->admit({.request = request,
-                             .peer = PeerAddress::v4({127, 0, 0, 1}),
-                             .now = now,
-                             .steady = steady});
+    return admission->admit(
+        {.request = request, .peer = IpAddress::v4({127, 0, 0, 1}), .now = now, .steady = steady});
   }
   // Empty where it is admitted, else the status.
   int status(BytesView request) {

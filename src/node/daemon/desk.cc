@@ -52,8 +52,8 @@ Desk::Desk(NodeParts& parts, EngineLoop& engine, runs::ModulePlans& plans)
     : parts_(parts), loop_(engine.loop()), runs_(parts, engine, plans) {}
 
 std::expected<wire::Asked, wire::Refusal> Desk::admit(BytesView request, std::string_view peer) {
-  auto from = PeerAddress::parse(address_of(peer));
-  if (!from) return std::unexpected(wire::Refusal{400, "invalid", from.error().message()});
+  auto from = IpAddress::parse(address_of(peer));
+  if (!from) return std::unexpected(wire::Refusal{400, "invalid", "it comes from no address"});
   auto admitted = parts_.admission.admit(
       {.request = request, .peer = *from, .now = unix_now(), .steady = steady_now()});
   if (!admitted) {

@@ -108,19 +108,8 @@ TEST(EventsKill, InTheMiddleOfWritingLosesNoEventThatWasDurable) {
   for (int round = 0; round < 10; ++round) {
     Child writer =
         start_writer(kSubject.writer, {folder, std::to_string(seed), "0", "100000", "all"}, {});
-    std::uint64_t n = 0;
-    std::size_t after = 20 + chance() % 400;
-    for (std::size_t i = 0; i < after; ++i) {
-      ASSERT_EQ(read(writer.output, &n, sizeof n), static_cast<ssize_t>(sizeof n));
-      acknowledged.insert(n);
-    }
-    kill(writer.process, SIGKILL);
-    // What it reported before it died counts as well.
-    while (read(writer.output, &n, sizeof n) == sizeof n) acknowledged.insert(n);
-    close(writer.output);
-    int status = 0;
-    ASSERT_EQ(waitpid(writer.process, &status, 0), writer.process);
-    ASSERT_TRUE(WIFSIGNALED(status)) << "the writer was done before it was killed";
+    ASSERT_TRUE(kill_after(writer, 20 + chance() % 400, acknowledged))
+        << "the writer was done by itself";
     auto outcome =
         check_events(folder, seed, 0, [&](std::uint64_t i) { return acknowledged.contains(i); });
     ASSERT_TRUE(outcome.has_value()) << outcome.error().message() << "; WEFT_SEED=" << seed;

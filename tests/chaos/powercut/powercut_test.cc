@@ -70,19 +70,8 @@ TEST(Kill, in_the_middle_of_writing_loses_no_acknowledged_write) {
         kSubject.writer,
         {folder, std::to_string(seed), std::to_string(first), std::to_string(kCount), "flushed"},
         {});
-    std::uint64_t n = 0;
-    std::size_t after = 20 + chance() % 400;
-    for (std::size_t i = 0; i < after; ++i) {
-      ASSERT_EQ(read(writer.output, &n, sizeof n), static_cast<ssize_t>(sizeof n));
-      acknowledged.insert(n);
-    }
-    kill(writer.process, SIGKILL);
-    // What it reported before it died counts as well.
-    while (read(writer.output, &n, sizeof n) == sizeof n) acknowledged.insert(n);
-    close(writer.output);
-    int status = 0;
-    ASSERT_EQ(waitpid(writer.process, &status, 0), writer.process);
-    ASSERT_TRUE(WIFSIGNALED(status)) << "the writer was done before it was killed";
+    ASSERT_TRUE(kill_after(writer, 20 + chance() % 400, acknowledged))
+        << "the writer was done by itself";
     // At most 32 operations were under way beyond the last one acknowledged.
     first = *acknowledged.rbegin() + 33;
     auto outcome = check_workload(folder, seed, first,

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <fcntl.h>
+#include <signal.h>
 #include <spawn.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -66,6 +67,24 @@ inline Child start_writer(const char* program, const std::vector<std::string>& a
   close(ends[1]);
   child.output = ends[0];
   return child;
+}
+
+// Kills a writer behind so many acknowledgements, which are added to `acknowledged` with all that
+// it reported before it died. False: it ended before, by itself.
+inline bool kill_after(Child& writer, std::size_t count, std::set<std::uint64_t>& acknowledged) {
+  std::uint64_t number = 0;
+  auto next = [&] { return read(writer.output, &number, sizeof number) == sizeof number; };
+  bool lived = true;
+  for (std::size_t i = 0; i < count && lived; ++i) {
+    lived = next();
+    if (lived) acknowledged.insert(number);
+  }
+  kill(writer.process, SIGKILL);
+  while (next()) acknowledged.insert(number);
+  close(writer.output);
+  int status = 0;
+  CHECK(waitpid(writer.process, &status, 0) == writer.process);
+  return lived && WIFSIGNALED(status);
 }
 
 // Runs `check` in a process of its own: what reads damaged files may well crash.

@@ -67,19 +67,8 @@ TEST(SqlKill, in_the_middle_of_writing_loses_no_acknowledged_write) {
     Child writer =
         start_writer(kSubject.writer,
                      {folder, std::to_string(seed), std::to_string(first), "20000", "flushed"}, {});
-    std::uint64_t n = 0;
-    std::size_t after = 5 + chance() % 60;
-    for (std::size_t i = 0; i < after; ++i) {
-      ASSERT_EQ(read(writer.output, &n, sizeof n), static_cast<ssize_t>(sizeof n));
-      acknowledged.insert(n);
-    }
-    kill(writer.process, SIGKILL);
-    // What it reported before it died counts as well.
-    while (read(writer.output, &n, sizeof n) == sizeof n) acknowledged.insert(n);
-    close(writer.output);
-    int status = 0;
-    ASSERT_EQ(waitpid(writer.process, &status, 0), writer.process);
-    ASSERT_TRUE(WIFSIGNALED(status)) << "the writer was done before it was killed";
+    ASSERT_TRUE(kill_after(writer, 5 + chance() % 60, acknowledged))
+        << "the writer was done by itself";
     first = *acknowledged.rbegin() + 2;
     auto outcome = check_sql_workload(folder, seed, first,
                                       [&](std::uint64_t i) { return acknowledged.contains(i); });
