@@ -316,6 +316,13 @@ class Owner(Case):
         self.assertEqual(node.ask("undrain").code, 0)
         self.assertEqual(self.net("run", node.at, guest("hello_command")).code, 0)
 
+    def test_who_asks_for_the_stop_is_answered(self):
+        for round_ in range(3):
+            node = self.node(f"stopped-{round_}")
+            done = node.ask("stop")
+            self.assertEqual((done.code, done.err), (0, ""), done)
+            self.assertEqual(node.process.wait(SECONDS_MAX), 0)
+
     def test_events_are_followed_as_they_come(self):
         node = self.node()
         follow = subprocess.Popen(

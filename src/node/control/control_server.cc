@@ -18,6 +18,10 @@ namespace weft::node::control {
 namespace {
 
 constexpr std::string_view kJson = "application/json";
+// From a stop to the last answers.
+constexpr std::chrono::seconds kAnswersOutMax{1};
+// And from there until nobody works for one any more.
+constexpr std::chrono::seconds kEndMax{10};
 
 // "/groups/friends/keys/alice?write=1": its path's parts, and what is behind the question mark.
 struct Target {
@@ -244,10 +248,12 @@ Result<std::unique_ptr<ControlServer>> ControlServer::start(daemon::Node& node, 
   return std::unique_ptr<ControlServer>(new ControlServer(std::move(impl)));
 }
 
+// Whoever asked for the stop is answered before the socket goes; who follows events is not waited
+// for any longer.
 ControlServer::~ControlServer() {
+  static_cast<void>(impl_->server->drain(Deadline::after(kAnswersOutMax)));
   impl_->server.reset();
-  if (auto left = impl_->handler->gate().close_and_wait(Deadline::after(std::chrono::seconds(10)));
-      !left) {
+  if (auto left = impl_->handler->gate().close_and_wait(Deadline::after(kEndMax)); !left) {
     log::warn("node", left.error().message());
   }
   impl_->loops.on_each([this](Loop&, std::size_t) { impl_->handler.reset(); });
