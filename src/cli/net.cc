@@ -19,6 +19,7 @@
 #include "base/fd.h"
 #include "base/limits.h"
 #include "base/net_address.h"
+#include "base/whole_file.h"
 #include "cli/run_options.h"
 #include "cli/standard_output.h"
 #include "engine/runtime.h"
@@ -27,7 +28,6 @@
 #include "node/client/remote_node.h"
 #include "node/discovery/discovery.h"
 #include "node/discovery/net_table.h"
-#include "base/whole_file.h"
 #include "node/object/key_file.h"
 #include "node/runs/command_line.h"
 
@@ -187,8 +187,7 @@ std::function<Result<Bytes>(std::uint32_t)> reader_of(const Chunked& module) {
   return [&module](std::uint32_t index) -> Result<Bytes> {
     Bytes chunk(module.list.chunk_size(index));
     TRY(std::size_t count,
-        read_at(module.file->get(), chunk,
-                               std::uint64_t{index} * node::library::kChunkBytes));
+        read_at(module.file->get(), chunk, std::uint64_t{index} * node::library::kChunkBytes));
     chunk.resize(count);
     TRY_VOID(module.list.verify(index, chunk));
     return chunk;
@@ -237,10 +236,8 @@ void write_all(int fd, BytesView bytes) {
 // What proves the line of a bill, where somebody wants to keep it.
 Result<void> keep_proof(const NetWords& words, const node::client::RemoteEnd& end) {
   if (words.receipt.empty()) return {};
-  TRY_VOID(write_whole(words.receipt + ".request", end.request,
-                                      Durable::kYes));
-  return write_whole(words.receipt + ".receipt", end.receipt_bytes,
-                                    Durable::kYes);
+  TRY_VOID(write_whole(words.receipt + ".request", end.request, Durable::kYes));
+  return write_whole(words.receipt + ".receipt", end.receipt_bytes, Durable::kYes);
 }
 
 Result<int> code_of(const node::Receipt& receipt) {

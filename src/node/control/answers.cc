@@ -6,8 +6,8 @@
 #include <filesystem>
 
 #include "base/read_file.h"
-#include "node/discovery/net_table.h"
 #include "base/whole_file.h"
+#include "node/discovery/net_table.h"
 #include "node/object/key_file.h"
 #include "node/policy/groups.h"
 
