@@ -199,6 +199,7 @@ class Build {
   // and what nobody calls is left out by the linker.
   std::vector<CompileJob> bindings_jobs(Bound bound) const {
     std::vector<CompileJob> jobs;
+    if (is_command()) jobs.push_back(start_job());
     if (bound == Bound::kCpp) {
       CompileJob code{cxx(), "the bindings", fmt::format("{}/guest_cpp{}.o", bindings_, optimize_)};
       finish(code, bindings_ + "/guest.cc", "c++");
@@ -210,6 +211,12 @@ class Build {
     finish(code, fmt::format("{}/{}.c", bindings_, name), "c");
     jobs.push_back(std::move(code));
     return jobs;
+  }
+
+  CompileJob start_job() const {
+    CompileJob start{c("-O2"), "the SDK", bindings_ + "/command_start.o"};
+    finish(start, sdk_.headers() + "/weft/command_start.c", "c");
+    return start;
   }
 
   CompileJob headers_job() const {
@@ -266,7 +273,7 @@ class Build {
                 "-Wl,--stack-first",
                 fmt::format("-Wl,-z,stack-size={}", kStackBytes)};
     if (effort_is_full()) words.emplace_back("-Wl,-s");
-    if (!command) words.emplace_back("-mexec-model=reactor");
+    words.emplace_back(command ? "-nostartfiles" : "-mexec-model=reactor");
     for (const CompileJob& job : jobs) words.push_back(job.output);
     // C++ bindings have it inside.
     if (uses_cpp(jobs) == Bound::kC) words.push_back(bindings_ + "/guest_component_type.o");

@@ -169,6 +169,25 @@ class Build(unittest.TestCase):
                 if language != "c":
                     self.assertLessEqual(os.path.getsize(component), 40_000)
 
+    def test_output_between_calls(self):
+        """What a program printed before it asks its host is there once, whatever `main` takes."""
+        with Folder() as folder:
+            folder.weft("new", "cpp", "tool", "--kind", "command")
+            for arguments in ("", "int, char**"):
+                folder.write("#include <cstdio>\n#include <cstdlib>\n"
+                             "#include \"weft/keyvalue.h\"\n"
+                             "struct Global { Global() { std::puts(\"built\"); }\n"
+                             "~Global() { std::puts(\"gone\"); } } global;\n"
+                             f"int main({arguments}) {{\n"
+                             "  std::atexit([] { std::puts(\"left\"); });\n"
+                             "  std::puts(\"before\");\n"
+                             "  auto bucket = weft::keyvalue::open(\"runs\");\n"
+                             "  std::puts(bucket ? \"after\" : \"failed\");\n}\n",
+                             "tool", "main.cc")
+                folder.weft("build", "tool")
+                done = folder.weft("run", "tool")
+                self.assertEqual(done.out, "built\nbefore\nafter\nleft\ngone\n")
+
     @unittest.skipUnless(shutil.which("componentize-qjs"), "componentize-qjs is not installed")
     def test_javascript(self):
         """The templates of JavaScript build, and do what they are for."""

@@ -141,9 +141,6 @@ int batches(Bucket bucket) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  // The linker wraps each export of a command with the program's end, which flushes stdout: also
-  // cabi_realloc, in which a guest may call nothing. So nothing is left to be flushed there.
-  std::setvbuf(stdout, nullptr, _IONBF, 0);
   auto name = text(argc > 1 ? argv[1] : "");
   wasi_keyvalue_store_own_bucket_t own;
   wasi_keyvalue_store_error_t error;

@@ -148,9 +148,6 @@ int bench(sql::Database& database, int rounds) {
 }  // namespace
 
 int main(int count, char** arguments) {
-  // The linker wraps each export of a command with the program's end, which flushes stdout: also
-  // cabi_realloc, in which a guest may call nothing. So nothing is left to be flushed there.
-  std::setvbuf(stdout, nullptr, _IONBF, 0);
   if (count < 3) return 2;
   std::string_view verb = arguments[1];
   auto database = sql::open(arguments[2]);

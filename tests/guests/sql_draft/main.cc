@@ -71,9 +71,6 @@ int query(wasi_sql_types_borrow_connection_t connection, wasi_sql_types_own_stat
 }  // namespace
 
 int main(int count, char** arguments) {
-  // The linker wraps each export of a command with the program's end, which flushes stdout: also
-  // cabi_realloc, in which a guest may call nothing. So nothing is left to be flushed there.
-  std::setvbuf(stdout, nullptr, _IONBF, 0);
   guest_string_t name = lend(count > 1 ? arguments[1] : "");
   wasi_sql_types_own_connection_t owned;
   wasi_sql_types_own_error_t error;
