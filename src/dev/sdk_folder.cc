@@ -41,7 +41,7 @@ struct Package {
   std::string_view file;
 };
 
-constexpr std::array<Package, 15> kPackages{{
+constexpr std::array<Package, 16> kPackages{{
     {"wasi:keyvalue", "@0.2.0-draft", "wit/keyvalue-draft/keyvalue.wit"},
     {"wasi:keyvalue", "@0.2.0-draft2", "wit/keyvalue-draft2/keyvalue.wit"},
     {"wasi:blobstore", "@0.2.0-draft", "wit/blobstore/blobstore.wit"},
@@ -50,6 +50,7 @@ constexpr std::array<Package, 15> kPackages{{
     {"weft:secrets", "@0.1.0", "wit/secrets/secrets.wit"},
     {"weft:cron", "@0.1.0", "wit/cron/cron.wit"},
     {"weft:lock", "@0.1.0", "wit/lock/lock.wit"},
+    {"weft:node", "@0.1.0", "wit/node/node.wit"},
     {"weft:sensor", "@0.1.0", "wit/sensor/sensor.wit"},
     {"weft:sensor-io", "@0.1.0", "wit/sensor/deps/ready.wit"},
     {"weft:sql", "@0.1.0", "wit/sql/sql.wit"},

@@ -2,6 +2,7 @@
 """Nodes from end to end: programs run and functions called on another node, what it refuses, what
 it keeps, and the attacks that have to fail, each against a running daemon."""
 
+import ctypes
 import hashlib
 import json
 import os
@@ -16,11 +17,11 @@ import time
 import unittest
 
 import node_wire as wire
-from host import SECONDS_MAX, WEFT, environment, guest, run, until
+from host import ROOT, SECONDS_MAX, WEFT, environment, guest, run, until
 
 GROUP = """
 [group.friends]
-may = ["describe", "fetch", "run", "call", "store"]
+may = ["describe", "fetch", "run", "call", "store", "observe"]
 per = "1h"
 cpu = "10min"
 compile = "2min"
@@ -36,13 +37,13 @@ ADD = bytes([1, 2])  # The arguments of add(1, 2), as docs/ENCODING.md has them.
 class Node:
     """A daemon in a folder of its own, ended with the block."""
 
-    def __init__(self, home, name, group=GROUP, extra=""):
+    def __init__(self, home, name, group=GROUP, extra="", discovery="on = false"):
         self.home, self.folder = home, os.path.join(home, name)
         made = run("node", "init", self.folder)
         if made.code != 0:
             raise AssertionError(made)
         self.write(f'[node]\nname = "{name}"\nlisten = ["127.0.0.1:0"]\n'
-                   f"[node.discovery]\non = false\n{extra}\n{group}")
+                   f"[node.discovery]\n{discovery}\n{extra}\n{group}")
         self.process = None
 
     def write(self, text):
@@ -148,6 +149,65 @@ class Case(unittest.TestCase):
         return bytes.fromhex(done.out.strip())
 
 
+class Network:
+    """A network of this thread's own, and of what it starts: one interface that can multicast."""
+
+    CLONE_NEWNET = 0x40000000
+
+    def __init__(self):
+        self.libc = ctypes.CDLL(None, use_errno=True)
+
+    def __enter__(self):
+        self.before = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
+        if self.libc.unshare(self.CLONE_NEWNET) != 0:
+            os.close(self.before)
+            raise unittest.SkipTest("no network namespace can be made here")
+        for words in ("link set lo up", "link add d0 type veth peer name d1", "addr add 10.74.20.1/24 dev d0",
+                      "link set d0 up", "link set d1 up"):
+            subprocess.run(["ip", *words.split()], check=True)
+        return self
+
+    def __exit__(self, *_):
+        self.libc.setns(self.before, self.CLONE_NEWNET)
+        os.close(self.before)
+
+
+class Map(Case):
+    def setUp(self):
+        super().setUp()
+        # What is stopped is stopped before the network goes.
+        network = Network()
+        network.__enter__()
+        self.addCleanup(network.__exit__)
+
+    def test_a_program_maps_the_network(self):
+        nodes = [self.node(name, discovery="") for name in ("attic", "cellar")]
+        shown = {node.key: f"{name}/{node.key[:8]}"
+                 for node, name in zip(nodes, ("attic", "cellar"))}
+        told = []
+        for node, other in (nodes, nodes[::-1]):
+            line = re.compile(f"^{shown[node.key]} hears {shown[other.key]} at "
+                              rf"\S+:{other.address[1]}$", re.M)
+
+            def heard(node=node, line=line):
+                done = self.net("run", node.at, guest("network_map"))
+                self.assertEqual(done.code, 0, done)
+                if line.search(done.out):
+                    told.append(done.out)
+                    return True
+                return False
+            until(heard, f"the map of {shown[node.key]} has the other")
+        picture = self.net("run", nodes[0].at, guest("network_map"), "draw",
+                           stdin="".join(told).encode())
+        self.assertEqual(picture.out.splitlines(),
+                         [f"  1 {shown[nodes[0].key]:15}  \\ x",
+                          f"  2 {shown[nodes[1].key]:15}  x \\"], picture)
+        # Who leaves is heard no more.
+        nodes[1].stop()
+        until(lambda: "cellar" not in self.net("run", nodes[0].at, guest("network_map")).out,
+              "the map says that the other node is gone")
+
+
 class Work(Case):
     def test_a_program_runs_there_and_a_warm_run_moves_no_code(self):
         node = self.node()
@@ -176,6 +236,11 @@ class Work(Case):
         self.assertEqual(trapped.code, 1)
         self.assertIn("unreachable", trapped.err)
 
+    def test_a_library_in_text_is_called_there(self):
+        library = os.path.join(ROOT, "examples", "node", "collatz.wat")
+        done = self.net("call", self.node().at, library, "steps(27)")
+        self.assertEqual((done.code, done.out), (0, "111\n"), done)
+
     def test_a_program_reports_what_is_free_there(self):
         node = self.node()
         done = self.net("run", node.at, guest("free_resources"))
@@ -187,6 +252,16 @@ class Work(Case):
         # Of eight runs this one has one, and ten minutes were never there in full.
         self.assertEqual(int(report["runs-left"]), 7)
         self.assertLess(int(report["cpu-left-ms"]), 600_000)
+
+    def test_a_group_that_may_not_observe_is_told_nothing(self):
+        node = self.node(group=GROUP.replace(', "observe"', ""))
+        done = self.net("run", node.at, guest("free_resources"))
+        self.assertEqual(done.code, 0, done)
+        values = {each.split("=")[1] for each in done.out.split()}
+        self.assertEqual(values, {"denied"})
+        done = self.net("run", node.at, guest("network_map"))
+        self.assertEqual((done.code, done.out), (1, ""), done)
+        self.assertIn("does not let its runs observe", done.err)
 
     def test_standard_input_goes_there(self):
         node = self.node()

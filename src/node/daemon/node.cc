@@ -101,7 +101,7 @@ Result<void> Node::Impl::open() {
   TRY(ledger, Ledger::open(settings.state / "ledger", settings));
   TRY(seen, SeenRequests::open({.folder = settings.state / "seen"}, unix_now()));
   meter.emplace(*ledger);
-  facts.emplace(*ledger);
+  facts.emplace(*ledger, policy, key.public_key());
   TRY(modules, library::ModuleStore::open(
                    {.folder = settings.state / "modules",
                     .bytes_max = settings.total.storage_bytes.value_or(kStorageUsual)},
@@ -178,6 +178,9 @@ Result<void> Node::Impl::discover() {
                                                         .offers = catalogue->offers()}};
     with.network.interfaces.names = now->settings.discovery.interfaces;
     with.known = [this](const PublicKey& whom) { return !policy.get()->groups.of(whom).empty(); };
+    with.changed = [this](discovery::NeighbourChange change, const discovery::Neighbour& whom) {
+      facts->hears(change, whom);
+    };
     auto made = discovery::Discovery::open(loop, std::move(with));
     if (made) {
       discovery = *std::move(made);

@@ -15,6 +15,7 @@
 #include "io/loop.h"
 #include "node/daemon/desk.h"
 #include "node/daemon/node.h"
+#include "node/daemon/own_facts.h"
 #include "node/daemon/quota_meter.h"
 #include "node/discovery/discovery.h"
 #include "node/runs/module_plans.h"
@@ -66,7 +67,7 @@ struct Node::Impl {
   Tickets tickets;
   RunPlaces places;
   Gate running;
-  std::optional<QuotaFacts> facts;
+  std::optional<OwnFacts> facts;
   std::optional<Pool> pool;
   std::optional<NodeParts> parts;
   std::vector<std::unique_ptr<LoopPart>> sides;

@@ -43,13 +43,4 @@ void QuotaMeter::give_back(std::string_view group, std::uint64_t bytes) {
   if (!group.empty()) ledger_.free_storage(group, bytes);
 }
 
-runs::QuotaLeft QuotaFacts::quota_left(std::string_view group) {
-  Amounts left = ledger_.left(group, unix_now());
-  return {.cpu_ns = left[QuotaKind::kCpu],
-          .memory_bytes = left[QuotaKind::kMemory],
-          .output_bytes = left[QuotaKind::kNetworkOut],
-          .runs = static_cast<std::uint32_t>(
-              std::min<std::uint64_t>(left[QuotaKind::kRuns], UINT32_MAX))};
-}
-
 }  // namespace weft::node::daemon

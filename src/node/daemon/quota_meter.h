@@ -1,10 +1,7 @@
 #pragma once
 
-#include <functional>
-
 #include "node/library/storage_meter.h"
 #include "node/policy/ledger.h"
-#include "node/runs/node_facts.h"
 
 namespace weft::node::daemon {
 
@@ -20,16 +17,6 @@ class QuotaMeter final : public library::StorageMeter {
   Result<void> take(std::string_view group, std::uint64_t bytes) override;
   void keep(std::string_view group, std::uint64_t bytes) override;
   void give_back(std::string_view group, std::uint64_t bytes) override;
-
- private:
-  Ledger& ledger_;
-};
-
-// What a run may ask: this machine, and what is left of its group's quota. From any thread.
-class QuotaFacts final : public runs::MachineFacts {
- public:
-  explicit QuotaFacts(Ledger& ledger) : ledger_(ledger) {}
-  runs::QuotaLeft quota_left(std::string_view group) override;
 
  private:
   Ledger& ledger_;

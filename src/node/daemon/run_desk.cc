@@ -140,6 +140,7 @@ Task<std::unique_ptr<wire::OutputReader>> RunDesk::begin(wire::Asked asked, Byte
   bool compiled = plans_.find(request.module) != nullptr;
   auto pass = parts_.runs.enter();
   if (!pass) co_return failure(Errc::kUnavailable, "the node stops: ask another one");
+  bool observes = parts_.policy.get()->settings.of_group(asked.group).may.has(Right::kObserve);
   // First what costs nobody anything: a charge that is dropped counts as spent.
   CO_TRY(auto room, parts_.events.reserve());
   CO_TRY(Charge taken, charge(asked, limits, bytes_in, compiled));
@@ -154,7 +155,7 @@ Task<std::unique_ptr<wire::OutputReader>> RunDesk::begin(wire::Asked asked, Byte
                        .reply = request.reply,
                        .group = asked.group,
                        .bytes_in = bytes_in,
-                       .facts = &parts_.facts};
+                       .facts = observes ? &parts_.facts : nullptr};
   order.ended = [this, name = asked.name](const runs::RunEnd& end) { ended(name, end); };
   // It is there before anything of it can end.
   auto [entry, fresh] = open_.emplace(

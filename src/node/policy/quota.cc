@@ -10,9 +10,6 @@
 namespace weft::node {
 namespace {
 
-constexpr std::array kRights{Right::kDescribe, Right::kFetch, Right::kRun, Right::kCall,
-                             Right::kStore};
-
 std::optional<std::uint64_t> ns_of(std::optional<std::chrono::nanoseconds> time) {
   if (!time) return std::nullopt;
   return static_cast<std::uint64_t>(time->count());
@@ -33,6 +30,7 @@ std::string_view to_string(Right right) {
     case Right::kRun: return "run";
     case Right::kCall: return "call";
     case Right::kStore: return "store";
+    case Right::kObserve: return "observe";
   }
   return "?";
 }

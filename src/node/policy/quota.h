@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <chrono>
 #include <cstdint>
 #include <optional>
@@ -18,7 +19,10 @@ enum class Right : std::uint8_t {
   kRun = 1 << 2,
   kCall = 1 << 3,
   kStore = 1 << 4,
+  kObserve = 1 << 5,  // Its runs may ask about the node.
 };
+inline constexpr std::array kRights{Right::kDescribe, Right::kFetch, Right::kRun,
+                                    Right::kCall,     Right::kStore, Right::kObserve};
 std::string_view to_string(Right right);
 
 class Rights {

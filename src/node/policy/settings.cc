@@ -18,7 +18,8 @@ namespace fs = std::filesystem;
 
 constexpr std::size_t kListenMax = 64;
 constexpr std::size_t kInterfacesMax = 64;
-constexpr std::string_view kMayExample = R"(["describe", "fetch", "run", "call", "store"])";
+constexpr std::string_view kMayExample =
+    R"(["describe", "fetch", "run", "call", "store", "observe"])";
 
 bool is_name(std::string_view text, std::size_t most) {
   auto fits = [](char c) {
@@ -218,13 +219,13 @@ class SettingsReader {
   }
 
   void add_right(Rights& may, const Placed& word) {
-    static const std::vector<std::string_view> kKnown{"describe", "fetch", "run", "call", "store"};
-    for (Right right :
-         {Right::kDescribe, Right::kFetch, Right::kRun, Right::kCall, Right::kStore}) {
+    std::vector<std::string_view> known;
+    for (Right right : kRights) {
       if (word.text == to_string(right)) return may.add(right);
+      known.push_back(to_string(right));
     }
     problems_.error(word.place, fmt::format("there is no right \"{}\"", word.text),
-                    suggest(word.text, kKnown));
+                    suggest(word.text, known));
   }
 
   void read_groups(const TomlValue& table) {

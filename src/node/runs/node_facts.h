@@ -2,13 +2,24 @@
 
 #include <chrono>
 #include <cstdint>
-#include <optional>
+#include <string>
 #include <string_view>
+#include <vector>
 
 namespace weft::node::runs {
 
 // Processor time that one question about the node is charged.
 inline constexpr std::chrono::nanoseconds kQuestionPrice{20'000};
+
+// And of each node that one tells.
+inline constexpr std::chrono::nanoseconds kToldNodePrice{1'000};
+
+// A node, as a run is told of it.
+struct ToldNode {
+  std::string name = {};
+  std::string key = {};      // In digits.
+  std::string address = {};  // ADDRESS:PORT; empty: the node itself.
+};
 
 // What is left of a group's quota.
 struct QuotaLeft {
@@ -28,9 +39,11 @@ class NodeFacts {
   // Of the last minute, as uptime has it.
   virtual double load() = 0;
   virtual QuotaLeft quota_left(std::string_view group) = 0;
+  virtual ToldNode this_node() = 0;
+  virtual std::vector<ToldNode> heard() = 0;
 };
 
-// This machine's; of quotas it knows nothing, and says so by the largest numbers.
+// This machine's; of quotas it knows nothing, and says so by the largest numbers; of nodes nothing.
 class MachineFacts : public NodeFacts {
  public:
   std::uint64_t memory_free() override;
@@ -38,6 +51,8 @@ class MachineFacts : public NodeFacts {
   std::uint32_t processors() override;
   double load() override;
   QuotaLeft quota_left(std::string_view group) override;
+  ToldNode this_node() override { return {}; }
+  std::vector<ToldNode> heard() override { return {}; }
 };
 
 }  // namespace weft::node::runs

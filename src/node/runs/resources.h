@@ -8,7 +8,7 @@
 
 namespace weft::node::runs {
 
-// weft:node/resources: what a run may ask about its node. Each question has its price; one that the
+// weft:node: what a run may ask about its node. Each question has its price; one that the
 // run may not ask, or cannot pay, is answered so. One object a process; what a run may ask is
 // attached to its instance.
 class ResourcesCapability final : public Capability {
