@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdint>
+#include <limits>
 #include <utility>
 
 #include "base/check.h"
@@ -213,6 +215,10 @@ Http2Session::Http2Session(std::shared_ptr<HttpListener> listener, std::string p
   nghttp2_option_set_no_auto_window_update(option, 1);
   nghttp2_option_set_no_closed_streams(option, 1);
   nghttp2_option_set_max_outbound_ack(option, kHttp2AcksMax);
+  // Resets are counted here: nghttp2 would count those of streams that are over as well, and end a
+  // connection that has had a thousand calls by curl.
+  constexpr auto kUncounted = std::numeric_limits<std::uint64_t>::max();
+  nghttp2_option_set_stream_reset_rate_limit(option, kUncounted, kUncounted);
   nghttp2_option_set_max_send_header_block_length(option, kHttp2HeadSentMax);
   int made = nghttp2_session_server_new2(&session_, Http2Callbacks::table(), this, option);
   nghttp2_option_del(option);
