@@ -127,6 +127,7 @@ def embedded(setting):
         "commands": [setting.shown(command), setting.shown(serve)],
         "notes": ["Messages of 100 bytes; each publisher waits for its last message to be kept. "
                   "SQLite flushes at each commit (synchronous = FULL), a connection and a thread "
-                  "for each publisher. A handler starts when the guest's code does; the publisher pauses between messages; both read the wall clock. "
+                  "for each publisher. A handler starts when the guest's code does; the publisher "
+                  "pauses between messages; both read the wall clock. "
                   "Below zero: the handler starts before its publisher has heard that the message "
                   "is kept."]}

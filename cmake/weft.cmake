@@ -17,7 +17,8 @@ if(WEFT_TESTS)
   find_package(GTest REQUIRED)
 endif()
 
-option(WEFT_UNITY "Compile several sources of a library at once: quicker where all of it is built" OFF)
+option(WEFT_UNITY
+  "Compile several sources of a library at once: quicker where all of it is built" OFF)
 
 add_library(weft_options INTERFACE)
 target_include_directories(weft_options INTERFACE "${CMAKE_SOURCE_DIR}/src")

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Runs the conformance suite of messaging on every driver and writes what each kept into the table of
-src/capabilities/messaging/README.md."""
+"""Runs the conformance suite of messaging on every driver and writes what each kept into the table
+of src/capabilities/messaging/README.md."""
 
 import os
 import sys

@@ -31,8 +31,8 @@ SLOW_SUITES = ["asan", "tsan", "fuzz"]
 # engine, because it cannot follow the fibers of real guests.
 ASAN_PROGRAMS = ["io", "remote", "nats", "amqp", "routes", "door", "values", "observe", "engine",
                  "keyvalue_drivers", "keyvalue", "blobstore_drivers", "blobstore", "cron", "lock",
-                 "sql_drivers", "sql", "event_calls", "provider", "provider_sdk", "llm", "messaging_drivers",
-                 "messaging_kafka", "messaging", "sensor_drivers", "sensor"]
+                 "sql_drivers", "sql", "event_calls", "provider", "provider_sdk", "llm",
+                 "messaging_drivers", "messaging_kafka", "messaging", "sensor_drivers", "sensor"]
 TSAN_PROGRAMS = ["io", "routes", "door", "observe", "keyvalue_drivers", "blobstore_drivers",
                  "sql_drivers", "messaging_drivers", "sensor_drivers", "fake_engine"]
 # librdkafka begins its threads by C11's thrd_create, of which TSan does not hear: it crashes then.
@@ -216,7 +216,8 @@ def sanitized(tally, options, suite, programs, more=()):
         return
     each(options, programs,
          lambda name: googletest(tally, f"{suite}/weft_{name}_test",
-                                 os.path.join(ROOT, f"build/{preset}/tests/weft_{name}_test"), more),
+                                 os.path.join(ROOT, f"build/{preset}/tests/weft_{name}_test"),
+                                 more),
          LANES)
 
 

@@ -35,8 +35,9 @@ pub async fn written(host: &LoopBound<*mut GuestHost>) -> Result<()> {
 impl GuestOutput {
     /// `host` outlives the store that this stream belongs to.
     pub fn new(host: &LoopBound<*mut GuestHost>, stream: u8, of_process: bool) -> Self {
-        // What goes to the log goes by lines, and so guests are to print it: their libraries keep
-        // what is for no terminal until there is much of it, and what an instance keeps goes with it.
+        // What goes to the log goes by lines, and so guests are to print it: their libraries
+        // keep what is for no terminal until there is much of it, and what an instance keeps
+        // goes with it.
         // SAFETY: isatty has no preconditions.
         let terminal =
             if of_process { unsafe { libc::isatty(stream.into()) == 1 } } else { stream == 1 };

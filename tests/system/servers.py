@@ -218,7 +218,8 @@ class Dynalite(Server):
                 os.path.join(self.folder, "data"), "--createTableMs", "0"]
 
     def ask(self, operation, **body):
-        asked = urllib.request.Request(f"http://127.0.0.1:{self.port}/", json.dumps(body).encode(), {
+        url = f"http://127.0.0.1:{self.port}/"
+        asked = urllib.request.Request(url, json.dumps(body).encode(), {
             "content-type": "application/x-amz-json-1.0",
             "x-amz-target": "DynamoDB_20120810." + operation, "x-amz-date": "20200101T000000Z",
             # It looks whether there is one, and not at what it says.

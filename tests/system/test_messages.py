@@ -154,7 +154,7 @@ class Messages(unittest.TestCase):
             self.assertIn('instances is "old"', run("check", app.folder).out)
 
     def test_wasmcloud_3(self):
-        """A component for wasmcloud:messaging@0.3.0 as it was first is wasi's under another name."""
+        """A component for the first wasmcloud:messaging@0.3.0 is wasi's under another name."""
         with App("""
             [app]
             name = "shop"
@@ -501,7 +501,8 @@ class Wrong(unittest.TestCase):
             self.assertIn("1 error,", told)
         self.assertRegex(self.check('topic = "plain.>"\n',
                                     'topic = "plain.>"\ndead-letter-topic = "plain.dead"\n'),
-                         r'weft\.toml:\d+:\d+: [^\n]*"plain\.dead" is one of the trigger\'s own topics')
+                         r'weft\.toml:\d+:\d+: [^\n]*"plain\.dead" is one of the trigger\'s own '
+                         'topics')
         for wrong, what in (("concurrency = 513", "write a number from 1 to 512"),
                             ("concurrency = 0", "write a number from 1 to 512"),
                             ('backoff = "31s"', "write at most 30s"),

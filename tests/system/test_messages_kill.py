@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""100,000 messages with keys, and kill -9 of the host at moments that a seed says: each message that
-was acknowledged is handled at least once, those of a key in their order, and what is handled again is
-counted. WEFT_SEED=N repeats a run."""
+"""100,000 messages with keys, and kill -9 of the host at moments that a seed says: each message
+that was acknowledged is handled at least once, those of a key in their order, and what is handled
+again is counted. WEFT_SEED=N repeats a run."""
 
 import os
 import random
@@ -195,7 +195,7 @@ class Embedded(KillTest, unittest.TestCase):
 
 
 class JetStream(KillTest, unittest.TestCase):
-    """What a host held when it died comes when `ack-wait` has passed, and so after what is newer."""
+    """What a host held when it died comes when `ack-wait` has passed, behind what is newer."""
 
     order_over_crashes = False
 

@@ -162,8 +162,8 @@ class Network:
         if self.libc.unshare(self.CLONE_NEWNET) != 0:
             os.close(self.before)
             raise unittest.SkipTest("no network namespace can be made here")
-        for words in ("link set lo up", "link add d0 type veth peer name d1", "addr add 10.74.20.1/24 dev d0",
-                      "link set d0 up", "link set d1 up"):
+        for words in ("link set lo up", "link add d0 type veth peer name d1",
+                      "addr add 10.74.20.1/24 dev d0", "link set d0 up", "link set d1 up"):
             subprocess.run(["ip", *words.split()], check=True)
         return self
 
