@@ -123,6 +123,11 @@ Service find_service(std::string_view interface,
     service.problem = wasi_problem(interface);
     return service;
   }
+  // Of an app nothing is a node; what is sent to one has these there.
+  if (interface.starts_with("weft:node/")) {
+    service.by = "a node, to runs that may observe";
+    return service;
+  }
   std::vector<DeclaredFunction> declared;
   for (const InspectedFunction* each : functions) {
     if (!each->name.empty()) declared.push_back({each->name, each->signature});

@@ -94,6 +94,9 @@ TEST(FileReport, NamesCapabilitiesAndDrivers) {
   service = find_service(offer.interface, all, capabilities);
   EXPECT_FALSE(service.served());
   EXPECT_THAT(service.text(), HasSubstr("with another type of"));
+  // Of what a node answers no app has anything.
+  service = find_service("weft:node/resources@0.1.0", all, capabilities);
+  EXPECT_EQ(service.text(), "a node, to runs that may observe");
 }
 
 // What cannot be loaded or read is told in one line, whatever is in its message.

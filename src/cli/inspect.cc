@@ -23,7 +23,7 @@ namespace fs = std::filesystem;
 constexpr std::size_t kFilesMax = 10'000;
 constexpr std::size_t kColumnMax = 60;
 
-// Every .wasm below the folder, in order. Links to folders are not followed, and what a name with a
+// Every .wasm and .wat below the folder, in order. Links to folders are not followed, and what a name with a
 // dot hides is left out.
 Result<std::vector<std::string>> files_below(const std::string& folder) {
   std::vector<std::string> files;
@@ -36,16 +36,17 @@ Result<std::vector<std::string>> files_below(const std::string& folder) {
       at.disable_recursion_pending();
       continue;
     }
-    if (at->path().extension() != ".wasm" || at->is_directory(unknown)) continue;
+    bool code = at->path().extension() == ".wasm" || at->path().extension() == ".wat";
+    if (!code || at->is_directory(unknown)) continue;
     files.push_back(at->path().string());
     if (files.size() > kFilesMax) {
-      return failure(Errc::kLimit, fmt::format("{}: more than {} .wasm files: name a folder below",
+      return failure(Errc::kLimit, fmt::format("{}: more than {} .wasm and .wat files: name a folder below",
                                                folder, kFilesMax));
     }
   }
   if (problem) return system_failure(folder, problem.value());
   if (files.empty()) {
-    return failure(Errc::kNotFound, fmt::format("{}: there is no .wasm in it", folder));
+    return failure(Errc::kNotFound, fmt::format("{}: there is no .wasm and no .wat in it", folder));
   }
   std::ranges::sort(files);
   return files;
@@ -99,8 +100,8 @@ Result<int> print_file(const InspectWords& words, const CapabilityTable& capabil
 
 void add_inspect_options(CLI::App& verb, InspectWords& words) {
   verb.add_option("TARGET", words.target,
-                  "A component or WASI module, .wasm or .wat; or a folder, of which each .wasm is "
-                  "told in a line")
+                  "A component or WASI module, .wasm or .wat; or a folder, of which each of "
+                  "these is told in a line")
       ->required();
   auto* json = verb.add_flag("--json", words.json, "Print one JSON object");
   verb.add_flag("--wit", words.wit, "Print the world of the component as WIT")->excludes(json);

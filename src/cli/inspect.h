@@ -19,7 +19,7 @@ struct InspectWords {
 };
 
 void add_inspect_options(CLI::App& verb, InspectWords& words);
-// Prints what a file, or each .wasm below a folder, holds. The exit code: 1 when one of them cannot
+// Prints what a file, or each .wasm and .wat below a folder, holds. The exit code: 1 when one of them cannot
 // be loaded.
 Result<int> run_inspect(const InspectWords& words);
 
