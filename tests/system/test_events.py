@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""What wakes components, for who begins with it and who operates it: README's walk through messages,
-schedules, sensors and locks; what a start says of triggers; and their metrics."""
+"""What wakes components, for who begins with it and who operates it: README's walk through
+messages, schedules, sensors and locks; what a start says of triggers; and their metrics."""
 
 import os
 import re
