@@ -88,6 +88,22 @@ json::object described(const Plan::Component& component, const Plan* plan) {
   return out;
 }
 
+json::array triggers(const Edition& edition, const AppSettings& app) {
+  json::array out;
+  for (const Edition::Event& event : edition.events()) {
+    const Plan::Component& component = edition.plans()[event.component]->component();
+    if (component.app != app.name) continue;
+    TriggerWords words = edition.words(event);
+    json::object each;
+    each["trigger"] = json_string(event.trigger);
+    each["on"] = json_string(words.on);
+    if (!words.group.empty()) each["group"] = json_string(words.group);
+    each["component"] = json_string(component.name);
+    out.push_back(std::move(each));
+  }
+  return out;
+}
+
 json::object described(const Edition& edition, const AppSettings& app) {
   json::object out;
   out["name"] = json_string(app.name);
@@ -105,6 +121,7 @@ json::object described(const Edition& edition, const AppSettings& app) {
     routes.push_back(std::move(route));
   }
   out["routes"] = std::move(routes);
+  out["triggers"] = triggers(edition, app);
   json::array components;
   for (const ComponentSettings& component : app.components) {
     json::object each = described(component.plan, plan_of(edition, app.name, component.plan.name));

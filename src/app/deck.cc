@@ -61,6 +61,12 @@ void Deck::begin_events() {
   for (Waker& waker : wakers_) {
     const Edition::Event& event = *waker.event;
     const Plan::Component& component = edition_->plans()[event.component]->component();
+    TriggerMeter* meter = nullptr;
+    if (observer_ != nullptr) {
+      TriggerWords words = edition_->words(event);
+      meter = &observer_->metrics().trigger(
+          {component.app, component.name, event.trigger, words.on, words.group});
+    }
     waker.subscription =
         event.capability->subscribe({.loop = deployments_[event.component].engine.loop(),
                                      .app = component.app,
@@ -68,7 +74,8 @@ void Deck::begin_events() {
                                      .use = *event.use,
                                      .handler = *event.handler,
                                      .settings = event.settings,
-                                     .calls = *waker.calls});
+                                     .calls = *waker.calls,
+                                     .meter = meter});
   }
 }
 

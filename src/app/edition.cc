@@ -274,6 +274,7 @@ class EditionMaker {
     Edition::Event event{.component = number,
                          .capability = found->get(),
                          .use = use == plan.component().uses.end() ? &kNothing : &use->second,
+                         .trigger = trigger.name,
                          .settings = trigger.settings,
                          .calls = trigger.calls};
     auto wrong = [&](const Place& place, std::string what, std::string write) {
@@ -419,6 +420,10 @@ std::shared_ptr<const Edition> Edition::of(std::unique_ptr<Plan> plan) {
   std::shared_ptr<Edition> edition(new Edition());
   edition->plans_.push_back(std::move(plan));
   return edition;
+}
+
+TriggerWords Edition::words(const Event& event) const {
+  return event.capability->words(plans_[event.component]->component().name, event.settings);
 }
 
 bool Edition::serves() const {

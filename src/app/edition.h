@@ -37,6 +37,7 @@ class Edition {
     // Of the handler's functions: their numbers among the program's exports.
     std::vector<std::uint32_t> functions = {};
     const Use* use = nullptr;  // The plan's, or nobody's.
+    std::string trigger = {};  // Its name: "message".
     TriggerSettings settings = {};
     CallSettings calls = {};
   };
@@ -60,6 +61,7 @@ class Edition {
   // Of the routes, in the table's order. Without a table everything goes to the one component.
   const std::vector<Target>& targets() const { return targets_; }
   const std::vector<Event>& events() const { return events_; }
+  TriggerWords words(const Event& event) const;
   const std::shared_ptr<const RouteTable>& routes() const { return routes_; }
   // What the environment's certificate and key make; null without them. Shared with the listeners.
   const std::shared_ptr<TlsContext>& tls() const { return tls_; }

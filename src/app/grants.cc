@@ -32,6 +32,19 @@ std::string around(const LinkLayerSettings& layers) {
   return out;
 }
 
+// "  message orders.* -> mail, group mail orders.*"
+void add_events(std::string& out, const Edition& edition, std::string_view app) {
+  for (const Edition::Event& event : edition.events()) {
+    const Plan::Component& component = edition.plans()[event.component]->component();
+    if (component.app != app) continue;
+    TriggerWords words = edition.words(event);
+    out += fmt::format("  {} {} -> {}", event.trigger, words.on, component.name);
+    if (!words.group.empty()) out += fmt::format(", group {}", words.group);
+    if (!words.more.empty()) out += fmt::format(", {}", words.more);
+    out += '\n';
+  }
+}
+
 void add_component(std::string& out, const ComponentSettings& component) {
   const Plan::Component& plan = component.plan;
   out += fmt::format("  {}: {}\n", plan.name, plan.file);
@@ -78,6 +91,7 @@ std::string grants_text(const Edition& edition) {
           "  {}{}{} -> {}\n", methods, trigger.host, trigger.route.text,
           trigger.component ? trigger.component->text : trigger.files.value_or(Placed{}).text);
     }
+    add_events(out, edition, app.name);
     for (const ComponentSettings& component : app.components) add_component(out, component);
     for (const AppSettings::Provider& provider : app.providers) {
       const std::vector<std::string>& command = provider.settings.command;

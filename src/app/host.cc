@@ -31,6 +31,19 @@ ServerFacts facts_of(const Capability& capability, const ChosenServer& server) {
           .time = seen.time};
 }
 
+void add_backlogs(const Capability& capability, std::vector<BacklogFacts>& all) {
+  for (Backlog& each : capability.backlogs()) {
+    if (all.size() + 1 < kBacklogsMax) {
+      all.push_back(
+          {std::move(each.app), std::move(each.name), std::move(each.group), each.waiting});
+      continue;
+    }
+    std::string other(kOtherLabel);
+    if (all.size() < kBacklogsMax) all.push_back({other, other, other});
+    all.back().messages += each.waiting;
+  }
+}
+
 }  // namespace
 
 // What one loop of a host has, made, used and destroyed on its thread: the deck that takes requests
@@ -220,6 +233,7 @@ HostFacts Host::facts() {
     for (const ChosenServer& each : capability->servers()) {
       facts.servers.push_back(facts_of(*capability, each));
     }
+    add_backlogs(*capability, facts.backlogs);
   }
   return facts;
 }

@@ -178,6 +178,7 @@ TEST(Limits, ParsesSizesAndTimes) {
   EXPECT_EQ(parse_size("2GiB").value(), std::uint64_t{2} << 30);
   EXPECT_EQ(parse_size("5KB").value(), 5000u);
   EXPECT_EQ(parse_duration_ns("200ms").value(), 200'000'000u);
+  EXPECT_EQ(parse_duration_ns("10min").value(), parse_duration_ns("10m").value());
   EXPECT_EQ(parse_duration_ns("1h").value(), 3'600'000'000'000u);
   for (std::string_view bad : {"", "MiB", "-1", "+1", "1.5GiB", " 1", "1 MiB", "1mib", "1TiB"}) {
     EXPECT_EQ(parse_size(bad).error().code(), Errc::kInvalid) << bad;

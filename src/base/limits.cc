@@ -63,6 +63,7 @@ Result<std::uint64_t> parse_duration_ns(std::string_view text) {
                                     {"ms", 1'000'000},
                                     {"s", 1'000'000'000},
                                     {"m", 60'000'000'000},
+                                    {"min", 60'000'000'000},
                                     {"h", 3'600'000'000'000}};
   return parse_with_unit(text, kUnits, "a length of time", "200ms or 5s");
 }

@@ -173,6 +173,12 @@ class Capability {
   virtual Result<void> check_beside(const TriggerSettings&, const TriggerSettings&) const {
     return {};
   }
+  // That trigger of a component; its settings were checked.
+  virtual TriggerWords words(std::string_view /*component*/, const TriggerSettings&) const {
+    return {};
+  }
+  // What waits for triggers, where the drivers in use know it. From any thread.
+  virtual std::vector<Backlog> backlogs() const { return {}; }
   // Wakes the component from now on. `prepare` was called for its grants.
   virtual std::unique_ptr<Subscription> subscribe(const Waking&) { return nullptr; }
 

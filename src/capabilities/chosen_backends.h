@@ -9,6 +9,7 @@
 #include <mutex>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/check.h"
@@ -79,6 +80,15 @@ class ChosenBackends {
       servers.push_back({name, chosen.back().choice.driver, std::move(health)});
     }
     return servers;
+  }
+
+  // Calls it with each backend, also with those that were chosen before.
+  template <class Look>
+  void each(Look look) const {
+    std::lock_guard lock(mutex_);
+    for (const auto& [name, chosen] : backends_) {
+      for (const Chosen& one : chosen) look(std::as_const(*one.backend));
+    }
   }
 
   // What was opened for the choice, or null.

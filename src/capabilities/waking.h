@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <string>
 #include <string_view>
@@ -16,6 +17,7 @@ namespace weft {
 
 class Loop;
 struct Offer;
+struct TriggerMeter;
 struct Use;
 
 // What a developer wrote of a trigger beside its component, checked to be the trigger's keys.
@@ -29,6 +31,21 @@ struct TriggerSettings {
     }
     return nullptr;
   }
+};
+
+// A trigger in words, for whoever starts a host or watches one.
+struct TriggerWords {
+  std::string on = {};     // What it waits for: "orders.*", "every 15m".
+  std::string group = {};  // Whose messages it is brought; empty where there are no groups.
+  std::string more = {};   // "above 24", "next 2026-11-26 18:30:00+01:00"
+};
+
+// What waits for those whom triggers wake, as a driver knows it.
+struct Backlog {
+  std::string app;
+  std::string name;  // Of the capability's: a broker.
+  std::string group;
+  std::uint64_t waiting = 0;
 };
 
 // Calls the functions of one interface that a component exports, each time in a fresh instance. On
@@ -57,6 +74,7 @@ struct Waking {
   const Offer& handler;  // One of Capability::handlers().
   const TriggerSettings& settings;
   HandlerCalls& calls;
+  TriggerMeter* meter = nullptr;  // Counts its runs; null: nobody watches.
 };
 
 // What calls a component whenever something happens, from its making until it is stopped. On one

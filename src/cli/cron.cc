@@ -32,21 +32,6 @@ struct Line {
   std::vector<std::string> next;
 };
 
-// "2026-11-26 18:30:00+01:00"
-std::string text_of(const cron::Zone& zone, cron::sys_seconds when) {
-  auto local = zone.local(when);
-  auto day = chrono::floor<chrono::days>(local);
-  chrono::year_month_day date(day);
-  chrono::hh_mm_ss time(local - day);
-  auto offset = zone.offset(when);
-  chrono::hh_mm_ss ahead(chrono::abs(offset));
-  return fmt::format("{:04}-{:02}-{:02} {:02}:{:02}:{:02}{}{:02}:{:02}",
-                     static_cast<int>(date.year()), static_cast<unsigned>(date.month()),
-                     static_cast<unsigned>(date.day()), time.hours().count(),
-                     time.minutes().count(), time.seconds().count(), offset.count() < 0 ? '-' : '+',
-                     ahead.hours().count(), ahead.minutes().count());
-}
-
 Result<void> add_lines(const std::string& word, unsigned times, std::vector<Line>& lines) {
   auto file = manifest_of(word);
   if (!file) {
@@ -76,7 +61,7 @@ Result<void> add_lines(const std::string& word, unsigned times, std::vector<Line
     for (unsigned i = 0; i < times; ++i) {
       auto next = options->schedule.next(options->zone, when);
       if (!next) break;
-      line.next.push_back(text_of(options->zone, *next));
+      line.next.push_back(cron::shown_time(options->zone, *next));
       when = *next;
     }
     lines.push_back(std::move(line));

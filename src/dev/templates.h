@@ -16,7 +16,7 @@ struct NewApp {
 };
 
 std::vector<std::string> template_languages();
-// "http", "command", "empty": those that a language has.
+// "http", "command", "message": those that a language has.
 std::vector<std::string> template_kinds(const std::string& language);
 
 // Writes the app's files and gives their paths. Touches nothing when the folder is there already.

@@ -115,6 +115,40 @@ json::array calls(const Totals& totals) {
   return out;
 }
 
+json::array triggers(const Totals& totals) {
+  json::array out;
+  for (const auto& [key, total] : totals.triggers) {
+    json::object each;
+    each["app"] = json_string(key[0]);
+    each["component"] = json_string(key[1]);
+    each["trigger"] = json_string(key[2]);
+    each["on"] = json_string(key[3]);
+    if (!key[4].empty()) each["group"] = json_string(key[4]);
+    json::object runs;
+    for (std::size_t i = 0; i < kRunEnds; ++i) {
+      runs[to_string(static_cast<RunEnd>(i))] = total.ended[i];
+    }
+    each["runs"] = std::move(runs);
+    each["in_flight"] = total.running();
+    each["given_up"] = total.given_up;
+    out.push_back(std::move(each));
+  }
+  return out;
+}
+
+json::array backlogs(const HostFacts& facts) {
+  json::array out;
+  for (const BacklogFacts& each : facts.backlogs) {
+    json::object backlog;
+    backlog["app"] = json_string(each.app);
+    backlog["broker"] = json_string(each.broker);
+    backlog["group"] = json_string(each.group);
+    backlog["messages"] = each.messages;
+    out.push_back(std::move(backlog));
+  }
+  return out;
+}
+
 json::array servers(const HostFacts& facts) {
   json::array out;
   for (const ServerFacts& each : facts.servers) {
@@ -187,6 +221,8 @@ std::string overview_json(const Totals& totals, const HostFacts& facts, const Pr
   out["routes"] = routes(totals);
   out["components"] = components(totals);
   out["calls"] = calls(totals);
+  out["triggers"] = triggers(totals);
+  out["backlogs"] = backlogs(facts);
   out["servers"] = servers(facts);
   return json::serialize(out);
 }

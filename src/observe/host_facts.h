@@ -26,6 +26,17 @@ struct ServerFacts {
   std::chrono::nanoseconds time{};  // Of what was answered, added up.
 };
 
+// Groups of messages that are shown; those beyond are one, under kOtherLabel.
+inline constexpr std::size_t kBacklogsMax = 1024;
+
+// What waits for a group of messages, as the driver knows it.
+struct BacklogFacts {
+  std::string app;
+  std::string broker;
+  std::string group;
+  std::uint64_t messages = 0;
+};
+
 // What there is to say of a host beside its meters, at one moment.
 struct HostFacts {
   enum class State : std::uint8_t { kStarting, kServing, kStopping };
@@ -42,6 +53,7 @@ struct HostFacts {
   std::uint64_t spans_dropped = 0;
   std::chrono::system_clock::time_point started = {};
   std::vector<ServerFacts> servers = {};
+  std::vector<BacklogFacts> backlogs = {};
 };
 
 std::string_view to_string(HostFacts::State state);

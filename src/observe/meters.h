@@ -8,6 +8,8 @@
 #include <cstdint>
 #include <string>
 
+#include "base/error.h"
+
 namespace weft {
 
 // A count that one thread writes and any reads: no lock and no locked instruction.
@@ -104,6 +106,56 @@ struct ComponentMeter {
   Counter sent = {};         // Outgoing HTTP requests.
   Counter send_failures = {};
   Counter send_refusals = {};
+};
+
+// How a run of a trigger ended: a call of a handler, for a message, at a time, for what was
+// measured.
+enum class RunEnd : std::uint8_t {
+  kDone,
+  kFailed,  // The handler returned an error, or there was nothing to call it for after all.
+  kTrapped,
+  kLimited,  // It took more time, or other things, than it may.
+  kNoRoom,   // It was not begun: there was no room for an instance. It comes again.
+};
+inline constexpr std::size_t kRunEnds = 5;
+
+// What the runs of one trigger came to, on one loop.
+struct TriggerMeter {
+  Counter begun = {};
+  std::array<Counter, kRunEnds> ended = {};
+  Counter given_up = {};  // What is tried no more: dead letters.
+};
+
+// Counts the runs of one trigger, where somebody watches. A value; its meter outlives it.
+class RunCount {
+ public:
+  explicit RunCount(TriggerMeter* meter) : meter_(meter) {}
+
+  void begin() const {
+    if (meter_ != nullptr) meter_->begun.add();
+  }
+  // Each that was begun.
+  void end(RunEnd how) const {
+    if (meter_ != nullptr) meter_->ended[static_cast<std::size_t>(how)].add();
+  }
+  void end(const Result<void>& outcome) const { end(how_it_ended(outcome)); }
+  void give_up() const {
+    if (meter_ != nullptr) meter_->given_up.add();
+  }
+
+ private:
+  static RunEnd how_it_ended(const Result<void>& outcome) {
+    if (outcome) return RunEnd::kDone;
+    switch (outcome.error().code()) {
+      case Errc::kUnavailable: return RunEnd::kNoRoom;
+      case Errc::kTrap: return RunEnd::kTrapped;
+      case Errc::kTimeout:
+      case Errc::kLimit: return RunEnd::kLimited;
+      default: return RunEnd::kFailed;
+    }
+  }
+
+  TriggerMeter* meter_;  // Null: nobody does.
 };
 
 // What layers around a link may do with a call (door/link_notes.h), by its number.

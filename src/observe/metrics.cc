@@ -64,6 +64,10 @@ std::uint64_t RouteTotal::ended() const {
   return std::accumulate(answered.begin(), answered.end(), std::uint64_t{0});
 }
 
+std::uint64_t TriggerTotal::all_ended() const {
+  return std::accumulate(ended.begin(), ended.end(), std::uint64_t{0});
+}
+
 RouteTotal Totals::all_routes() const {
   RouteTotal sum;
   for (const auto& [labels, each] : routes) {
@@ -86,6 +90,17 @@ std::string_view to_string(LimitKind kind) {
     case LimitKind::kTime: return "time";
     case LimitKind::kStream: return "stream";
     case LimitKind::kInstances: return "instances";
+  }
+  return "unknown";
+}
+
+std::string_view to_string(RunEnd end) {
+  switch (end) {
+    case RunEnd::kDone: return "done";
+    case RunEnd::kFailed: return "failed";
+    case RunEnd::kTrapped: return "trapped";
+    case RunEnd::kLimited: return "limited";
+    case RunEnd::kNoRoom: return "no-room";
   }
   return "unknown";
 }
@@ -129,6 +144,12 @@ CallMeter& LoopMetrics::calls(std::string_view app, std::string_view component,
   });
 }
 
+TriggerMeter& LoopMetrics::trigger(std::array<std::string, 5> labels) {
+  std::lock_guard hold(mutex_);
+  return find_or_make(triggers_, std::move(labels), kTriggersMax,
+                      [](const auto&) { return std::make_unique<TriggerMeter>(); });
+}
+
 void LoopMetrics::add_to(Totals& totals) const {
   std::lock_guard hold(mutex_);
   for (const auto& [labels, meter] : routes_) {
@@ -163,6 +184,13 @@ void LoopMetrics::add_to(Totals& totals) const {
     sum.failures += meter->failures.get();
     for (std::size_t i = 0; i < kLinkEvents; ++i) sum.events[i] += meter->events[i].get();
     sum.time.add(meter->time);
+  }
+  for (const auto& [labels, meter] : triggers_) {
+    TriggerTotal& sum = totals.triggers[labels];
+    // Likewise what has ended first.
+    for (std::size_t i = 0; i < kRunEnds; ++i) sum.ended[i] += meter->ended[i].get();
+    sum.given_up += meter->given_up.get();
+    sum.begun += meter->begun.get();
   }
 }
 

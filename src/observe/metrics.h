@@ -17,6 +17,7 @@ namespace weft {
 inline constexpr std::size_t kRoutesMax = 1024;
 inline constexpr std::size_t kComponentsMax = 512;
 inline constexpr std::size_t kCallsMax = 1024;
+inline constexpr std::size_t kTriggersMax = 1024;
 inline constexpr std::string_view kOtherLabel = "other";
 
 // Times as counts, added up.
@@ -67,16 +68,27 @@ struct CallTotal {
   LatencyTotal time;
 };
 
+struct TriggerTotal {
+  std::uint64_t begun = 0;
+  std::array<std::uint64_t, kRunEnds> ended{};
+  std::uint64_t given_up = 0;
+
+  std::uint64_t all_ended() const;
+  std::uint64_t running() const { return begun > all_ended() ? begun - all_ended() : 0; }
+};
+
 // The sum over all loops, by label.
 struct Totals {
   std::map<std::array<std::string, 3>, RouteTotal> routes;          // App, component, route.
   std::map<std::array<std::string, 2>, ComponentTotal> components;  // App, component.
   std::map<std::array<std::string, 4>, CallTotal> calls;            // ..., capability, driver.
+  std::map<std::array<std::string, 5>, TriggerTotal> triggers;      // ..., trigger, on, group.
 
   RouteTotal all_routes() const;
 };
 
 std::string_view to_string(LimitKind kind);
+std::string_view to_string(RunEnd end);
 
 // The meters of one loop. A meter lives as long as this; the loop alone writes it.
 //
@@ -90,6 +102,8 @@ class LoopMetrics {
   ComponentMeter& component(std::string_view app, std::string_view component);
   CallMeter& calls(std::string_view app, std::string_view component, std::string_view capability,
                    std::string_view driver);
+  // Whose labels: app, component, trigger, on, group.
+  TriggerMeter& trigger(std::array<std::string, 5> labels);
 
   // From any thread.
   void add_to(Totals& totals) const;
@@ -99,6 +113,7 @@ class LoopMetrics {
   std::map<std::array<std::string, 3>, std::unique_ptr<RouteMeter>> routes_;          // Guarded.
   std::map<std::array<std::string, 2>, std::unique_ptr<ComponentMeter>> components_;  // Guarded.
   std::map<std::array<std::string, 4>, std::unique_ptr<CallMeter>> calls_;            // Guarded.
+  std::map<std::array<std::string, 5>, std::unique_ptr<TriggerMeter>> triggers_;      // Guarded.
 };
 
 }  // namespace weft

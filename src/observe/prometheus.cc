@@ -228,6 +228,51 @@ void links(Text& text, const Totals& totals) {
          {{LinkEvent::kQueued, "queued"}, {LinkEvent::kShed, "refused"}});
 }
 
+// Of what wakes components. There is none where nothing does.
+void triggers(Text& text, const Totals& totals) {
+  if (totals.triggers.empty()) return;
+  auto plain = [&](std::string_view name, std::string_view type, std::string_view help,
+                   auto value) {
+    text.family(name, type, help);
+    for (const auto& [key, total] : totals.triggers) {
+      text.sample({{"app", key[0]},
+                   {"component", key[1]},
+                   {"trigger", key[2]},
+                   {"on", key[3]},
+                   {"group", key[4]}},
+                  value(total));
+    }
+  };
+  text.family(
+      "weft_trigger_runs_total", "counter",
+      "Runs that ended, by how; no-room: there was none for an instance, and it comes again.");
+  for (const auto& [key, total] : totals.triggers) {
+    for (std::size_t i = 0; i < kRunEnds; ++i) {
+      text.sample({{"app", key[0]},
+                   {"component", key[1]},
+                   {"trigger", key[2]},
+                   {"on", key[3]},
+                   {"group", key[4]},
+                   {"outcome", to_string(static_cast<RunEnd>(i))}},
+                  total.ended[i]);
+    }
+  }
+  plain("weft_trigger_runs_in_flight", "gauge", "Runs under way.",
+        [](const TriggerTotal& total) { return total.running(); });
+  plain("weft_trigger_given_up_total", "counter",
+        "What failed each time and is tried no more; of messages: dead letters.",
+        [](const TriggerTotal& total) { return total.given_up; });
+}
+
+void backlogs(Text& text, const HostFacts& facts) {
+  if (facts.backlogs.empty()) return;
+  text.family("weft_messages_waiting", "gauge",
+              "Messages that a group has not done with, where the driver knows it.");
+  for (const BacklogFacts& each : facts.backlogs) {
+    text.sample({{"app", each.app}, {"broker", each.broker}, {"group", each.group}}, each.messages);
+  }
+}
+
 void servers(Text& text, const HostFacts& facts) {
   auto family = [&](std::string_view name, std::string_view type, std::string_view help,
                     auto write) {
@@ -309,6 +354,8 @@ std::string prometheus_text(const Totals& totals, const HostFacts& facts, const 
   components(text, totals);
   calls(text, totals);
   links(text, totals);
+  triggers(text, totals);
+  backlogs(text, facts);
   servers(text, facts);
   return text.take();
 }

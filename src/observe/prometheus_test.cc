@@ -117,6 +117,7 @@ TEST(Prometheus, IsWellFormed) {
   loop.route("a", "b", "/").begun.add();
   loop.component("a", "b").traps.add();
   loop.calls("a", "b", "c", "d").calls.add();
+  loop.trigger({"a", "b", "cron", "every 1m", ""}).begun.add();
   std::string text = text_of(loop, {.programs_cached = 2});
   std::map<std::string, int> types;
   std::size_t at = 0;
@@ -132,6 +133,33 @@ TEST(Prometheus, IsWellFormed) {
   EXPECT_GT(types.size(), 20U);
   for (const auto& [name, count] : types) EXPECT_EQ(count, 1) << name;
   EXPECT_THAT(text, HasSubstr("weft_programs_loaded_total{cache=\"hit\"} 2\n"));
+}
+
+TEST(Prometheus, WritesWhatTriggersDidAndWhatWaits) {
+  LoopMetrics loop;
+  TriggerMeter& meter = loop.trigger({"shop", "mail", "message", "orders.*", "mailers"});
+  RunCount runs(&meter);
+  for (int i = 0; i < 6; ++i) runs.begin();
+  runs.end(Result<void>());
+  runs.end(RunEnd::kFailed);
+  runs.end(failure(Errc::kTrap, "unreachable"));
+  runs.end(failure(Errc::kTimeout, "too long"));
+  runs.end(failure(Errc::kUnavailable, "no instance is free"));
+  runs.give_up();
+  HostFacts facts;
+  facts.backlogs = {{.app = "shop", .broker = "", .group = "mailers", .messages = 7}};
+  std::string text = text_of(loop, facts);
+  constexpr std::string_view kLabels =
+      R"({app="shop",component="mail",trigger="message",on="orders.*",group="mailers")";
+  for (std::string_view outcome : {"done", "failed", "trapped", "limited", "no-room"}) {
+    EXPECT_THAT(text, HasSubstr(fmt::format("weft_trigger_runs_total{},outcome=\"{}\"}} 1\n",
+                                            kLabels, outcome)));
+  }
+  EXPECT_THAT(text, HasSubstr(fmt::format("weft_trigger_runs_in_flight{}}} 1\n", kLabels)));
+  EXPECT_THAT(text, HasSubstr(fmt::format("weft_trigger_given_up_total{}}} 1\n", kLabels)));
+  EXPECT_THAT(text,
+              HasSubstr("weft_messages_waiting{app=\"shop\",broker=\"\",group=\"mailers\"} 7\n"));
+  EXPECT_THAT(text_of({}), Not(HasSubstr("weft_trigger")));
 }
 
 }  // namespace

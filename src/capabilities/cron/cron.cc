@@ -200,6 +200,15 @@ Result<void> CronCapability::check_trigger(const Use& use, const TriggerSettings
   return {};
 }
 
+TriggerWords CronCapability::words(std::string_view, const TriggerSettings& settings) const {
+  TriggerWords words{.on = text_of(settings, "schedule")};
+  Result<TriggerOptions> options = read_trigger(settings);
+  if (!options) return words;
+  auto next = options->schedule.next(options->zone, calendar());
+  if (next) words.more = fmt::format("next {}", shown_time(options->zone, *next));
+  return words;
+}
+
 std::unique_ptr<Subscription> CronCapability::subscribe(const Waking& waking) {
   Result<TriggerOptions> options = read_trigger(waking.settings);
   if (!options) {

@@ -57,6 +57,7 @@ class CronCapability final : public Capability, public Operable {
   std::optional<TriggerForm> trigger() const override;
   std::span<const Offer> handlers() const override;
   Result<void> check_trigger(const Use& use, const TriggerSettings& settings) const override;
+  TriggerWords words(std::string_view component, const TriggerSettings& settings) const override;
   std::unique_ptr<Subscription> subscribe(const Waking& waking) override;
   Operable* operable() override { return this; }
   // "run": the one schedule of the component that is named, or that of the argument "schedule".

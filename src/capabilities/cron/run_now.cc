@@ -20,6 +20,7 @@ struct Run : std::enable_shared_from_this<Run> {
       : loop(waking.loop),
         key(fmt::format("{}/{}", waking.component, given.text)),
         calls(waking.calls),
+        runs(waking.meter),
         options(std::move(given)),
         keeping(std::move(kept)),
         events(std::move(whom)),
@@ -33,6 +34,7 @@ struct Run : std::enable_shared_from_this<Run> {
   Loop& loop;
   const std::string key;
   HandlerCalls& calls;
+  const RunCount runs;
   const TriggerOptions options;
   const Keeping keeping;
   const OperatorEvents events;
@@ -86,8 +88,8 @@ Task<std::string> Run::run(Weak weak) {
   auto self = weak.lock();
   if (self == nullptr) co_return std::unexpected(gone());
   std::uint64_t token = self->hold->token();
-  Task<void> call =
-      call_handler(self->calls, {self->options.text, seconds_of(self->options.now()), token});
+  Task<void> call = call_handler(self->calls, self->runs,
+                                 {self->options.text, seconds_of(self->options.now()), token});
   self = nullptr;
   auto began = Deadline::Clock::now();
   Result<void> outcome = co_await std::move(call);

@@ -36,6 +36,7 @@ struct CronTrigger::State : std::enable_shared_from_this<CronTrigger::State> {
         app(waking.app),
         component(waking.component),
         calls(waking.calls),
+        runs(waking.meter),
         options(std::move(given)),
         keeping(std::move(kept)),
         key(fmt::format("{}/{}", component, options.text)),
@@ -53,6 +54,14 @@ struct CronTrigger::State : std::enable_shared_from_this<CronTrigger::State> {
               {{"app", app},
                {"component", component},
                {"schedule", options.text},
+               {"why", std::string(why)}});
+  }
+  void tell_failed(sys_seconds due, std::string_view why) const {
+    log::warn("cron", "a run failed",
+              {{"app", app},
+               {"component", component},
+               {"schedule", options.text},
+               {"due", shown_time(options.zone, due)},
                {"why", std::string(why)}});
   }
   lock::Request request() const { return {loop, Deadline::after(kAskMax)}; }
@@ -73,6 +82,7 @@ struct CronTrigger::State : std::enable_shared_from_this<CronTrigger::State> {
   const std::string app;
   const std::string component;
   HandlerCalls& calls;
+  const RunCount runs;
   const TriggerOptions options;
   const Keeping keeping;
   const std::string key;
@@ -210,14 +220,15 @@ Task<void> CronTrigger::State::run(Weak weak, sys_seconds due, std::uint64_t tok
   for (;;) {
     auto self = weak.lock();
     if (self == nullptr) co_return std::unexpected(gone());
-    Task<void> call = call_handler(self->calls, {self->options.text, seconds_of(due), token});
+    Task<void> call =
+        call_handler(self->calls, self->runs, {self->options.text, seconds_of(due), token});
     self = nullptr;
     Result<void> outcome = co_await std::move(call);
     self = weak.lock();
     if (self == nullptr) co_return std::unexpected(gone());
     if (outcome) co_return Result<void>();
     if (outcome.error().code() != Errc::kUnavailable || room.passed()) {
-      self->tell("a run failed", outcome.error().message());
+      self->tell_failed(due, outcome.error().message());
       co_return Result<void>();
     }
     self = nullptr;

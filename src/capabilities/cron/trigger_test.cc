@@ -167,7 +167,8 @@ class CronTriggers : public ::testing::Test {
   Offer offer_;
   TriggerSettings settings_;
   Played calls_{loop_};
-  const Waking waking_{loop_, "app", "component", use_, offer_, settings_, calls_};
+  TriggerMeter meter_;
+  const Waking waking_{loop_, "app", "component", use_, offer_, settings_, calls_, &meter_};
 };
 
 TEST_F(CronTriggers, RunEachTimeOnce) {
@@ -288,6 +289,9 @@ TEST_F(CronTriggers, AreDoneAlsoWhereTheyFail) {
   go_to(kNoon + 1h, *trigger);
   go_to(kNoon + 1h + 1s, *trigger);
   EXPECT_THAT(calls_.due(), ElementsAre(kNoon, kNoon + 1h));
+  EXPECT_EQ(meter_.begun.get(), 2U);
+  EXPECT_EQ(meter_.ended[static_cast<std::size_t>(RunEnd::kTrapped)].get(), 1U);
+  EXPECT_EQ(meter_.ended[static_cast<std::size_t>(RunEnd::kFailed)].get(), 1U);
 }
 
 TEST_F(CronTriggers, AreDoneOnceWhereTheStoreWasAway) {

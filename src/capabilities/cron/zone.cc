@@ -308,4 +308,18 @@ Zone::Moments Zone::moments(local_seconds time) const {
   return {behind, std::nullopt};
 }
 
+std::string shown_time(const Zone& zone, sys_seconds when) {
+  auto local = zone.local(when);
+  auto day = chrono::floor<chrono::days>(local);
+  chrono::year_month_day date(day);
+  chrono::hh_mm_ss time(local - day);
+  auto offset = zone.offset(when);
+  chrono::hh_mm_ss ahead(chrono::abs(offset));
+  return fmt::format("{:04}-{:02}-{:02} {:02}:{:02}:{:02}{}{:02}:{:02}",
+                     static_cast<int>(date.year()), static_cast<unsigned>(date.month()),
+                     static_cast<unsigned>(date.day()), time.hours().count(),
+                     time.minutes().count(), time.seconds().count(), offset.count() < 0 ? '-' : '+',
+                     ahead.hours().count(), ahead.minutes().count());
+}
+
 }  // namespace weft::cron

@@ -80,4 +80,7 @@ class Zone {
   std::optional<ZoneRule> rule_;  // After the last.
 };
 
+// What clocks show there: "2026-11-26 18:30:00+01:00".
+std::string shown_time(const Zone& zone, sys_seconds when);
+
 }  // namespace weft::cron

@@ -206,6 +206,10 @@ Result<void> KeyvalueCapability::check_trigger(const Use& use,
   return check_key(text_of(settings, "prefix"));
 }
 
+TriggerWords KeyvalueCapability::words(std::string_view, const TriggerSettings& settings) const {
+  return {.on = fmt::format("{}/{}*", text_of(settings, "bucket"), text_of(settings, "prefix"))};
+}
+
 std::unique_ptr<Subscription> KeyvalueCapability::subscribe(const Waking& waking) {
   Watcher::Options options{.bucket = text_of(waking.settings, "bucket"),
                            .prefix = text_of(waking.settings, "prefix"),

@@ -33,6 +33,7 @@ class KeyvalueCapability final : public Capability {
   std::optional<TriggerForm> trigger() const override;
   std::span<const Offer> handlers() const override;
   Result<void> check_trigger(const Use& use, const TriggerSettings& settings) const override;
+  TriggerWords words(std::string_view component, const TriggerSettings& settings) const override;
   std::unique_ptr<Subscription> subscribe(const Waking& waking) override;
 
  private:

@@ -26,6 +26,7 @@ Watcher::Watcher(const Waking& waking, Options options, std::unique_ptr<Store> s
       app_(waking.app),
       component_(waking.component),
       calls_(waking.calls),
+      runs_(waking.meter),
       options_(std::move(options)),
       store_(std::move(store)),
       hub_(hub),
@@ -132,6 +133,7 @@ void Watcher::ask(const std::string& key) {
 void Watcher::call(const std::string& key, std::unique_ptr<Bucket> bucket,
                    std::optional<Bytes> value) {
   std::size_t function = value ? kOnSet : kOnDelete;
+  runs_.begin();
   calls_.call(
       function,
       [write = options_.write_bucket, bucket = std::move(bucket), key,
@@ -141,7 +143,8 @@ void Watcher::call(const std::string& key, std::unique_ptr<Bucket> bucket,
         if (value) out.write(BytesView(*value));
       },
       nullptr,
-      [self = self_, key](Result<void> outcome) {
+      [self = self_, runs = runs_, key](Result<void> outcome) {
+        runs.end(outcome);
         if (*self != nullptr) (*self)->ended(key, std::move(outcome));
       });
 }
@@ -159,6 +162,7 @@ void Watcher::ended(const std::string& key, Result<void> outcome) {
       auto pause = no_room ? kWatchNoRoom : kWatchRetry * (1 << (failed - 1));
       wait(key, {failed, loop_.now() + pause});
     } else {
+      runs_.give_up();
       log::warn("keyvalue", "a changed key is told no more: the handler failed each time",
                 {{"app", app_},
                  {"component", component_},

@@ -12,6 +12,7 @@
 #include "capabilities/keyvalue/watch.h"
 #include "capabilities/waking.h"
 #include "io/timer.h"
+#include "observe/meters.h"
 
 namespace weft::keyvalue {
 
@@ -64,6 +65,7 @@ class Watcher final : public Subscription {
   const std::string app_;
   const std::string component_;
   HandlerCalls& calls_;
+  const RunCount runs_;
   const Options options_;
   std::unique_ptr<Store> store_;
   WatchHub& hub_;

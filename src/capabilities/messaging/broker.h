@@ -12,6 +12,7 @@
 #include "base/deadline.h"
 #include "capabilities/driver_backend.h"
 #include "capabilities/messaging/message.h"
+#include "capabilities/waking.h"
 #include "door/answer.h"
 
 namespace weft {
@@ -134,6 +135,8 @@ class Backend : public DriverBackend {
  public:
   // On any loop's thread, when it is open. Does not block. The broker holds what it needs of it.
   virtual std::unique_ptr<Broker> broker(Loop& loop, BrokerName name) = 0;
+  // What waits for the groups of its brokers, where it knows that without asking. From any thread.
+  virtual std::vector<Backlog> backlogs() const { return {}; }
 };
 
 }  // namespace weft::messaging

@@ -21,6 +21,8 @@ namespace weft::messaging {
 
 // Messages that one broker keeps, at most.
 inline constexpr std::size_t kMessagesMax = 1'000'000;
+// So many messages that wait for a group are counted, at most.
+inline constexpr std::size_t kBacklogCounted = 100'000;
 // How long a group is kept whose trigger does not run.
 inline constexpr std::chrono::hours kGroupKept{7 * 24};
 
@@ -102,6 +104,10 @@ class Log {
   std::vector<std::uint64_t> stands(const std::string& group, Standing standing);
 
   // ---- for operators ----
+
+  // Of each group how many messages it has not done with: up to kBacklogCounted of those that it
+  // has not looked at, which may be of topics that it does not want.
+  std::map<std::string, std::uint64_t> backlogs() const;
 
   // Posts a dead letter to the queue that has the group. kConflict: it was before, and is not done;
   // kUnavailable: no queue has the group.

@@ -337,6 +337,16 @@ class LogBackend final : public Backend {
       : owned_(std::move(store)), store_(*owned_) {}
 
   Result<void> open() override { return store_.open(); }
+  std::vector<Backlog> backlogs() const override {
+    std::vector<Backlog> all;
+    std::lock_guard hold(mutex_);
+    for (const auto& [name, log] : logs_) {
+      for (const auto& [group, waiting] : log->backlogs()) {
+        all.push_back({.app = name.first, .name = name.second, .group = group, .waiting = waiting});
+      }
+    }
+    return all;
+  }
   std::unique_ptr<Broker> broker(Loop& loop, BrokerName name) override {
     std::shared_ptr<Log> log;
     {
@@ -352,7 +362,7 @@ class LogBackend final : public Backend {
  private:
   const std::unique_ptr<keyvalue::Backend> owned_;
   keyvalue::Backend& store_;
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   // For the life of the process, as the brokers that apps name. Guarded.
   std::map<std::pair<std::string, std::string>, std::shared_ptr<Log>> logs_;
 };

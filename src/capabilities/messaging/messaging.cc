@@ -171,10 +171,10 @@ std::string text_of(const TriggerSettings& settings, std::string_view key) {
 }
 
 // A group of its own for each component and pattern, where none is named.
-std::string group_of(const Waking& waking) {
-  const std::string* group = waking.settings.find("group");
+std::string group_of(std::string_view component, const TriggerSettings& settings) {
+  const std::string* group = settings.find("group");
   if (group != nullptr) return *group;
-  return fmt::format("{} {}", waking.component, text_of(waking.settings, "topic"));
+  return fmt::format("{} {}", component, text_of(settings, "topic"));
 }
 
 }  // namespace
@@ -244,7 +244,8 @@ std::unique_ptr<OperatorWork> MessagingCapability::operate(OperatorCall call,
   }
   std::set<std::string> groups;
   for (const Waking& each : call.triggers) {
-    if (text_of(each.settings, "broker") == call.name) groups.insert(group_of(each));
+    if (text_of(each.settings, "broker") == call.name)
+      groups.insert(group_of(each.component, each.settings));
   }
   return weft::messaging::operate(
       call.loop, {(*backend)->broker(call.loop, {call.app, call.name}), std::move(groups)},
@@ -335,11 +336,27 @@ Result<void> MessagingCapability::check_beside(const TriggerSettings& settings,
                   *group, topic));
 }
 
+TriggerWords MessagingCapability::words(std::string_view component,
+                                        const TriggerSettings& settings) const {
+  TriggerWords words{.on = text_of(settings, "topic"), .group = group_of(component, settings)};
+  std::string broker = text_of(settings, "broker");
+  if (!broker.empty()) words.more = fmt::format("broker \"{}\"", broker);
+  return words;
+}
+
+std::vector<Backlog> MessagingCapability::backlogs() const {
+  std::vector<Backlog> all = embedded_->backlogs();
+  chosen_.each([&](const Backend& backend) {
+    for (Backlog& each : backend.backlogs()) all.push_back(std::move(each));
+  });
+  return all;
+}
+
 std::unique_ptr<Subscription> MessagingCapability::subscribe(const Waking& waking) {
   const TriggerSettings& settings = waking.settings;
   TriggerOptions options{.dead_letter_topic = text_of(settings, "dead-letter-topic")};
   options.wanted.pattern = text_of(settings, "topic");
-  options.wanted.group = group_of(waking);
+  options.wanted.group = group_of(waking.component, settings);
   std::string ordering = text_of(settings, "ordering");
   if (ordering == "topic") options.wanted.ordering = Ordering::kTopic;
   if (ordering == "key") options.wanted.ordering = Ordering::kKey;

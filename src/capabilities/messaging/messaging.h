@@ -36,6 +36,8 @@ class MessagingCapability final : public Capability, public Operable {
   Result<void> check_trigger(const Use& use, const TriggerSettings& settings) const override;
   Result<void> check_beside(const TriggerSettings& settings,
                             const TriggerSettings& other) const override;
+  TriggerWords words(std::string_view component, const TriggerSettings& settings) const override;
+  std::vector<Backlog> backlogs() const override;
   std::unique_ptr<Subscription> subscribe(const Waking& waking) override;
   Operable* operable() override { return this; }
   // `weft messages`: see operate.h.

@@ -43,6 +43,7 @@ MessageTrigger::MessageTrigger(const Waking& waking, TriggerOptions options, Han
       app_(waking.app),
       component_(waking.component),
       calls_(waking.calls),
+      runs_(waking.meter),
       options_(std::move(options)),
       form_(form),
       broker_(std::move(broker)),
@@ -53,6 +54,7 @@ MessageTrigger::~MessageTrigger() {
 }
 
 void MessageTrigger::deliver(Delivery delivery) {
+  runs_.begin();
   auto under = std::make_shared<Under>(Under{self_, form_, std::move(delivery)});
   calls_.call(
       0,
@@ -71,6 +73,11 @@ void MessageTrigger::deliver(Delivery delivery) {
 
 void MessageTrigger::ended(const Delivery& delivery, Handled handled, Result<void> outcome) {
   using Kind = Verdict::Kind;
+  if (outcome && !handled.well) {
+    runs_.end(RunEnd::kFailed);
+  } else {
+    runs_.end(outcome);
+  }
   if (!outcome && outcome.error().code() == Errc::kUnavailable) {
     return queue_->settle(delivery.id, {Kind::kAgain, kNoRoomPause});
   }
@@ -80,6 +87,7 @@ void MessageTrigger::ended(const Delivery& delivery, Handled handled, Result<voi
     return queue_->settle(delivery.id,
                           {Kind::kFailed, pause_after(delivery.attempt, options_.backoff)});
   }
+  runs_.give_up();
   cut_reason(handled.reason);
   log::warn("messaging", "a message is a dead letter now",
             {{"app", app_},

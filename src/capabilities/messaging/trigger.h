@@ -8,6 +8,7 @@
 #include "capabilities/messaging/body.h"
 #include "capabilities/messaging/broker.h"
 #include "capabilities/waking.h"
+#include "observe/meters.h"
 
 namespace weft::messaging {
 
@@ -60,6 +61,7 @@ class MessageTrigger final : public Subscription, private Receiver {
   const std::string app_;
   const std::string component_;
   HandlerCalls& calls_;
+  const RunCount runs_;
   const TriggerOptions options_;
   const HandlerForm form_;
   const std::unique_ptr<Broker> broker_;

@@ -75,8 +75,8 @@ class TriggerTest : public ::testing::Test {
                            .backoff = milliseconds(20),
                            .dead_letter_topic = std::move(dead_letter_topic)};
     trigger_ = std::make_unique<MessageTrigger>(
-        Waking{loop_, "app", "c", use_, offer_, settings_, calls_}, std::move(options), kForm,
-        backend_->broker(loop_, {"app", "b"}));
+        Waking{loop_, "app", "c", use_, offer_, settings_, calls_, &meter_}, std::move(options),
+        kForm, backend_->broker(loop_, {"app", "b"}));
     run_for(milliseconds(30));
   }
   void publish(std::string topic, std::string_view data) { publish({topic, to_bytes(data)}); }
@@ -97,6 +97,9 @@ class TriggerTest : public ::testing::Test {
     run_for(milliseconds(100));
     return calls_.calls.size() == calls;
   }
+  std::uint64_t ended(RunEnd how) const {
+    return meter_.ended[static_cast<std::size_t>(how)].get();
+  }
   void run_for(milliseconds time) {
     loop_.context().restart();
     loop_.context().run_for(time);
@@ -109,6 +112,7 @@ class TriggerTest : public ::testing::Test {
   Offer offer_;
   TriggerSettings settings_;
   Played calls_{loop_};
+  TriggerMeter meter_;
   std::unique_ptr<MessageTrigger> trigger_;
 };
 
@@ -206,6 +210,34 @@ TEST_F(TriggerTest, ADeadLetterThatDiesWhereItCameFromIsKeptOnly) {
   publish(dead_letter({"graveyard", {}}, "t", "no").value());
   EXPECT_TRUE(until(1));
   EXPECT_TRUE(sexton.buried.empty());
+}
+
+TEST_F(TriggerTest, CountsItsRunsByHowTheyEnded) {
+  start(1);
+  auto one_ends = [&](RunEnd how, std::uint64_t many) {
+    Deadline limit = Deadline::after(std::chrono::seconds(20));
+    while (ended(how) < many && !limit.passed()) run_for(milliseconds(5));
+    return ended(how) >= many;
+  };
+  publish("t", "1");
+  EXPECT_TRUE(one_ends(RunEnd::kDone, 1));
+  calls_.answer = "reject";
+  publish("t", "2");
+  EXPECT_TRUE(one_ends(RunEnd::kFailed, 1));
+  for (auto [code, how] :
+       {std::pair(Errc::kTrap, RunEnd::kTrapped), std::pair(Errc::kTimeout, RunEnd::kLimited),
+        std::pair(Errc::kUnavailable, RunEnd::kNoRoom)}) {
+    calls_.outcome = failure(code, "it is so");
+    publish("t", "3");
+    EXPECT_TRUE(one_ends(how, 1));
+  }
+  calls_.outcome = {};
+  calls_.answer = "well";
+  EXPECT_TRUE(one_ends(RunEnd::kDone, 2));
+  EXPECT_EQ(meter_.given_up.get(), 3U);
+  std::uint64_t all = 0;
+  for (const Counter& each : meter_.ended) all += each.get();
+  EXPECT_EQ(meter_.begun.get(), all);
 }
 
 }  // namespace

@@ -211,6 +211,19 @@ Result<void> SensorCapability::check_trigger(const Use& use,
                              space));
 }
 
+TriggerWords SensorCapability::words(std::string_view, const TriggerSettings& settings) const {
+  static constexpr std::array<std::string_view, 4> kSaid{"above", "below", "hysteresis", "every"};
+  TriggerWords words;
+  if (const std::string* pattern = settings.find("sensor")) words.on = *pattern;
+  for (std::string_view key : kSaid) {
+    const std::string* value = settings.find(key);
+    if (value == nullptr) continue;
+    if (!words.more.empty()) words.more += ", ";
+    words.more += fmt::format("{} {}", key, *value);
+  }
+  return words;
+}
+
 std::unique_ptr<Subscription> SensorCapability::subscribe(const Waking& waking) {
   Result<TriggerOptions> options = read_trigger(waking.settings);
   CHECK(options.has_value());

@@ -35,6 +35,7 @@ SensorTrigger::SensorTrigger(const Waking& waking, TriggerOptions options,
       app_(waking.app),
       component_(waking.component),
       calls_(waking.calls),
+      runs_(waking.meter),
       options_(std::move(options)),
       source_(std::move(source)),
       threshold_(options_.limits),
@@ -132,6 +133,7 @@ void SensorTrigger::go_on() {
 
 void SensorTrigger::call() {
   under_way_ = true;
+  runs_.begin();
   bool crossing = std::holds_alternative<Crossing>(*event_);
   // What the handler returned, until the call has ended.
   auto returned = std::make_shared<std::expected<void, std::string>>();
@@ -153,7 +155,9 @@ void SensorTrigger::call() {
 
 void SensorTrigger::ended(Result<void> outcome) {
   under_way_ = false;
+  runs_.end(outcome);
   if (outcome || stopped_) {
+    if (!outcome) runs_.give_up();
     if (!outcome) tell("a call failed, and the trigger ends", outcome.error().message());
     failed_ = 0;
     event_ = nullptr;
@@ -164,6 +168,7 @@ void SensorTrigger::ended(Result<void> outcome) {
   if (failed_ < kAttempts) {
     return later_.arm(Deadline::after(no_room ? kNoRoom : kRetry * (1 << (failed_ - 1))));
   }
+  runs_.give_up();
   tell("what came of sensors is told no more: the handler failed each time",
        outcome.error().message());
   failed_ = 0;

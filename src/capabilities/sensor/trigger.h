@@ -11,6 +11,7 @@
 #include "capabilities/sensor/threshold.h"
 #include "capabilities/waking.h"
 #include "io/timer.h"
+#include "observe/meters.h"
 
 namespace weft::sensor {
 
@@ -65,6 +66,7 @@ class SensorTrigger final : public Subscription {
   const std::string app_;
   const std::string component_;
   HandlerCalls& calls_;
+  const RunCount runs_;
   const TriggerOptions options_;
   const std::shared_ptr<Source> source_;  // Shared with the loop's others.
   bool stopped_ = false;

@@ -98,8 +98,8 @@ class SensorTriggerTest : public ::testing::Test {
   std::unique_ptr<SensorTrigger> trigger(TriggerOptions options) {
     options.pattern = "boiler/*";
     return std::make_unique<SensorTrigger>(
-        Waking{loop_, "app", "component", use_, offer_, settings_, calls_}, std::move(options),
-        source_);
+        Waking{loop_, "app", "component", use_, offer_, settings_, calls_, &meter_},
+        std::move(options), source_);
   }
   std::unique_ptr<SensorTrigger> alarm(double above, double hysteresis = 0) {
     return trigger({.limits = {.above = above, .hysteresis = hysteresis}});
@@ -127,6 +127,7 @@ class SensorTriggerTest : public ::testing::Test {
   Offer offer_;
   TriggerSettings settings_;
   Played calls_{loop_};
+  TriggerMeter meter_;
 };
 
 TEST_F(SensorTriggerTest, CallsForWhatCrossesALimit) {
@@ -247,6 +248,17 @@ TEST_F(SensorTriggerTest, BeginsNothingWhenItIsStoppedAndMayGoDuringACall) {
   let_go();
   settle();
   EXPECT_THAT(calls_.held, IsEmpty());
+}
+
+TEST_F(SensorTriggerTest, CountsItsRunsByHowTheyEnded) {
+  calls_.failures = kAttempts;
+  auto made = alarm(30);
+  source_->say(31);
+  ASSERT_TRUE(until([&] { return meter_.given_up.get() == 1; }));
+  source_->say(29);
+  ASSERT_TRUE(until([&] { return meter_.ended[0].get() == 1; }));
+  EXPECT_EQ(meter_.ended[static_cast<std::size_t>(RunEnd::kFailed)].get(), kAttempts);
+  EXPECT_EQ(meter_.begun.get(), kAttempts + 1);
 }
 
 }  // namespace
