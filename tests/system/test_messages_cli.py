@@ -36,7 +36,7 @@ component = "store"
 topic = "plain.>"
 component = "plain"
 group = "orders"
-retries = 1
+retries = 0
 [[trigger.message]]
 topic = "*.*"
 component = "wasi"

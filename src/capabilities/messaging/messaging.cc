@@ -269,7 +269,7 @@ std::optional<TriggerForm> MessagingCapability::trigger() const {
        {"group"},
        {.name = "concurrency", .kind = Kind::kCount, .count_max = kConcurrencyMax},
        {"ordering"},
-       {"retries", Kind::kCount},
+       {.name = "retries", .kind = Kind::kCount, .count_min = 0},
        {.name = "backoff", .kind = Kind::kDuration, .time_max = kBackoffMax},
        {"dead-letter-topic"}}};
   return TriggerForm{"message", kKeys};
