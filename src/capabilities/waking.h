@@ -31,8 +31,9 @@ struct TriggerSettings {
   }
 };
 
-// Calls the functions of one interface that a component exports, each time in a fresh instance. On
-// one loop; outlives the subscription that calls.
+// Calls the functions of one interface that a component exports, in an instance of its own each
+// time or in one that is used again, as the trigger says (`instances`). On one loop; outlives the
+// subscription that calls.
 class HandlerCalls {
  public:
   // Writes the parameters; resources go into the instance's own table.
