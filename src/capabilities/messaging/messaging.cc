@@ -242,9 +242,10 @@ std::unique_ptr<OperatorWork> MessagingCapability::operate(OperatorCall call,
     });
     return std::make_unique<OperatorWork>();
   }
-  std::set<std::string> groups;
+  std::map<std::string, std::string> groups;
   for (const Waking& each : call.triggers) {
-    if (text_of(each.settings, "broker") == call.name) groups.insert(group_of(each));
+    if (text_of(each.settings, "broker") != call.name) continue;
+    groups.emplace(group_of(each), text_of(each.settings, "topic"));
   }
   return weft::messaging::operate(
       call.loop, {(*backend)->broker(call.loop, {call.app, call.name}), std::move(groups)},
