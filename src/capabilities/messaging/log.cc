@@ -215,7 +215,7 @@ Error Log::full() {
   return Error(Errc::kFull, full_why_);
 }
 
-void Log::settled(const Place& place, bool kept) {
+void Log::published(const Place& place, bool kept) {
   std::lock_guard hold(mutex_);
   under_way_.erase(place.sequence);
   if (kept) kept_.emplace_hint(kept_.end(), place.sequence, place.wanted);

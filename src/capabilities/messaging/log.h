@@ -99,7 +99,7 @@ class Log {
   // Nothing: no group wants it. kFull: no more is kept, and for whom most of it is.
   Result<std::optional<Place>> reserve(std::string_view topic);
   // It is kept, and what is fresh with it, or not.
-  void settled(const Place& place, bool kept);
+  void published(const Place& place, bool kept);
 
   // Whether it is a reply to a request: who waits for it is given it, if somebody still does.
   bool reply(const Message& message);

@@ -254,7 +254,7 @@ class LogBroker final : public Broker {
     if (!place) return {};
     return keep(access, request, *place, encode(message))
         .settle([log = access.log(), place = *std::move(place)](Result<void> kept) {
-          log->settled(place, kept.has_value());
+          log->published(place, kept.has_value());
           return kept;
         });
   }

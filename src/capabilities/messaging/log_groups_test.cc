@@ -223,7 +223,7 @@ TEST(ManyGroups, HaveTheirMessagesWhoeverSharesAMark) {
   for (int i = 0; i < 80; ++i) {
     auto place = log.reserve(fmt::format("t{}", i));
     ASSERT_TRUE(place && *place);
-    log.settled(**place, true);
+    log.published(**place, true);
   }
   auto known = log.groups(Counted::kYes, 0);
   ASSERT_EQ(known.size(), 80U);

@@ -149,8 +149,8 @@ json::object object_of(const KnownGroup& group, bool all) {
 
 // What is being seen to. What is under way has it weakly, and asks after each wait whether it is
 // still there.
-struct State : std::enable_shared_from_this<State> {
-  State(Loop& its_loop, OperatedBroker its_broker, OperatorEvents whom)
+struct Wish : std::enable_shared_from_this<Wish> {
+  Wish(Loop& its_loop, OperatedBroker its_broker, OperatorEvents whom)
       : loop(its_loop),
         broker(std::move(its_broker.broker)),
         groups(std::move(its_broker.groups)),
@@ -170,14 +170,14 @@ struct State : std::enable_shared_from_this<State> {
   // Ends with what the task comes to.
   void spawn(Task<std::string> task);
 
-  static Task<Known> known(std::weak_ptr<State> weak, Counted counted);
-  static Task<std::string> publish_task(std::weak_ptr<State> weak, Message message);
-  static Task<std::string> dead_task(std::weak_ptr<State> weak, std::optional<std::string> group,
+  static Task<Known> known(std::weak_ptr<Wish> weak, Counted counted);
+  static Task<std::string> publish_task(std::weak_ptr<Wish> weak, Message message);
+  static Task<std::string> dead_task(std::weak_ptr<Wish> weak, std::optional<std::string> group,
                                      Bodies bodies);
-  static Task<std::string> replay_task(std::weak_ptr<State> weak, std::string group,
+  static Task<std::string> replay_task(std::weak_ptr<Wish> weak, std::string group,
                                        std::optional<std::vector<std::uint64_t>> numbers);
-  static Task<std::string> groups_task(std::weak_ptr<State> weak);
-  static Task<std::string> forget_task(std::weak_ptr<State> weak, std::string group);
+  static Task<std::string> groups_task(std::weak_ptr<Wish> weak);
+  static Task<std::string> forget_task(std::weak_ptr<Wish> weak, std::string group);
 
   Loop& loop;
   const std::unique_ptr<Broker> broker;
@@ -192,7 +192,7 @@ Error gone() {
   return Error(Errc::kCancelled, "nobody asks any more");
 }
 
-Result<void> State::begin(const std::string& verb, const Arguments& arguments) {
+Result<void> Wish::begin(const std::string& verb, const Arguments& arguments) {
   if (verb == "publish") return publish(arguments);
   if (verb == "tail") return tail(arguments);
   if (verb == "dead") return dead(arguments);
@@ -208,8 +208,8 @@ Result<void> State::begin(const std::string& verb, const Arguments& arguments) {
                              verb));
 }
 
-void State::spawn(Task<std::string> task) {
-  auto work = [](std::weak_ptr<State> weak, Task<std::string> begun) -> Task<void> {
+void Wish::spawn(Task<std::string> task) {
+  auto work = [](std::weak_ptr<Wish> weak, Task<std::string> begun) -> Task<void> {
     Result<std::string> outcome = co_await std::move(begun);
     if (auto self = weak.lock()) {
       Loop::Turn open(self->loop);
@@ -221,7 +221,7 @@ void State::spawn(Task<std::string> task) {
 }
 
 // Where the driver cannot say, what is known is what runs here.
-Task<Known> State::known(std::weak_ptr<State> weak, Counted counted) {
+Task<Known> Wish::known(std::weak_ptr<Wish> weak, Counted counted) {
   auto self = weak.lock();
   if (self == nullptr) co_return std::unexpected(gone());
   Known here;
@@ -238,7 +238,7 @@ Task<Known> State::known(std::weak_ptr<State> weak, Counted counted) {
   co_return here;
 }
 
-Result<void> State::publish(const Arguments& arguments) {
+Result<void> Wish::publish(const Arguments& arguments) {
   Message message;
   TRY(message.topic, arguments.text_of("topic"));
   TRY(std::string data, arguments.text_of("data"));
@@ -248,7 +248,7 @@ Result<void> State::publish(const Arguments& arguments) {
   return {};
 }
 
-Task<std::string> State::publish_task(std::weak_ptr<State> weak, Message message) {
+Task<std::string> Wish::publish_task(std::weak_ptr<Wish> weak, Message message) {
   std::string topic = message.topic;
   auto self = weak.lock();
   if (self == nullptr) co_return std::unexpected(gone());
@@ -269,7 +269,7 @@ Task<std::string> State::publish_task(std::weak_ptr<State> weak, Message message
   co_return json::serialize(out);
 }
 
-Result<void> State::tail(const Arguments& arguments) {
+Result<void> Wish::tail(const Arguments& arguments) {
   TRY(std::string pattern, arguments.text_of("topic"));
   TRY(watch, broker->watch(std::move(pattern), [this](Message message) { show(message); }));
   // Whoever reads knows from when on.
@@ -278,13 +278,13 @@ Result<void> State::tail(const Arguments& arguments) {
 }
 
 // Goes with the watch.
-void State::show(const Message& message) {
+void Wish::show(const Message& message) {
   skipped += watch->skipped();
   if (skipped > 0 && events.told(fmt::format("{{\"skipped\":{}}}", skipped))) skipped = 0;
   if (!events.told(json::serialize(object_of(message, Bodies::kAll)))) ++skipped;
 }
 
-Result<void> State::dead(const Arguments& arguments) {
+Result<void> Wish::dead(const Arguments& arguments) {
   std::optional<std::string> group;
   if (arguments.has("group")) {
     TRY(group, arguments.text_of("group"));
@@ -294,8 +294,8 @@ Result<void> State::dead(const Arguments& arguments) {
   return {};
 }
 
-Task<std::string> State::dead_task(std::weak_ptr<State> weak, std::optional<std::string> group,
-                                   Bodies bodies) {
+Task<std::string> Wish::dead_task(std::weak_ptr<Wish> weak, std::optional<std::string> group,
+                                  Bodies bodies) {
   auto self = weak.lock();
   if (self == nullptr) co_return std::unexpected(gone());
   auto asked = self->broker->dead(self->request(), kLettersShownMax + 1);
@@ -323,7 +323,7 @@ Task<std::string> State::dead_task(std::weak_ptr<State> weak, std::optional<std:
   co_return json::serialize(out);
 }
 
-Result<void> State::replay(const Arguments& arguments) {
+Result<void> Wish::replay(const Arguments& arguments) {
   TRY(std::string group, arguments.text_of("group"));
   if (!groups.contains(group)) {
     Known here;
@@ -341,8 +341,8 @@ Result<void> State::replay(const Arguments& arguments) {
 }
 
 // One after the other, in the order of their numbers: as they died.
-Task<std::string> State::replay_task(std::weak_ptr<State> weak, std::string group,
-                                     std::optional<std::vector<std::uint64_t>> numbers) {
+Task<std::string> Wish::replay_task(std::weak_ptr<Wish> weak, std::string group,
+                                    std::optional<std::vector<std::uint64_t>> numbers) {
   auto self = weak.lock();
   if (self == nullptr) co_return std::unexpected(gone());
   json::object out;
@@ -383,7 +383,7 @@ Task<std::string> State::replay_task(std::weak_ptr<State> weak, std::string grou
   co_return json::serialize(out);
 }
 
-Task<std::string> State::groups_task(std::weak_ptr<State> weak) {
+Task<std::string> Wish::groups_task(std::weak_ptr<Wish> weak) {
   CO_TRY(Known there, co_await known(weak, Counted::kYes));
   json::array groups;
   for (const KnownGroup& each : there.groups) groups.push_back(object_of(each, there.all));
@@ -393,14 +393,14 @@ Task<std::string> State::groups_task(std::weak_ptr<State> weak) {
   co_return json::serialize(out);
 }
 
-Result<void> State::forget(const Arguments& arguments) {
+Result<void> Wish::forget(const Arguments& arguments) {
   TRY(std::string group, arguments.text_of("group"));
   if (groups.contains(group)) return failure(Errc::kConflict, group_runs(group));
   spawn(forget_task(weak_from_this(), std::move(group)));
   return {};
 }
 
-Task<std::string> State::forget_task(std::weak_ptr<State> weak, std::string group) {
+Task<std::string> Wish::forget_task(std::weak_ptr<Wish> weak, std::string group) {
   auto self = weak.lock();
   if (self == nullptr) co_return std::unexpected(gone());
   auto asked = self->broker->forget(self->request(), group);
@@ -420,25 +420,25 @@ Task<std::string> State::forget_task(std::weak_ptr<State> weak, std::string grou
 
 class MessagesWork final : public OperatorWork {
  public:
-  explicit MessagesWork(std::shared_ptr<State> state) : state_(std::move(state)) {}
+  explicit MessagesWork(std::shared_ptr<Wish> wish) : wish_(std::move(wish)) {}
 
-  bool endless() const override { return state_->watch != nullptr; }
+  bool endless() const override { return wish_->watch != nullptr; }
 
   // Later, as nothing is told inside `operate`.
   void begin(std::string verb, std::string arguments) {
-    state_->loop.post(
-        [weak = std::weak_ptr(state_), verb = std::move(verb), arguments = std::move(arguments)] {
-          auto state = weak.lock();
-          if (state == nullptr) return;
+    wish_->loop.post(
+        [weak = std::weak_ptr(wish_), verb = std::move(verb), arguments = std::move(arguments)] {
+          auto wish = weak.lock();
+          if (wish == nullptr) return;
           auto read = Arguments::read(arguments);
-          if (!read) return state->end(std::unexpected(std::move(read).error()));
-          auto begun = state->begin(verb, *read);
-          if (!begun) state->end(std::unexpected(std::move(begun).error()));
+          if (!read) return wish->end(std::unexpected(std::move(read).error()));
+          auto begun = wish->begin(verb, *read);
+          if (!begun) wish->end(std::unexpected(std::move(begun).error()));
         });
   }
 
  private:
-  const std::shared_ptr<State> state_;  // Weakly with what is under way.
+  const std::shared_ptr<Wish> wish_;  // Weakly with what is under way.
 };
 
 }  // namespace
@@ -446,7 +446,7 @@ class MessagesWork final : public OperatorWork {
 std::unique_ptr<OperatorWork> operate(Loop& loop, OperatedBroker broker, std::string verb,
                                       std::string arguments, OperatorEvents events) {
   auto work = std::make_unique<MessagesWork>(
-      std::make_shared<State>(loop, std::move(broker), std::move(events)));
+      std::make_shared<Wish>(loop, std::move(broker), std::move(events)));
   work->begin(std::move(verb), std::move(arguments));
   return work;
 }
