@@ -24,7 +24,9 @@ std::optional<std::string> read_key(TableReader& reader, const DriverKey& key,
       }
       return std::nullopt;
     case Kind::kCount:
-      if (auto count = reader.whole(key.name, 1, key.count_max)) return fmt::format("{}", *count);
+      if (auto count = reader.whole(key.name, key.count_min, key.count_max)) {
+        return fmt::format("{}", *count);
+      }
       return std::nullopt;
     case Kind::kPath:
       if (auto path = reader.text(key.name)) {

@@ -40,7 +40,7 @@ struct Import {
 
 // A setting that a driver or a trigger takes, and what its text must be.
 struct DriverKey {
-  // A time is from kTimeMin, a count from 1.
+  // A time is from kTimeMin.
   static constexpr std::chrono::milliseconds kTimeMin{1};
   static constexpr std::chrono::milliseconds kTimeMax = std::chrono::hours(1);
   static constexpr std::uint64_t kCountMax = 1'000'000;
@@ -52,6 +52,7 @@ struct DriverKey {
   // Of this one.
   std::chrono::milliseconds time_max = kTimeMax;
   std::uint64_t count_max = kCountMax;
+  std::uint64_t count_min = 1;
 };
 
 // A backend of a capability, by the name that operators choose it with.

@@ -48,8 +48,9 @@ struct Backlog {
   std::uint64_t waiting = 0;
 };
 
-// Calls the functions of one interface that a component exports, each time in a fresh instance. On
-// one loop; outlives the subscription that calls.
+// Calls the functions of one interface that a component exports, in an instance of its own each
+// time or in one that is used again, as the trigger says (`instances`). On one loop; outlives the
+// subscription that calls.
 class HandlerCalls {
  public:
   // Writes the parameters; resources go into the instance's own table.

@@ -46,6 +46,11 @@ std::uint64_t number(const json::object& object, std::string_view name) {
   return found == nullptr ? 0 : found->to_number<std::uint64_t>(problem);
 }
 
+bool is_true(const json::object& object, std::string_view name) {
+  const json::value* found = object.if_contains({name.data(), name.size()});
+  return found != nullptr && found->is_bool() && found->get_bool();
+}
+
 Result<json::object> object_of(std::string_view written) {
   boost::system::error_code problem;
   json::value value = json::parse({written.data(), written.size()}, problem);
@@ -108,6 +113,22 @@ Result<std::string> data_of(const std::string& word) {
   return data;
 }
 
+// For whom it is, as far as the host knows.
+std::string takers_of(const json::object& done) {
+  const json::value* groups = done.if_contains("groups");
+  if (groups == nullptr || !groups->is_array()) return "";
+  std::string names;
+  for (const json::value& each : groups->get_array()) {
+    names += fmt::format("{}{}", names.empty() ? "" : ", ", on_one_line(view(each)));
+  }
+  if (!names.empty()) return fmt::format(", for: {}", names);
+  if (is_true(done, "all")) {
+    return ", but no group wants this topic, so it is kept for nobody: weft messages groups shows "
+           "what they want";
+  }
+  return "; no trigger here wants this topic: only groups of other hosts can be brought it";
+}
+
 Result<int> publish(const MessagesWords& words) {
   if (words.words.size() != 2) {
     return failure(Errc::kInvalid,
@@ -135,7 +156,9 @@ Result<int> publish(const MessagesWords& words) {
   arguments["data"] = json_string(remote::base64(as_bytes(data)));
   arguments["metadata"] = std::move(metadata);
   TRY(std::string answer, ask(words, kAnswerMax, arguments));
-  say(fmt::format("weft: published {} bytes to {}", data.size(), on_one_line(words.words[0])));
+  TRY(json::object done, object_of(answer));
+  say(fmt::format("weft: published {} bytes to {}{}", data.size(), on_one_line(words.words[0]),
+                  takers_of(done)));
   return 0;
 }
 
@@ -225,8 +248,7 @@ Result<int> dead(const MessagesWords& words) {
       print_letter(each.get_object(), group, topic);
     }
   }
-  const json::value* more = found.if_contains("more");
-  if (more != nullptr && more->is_bool() && more->get_bool()) {
+  if (is_true(found, "more")) {
     say("weft: there are more than the host looks at for one answer");
   }
   TRY_VOID(finish_output());
@@ -234,6 +256,19 @@ Result<int> dead(const MessagesWords& words) {
 }
 
 // ---- replay
+
+// What was handed over: nobody has handled it yet.
+std::string replay_line(std::string_view group, std::size_t replayed, std::size_t failed) {
+  std::string name = on_one_line(group);
+  if (replayed == 0 && failed == 0) return fmt::format("{} has no dead letters", name);
+  std::string left = failed == 0 ? "" : fmt::format(", {} not", failed);
+  if (replayed == 0) return fmt::format("0 brought again to {}{}", name, left);
+  return fmt::format(
+      "{} brought again to {}{}: its trigger handles them in their turn, and each "
+      "stays a dead letter until that went well; weft messages dead shows what is "
+      "left",
+      replayed, name, left);
+}
 
 Result<int> replay(const MessagesWords& words) {
   if (words.words.empty() || words.all == (words.words.size() > 1)) {
@@ -271,23 +306,102 @@ Result<int> replay(const MessagesWords& words) {
     TRY_VOID(print_line(json_without_controls(answer)));
   } else {
     TRY_VOID(print_line(
-        fmt::format("{} brought again to {}; each stays a dead letter until it is handled",
-                    replayed->get_array().size(), on_one_line(words.words[0]))));
+        replay_line(words.words[0], replayed->get_array().size(), failed->get_array().size())));
   }
   for (const json::value& each : failed->get_array()) {
     if (!each.is_object()) continue;
-    say(fmt::format("weft: {}: {}", number(each.get_object(), "number"),
+    say(fmt::format("weft: {} was not brought: {}", number(each.get_object(), "number"),
                     on_one_line(member(each.get_object(), "why"))));
   }
+  if (is_true(done, "more")) {
+    say("weft: there are more than the host looks at for one answer: do it again when these are "
+        "handled");
+  }
   return failed->get_array().empty() ? 0 : 1;
+}
+
+// ---- groups and forget
+
+std::string age_of(std::uint64_t seconds) {
+  constexpr std::uint64_t kMinute = 60;
+  constexpr std::uint64_t kHour = 60 * kMinute;
+  constexpr std::uint64_t kDay = 24 * kHour;
+  if (seconds < kMinute) return fmt::format("{}s ago", seconds);
+  if (seconds < kHour) return fmt::format("{}m ago", seconds / kMinute);
+  if (seconds < kDay) return fmt::format("{}h {}m ago", seconds / kHour, seconds % kHour / kMinute);
+  return fmt::format("{}d {}h ago", seconds / kDay, seconds % kDay / kHour);
+}
+
+Result<int> groups(const MessagesWords& words) {
+  if (!words.words.empty()) {
+    return failure(Errc::kInvalid, "write weft messages groups APP[/BROKER]");
+  }
+  TRY(std::string answer, ask(words, kAnswerMax, {}));
+  TRY(json::object found, object_of(answer));
+  const json::value* groups = found.if_contains("groups");
+  bool well = groups != nullptr && groups->is_array() &&
+              std::ranges::all_of(groups->get_array(), &json::value::is_object);
+  if (!well) return failure(Errc::kCorrupt, "the host answers no groups");
+  if (words.json) {
+    TRY_VOID(print_line(json_without_controls(answer)));
+    return 0;
+  }
+  std::size_t name = 5;
+  std::size_t topic = 5;
+  for (const json::value& each : groups->get_array()) {
+    name = std::max(name, on_one_line(member(each.get_object(), "group")).size());
+    topic = std::max(topic, on_one_line(member(each.get_object(), "topic")).size());
+  }
+  bool all = is_true(found, "all");
+  constexpr auto kLine = "{:<{}}  {:<{}}  {:>9}  {:>8}  {:>20}  {}\n";
+  if (!groups->get_array().empty()) {
+    fmt::print(kLine, "GROUP", name, "TOPIC", topic, "BACKLOG", "DEAD", "POSITION", "TRIGGER");
+  }
+  for (const json::value& value : groups->get_array()) {
+    const json::object& each = value.get_object();
+    auto count = [&](std::string_view of) {
+      return all ? fmt::format("{}", number(each, of)) : std::string("-");
+    };
+    std::string wanted = on_one_line(member(each, "topic"));
+    fmt::print(kLine, on_one_line(member(each, "group")), name, wanted.empty() ? "?" : wanted,
+               topic, count("backlog"), count("dead"), count("position"),
+               is_true(each, "runs") ? "runs" : age_of(number(each, "idle-seconds")));
+  }
+  TRY_VOID(finish_output());
+  if (!all) {
+    say("weft: the broker's driver does not tell its groups: these are those of triggers that run "
+        "here");
+  }
+  return 0;
+}
+
+Result<int> forget(const MessagesWords& words) {
+  if (!words.words.empty() || words.group.empty()) {
+    return failure(Errc::kInvalid,
+                   "write weft messages forget APP[/BROKER] --group GROUP: weft "
+                   "messages groups shows them");
+  }
+  json::object arguments;
+  arguments["group"] = json_string(words.group);
+  TRY(std::string answer, ask(words, kAnswerMax, arguments));
+  TRY(json::object done, object_of(answer));
+  if (words.json) {
+    TRY_VOID(print_line(json_without_controls(answer)));
+    return 0;
+  }
+  TRY_VOID(print_line(
+      fmt::format("{} is forgotten; messages that waited for it: {}, dead letters: {}",
+                  on_one_line(words.group), number(done, "messages"), number(done, "letters"))));
+  return 0;
 }
 
 }  // namespace
 
 void add_messages_options(CLI::App& verb, MessagesWords& words) {
-  verb.add_option("ACTION", words.what, "tail, publish, dead or replay")
+  verb.add_option("ACTION", words.what, "tail, publish, dead, replay, groups or forget")
       ->required()
-      ->check(CLI::IsMember(std::vector<std::string>{"tail", "publish", "dead", "replay"}));
+      ->check(CLI::IsMember(
+          std::vector<std::string>{"tail", "publish", "dead", "replay", "groups", "forget"}));
   verb.add_option("BROKER", words.where,
                   "APP for its default broker, or APP/BROKER as its weft.toml calls it")
       ->required();
@@ -300,7 +414,8 @@ void add_messages_options(CLI::App& verb, MessagesWords& words) {
       ->type_name("KEY=VALUE")
       ->expected(1)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
-  verb.add_option("--group", words.group, "With dead: of this group only")->type_name("GROUP");
+  verb.add_option("--group", words.group, "With dead: of this group only; with forget: this one")
+      ->type_name("GROUP");
   verb.add_option("--count", words.count, "With tail: end after so many messages")
       ->type_name("N")
       ->check(CLI::PositiveNumber);
@@ -312,7 +427,9 @@ void add_messages_options(CLI::App& verb, MessagesWords& words) {
       "true. tail shows what is published from now on and takes nothing from the groups. replay "
       "brings a dead letter to its group again, and to no other: it stays a dead letter until it "
       "was handled. A host that dies between handling and writing that down leaves it a dead "
-      "letter that was handled.\n"
+      "letter that was handled. groups shows who is brought messages, and how many wait for whom. "
+      "A group whose trigger was taken out or renamed goes by itself after a week; forget lets it "
+      "go now, with what waits for it and its dead letters.\n"
       "Exit code: 0; 1 when something could not be done.");
 }
 
@@ -320,7 +437,9 @@ Result<int> run_messages(const MessagesWords& words) {
   if (words.what == "publish") return publish(words);
   if (words.what == "tail") return tail(words);
   if (words.what == "dead") return dead(words);
-  return replay(words);
+  if (words.what == "replay") return replay(words);
+  if (words.what == "groups") return groups(words);
+  return forget(words);
 }
 
 }  // namespace weft

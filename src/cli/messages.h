@@ -14,7 +14,7 @@ namespace weft {
 
 // The words of `weft messages`.
 struct MessagesWords {
-  std::string what;                // tail, publish, dead or replay
+  std::string what;                // tail, publish, dead, replay, groups or forget
   std::string where;               // APP or APP/BROKER
   std::vector<std::string> words;  // A topic and data, a pattern, or a group and numbers.
   std::string at = "127.0.0.1:9090";

@@ -41,7 +41,7 @@ component = "store"
 [[trigger.message]]
 topic = "plain.>"
 component = "plain"
-retries = 3
+retries = 2
 backoff = "20ms"
 {more}
 [[trigger.message]]
@@ -81,7 +81,7 @@ component = "store"
 [[trigger.message]]
 topic = "streams.*"
 component = "streams"
-retries = 3
+retries = 2
 backoff = "20ms"
 {more}
 [[trigger.message]]
@@ -506,7 +506,7 @@ class Wrong(unittest.TestCase):
         for wrong, what in (("concurrency = 513", "write a number from 1 to 512"),
                             ("concurrency = 0", "write a number from 1 to 512"),
                             ('backoff = "31s"', "write at most 30s"),
-                            ("retries = -1", "write a number from 1 to 1000000"),
+                            ("retries = -1", "write a number from 0 to 1000000"),
                             ('group = "a\\nb"', r'the group "a\nb"')):
             told = self.check('ordering = "key"', wrong)
             self.assertIn(what, told)

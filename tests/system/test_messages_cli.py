@@ -36,7 +36,7 @@ component = "store"
 topic = "plain.>"
 component = "plain"
 group = "orders"
-retries = 1
+retries = 0
 [[trigger.message]]
 topic = "*.*"
 component = "wasi"
@@ -89,6 +89,9 @@ class Messages:
     """The verbs on one driver."""
 
     operator = OPERATOR
+    # What is said where no group wants a topic, and of one that is not there.
+    nobody = "; no trigger here wants this topic"
+    unknown = 'no trigger here has the group "ordres"'
 
     @classmethod
     def setUpClass(cls):
@@ -125,7 +128,9 @@ class Messages:
 
     def test_publish(self):
         done = self.well("publish", "shop", "plain.a", "one", "--meta", "key=k", "--meta", "b=c=d")
-        self.assertIn("published 3 bytes to plain.a", done.err)
+        self.assertIn("published 3 bytes to plain.a, for: all, orders\n", done.err)
+        done = self.well("publish", "shop", "lonely", "one")
+        self.assertIn("published 3 bytes to lonely" + self.nobody, done.err)
         self.well("publish", "shop/", "plain.a", "-", stdin=b"input")
         until(lambda: self.count("n/one") == 1, "one")
         until(lambda: self.count("w/plain.a/one/k") == 1, "its key")
@@ -180,10 +185,14 @@ class Messages:
         self.assertIn("\n  twice", self.well("dead", "shop", "--bodies").out)
         until(lambda: self.count("w/plain.d/twice/k") == 1, "the other group")
         done = self.well("replay", "shop", "orders", twice["number"])
-        self.assertIn("1 brought again to orders", done.out)
+        self.assertIn("1 brought again to orders: its trigger handles them in their turn", done.out)
         until(lambda: self.count("n/twice") == 2, "it is handled")
         until(lambda: len(self.letters()) == 1, "it is gone")
-        self.assertIn("no dead letter", self.wrong("replay", "shop", "orders", twice["number"]))
+        again = self.messages("replay", "shop", "orders", twice["number"])
+        self.assertEqual((again.code, again.out), (1, "0 brought again to orders, 1 not\n"))
+        self.assertIn(f"{twice['number']} was not brought: there is no dead letter", again.err)
+        self.assertEqual(self.well("replay", "shop", "all", "--all").out,
+                         "all has no dead letters\n")
         self.well("replay", "shop", "orders", "--all")
         until(lambda: self.count("n/fail") == 2, "it fails again")
         letter, = self.letters()
@@ -207,6 +216,11 @@ class Messages:
                 (("publish", "shop/third", "plain.a", "x"), 'no broker "third"'),
                 (("tail", "shop", "a..b"), "part"),
                 (("publish", "shop", "plain.a", "x", *["--meta=k=v"] * 65), "64 at most"),
+                (("dead", "shop", "--group", "ordres"), self.unknown),
+                (("dead", "shop", "--group", "ordres"), '"all", "orders"'),
+                (("groups", "shop", "x"), "groups APP"),
+                (("forget", "shop"), "--group GROUP"),
+                (("forget", "shop", "--group", "orders"), 'the group "orders" runs here'),
                 (("replay", "shop", "orders"), "--all"),
                 (("replay", "shop", "orders", "x"), "NUMBER"),
                 (("replay", "shop", "nobody", "--all"),
@@ -218,6 +232,46 @@ class Messages:
 
 
 class Embedded(Messages, unittest.TestCase):
+    nobody = ", but no group wants this topic"
+    unknown = 'the broker has no group "ordres"; it has: '
+
+    def test_a_group_without_a_trigger(self):
+        """A group whose trigger has another name now is shown with what waits for it, and goes."""
+        with App(MANIFEST, store="keyvalue_p2", plain="handler", wasi="handler_wasi") as app:
+            app.write("on.toml", OPERATOR)
+            with Host(app.folder, "--on", os.path.join(app.folder, "on.toml")) as host:
+                at = "%s:%d" % Admin(host).address
+
+                def ask(verb, *words):
+                    return run("messages", verb, "--at", at, "shop", *words)
+
+                def groups():
+                    told = json.loads(ask("groups", "--json").out)
+                    self.assertTrue(told["all"])
+                    return {each["group"]: each for each in told["groups"]}
+
+                until(lambda: groups().get("orders", {}).get("runs"), "it runs")
+                app.write("weft.toml", MANIFEST.replace('group = "orders"\n', ""))
+                reload(host)
+                until(lambda: groups()["orders"]["runs"] is False, "it runs no more")
+                done = ask("publish", "plain.g.x", "later")
+                self.assertIn("for: orders, plain plain.>\n", done.err)
+                until(lambda: groups()["plain plain.>"]["backlog"] == 0, "the new one has it")
+                self.assertEqual({key: groups()["orders"][key]
+                                  for key in ("topic", "backlog", "dead")},
+                                 {"topic": "plain.>", "backlog": 1, "dead": 0})
+                table = ask("groups").out
+                self.assertRegex(table, r"^GROUP +TOPIC +BACKLOG +DEAD +POSITION +TRIGGER\n")
+                self.assertRegex(table, r"\norders +plain\.> +1 +0 +\d+ +\d+s ago\n")
+                self.assertRegex(table, r"\nplain plain\.> +plain\.> +0 +0 +\d+ +runs\n")
+                self.assertEqual(ask("forget", "--group", "orders").out,
+                                 "orders is forgotten; messages that waited for it: 1, dead letters: "
+                                 "0\n")
+                self.assertEqual(set(groups()), {"all", "plain plain.>"})
+                done = ask("forget", "--group", "orders")
+                self.assertEqual(done.code, 1)
+                self.assertIn('no group "orders"; it has: "all", "plain plain.>"', done.err)
+
     def test_calls_must_be_allowed(self):
         self.app.write("closed.toml", OPERATOR.replace("calls = true\n", ""))
         closed = os.path.join(self.app.folder, "closed.toml")

@@ -14,6 +14,16 @@ Result<std::unique_ptr<Watch>> Broker::watch(std::string, std::function<void(Mes
   return failure(Errc::kUnsupported, "the broker's driver cannot show what is published");
 }
 
+Answer<std::vector<KnownGroup>> Broker::groups(Request, Counted) {
+  return Error(Errc::kUnsupported,
+               "the broker's driver does not know all its groups: its server may list them");
+}
+
+Answer<Forgotten> Broker::forget(Request, std::string) {
+  return Error(Errc::kUnsupported,
+               "the broker's driver forgets no group: its server may delete it");
+}
+
 std::string no_letter(const std::string& group, std::uint64_t number) {
   return fmt::format("there is no dead letter {} of the group {}", number, group);
 }
@@ -24,6 +34,17 @@ std::string being_replayed(std::uint64_t number) {
 
 std::string no_trigger(const std::string& group) {
   return fmt::format("no trigger of the group {} runs here: nobody would take it", group);
+}
+
+std::string no_group(const std::string& group) {
+  return fmt::format("there is no group \"{}\"", group);
+}
+
+std::string group_runs(const std::string& group) {
+  return fmt::format(
+      "the trigger of the group \"{}\" runs here, and would make it anew: take the "
+      "trigger out of the app first",
+      group);
 }
 
 }  // namespace weft::messaging

@@ -94,6 +94,26 @@ struct DeadLetter {
   std::uint64_t number = 0;  // Among its group's, for `replay`.
 };
 
+// A group that a broker has, for operators.
+struct KnownGroup {
+  std::string name;
+  std::string pattern = {};    // Empty: nobody knows.
+  bool runs = false;           // Its trigger runs on this host.
+  std::uint64_t backlog = 0;   // Messages that it is not done with.
+  std::uint64_t dead = 0;      // Its dead letters.
+  std::uint64_t position = 0;  // It has taken all before this number.
+  std::int64_t seen_ms = 0;    // Since 1970, when its trigger ran last.
+};
+
+// Whether what is counted of groups is wanted, which takes longer.
+enum class Counted : std::uint8_t { kNo, kYes };
+
+// What went with a group that was forgotten.
+struct Forgotten {
+  std::uint64_t messages = 0;  // That waited for it.
+  std::uint64_t letters = 0;   // Its dead letters.
+};
+
 // Who is shown what is published, beside the groups; dropped, no more is.
 class Watch {
  public:
@@ -128,6 +148,11 @@ class Broker {
   // of the broker. Takes nothing from the groups. kInvalid: it is no pattern.
   virtual Result<std::unique_ptr<Watch>> watch(std::string pattern,
                                                std::function<void(Message)> saw);
+  // The groups that are there, whether their triggers run or not.
+  virtual Answer<std::vector<KnownGroup>> groups(Request request, Counted counted);
+  // Forgets a group whose trigger does not run, with what waits for it and its dead letters.
+  // kNotFound: there is none; kConflict: its trigger runs.
+  virtual Answer<Forgotten> forget(Request request, std::string group);
 };
 
 // The brokers of a system: one backend for the process.

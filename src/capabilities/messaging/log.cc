@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <bit>
 #include <charconv>
 #include <chrono>
 #include <random>
@@ -24,6 +25,14 @@ constexpr unsigned kEpochShift = 32;
 constexpr std::uint64_t kEpochMax = std::uint64_t{1} << 31;
 // Requests of one broker that wait for replies.
 constexpr std::size_t kInboxesMax = 65'536;
+// So many groups have a mark of their own, and the others the last one together.
+constexpr unsigned kMarks = 64;
+// Between two counts of whom a full log waits for.
+constexpr std::chrono::seconds kFullToldEvery{10};
+
+std::chrono::milliseconds age_of(const Standing& standing, std::int64_t now_ms) {
+  return std::chrono::milliseconds(now_ms - std::clamp<std::int64_t>(standing.seen_ms, 0, now_ms));
+}
 
 }  // namespace
 
@@ -37,6 +46,7 @@ Bytes Standing::encode() const {
     out.write(sequence);
     out.write(static_cast<std::uint32_t>(attempts));
   }
+  out.write(std::string_view(pattern));
   BytesView view = buffer.view();
   return {view.begin(), view.end()};
 }
@@ -51,7 +61,9 @@ Result<Standing> Standing::decode(BytesView bytes) {
     auto sequence = in.read<std::uint64_t>();
     standing.open[sequence] = in.read<std::uint32_t>();
   }
-  if (Result<void> end = in.end(); !end) return failure(Errc::kCorrupt, "no standing of a group");
+  if (in.left() > 0) standing.pattern = in.read<std::string>();
+  bool well = in.end() && (standing.pattern.empty() || check_pattern(standing.pattern));
+  if (!well) return failure(Errc::kCorrupt, "no standing of a group");
   return standing;
 }
 
@@ -83,6 +95,12 @@ std::uint64_t Log::dead_sequence_of(std::string_view key) {
   return sequence;
 }
 
+std::string_view Log::dead_group_of(std::string_view key) {
+  constexpr std::size_t kPrefix = std::string_view("dead/").size();
+  std::size_t end = key.rfind('/');
+  return end == std::string_view::npos || end < kPrefix ? "" : key.substr(kPrefix, end - kPrefix);
+}
+
 void Log::tell(const Waiter& waiter) {
   waiter.loop->post([news = waiter.news] { news(); });
 }
@@ -94,32 +112,42 @@ Log::State Log::begin(Loop& loop, News news) {
   return std::exchange(state_, State::kStarting);
 }
 
-std::vector<std::string> Log::started(std::uint64_t epoch, std::vector<std::uint64_t> sequences,
-                                      std::map<std::string, Standing> groups, std::int64_t now_ms) {
-  std::vector<std::string> forgotten;
+Log::Group& Log::group_of(const std::string& name) {
+  auto [found, is_new] = groups_.try_emplace(name);
+  if (is_new) {
+    std::uint64_t used = 0;
+    for (const auto& [other, group] : groups_) used |= group.mark;
+    unsigned free = static_cast<unsigned>(std::countr_one(used));
+    found->second.mark = std::uint64_t{1} << std::min(free, kMarks - 1);
+  }
+  return found->second;
+}
+
+void Log::started(std::uint64_t epoch, const std::vector<std::uint64_t>& sequences,
+                  std::map<std::string, Standing> groups, std::int64_t now_ms) {
   std::lock_guard hold(mutex_);
-  kept_ = {sequences.begin(), sequences.end()};
+  kept_.clear();
+  for (std::uint64_t each : sequences) kept_.emplace_hint(kept_.end(), each, kAnybody);
   // What is beyond is damaged. No message is given the number of one that is there, whatever became
   // of the epoch.
   kept_.erase(kept_.lower_bound(kEpochMax << kEpochShift), kept_.end());
-  std::uint64_t last = kept_.empty() ? 0 : *kept_.rbegin() >> kEpochShift;
-  next_ = std::max(epoch < kEpochMax ? epoch : 0, last + 1) << kEpochShift;
+  std::uint64_t last = kept_.empty() ? 0 : kept_.rbegin()->first >> kEpochShift;
+  first_ = next_ = std::max(epoch < kEpochMax ? epoch : 0, last + 1) << kEpochShift;
   for (auto& [name, standing] : groups) {
-    auto age =
-        std::chrono::milliseconds(now_ms - std::clamp<std::int64_t>(standing.seen_ms, 0, now_ms));
     if (standing.position > next_) {
       // Nothing would come to it any more. Twice is better.
       log::warn("messaging", "where a group stands is damaged: what is kept is brought to it again",
                 {{"group", name}});
       standing.position = 0;
     }
-    if (age > kGroupKept && groups_[name].pattern.empty()) {
-      groups_.erase(name);
-      forgotten.push_back(name);
-    } else {
-      groups_[name].standing = std::move(standing);
-      groups_[name].written = true;
+    Group& group = group_of(name);
+    // Of one whose trigger runs it is known what it wants now.
+    if (group.users > 0) {
+      standing.pattern = std::move(group.standing.pattern);
+      standing.seen_ms = now_ms;
     }
+    group.standing = std::move(standing);
+    group.written = true;
   }
   // One that is new begins with what comes from now on.
   for (auto& [name, group] : groups_) {
@@ -127,7 +155,6 @@ std::vector<std::string> Log::started(std::uint64_t epoch, std::vector<std::uint
   }
   state_ = State::kReady;
   for (const Waiter& waiter : std::exchange(waiting_, {})) tell(waiter);
-  return forgotten;
 }
 
 void Log::not_started() {
@@ -139,29 +166,59 @@ void Log::not_started() {
 Result<std::optional<Log::Place>> Log::reserve(std::string_view topic) {
   std::lock_guard hold(mutex_);
   CHECK(state_ == State::kReady);
-  bool wanted = false;
   Place place;
   for (const auto& [name, group] : groups_) {
-    // Of a group whose trigger does not run now nobody knows what it wants.
-    if (!group.pattern.empty() && !matches(group.pattern, topic)) continue;
-    wanted = true;
+    if (!group.standing.wants(topic)) continue;
+    place.wanted |= group.mark;
     if (!group.written) place.fresh.emplace_back(name, group.standing);
   }
-  if (!wanted) return std::nullopt;
-  if (kept_.size() + under_way_.size() >= kMessagesMax) {
-    return failure(Errc::kFull, fmt::format("{} messages are kept already, and wait for who is to "
-                                            "handle them",
-                                            kMessagesMax));
-  }
+  if (place.wanted == 0) return std::nullopt;
+  if (kept_.size() + under_way_.size() >= bounds_.messages_max) return std::unexpected(full());
   under_way_.insert(next_);
   place.sequence = next_++;
   return place;
 }
 
-void Log::settled(const Place& place, bool kept) {
+std::uint64_t Log::backlog(const Group& group) const {
+  auto waits = std::count_if(kept_.lower_bound(group.standing.position), kept_.end(),
+                             [&](const auto& each) { return (each.second & group.mark) != 0; });
+  return static_cast<std::uint64_t>(waits) + group.standing.open.size();
+}
+
+// No more is kept. It is counted now and then whom most of it waits for.
+Error Log::full() {
+  if (full_told_.passed()) {
+    full_told_ = Deadline::after(kFullToldEvery);
+    std::string who;
+    std::uint64_t most = 0;
+    bool runs = false;
+    for (const auto& [name, group] : groups_) {
+      std::uint64_t waits = backlog(group);
+      // Of two it is rather the one that nobody reads for.
+      if (who.empty() || waits > most || (waits == most && group.users == 0)) {
+        who = name;
+        most = waits;
+        runs = group.users > 0;
+      }
+    }
+    full_why_ = fmt::format(
+        "{} messages are kept already, and wait for who is to handle them: {} of them for the "
+        "group \"{}\", whose trigger {}; weft messages groups shows them all",
+        bounds_.messages_max, most, who,
+        runs ? "runs and is behind" : "does not run here, weft messages forget lets it go");
+    log::warn("messaging", "publishing is refused: the log is full",
+              {{"messages", std::to_string(bounds_.messages_max)},
+               {"group", who},
+               {"backlog", std::to_string(most)},
+               {"trigger", runs ? "runs" : "does not run"}});
+  }
+  return Error(Errc::kFull, full_why_);
+}
+
+void Log::published(const Place& place, bool kept) {
   std::lock_guard hold(mutex_);
   under_way_.erase(place.sequence);
-  if (kept) kept_.insert(kept_.end(), place.sequence);
+  if (kept) kept_.emplace_hint(kept_.end(), place.sequence, place.wanted);
   for (const auto& [name, standing] : place.fresh) {
     if (auto group = groups_.find(name); kept && group != groups_.end()) {
       group->second.written = true;
@@ -197,10 +254,20 @@ void Log::close_inbox(const std::string& address) {
 
 void Log::expect(const std::string& group, std::string_view pattern) {
   std::lock_guard hold(mutex_);
-  auto [found, is_new] = groups_.try_emplace(group);
+  bool is_new = !groups_.contains(group);
+  Group& expected = group_of(group);
   // Before the log was read nobody knows whether it is new, and `started` does this.
-  if (is_new) found->second.standing.position = next_;
-  found->second.pattern = pattern;
+  if (is_new) expected.standing.position = next_;
+  expected.standing.pattern = pattern;
+  ++expected.users;
+}
+
+void Log::leave(const std::string& group, std::int64_t now_ms) {
+  std::lock_guard hold(mutex_);
+  Group& left = groups_.at(group);
+  CHECK(left.users > 0);
+  --left.users;
+  left.standing.seen_ms = now_ms;
 }
 
 void Log::claim(const std::string& group, const void* who, Loop& loop, News granted) {
@@ -212,7 +279,7 @@ void Log::claim(const std::string& group, const void* who, Loop& loop, News gran
 
 void Log::release(const std::string& group, const void* who) {
   std::lock_guard hold(mutex_);
-  Group& released = groups_[group];
+  Group& released = groups_.at(group);
   bool had = !released.claims.empty() && released.claims.front().who == who;
   std::erase_if(released.claims, [&](const Claim& claim) { return claim.who == who; });
   if (!had) return;
@@ -226,21 +293,27 @@ Standing Log::standing(const std::string& group) const {
   return found == groups_.end() ? Standing() : found->second.standing;
 }
 
+std::string Log::pattern(const std::string& group) const {
+  std::lock_guard hold(mutex_);
+  return groups_.at(group).standing.pattern;
+}
+
 std::vector<std::uint64_t> Log::after(std::uint64_t from, std::size_t most) const {
   std::lock_guard hold(mutex_);
   std::vector<std::uint64_t> found;
   std::uint64_t end = under_way_.empty() ? next_ : *under_way_.begin();
-  for (auto each = kept_.lower_bound(from); each != kept_.end() && *each < end; ++each) {
+  for (auto each = kept_.lower_bound(from); each != kept_.end() && each->first < end; ++each) {
     if (found.size() == most) break;
-    found.push_back(*each);
+    found.push_back(each->first);
   }
   return found;
 }
 
 void Log::on_news(const std::string& group, Loop& loop, News news, Replayed replayed) {
   std::lock_guard hold(mutex_);
-  groups_[group].news = Waiter{&loop, std::move(news)};
-  groups_[group].replayed = std::move(replayed);
+  Group& told = groups_.at(group);
+  told.news = Waiter{&loop, std::move(news)};
+  told.replayed = std::move(replayed);
 }
 
 Result<void> Log::replay(const std::string& group, std::uint64_t sequence, Message message) {
@@ -256,30 +329,92 @@ Result<void> Log::replay(const std::string& group, std::uint64_t sequence, Messa
   return {};
 }
 
-std::vector<std::uint64_t> Log::stands(const std::string& group, Standing standing) {
+void Log::learned(const std::vector<std::pair<std::uint64_t, std::string>>& topics) {
   std::lock_guard hold(mutex_);
-  Group& written = groups_[group];
-  written.standing = std::move(standing);
-  written.written = true;
-  return trim();
-}
-
-std::vector<std::uint64_t> Log::trim() {
-  constexpr std::size_t kAtOnce = 1000;
-  std::uint64_t end = next_;
-  for (const auto& [name, group] : groups_) end = std::min(end, group.standing.position);
-  std::vector<std::uint64_t> gone;
-  for (auto each = kept_.begin(); each != kept_.end() && *each < end && gone.size() < kAtOnce;) {
-    bool needed = std::ranges::any_of(
-        groups_, [&](const auto& group) { return group.second.standing.needs(*each); });
-    if (needed) {
-      ++each;
-    } else {
-      gone.push_back(*each);
-      each = kept_.erase(each);
+  for (const auto& [sequence, topic] : topics) {
+    auto message = kept_.find(sequence);
+    if (message == kept_.end() || message->second != kAnybody) continue;
+    message->second = 0;
+    for (const auto& [name, group] : groups_) {
+      if (group.standing.wants(topic)) message->second |= group.mark;
     }
   }
+}
+
+bool Log::needed(const Kept::value_type& message) const {
+  return std::ranges::any_of(groups_, [&](const auto& each) {
+    const Group& group = each.second;
+    return (message.second & group.mark) != 0 && group.standing.needs(message.first);
+  });
+}
+
+// Only what the group has done with since it was written last can be what nobody needs now.
+std::vector<std::uint64_t> Log::stands(const std::string& group, Standing standing) {
+  std::lock_guard hold(mutex_);
+  Group& written = groups_.at(group);
+  standing.pattern = written.standing.pattern;
+  Standing before = std::exchange(written.standing, std::move(standing));
+  written.written = true;
+  std::vector<std::uint64_t> gone;
+  auto look = [&](Kept::iterator each) {
+    if (needed(*each)) return std::next(each);
+    gone.push_back(each->first);
+    return kept_.erase(each);
+  };
+  for (const auto& [sequence, attempts] : before.open) {
+    if (auto each = kept_.find(sequence); each != kept_.end()) look(each);
+  }
+  auto end = kept_.lower_bound(written.standing.position);
+  for (auto each = kept_.lower_bound(before.position); each != end;) each = look(each);
   return gone;
+}
+
+std::vector<std::string> Log::due(std::int64_t now_ms) const {
+  std::lock_guard hold(mutex_);
+  std::vector<std::string> due;
+  for (const auto& [name, group] : groups_) {
+    bool old = age_of(group.standing, now_ms) > bounds_.group_kept;
+    if (group.users == 0 && old) due.push_back(name);
+  }
+  return due;
+}
+
+Result<std::uint64_t> Log::forget(const std::string& group, const std::function<void()>& erase) {
+  std::lock_guard hold(mutex_);
+  auto found = groups_.find(group);
+  if (found == groups_.end()) return failure(Errc::kNotFound, no_group(group));
+  if (found->second.users > 0) return failure(Errc::kConflict, group_runs(group));
+  std::uint64_t waited = backlog(found->second);
+  groups_.erase(found);
+  erase();
+  full_told_ = Deadline::after(std::chrono::milliseconds(0));
+  return waited;
+}
+
+std::vector<std::uint64_t> Log::sweep() {
+  std::lock_guard hold(mutex_);
+  std::vector<std::uint64_t> gone;
+  std::erase_if(kept_, [&](const auto& message) {
+    if (needed(message)) return false;
+    gone.push_back(message.first);
+    return true;
+  });
+  return gone;
+}
+
+std::vector<KnownGroup> Log::groups(Counted counted, std::int64_t now_ms) const {
+  std::lock_guard hold(mutex_);
+  std::vector<KnownGroup> known;
+  for (const auto& [name, group] : groups_) {
+    bool runs = group.users > 0;
+    known.push_back({.name = name,
+                     .pattern = group.standing.pattern,
+                     .runs = runs,
+                     .backlog = counted == Counted::kYes ? backlog(group) : 0,
+                     .position = group.standing.position,
+                     .seen_ms = runs ? now_ms : group.standing.seen_ms});
+  }
+  return known;
 }
 
 }  // namespace weft::messaging

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <map>
 #include <mutex>
 #include <utility>
@@ -11,6 +12,7 @@
 #include "capabilities/answer_tasks.h"
 #include "capabilities/messaging/log.h"
 #include "capabilities/messaging/log_format.h"
+#include "capabilities/messaging/log_groups.h"
 #include "capabilities/messaging/log_queue.h"
 #include "io/loop.h"
 #include "io/timer.h"
@@ -20,6 +22,8 @@ namespace weft::messaging {
 namespace {
 
 constexpr std::chrono::seconds kStartTime{30};
+// After its start triggers have their time to come before their groups are forgotten.
+constexpr std::chrono::milliseconds kFirstLook{60'000};
 // Of logs among the owners of buckets: no app is called so.
 constexpr std::string_view kOwner = "weft/messages/";
 
@@ -40,13 +44,7 @@ class Starter {
       if (!value) continue;
       CO_TRY(groups[name], Standing::decode(*value));
     }
-    auto forgotten = log_->started(static_cast<std::uint64_t>(epoch), std::move(sequences_),
-                                   std::move(groups), now_ms());
-    for (const std::string& name : forgotten) {
-      log::warn("messaging", "a group is forgotten: its trigger has not run for a week",
-                {{"group", name}});
-      CO_TRY_VOID(co_await settled(bucket_->erase(request_, Log::group_key(name))));
-    }
+    log_->started(static_cast<std::uint64_t>(epoch), sequences_, std::move(groups), now_ms());
     co_return Result<void>();
   }
 
@@ -81,13 +79,16 @@ class LogAccess : public std::enable_shared_from_this<LogAccess> {
         log_(std::move(log)),
         store_(std::move(store)),
         owner_(std::string(kOwner) + name.owner),
-        name_(std::move(name.name)) {}
+        name_(std::move(name.name)),
+        look_(loop, [this] { look(); }) {}
 
   Loop& loop() { return loop_; }
   const std::shared_ptr<Log>& log() { return log_; }
   // Where it is ready.
   const std::shared_ptr<keyvalue::Bucket>& bucket() { return bucket_; }
   bool ready() const { return ready_; }
+  // Where it is ready.
+  LogSite site() { return {loop_, log_, bucket_}; }
 
   // Opens the bucket, and reads the log where nobody has yet.
   static Task<void> start(std::shared_ptr<LogAccess> self) {
@@ -108,6 +109,8 @@ class LogAccess : public std::enable_shared_from_this<LogAccess> {
       CO_TRY(bool again, co_await std::move(told));
       self->ready_ = again && state == Log::State::kReady;
       if (self->failed_) co_return std::unexpected(*std::exchange(self->failed_, std::nullopt));
+      std::chrono::milliseconds first = std::min(self->log_->bounds().look_every, kFirstLook);
+      if (self->ready_) self->look_.arm(Deadline::after(first));
     }
     co_return Result<void>();
   }
@@ -119,8 +122,16 @@ class LogAccess : public std::enable_shared_from_this<LogAccess> {
     if (!done) {
       self->failed_ = done.error();
       self->log_->not_started();
+      co_return Result<void>();
     }
-    co_return Result<void>();
+    // What could not be erased before.
+    co_return co_await erase_unneeded(self->site(), Deadline::after(kStartTime));
+  }
+
+  // Each loop looks: it is nothing to do most of the time, and one of them does it.
+  void look() {
+    look_.arm(Deadline::after(log_->bounds().look_every));
+    loop_.spawn(forget_old_groups(site()));
   }
 
   Loop& loop_;
@@ -131,6 +142,7 @@ class LogAccess : public std::enable_shared_from_this<LogAccess> {
   std::shared_ptr<keyvalue::Bucket> bucket_;
   bool ready_ = false;
   std::optional<Error> failed_;
+  Timer look_;  // For groups that are to be forgotten.
 };
 
 // A queue that begins when the log is there.
@@ -144,7 +156,11 @@ class LateQueue final : public Queue {
         receiver_(receiver) {
     start();
   }
-  ~LateQueue() override { *self_ = nullptr; }
+  ~LateQueue() override {
+    *self_ = nullptr;
+    queue_.reset();
+    access_->log()->leave(wanted_.group, now_ms());
+  }
 
   void settle(std::uint64_t id, Verdict verdict) override {
     queue_->settle(id, std::move(verdict));
@@ -223,6 +239,12 @@ class LogBroker final : public Broker {
     TRY_VOID(check_pattern(pattern));
     return access_->log()->watchers()->add(access_->loop(), std::move(pattern), std::move(saw));
   }
+  Answer<std::vector<KnownGroup>> groups(Request request, Counted counted) override {
+    return promised(request.loop, groups_task(access_, request, counted));
+  }
+  Answer<Forgotten> forget(Request request, std::string group) override {
+    return promised(request.loop, forget_task(access_, request, std::move(group)));
+  }
 
  private:
   static Answer<void> publish_now(LogAccess& access, Request request, const Message& message) {
@@ -232,7 +254,7 @@ class LogBroker final : public Broker {
     if (!place) return {};
     return keep(access, request, *place, encode(message))
         .settle([log = access.log(), place = *std::move(place)](Result<void> kept) {
-          log->settled(place, kept.has_value());
+          log->published(place, kept.has_value());
           return kept;
         });
   }
@@ -297,23 +319,32 @@ class LogBroker final : public Broker {
     CO_TRY_VOID(co_await LogAccess::start(access));
     keyvalue::Request inner{request.loop, request.deadline};
     std::vector<DeadLetter> letters;
-    std::optional<std::string> cursor = "dead/";
+    std::optional<std::string> cursor(kLettersBegin);
     while (cursor && letters.size() < most) {
-      CO_TRY(keyvalue::Page page, co_await settled(access->bucket()->list(inner, cursor)));
+      CO_TRY(LetterPage page,
+             co_await list_letters(access->site(), request.deadline, *std::move(cursor)));
       cursor = std::move(page.cursor);
-      for (const std::string& key : page.keys) {
-        if (!key.starts_with("dead/") || letters.size() == most) {
-          cursor.reset();
-          break;
-        }
-        CO_TRY(auto value, co_await settled(access->bucket()->get(inner, key)));
+      for (const LetterKey& each : page.letters) {
+        if (letters.size() == most) break;
+        CO_TRY(auto value, co_await settled(access->bucket()->get(inner, each.key)));
         if (!value) continue;
         CO_TRY(DeadLetter letter, decode_dead(*value));
-        letter.number = Log::dead_sequence_of(key);
+        letter.number = Log::dead_sequence_of(each.key);
         letters.push_back(std::move(letter));
       }
     }
     co_return letters;
+  }
+
+  static Task<std::vector<KnownGroup>> groups_task(std::shared_ptr<LogAccess> access,
+                                                   Request request, Counted counted) {
+    CO_TRY_VOID(co_await LogAccess::start(access));
+    co_return co_await known_groups(access->site(), request.deadline, counted);
+  }
+  static Task<Forgotten> forget_task(std::shared_ptr<LogAccess> access, Request request,
+                                     std::string group) {
+    CO_TRY_VOID(co_await LogAccess::start(access));
+    co_return co_await forget_group(access->site(), request.deadline, std::move(group));
   }
 
   static Task<void> replay_task(std::shared_ptr<LogAccess> access, Request request,
@@ -332,9 +363,9 @@ class LogBroker final : public Broker {
 
 class LogBackend final : public Backend {
  public:
-  explicit LogBackend(keyvalue::Backend& store) : store_(store) {}
-  explicit LogBackend(std::unique_ptr<keyvalue::Backend> store)
-      : owned_(std::move(store)), store_(*owned_) {}
+  LogBackend(keyvalue::Backend& store, LogBounds bounds) : store_(store), bounds_(bounds) {}
+  LogBackend(std::unique_ptr<keyvalue::Backend> store, LogBounds bounds)
+      : owned_(std::move(store)), store_(*owned_), bounds_(bounds) {}
 
   Result<void> open() override { return store_.open(); }
   std::vector<Backlog> backlogs() const override {
@@ -352,7 +383,7 @@ class LogBackend final : public Backend {
     {
       std::lock_guard hold(mutex_);
       auto& known = logs_[{name.owner, name.name}];
-      if (known == nullptr) known = std::make_shared<Log>();
+      if (known == nullptr) known = std::make_shared<Log>(bounds_);
       log = known;
     }
     return std::make_unique<LogBroker>(
@@ -362,6 +393,7 @@ class LogBackend final : public Backend {
  private:
   const std::unique_ptr<keyvalue::Backend> owned_;
   keyvalue::Backend& store_;
+  const LogBounds bounds_;
   mutable std::mutex mutex_;
   // For the life of the process, as the brokers that apps name. Guarded.
   std::map<std::pair<std::string, std::string>, std::shared_ptr<Log>> logs_;
@@ -369,12 +401,12 @@ class LogBackend final : public Backend {
 
 }  // namespace
 
-std::unique_ptr<Backend> log_backend(keyvalue::Backend& store) {
-  return std::make_unique<LogBackend>(store);
+std::unique_ptr<Backend> log_backend(keyvalue::Backend& store, LogBounds bounds) {
+  return std::make_unique<LogBackend>(store, bounds);
 }
 
-std::unique_ptr<Backend> log_backend(std::unique_ptr<keyvalue::Backend> store) {
-  return std::make_unique<LogBackend>(std::move(store));
+std::unique_ptr<Backend> log_backend(std::unique_ptr<keyvalue::Backend> store, LogBounds bounds) {
+  return std::make_unique<LogBackend>(std::move(store), bounds);
 }
 
 }  // namespace weft::messaging

@@ -28,7 +28,8 @@ LogQueue::LogQueue(Loop& loop, std::shared_ptr<Log> log, std::shared_ptr<keyvalu
       bucket_(std::move(bucket)),
       group_(wanted.group),
       deliveries_(loop, std::move(wanted), receiver),
-      store_timer_(loop, [this] { ask_store_again(); }) {
+      store_timer_(loop, [this] { ask_store_again(); }),
+      seen_timer_(loop, [this] { seen(); }) {
   log_->claim(group_, this, loop_, [self = self_] {
     if (*self != nullptr) (*self)->take_over();
   });
@@ -72,9 +73,16 @@ void LogQueue::take_over() {
   // Taken, so that they stay open whatever happens before they are read.
   unread_ = std::move(standing.open);
   // The group is known from now on.
+  seen();
+  read();
+}
+
+// A group to which nothing comes is not forgotten as long as its trigger runs, nor at the next
+// start.
+void LogQueue::seen() {
+  seen_timer_.arm(Deadline::after(log_->bounds().look_every));
   changed_ = true;
   write();
-  read();
 }
 
 // Reads on from the position, as far as there is room.
@@ -118,6 +126,7 @@ void LogQueue::ask_store_again() {
 void LogQueue::took(const std::vector<Sequence>& sequences,
                     const std::vector<std::optional<Bytes>>& values) {
   CHECK(sequences.size() == values.size());
+  std::vector<std::pair<Sequence, std::string>> topics;
   for (std::size_t i = 0; i < sequences.size(); ++i) {
     auto open = unread_.extract(sequences[i]);
     unsigned attempts = open.empty() ? 0 : open.mapped();
@@ -128,10 +137,12 @@ void LogQueue::took(const std::vector<Sequence>& sequences,
                 {{"key", Log::message_key(sequences[i])}});
       continue;
     }
+    if (log_->is_from_before(sequences[i])) topics.emplace_back(sequences[i], message->topic);
     if (matches(deliveries_.wanted().pattern, message->topic)) {
       deliveries_.add({sequences[i], *std::move(message), attempts});
     }
   }
+  if (!topics.empty()) log_->learned(topics);
   changed_ = true;
   write();
   deliveries_.bring();
@@ -224,12 +235,24 @@ void LogQueue::bury(Sequence sequence, const std::string& reason) {
                     }));
 }
 
+// What could not be erased is found when the log is read again.
+void LogQueue::erase(std::span<const Sequence> gone) {
+  while (!gone.empty()) {
+    std::size_t many = std::min(gone.size(), kErasedAtOnce);
+    std::vector<std::string> keys;
+    for (Sequence each : gone.first(many)) keys.push_back(Log::message_key(each));
+    std::vector<std::string_view> views(keys.begin(), keys.end());
+    auto erased = bucket_->erase_many(request(), views);
+    gone = gone.subspan(many);
+  }
+}
+
 // Writes where the group stands; what changes meanwhile is written together, next.
 void LogQueue::write() {
   if (writing_ || !changed_) return release_if_over();
   writing_ = true;
   changed_ = false;
-  Standing standing{.position = position_, .seen_ms = now_ms()};
+  Standing standing{.position = position_, .seen_ms = now_ms(), .pattern = log_->pattern(group_)};
   standing.open = unread_;
   deliveries_.each([&](const auto& held) {
     if (!replayed_.contains(held.id)) standing.open[held.id] = held.attempts;
@@ -248,13 +271,7 @@ void LogQueue::write() {
                   return queue.release_if_over();
                 }
                 std::vector<Sequence> gone = queue.log_->stands(queue.group_, std::move(standing));
-                if (!gone.empty()) {
-                  std::vector<std::string> keys;
-                  for (Sequence each : gone) keys.push_back(Log::message_key(each));
-                  std::vector<std::string_view> views(keys.begin(), keys.end());
-                  // What could not be erased is found when the log is read again.
-                  auto erased = queue.bucket_->erase_many(queue.request(), views);
-                }
+                queue.erase(gone);
                 queue.write();
               }));
 }
@@ -262,6 +279,7 @@ void LogQueue::write() {
 void LogQueue::stop() {
   if (std::exchange(stopped_, true)) return;
   store_timer_.disarm();
+  seen_timer_.disarm();
   deliveries_.stop();
   release_if_over();
 }

@@ -3,6 +3,7 @@
 #include <map>
 #include <memory>
 #include <set>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -14,10 +15,12 @@
 
 namespace weft::messaging {
 
-// Dead letters that a group keeps: the oldest go. Less than a page of a bucket's keys.
+// Dead letters that a group keeps: the oldest go. They are counted by one `Bucket::list`, so there
+// are fewer than it answers at once (keyvalue::kListPageKeys).
 inline constexpr std::size_t kDeadMax = 500;
 // Of a dead letter's number, at the end of its key.
 inline constexpr std::size_t kDeadNumberDigits = 16;
+static_assert(kDeadMax < keyvalue::kListPageKeys);
 
 // One group's messages out of a log. On one loop; has the group from when it is its turn until it
 // was stopped and everything is settled and written.
@@ -42,11 +45,13 @@ class LogQueue final : public Queue {
   void took(const std::vector<Sequence>& sequences,
             const std::vector<std::optional<Bytes>>& values);
   void ask_store_again();
+  void seen();
   void replayed(Sequence sequence, Message message);
   void replay_over(Sequence sequence);
   void end_replays();
   void bury(Sequence sequence, const std::string& reason);
   void thin_dead();
+  void erase(std::span<const Sequence> gone);
   void write();
   void release_if_over();
   keyvalue::Request request();
@@ -73,6 +78,7 @@ class LogQueue final : public Queue {
   std::set<Sequence> replayed_;
   Deliveries deliveries_;
   Timer store_timer_;  // When it failed.
+  Timer seen_timer_;   // It is written now and then that the trigger runs.
 };
 
 }  // namespace weft::messaging

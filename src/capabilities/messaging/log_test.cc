@@ -40,11 +40,13 @@ TEST(DamagedLogs, GiveNoNumberTwice) {
 TEST(DamagedLogs, KeepGroupsThatWereSeenAtNoTimeThatThereWas) {
   for (std::int64_t seen : {std::numeric_limits<std::int64_t>::max(), kNow + 1}) {
     Log log;
-    EXPECT_TRUE(log.started(1, {}, {{"g", Standing{.seen_ms = seen}}}, kNow).empty());
+    log.started(1, {}, {{"g", Standing{.seen_ms = seen}}}, kNow);
+    EXPECT_TRUE(log.due(kNow).empty());
   }
   Log log;
   Standing never{.seen_ms = std::numeric_limits<std::int64_t>::min()};
-  EXPECT_THAT(log.started(1, {}, {{"g", never}}, kNow), ElementsAre("g"));
+  log.started(1, {}, {{"g", never}}, kNow);
+  EXPECT_THAT(log.due(kNow), ElementsAre("g"));
 }
 
 }  // namespace

@@ -242,10 +242,10 @@ std::unique_ptr<OperatorWork> MessagingCapability::operate(OperatorCall call,
     });
     return std::make_unique<OperatorWork>();
   }
-  std::set<std::string> groups;
+  std::map<std::string, std::string> groups;
   for (const Waking& each : call.triggers) {
-    if (text_of(each.settings, "broker") == call.name)
-      groups.insert(group_of(each.component, each.settings));
+    if (text_of(each.settings, "broker") != call.name) continue;
+    groups.emplace(group_of(each.component, each.settings), text_of(each.settings, "topic"));
   }
   return weft::messaging::operate(
       call.loop, {(*backend)->broker(call.loop, {call.app, call.name}), std::move(groups)},
@@ -270,7 +270,7 @@ std::optional<TriggerForm> MessagingCapability::trigger() const {
        {"group"},
        {.name = "concurrency", .kind = Kind::kCount, .count_max = kConcurrencyMax},
        {"ordering"},
-       {"retries", Kind::kCount},
+       {.name = "retries", .kind = Kind::kCount, .count_min = 0},
        {.name = "backoff", .kind = Kind::kDuration, .time_max = kBackoffMax},
        {"dead-letter-topic"}}};
   return TriggerForm{"message", kKeys};

@@ -27,9 +27,12 @@ class Replays {
   std::set<std::pair<std::string, std::uint64_t>> under_way_;  // Guarded.
 };
 
-// What `replay` says of a letter that it cannot bring, the same for every driver.
+// What is said of a letter that cannot be brought, and of a group that cannot be forgotten, the
+// same for every driver.
 std::string no_letter(const std::string& group, std::uint64_t number);
 std::string being_replayed(std::uint64_t number);
 std::string no_trigger(const std::string& group);
+std::string no_group(const std::string& group);
+std::string group_runs(const std::string& group);
 
 }  // namespace weft::messaging

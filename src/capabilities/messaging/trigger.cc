@@ -83,7 +83,7 @@ void MessageTrigger::ended(const Delivery& delivery, Handled handled, Result<voi
   }
   if (!outcome) handled = {.well = false, .reason = std::string(outcome.error().message())};
   if (handled.well) return queue_->settle(delivery.id, {});
-  if (!handled.reject && delivery.attempt < options_.retries) {
+  if (!handled.reject && delivery.attempt <= options_.retries) {
     return queue_->settle(delivery.id,
                           {Kind::kFailed, pause_after(delivery.attempt, options_.backoff)});
   }

@@ -12,6 +12,7 @@
 
 namespace weft::messaging {
 
+// Tries beyond the first.
 inline constexpr unsigned kRetriesByDefault = 5;
 inline constexpr std::chrono::milliseconds kBackoffByDefault{200};
 inline constexpr std::chrono::milliseconds kBackoffMax{30'000};

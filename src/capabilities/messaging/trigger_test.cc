@@ -69,7 +69,7 @@ class TriggerTest : public ::testing::Test {
  protected:
   TriggerTest() { CHECK(backend_->open()); }
 
-  void start(unsigned retries = 3, std::string dead_letter_topic = "") {
+  void start(unsigned retries = 2, std::string dead_letter_topic = "") {
     TriggerOptions options{.wanted = {.group = "g", .pattern = "t"},
                            .retries = retries,
                            .backoff = milliseconds(20),
@@ -125,7 +125,7 @@ TEST_F(TriggerTest, AHandlerThatDoesWellIsCalledOnce) {
 }
 
 TEST_F(TriggerTest, AFailureIsTriedAgainWithPausesThatGrow) {
-  start(4);
+  start(3);
   calls_.answer = "no";
   publish("t", "1");
   EXPECT_TRUE(until(4));
@@ -135,8 +135,19 @@ TEST_F(TriggerTest, AFailureIsTriedAgainWithPausesThatGrow) {
   EXPECT_GE(calls_.times[3] - calls_.times[2], milliseconds(80));
 }
 
+TEST_F(TriggerTest, ARetryIsATryBeyondTheFirst) {
+  start(0);
+  calls_.answer = "no";
+  publish("t", "1");
+  EXPECT_TRUE(until(1));
+  start(1);
+  publish("t", "2");
+  EXPECT_TRUE(until(3));
+  EXPECT_THAT(calls_.calls, ElementsAre("1", "2", "2"));
+}
+
 TEST_F(TriggerTest, ATrapIsAFailure) {
-  start(2);
+  start(1);
   calls_.outcome = failure(Errc::kTrap, "unreachable");
   publish("t", "1");
   EXPECT_TRUE(until(2));
@@ -150,7 +161,7 @@ TEST_F(TriggerTest, ARejectedMessageIsDeadAtOnce) {
 }
 
 TEST_F(TriggerTest, NoRoomIsNoAttempt) {
-  start(1);
+  start(0);
   calls_.outcome = failure(Errc::kUnavailable, "no room");
   publish("t", "1");
   run_for(milliseconds(100));
@@ -175,7 +186,7 @@ class Sexton final : public Receiver {
 };
 
 TEST_F(TriggerTest, DeadLettersGoToTheirTopic) {
-  start(1, "graveyard");
+  start(0, "graveyard");
   Sexton sexton(*broker_);
   run_for(milliseconds(30));
   calls_.answer = "no";
@@ -188,7 +199,7 @@ TEST_F(TriggerTest, DeadLettersGoToTheirTopic) {
 }
 
 TEST_F(TriggerTest, AMessageAtItsBoundsHasADeadLetter) {
-  start(1, "graveyard");
+  start(0, "graveyard");
   Sexton sexton(*broker_);
   run_for(milliseconds(30));
   calls_.answer = std::string(2 * kReasonBytesMax, 'n');
@@ -202,7 +213,7 @@ TEST_F(TriggerTest, AMessageAtItsBoundsHasADeadLetter) {
 }
 
 TEST_F(TriggerTest, ADeadLetterThatDiesWhereItCameFromIsKeptOnly) {
-  start(1, "graveyard");
+  start(0, "graveyard");
   Sexton sexton(*broker_);
   run_for(milliseconds(30));
   calls_.answer = "no";

@@ -11,7 +11,7 @@
 #include <set>
 
 #include "capabilities/messaging/drivers/jetstream/receipt.h"
-#include "capabilities/messaging/one_queue.h"
+#include "capabilities/messaging/testing.h"
 #include "remote/nats/testing.h"
 #include "remote/testing/fault_proxy.h"
 

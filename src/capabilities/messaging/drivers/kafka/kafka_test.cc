@@ -13,7 +13,7 @@
 
 #include "capabilities/driver_backend.h"
 #include "capabilities/messaging/drivers/kafka/topics.h"
-#include "capabilities/messaging/one_queue.h"
+#include "capabilities/messaging/testing.h"
 #include "remote/kafka/producer.h"
 #include "remote/kafka/testing.h"
 #include "remote/testing/real_server.h"

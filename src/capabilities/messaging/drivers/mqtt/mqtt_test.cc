@@ -10,7 +10,7 @@
 #include <set>
 
 #include "capabilities/messaging/drivers/mqtt/topics.h"
-#include "capabilities/messaging/one_queue.h"
+#include "capabilities/messaging/testing.h"
 #include "remote/mqtt/testing.h"
 #include "remote/testing/fault_proxy.h"
 

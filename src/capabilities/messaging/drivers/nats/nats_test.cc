@@ -9,7 +9,7 @@
 #include <boost/asio/io_context.hpp>
 
 #include "capabilities/messaging/drivers/nats/queue.h"
-#include "capabilities/messaging/one_queue.h"
+#include "capabilities/messaging/testing.h"
 #include "remote/nats/testing.h"
 
 namespace weft::messaging::nats {

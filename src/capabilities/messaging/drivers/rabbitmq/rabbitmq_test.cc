@@ -9,7 +9,7 @@
 #include <boost/asio/io_context.hpp>
 #include <set>
 
-#include "capabilities/messaging/one_queue.h"
+#include "capabilities/messaging/testing.h"
 #include "remote/amqp/testing.h"
 #include "remote/testing/fault_proxy.h"
 

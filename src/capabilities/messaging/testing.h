@@ -18,7 +18,7 @@
 
 namespace weft::messaging {
 
-// For tests of one driver's own: a loop that the test runs.
+// For tests of one driver: a loop that the test runs.
 class OnLoop : public ::testing::Test {
  protected:
   // Runs the loop until it is true, `patience_` at most.
