@@ -68,7 +68,7 @@ void check_driver(const Capability& capability, const TomlValue& table, const Pl
   const Secret* url = choice.find("url");
   if (url != nullptr && choice.find("password") != nullptr && has_password(url->reveal())) {
     problems.error(
-        table.find("password")->place,
+        table.find("password")->value.place,
         fmt::format("{}.password stands beside a url that has a password too", name.text),
         "leave one of them out");
     return;
@@ -82,8 +82,11 @@ void check_driver(const Capability& capability, const TomlValue& table, const Pl
     problems.error(name.place, fmt::format("{} cannot be used", name.text), std::string(message));
     return;
   }
-  if (message.substr(key.size()).starts_with(": ") && message.starts_with(key)) {
-    message.remove_prefix(key.size() + 2);
+  // The key is said once: "prefix: write ...", "ca-file /ca.pem: ...".
+  if (message.starts_with(key)) {
+    std::string_view rest = message.substr(key.size());
+    if (rest.starts_with(": ")) message = rest.substr(2);
+    if (rest.starts_with(" /")) message = rest.substr(1);
   }
   problems.error(wrong->value.place, fmt::format("{}.{} cannot be used", name.text, key),
                  std::string(message));

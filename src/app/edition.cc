@@ -135,6 +135,11 @@ class EditionMaker {
   // Each after those that it is linked to.
   void load(const AppSettings& app, const std::vector<std::string>& arguments) {
     for (const ComponentSettings* component : link_order(app.components, problems_)) {
+      for (const LinkSettings& link : component->links) {
+        if (link.to == LinkSettings::To::kComponent) {
+          reached_.emplace(At(app.name, link.name.text), true);
+        }
+      }
       if (component->has_file) load(app, *component, arguments);
     }
   }
@@ -151,7 +156,6 @@ class EditionMaker {
         wanted.links.push_back({link, nullptr, process_of(app, link.name.text)});
         continue;
       }
-      reached_.emplace(At(app.name, link.name.text), true);
       auto callee = loaded_.find({app.name, link.name.text});
       bool there = callee != loaded_.end();
       wanted.links.push_back({link, there ? edition_->plans_[callee->second].get() : nullptr});

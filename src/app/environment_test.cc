@@ -295,6 +295,10 @@ url = "mqtt://host"
 prefix = "a b"
 [lock."orders/7"]
 driver = "memory"
+[messaging.secure]
+driver = "mqtt"
+url = "mqtts://host"
+ca-file = "/no/such.pem"
 [secrets]
 word = "hunter2"
 )");
@@ -304,13 +308,15 @@ word = "hunter2"
   EXPECT_THAT(problems_.text(),
               HasSubstr("prod.toml:9:7: messaging.meter.url cannot be used: the URL begins with "
                         "amqp://, as one for the driver \"rabbitmq\" does: write mqtt://"));
-  EXPECT_THAT(problems_.text(), HasSubstr("prod.toml:13:1: messaging.other.password stands beside "
+  EXPECT_THAT(problems_.text(), HasSubstr("prod.toml:13:12: messaging.other.password stands beside "
                                           "a url that has a password too: leave one of them out"));
   EXPECT_THAT(problems_.text(),
               HasSubstr("prod.toml:17:10: messaging.prefixed.prefix cannot be used: write parts"));
   EXPECT_THAT(problems_.text(), HasSubstr("prod.toml:18:7: \"orders/7\" is no space of locks"));
   EXPECT_THAT(problems_.text(), Not(HasSubstr("hunter2")));
-  EXPECT_EQ(problems_.errors(), 6U) << problems_.text();
+  EXPECT_THAT(problems_.text(), HasSubstr("prod.toml:23:11: messaging.secure.ca-file cannot be "
+                                          "used: /no/such.pem: No such file"));
+  EXPECT_EQ(problems_.errors(), 7U) << problems_.text();
 }
 
 TEST_F(EnvironmentTest, settings_of_a_driver_stand_in_a_table_with_a_name) {
