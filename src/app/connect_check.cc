@@ -9,6 +9,11 @@ namespace {
 
 constexpr std::string_view kSecrets = "secrets";
 
+// As it stands in the table's name; a value's has dots, and is written with them.
+std::string name_text(const DriverSettings& driver) {
+  return driver.capability == "config" ? driver.name.text : key_text(driver.name.text);
+}
+
 // What to do about it.
 std::string advice(const Error& error, const DriverSettings& driver) {
   switch (error.code()) {
@@ -18,7 +23,7 @@ std::string advice(const Error& error, const DriverSettings& driver) {
     case Errc::kTimeout:
     case Errc::kIo:
       return fmt::format("write where it is in [{}.{}], and see that it runs and can be reached",
-                         driver.capability, driver.name.text);
+                         driver.capability, name_text(driver));
     default: return "";
   }
 }
@@ -50,7 +55,7 @@ std::vector<Reached> connect_all(const Environment& environment,
     if (!is_whole(capabilities, driver)) continue;
     auto began = std::chrono::steady_clock::now();
     Result<void> connected = connect(environment, capabilities, driver);
-    std::string table = fmt::format("{}.{}", driver.capability, driver.name.text);
+    std::string table = fmt::format("{}.{}", driver.capability, name_text(driver));
     if (!connected) {
       problems.error(driver.name.place,
                      fmt::format("[{}]: the driver \"{}\": {}", table, driver.choice.driver,

@@ -17,4 +17,9 @@ std::vector<std::pair<std::string, std::string>> read_keys(
     TableReader& reader, std::span<const DriverKey> keys,
     const std::function<std::string(const std::string&)>& beside);
 
+// Tells what keeps the driver of a table from being used, at the key that it is about. `name` is
+// how people write the table: "messaging.orders".
+void check_driver(const Capability& capability, const TomlValue& table, const Placed& name,
+                  const DriverChoice& choice, Problems& problems);
+
 }  // namespace weft

@@ -73,7 +73,7 @@ class EditionMaker {
     component.tap = tap_;
     auto plan = Plan::make(runtime_, capabilities_, component, opening_, lacks);
     for (const Lack& lack : lacks) problems_.error({component.file}, lack.found, lack.write);
-    if (plan != nullptr) edition_->plans_.push_back(std::move(plan));
+    if (lacks.empty()) edition_->plans_.push_back(std::move(plan));
   }
 
   void allow(const std::vector<Placed>& rules,
@@ -135,6 +135,11 @@ class EditionMaker {
   // Each after those that it is linked to.
   void load(const AppSettings& app, const std::vector<std::string>& arguments) {
     for (const ComponentSettings* component : link_order(app.components, problems_)) {
+      for (const LinkSettings& link : component->links) {
+        if (link.to == LinkSettings::To::kComponent) {
+          reached_.emplace(At(app.name, link.name.text), true);
+        }
+      }
       if (component->has_file) load(app, *component, arguments);
     }
   }
@@ -151,7 +156,6 @@ class EditionMaker {
         wanted.links.push_back({link, nullptr, process_of(app, link.name.text)});
         continue;
       }
-      reached_.emplace(At(app.name, link.name.text), true);
       auto callee = loaded_.find({app.name, link.name.text});
       bool there = callee != loaded_.end();
       wanted.links.push_back({link, there ? edition_->plans_[callee->second].get() : nullptr});
@@ -168,7 +172,8 @@ class EditionMaker {
                       fmt::format("component {}: {}", component.plan.name, lack.found), lack.write);
     }
     if (plan == nullptr) return;
-    warn_of_idle_links(component, *plan);
+    // One that lacks something is looked at for what else is wrong: nothing is made of it.
+    if (lacks.empty()) warn_of_idle_links(component, *plan);
     loaded_[{app.name, component.plan.name}] = edition_->plans_.size();
     edition_->plans_.push_back(std::move(plan));
   }
@@ -220,8 +225,7 @@ class EditionMaker {
     if (problems_.failed() || is_command()) return;
     if (routes.empty() && !edition_->events_.empty()) return;
     if (routes.empty() && !edition_->apps().empty()) {
-      problems_.error({edition_->apps().front().file}, "there is nothing to serve",
-                      "write [[trigger.http]] and in it route = \"/...\" and component = \"NAME\"");
+      problems_.error({edition_->apps().front().file}, "there is nothing to serve", how_to_serve());
       return;
     }
     auto table = RouteTable::make(routes);
@@ -236,44 +240,69 @@ class EditionMaker {
     for (const AppSettings& app : edition_->apps()) {
       for (const EventTrigger& trigger : app.events) {
         reached_.emplace(At(app.name, trigger.component.text), true);
+        std::size_t told = problems_.errors();
+        const Capability& capability = *capabilities_.find(trigger.capability);
+        const Use& use = use_of(app, trigger);
+        if (trigger.whole) {
+          for (const TriggerProblem& each : capability.check_trigger(use, trigger.settings)) {
+            tell(trigger, each);
+          }
+          check_others(capability, app.events, trigger);
+        }
         auto loaded = loaded_.find({app.name, trigger.component.text});
         if (loaded == loaded_.end()) continue;
-        auto event = event_of(trigger, loaded->second);
-        if (event && fits_others(*event->capability, app.events, trigger)) {
-          edition_->events_.push_back(*event);
-        }
+        auto event = event_of(trigger, use, loaded->second);
+        if (event && problems_.errors() == told) edition_->events_.push_back(*event);
       }
     }
   }
 
-  // Beside those of the app that come before it.
-  bool fits_others(const Capability& capability, const std::vector<EventTrigger>& events,
-                   const EventTrigger& trigger) {
-    for (const EventTrigger& other : events) {
-      if (&other == &trigger) return true;
-      if (other.capability != trigger.capability || !other.whole || !trigger.whole) continue;
-      auto checked = capability.check_beside(trigger.settings, other.settings);
-      if (checked) continue;
-      problems_.error(trigger.place,
-                      fmt::format("[[trigger.{}]]: {} (the other is at {})", trigger.name,
-                                  checked.error().message(), other.place.text()),
-                      "");
-      return false;
+  void tell(const EventTrigger& trigger, const TriggerProblem& problem,
+            std::string_view more = "") {
+    std::string found = fmt::format("[[trigger.{}]]: {}{}", trigger.name, problem.found, more);
+    if (problem.weight == TriggerProblem::Weight::kWarning) {
+      problems_.warn(trigger.place_of(problem.key), std::move(found), problem.write);
+    } else {
+      problems_.error(trigger.place_of(problem.key), std::move(found), problem.write);
     }
-    return true;
   }
 
-  std::optional<Edition::Event> event_of(const EventTrigger& trigger, std::size_t number) {
+  // What the component that it wakes is granted.
+  static const Use& use_of(const AppSettings& app, const EventTrigger& trigger) {
+    static const Use kNothing;
+    for (const ComponentSettings& component : app.components) {
+      if (component.plan.name != trigger.component.text) continue;
+      auto use = component.plan.uses.find(trigger.capability);
+      return use == component.plan.uses.end() ? kNothing : use->second;
+    }
+    return kNothing;
+  }
+
+  // Beside those of the app that come before it.
+  void check_others(const Capability& capability, const std::vector<EventTrigger>& events,
+                    const EventTrigger& trigger) {
+    for (const EventTrigger& other : events) {
+      if (&other == &trigger) return;
+      if (other.capability != trigger.capability || !other.whole) continue;
+      auto wake = other.component.text == trigger.component.text ? TriggerPair::Wake::kOneComponent
+                                                                 : TriggerPair::Wake::kTwo;
+      auto problem = capability.check_beside({trigger.settings, other.settings, wake});
+      if (!problem) continue;
+      return tell(trigger, *problem, fmt::format(" (the other is at {})", other.place.text()));
+    }
+  }
+
+  // What it is with a component that was loaded; nothing where it cannot be.
+  std::optional<Edition::Event> event_of(const EventTrigger& trigger, const Use& use,
+                                         std::size_t number) {
     const Plan& plan = *edition_->plans_[number];
     const auto& capabilities = capabilities_.all();
     auto found = std::ranges::find(capabilities, trigger.capability,
                                    [](const auto& each) { return each->name(); });
     CHECK(found != capabilities.end());
-    static const Use kNothing;
-    auto use = plan.component().uses.find(trigger.capability);
     Edition::Event event{.component = number,
                          .capability = found->get(),
-                         .use = use == plan.component().uses.end() ? &kNothing : &use->second,
+                         .use = &use,
                          .trigger = trigger.name,
                          .settings = trigger.settings,
                          .calls = trigger.calls};
@@ -288,14 +317,7 @@ class EditionMaker {
                                trigger.component.text),
                    "let another component be woken, and link it to this one");
     }
-    if (trigger.whole) {
-      if (auto checked = event.capability->check_trigger(*event.use, event.settings); !checked) {
-        return wrong(trigger.place,
-                     fmt::format("[[trigger.{}]]: {}", trigger.name, checked.error().message()),
-                     "");
-      }
-    }
-    if (!find_handler(plan, event)) {
+    if (!find_handler(plan, *event.capability, &event)) {
       std::vector<std::string_view> names;
       for (const Offer& offer : event.capability->handlers()) names.push_back(offer.interface);
       return wrong(
@@ -303,9 +325,9 @@ class EditionMaker {
           fmt::format(
               "component {} exports none of what [[trigger.{}]] calls, or with other types: {}",
               trigger.component.text, trigger.name, fmt::join(names, ", ")),
-          "name one that does: weft inspect shows what a component exports");
+          how_to_wake_instead(plan));
     }
-    if (opening_ == Plan::Opening::kOpen) {
+    if (opening_ == Plan::Opening::kOpen && !problems_.failed()) {
       if (auto ready = event.capability->prepare(*event.use); !ready) {
         return wrong(trigger.place, ready.error().message(), "");
       }
@@ -314,7 +336,8 @@ class EditionMaker {
   }
 
   // The handler that the component exports, and where its functions are among the exports.
-  static bool find_handler(const Plan& plan, Edition::Event& event) {
+  static bool find_handler(const Plan& plan, const Capability& capability,
+                           Edition::Event* event = nullptr) {
     const std::vector<ExportedFunction>& exports = plan.info().exports;
     std::vector<DeclaredFunction> functions;
     for (const ExportedFunction& each : exports) functions.push_back({each.name, each.signature});
@@ -322,15 +345,69 @@ class EditionMaker {
     for (std::size_t i = 0; i < exports.size(); ++i) {
       all.push_back({exports[i].interface, std::span(&functions[i], 1)});
     }
-    event.handler = CapabilityTable::handler(*event.capability, all);
-    if (event.handler == nullptr) return false;
-    for (const FunctionInfo& wanted : event.handler->functions) {
+    const Offer* handler = CapabilityTable::handler(capability, all);
+    if (handler == nullptr || event == nullptr) return handler != nullptr;
+    event->handler = handler;
+    for (const FunctionInfo& wanted : handler->functions) {
       auto found = std::ranges::find_if(exports, [&](const ExportedFunction& each) {
-        return each.interface == event.handler->interface && each.name == wanted.name;
+        return each.interface == handler->interface && each.name == wanted.name;
       });
-      event.functions.push_back(static_cast<std::uint32_t>(found - exports.begin()));
+      event->functions.push_back(static_cast<std::uint32_t>(found - exports.begin()));
     }
     return true;
+  }
+
+  // Triggers that fit what a component exports, as they are to be written.
+  std::vector<std::string> triggers_of(const Plan& plan) const {
+    std::vector<std::string> fitting;
+    if (plan.service() != nullptr) return fitting;
+    auto add = [&](std::string_view trigger, std::string keys) {
+      fitting.push_back(fmt::format("[[trigger.{}]] and in it {}component = \"{}\"", trigger, keys,
+                                    plan.component().name));
+    };
+    if (plan.serves_http()) add("http", "route = \"/...\", ");
+    for (const auto& capability : capabilities_.all()) {
+      auto form = capability->trigger();
+      if (!form || !find_handler(plan, *capability)) continue;
+      std::string keys;
+      for (const DriverKey& key : form->keys) {
+        if (!key.needed.empty()) keys += fmt::format("{} = \"{}\", ", key.name, key.needed);
+      }
+      add(form->name, std::move(keys));
+    }
+    return fitting;
+  }
+
+  // Of a component that is woken by what it does not export.
+  std::string how_to_wake_instead(const Plan& plan) const {
+    std::vector<std::string> fitting = triggers_of(plan);
+    if (fitting.empty()) return "name one that does: weft inspect shows what a component exports";
+    return fmt::format("name one that does, or write {}", fmt::join(fitting, ", or "));
+  }
+
+  // Of one that nothing reaches, as far as it is known.
+  std::string how_to_reach(const AppSettings& app, std::string_view name) const {
+    auto loaded = loaded_.find({app.name, std::string(name)});
+    if (loaded == loaded_.end()) {
+      return fmt::format("write [[trigger.http]] and in it component = \"{}\"", name);
+    }
+    std::vector<std::string> fitting = triggers_of(*edition_->plans_[loaded->second]);
+    if (!fitting.empty()) return fmt::format("write {}", fmt::join(fitting, ", or "));
+    return fmt::format("link another to it: links.\"PKG:NAME/INTERFACE\" = \"component:{}\"", name);
+  }
+
+  // The first trigger that one of the apps could have.
+  std::string how_to_serve() const {
+    for (const AppSettings& app : edition_->apps()) {
+      for (const ComponentSettings& component : app.components) {
+        auto loaded = loaded_.find({app.name, component.plan.name});
+        if (loaded == loaded_.end() || triggers_of(*edition_->plans_[loaded->second]).empty())
+          continue;
+        return how_to_reach(app, component.plan.name);
+      }
+    }
+    return "write a trigger, [[trigger.http]] for example, of a component that exports what it "
+           "calls";
   }
 
   Edition::Target target_of(const AppSettings& app, const HttpTrigger& trigger) {
@@ -360,7 +437,9 @@ class EditionMaker {
       problems_.error(
           trigger.component->place,
           fmt::format("component {} exports no wasi:http handler", trigger.component->text),
-          "name one that does, or build it for wasi:http");
+          triggers_of(*edition_->plans_[loaded->second]).empty()
+              ? "name one that does, or build it for wasi:http"
+              : how_to_wake_instead(*edition_->plans_[loaded->second]));
     }
     return {loaded->second, nullptr, trigger.route.text, trigger.component->text, app.name};
   }
@@ -374,8 +453,7 @@ class EditionMaker {
         if (reached_.contains({app.name, component.plan.name})) continue;
         problems_.warn(component.place,
                        fmt::format("no trigger reaches component {}", component.plan.name),
-                       fmt::format("write [[trigger.http]] and in it component = \"{}\"",
-                                   component.plan.name));
+                       how_to_reach(app, component.plan.name));
       }
     }
     for (const DriverSettings& driver : edition_->environment().drivers) {

@@ -29,7 +29,6 @@ constexpr std::uint64_t kHeadersMost = 10'000;
 // The empty line that ends a body in chunks is one of them.
 constexpr std::uint64_t kTrailerBytesLeast = 64;
 constexpr std::chrono::milliseconds kWireTimeLeast{100};
-// Of a driver's setting.
 
 class EnvironmentReader {
  public:
@@ -43,15 +42,18 @@ class EnvironmentReader {
     TableReader reader(top, "", problems_);
     reader.take("secrets");  // Taken out already.
     if (const TomlEntry* http = reader.take_table("http")) read_http(http->value);
+    Place admin_place;
     if (const TomlEntry* admin = reader.take_table("admin")) {
       TableReader table(admin->value, "[admin]", problems_);
       if (const TomlEntry* listen = table.take("listen")) {
         environment_.admin = read_address(listen->value, "admin.listen");
+        admin_place = listen->value.place;
       }
       environment_.admin_values = table.flag("values");
       environment_.admin_calls = table.flag("calls");
       table.finish();
     }
+    check_addresses(admin_place);
     if (const TomlEntry* log = reader.take_table("log")) read_log(log->value);
     if (const TomlEntry* state = reader.take_table("state")) {
       TableReader table(state->value, "[state]", problems_);
@@ -153,6 +155,37 @@ class EnvironmentReader {
     return std::nullopt;
   }
 
+  // An address has one listener.
+  void check_addresses(const Place& admin_place) {
+    const auto& listen = environment_.http.listen;
+    for (std::size_t i = 0; i < listen.size(); ++i) {
+      for (std::size_t j = 0; j < i; ++j) {
+        if (!listen[i].first.overlaps(listen[j].first)) continue;
+        problems_.error(listen[i].second,
+                        fmt::format("http.listen has {} twice", listen[i].first.text()),
+                        "take one of them out");
+        break;
+      }
+    }
+    if (!environment_.admin) return;
+    const ListenAddress& admin = *environment_.admin;
+    for (const auto& [address, place] : listen) {
+      if (!admin.overlaps(address)) continue;
+      problems_.error(admin_place,
+                      fmt::format("admin.listen is {}, where HTTP is served too (at {})",
+                                  admin.text(), place.text()),
+                      "write another port");
+      return;
+    }
+    // The command line may say otherwise.
+    if (!listen.empty() || !admin.overlaps(ListenAddress())) return;
+    problems_.warn(admin_place,
+                   fmt::format("admin.listen is {}, where HTTP is served unless somebody says "
+                               "otherwise",
+                               admin.text()),
+                   "write another port");
+  }
+
   void read_http(const TomlValue& table) {
     TableReader reader(table, "[http]", problems_);
     if (const TomlEntry* listen = reader.take("listen")) {
@@ -229,42 +262,78 @@ class EnvironmentReader {
   // `within`: the tables that the names lie in, each with a dot.
   void read_drivers(const Capability& capability, const TomlValue& names,
                     const std::string& within = "") {
+    check_tables(capability, names, within);
     for (const TomlEntry& entry : names.entries) {
-      std::string where = fmt::format("[{}.{}{}]", capability.name(), within, entry.key);
-      if (entry.value.kind != TomlValue::Kind::kTable) {
-        problems_.error(entry.place,
-                        fmt::format("{}.{} is {}", capability.name(), entry.key, show(entry.value)),
-                        fmt::format("write a table: {} and in it driver = \"...\"", where));
-        continue;
-      }
-      TableReader reader(entry.value, where, problems_);
-      auto driver = reader.text("driver");
-      if (!driver) {
-        std::string write = fmt::format("driver = \"{}\"", capability.drivers().front().name);
-        if (entry.value.find("driver") == nullptr) reader.missing("driver", write);
-        continue;
-      }
-      auto info = std::ranges::find(capability.drivers(), driver->text, &DriverInfo::name);
-      if (info == capability.drivers().end()) {
-        std::vector<std::string_view> known;
-        for (const DriverInfo& each : capability.drivers()) known.push_back(each.name);
-        problems_.error(driver->place,
-                        fmt::format("there is no driver {} for {}",
-                                    show(*entry.value.find("driver")), capability.name()),
-                        suggest(driver->text, known));
-        continue;
-      }
-      DriverSettings settings{
-          std::string(capability.name()), {within + entry.key, entry.place}, {driver->text, {}}};
-      if (read_settings(reader, *info, settings.choice)) {
-        if (auto checked = capability.check(settings.choice); !checked) {
-          problems_.error(entry.place,
-                          fmt::format("{}.{} cannot be used", capability.name(), entry.key),
-                          checked.error().message());
-        }
-      }
-      environment_.drivers.push_back(std::move(settings));
+      if (entry.value.kind == TomlValue::Kind::kTable) read_driver(capability, entry, within);
     }
+  }
+
+  // A driver's settings belong into a table of their own, whichever of them stands here.
+  void check_tables(const Capability& capability, const TomlValue& names,
+                    const std::string& within) {
+    auto setting = [&](const TomlEntry& entry) {
+      return entry.value.kind != TomlValue::Kind::kTable &&
+             (entry.key == "driver" ||
+              std::ranges::any_of(capability.drivers(), [&](const DriverInfo& driver) {
+                return std::ranges::find(driver.keys, entry.key, &DriverKey::name) !=
+                       driver.keys.end();
+              }));
+    };
+    auto loose = std::ranges::find_if(names.entries, setting);
+    for (const TomlEntry& entry : names.entries) {
+      if (entry.value.kind == TomlValue::Kind::kTable || setting(entry)) continue;
+      std::string where = name_of(capability, within, entry.key);
+      problems_.error(entry.place, fmt::format("{} is {}", where, show(entry.value)),
+                      fmt::format("write a table: [{}] and in it driver = \"...\"", where));
+    }
+    if (loose == names.entries.end()) return;
+    auto form = capability.uses();
+    std::string write = fmt::format("write [{}.NAME] above it", capability.name());
+    if (form && !form->unnamed.empty()) {
+      write += fmt::format(", or [{}.\"\"] for {}", capability.name(), form->unnamed);
+    }
+    problems_.error(loose->place,
+                    fmt::format("{} stands in [{}], which has a table for each name", loose->key,
+                                capability.name()),
+                    std::move(write));
+  }
+
+  static std::string name_of(const Capability& capability, const std::string& within,
+                             std::string_view key) {
+    return fmt::format("{}.{}{}", capability.name(), within, key_text(key));
+  }
+
+  void read_driver(const Capability& capability, const TomlEntry& entry,
+                   const std::string& within) {
+    std::string name = name_of(capability, within, entry.key);
+    TableReader reader(entry.value, fmt::format("[{}]", name), problems_);
+    auto driver = reader.text("driver");
+    if (!driver) {
+      std::string write = fmt::format("driver = \"{}\"", capability.drivers().front().name);
+      if (entry.value.find("driver") == nullptr) reader.missing("driver", write);
+      return;
+    }
+    auto info = std::ranges::find(capability.drivers(), driver->text, &DriverInfo::name);
+    if (info == capability.drivers().end()) {
+      std::vector<std::string_view> known;
+      for (const DriverInfo& each : capability.drivers()) known.push_back(each.name);
+      problems_.error(driver->place,
+                      fmt::format("there is no driver {} for {}", show(*entry.value.find("driver")),
+                                  capability.name()),
+                      suggest(driver->text, known));
+      return;
+    }
+    if (within.empty()) {
+      if (auto named = capability.check_name(entry.key); !named) {
+        problems_.error(entry.place, named.error().message(), "");
+      }
+    }
+    DriverSettings settings{
+        std::string(capability.name()), {within + entry.key, entry.place}, {driver->text, {}}};
+    if (read_settings(reader, *info, settings.choice)) {
+      check_driver(capability, entry.value, {name, entry.place}, settings.choice, problems_);
+    }
+    environment_.drivers.push_back(std::move(settings));
   }
 
   static std::string show(const TomlEntry& entry) { return weft::show(entry.value); }

@@ -268,11 +268,79 @@ url = "redis://cache"
 timeout = "5"
 )");
   EXPECT_THAT(problems_.text(),
-              HasSubstr("prod.toml:2:11: keyvalue.carts cannot be used: the URL's "
-                        "scheme: write redis://"));
+              HasSubstr("prod.toml:4:7: keyvalue.carts.url cannot be used: the URL begins with "
+                        "http://: write redis://"));
   EXPECT_THAT(problems_.text(), HasSubstr("prod.toml:8:"));
   EXPECT_THAT(problems_.text(), Not(HasSubstr("hunter2")));
   EXPECT_EQ(problems_.errors(), 2U);
+}
+
+TEST_F(EnvironmentTest, says_which_key_of_which_table_is_wrong) {
+  parse(R"([messaging.""]
+driver = "memory"
+size = "0"
+[messaging.small]
+driver = "memory"
+size = "1KiB"
+[messaging.meter]
+driver = "mqtt"
+url = "amqp://host"
+[messaging.other]
+driver = "mqtt"
+url = "mqtt://me:hunter2@host"
+password = { secret = "word" }
+[messaging.prefixed]
+driver = "mqtt"
+url = "mqtt://host"
+prefix = "a b"
+[lock."orders/7"]
+driver = "memory"
+[messaging.secure]
+driver = "mqtt"
+url = "mqtts://host"
+ca-file = "/no/such.pem"
+[secrets]
+word = "hunter2"
+)");
+  EXPECT_THAT(problems_.text(), HasSubstr("prod.toml:3:8: messaging.\"\".size is \"0\": "));
+  EXPECT_THAT(problems_.text(),
+              HasSubstr("prod.toml:6:8: messaging.small.size cannot be used: write 2MiB at least"));
+  EXPECT_THAT(problems_.text(),
+              HasSubstr("prod.toml:9:7: messaging.meter.url cannot be used: the URL begins with "
+                        "amqp://, as one for the driver \"rabbitmq\" does: write mqtt://"));
+  EXPECT_THAT(problems_.text(), HasSubstr("prod.toml:13:12: messaging.other.password stands beside "
+                                          "a url that has a password too: leave one of them out"));
+  EXPECT_THAT(problems_.text(),
+              HasSubstr("prod.toml:17:10: messaging.prefixed.prefix cannot be used: write parts"));
+  EXPECT_THAT(problems_.text(), HasSubstr("prod.toml:18:7: \"orders/7\" is no space of locks"));
+  EXPECT_THAT(problems_.text(), Not(HasSubstr("hunter2")));
+  EXPECT_THAT(problems_.text(), HasSubstr("prod.toml:23:11: messaging.secure.ca-file cannot be "
+                                          "used: /no/such.pem: No such file"));
+  EXPECT_EQ(problems_.errors(), 7U) << problems_.text();
+}
+
+TEST_F(EnvironmentTest, settings_of_a_driver_stand_in_a_table_with_a_name) {
+  parse("[messaging]\ndriver = \"mqtt\"\nurl = \"mqtt://host\"\n[keyvalue]\ncarts = \"redis\"\n");
+  EXPECT_EQ(problems_.text(),
+            "prod.toml:2:1: driver stands in [messaging], which has a table for each name: write "
+            "[messaging.NAME] above it, or [messaging.\"\"] for the default broker\n"
+            "prod.toml:5:1: keyvalue.carts is \"redis\": write a table: [keyvalue.carts] and in it "
+            "driver = \"...\"\n");
+}
+
+TEST_F(EnvironmentTest, an_address_has_one_listener) {
+  parse("[http]\nlisten = [\"0.0.0.0:9000\", \"127.0.0.1:9000\"]\n[admin]\nlisten = \"9000\"\n");
+  EXPECT_EQ(problems_.text(),
+            "prod.toml:2:27: http.listen has 127.0.0.1:9000 twice: take one of them out\n"
+            "prod.toml:4:10: admin.listen is 127.0.0.1:9000, where HTTP is served too (at "
+            "prod.toml:2:11): write another port\n");
+  problems_ = {};
+  // What HTTP has where nobody says anything: the command line may.
+  parse("[admin]\nlisten = \"127.0.0.1:8080\"\n");
+  EXPECT_EQ(problems_.summary(), "0 errors, 1 warning");
+  problems_ = {};
+  parse("[http]\nlisten = \"127.0.0.1:0\"\n[admin]\nlisten = \"127.0.0.1:0\"\n");
+  EXPECT_EQ(problems_.summary(), "0 errors, 0 warnings");
 }
 
 }  // namespace

@@ -206,7 +206,7 @@ std::string FileReport::text(Signatures signatures) const {
       for (const InspectedFunction* function : each.functions) {
         if (function->name.empty()) continue;
         std::string line = fmt::format("      {}: {}", function->name, function->signature);
-        out += signatures == Signatures::kCut ? cut(std::move(line)) : std::move(line);
+        out += signatures == Signatures::kCut ? cut(std::move(line)) : line;
         out += '\n';
       }
     }

@@ -39,4 +39,18 @@ Result<ListenAddress> ListenAddress::parse(std::string_view text) {
   return listen;
 }
 
+std::string ListenAddress::text() const {
+  bool v6 = address.find(':') != std::string::npos;
+  return v6 ? fmt::format("[{}]:{}", address, port) : fmt::format("{}:{}", address, port);
+}
+
+bool ListenAddress::overlaps(const ListenAddress& other) const {
+  if (port == 0 || port != other.port) return false;
+  if (address == other.address) return true;
+  bool v6 = address.find(':') != std::string::npos;
+  if (v6 != (other.address.find(':') != std::string::npos)) return false;
+  std::string_view all = v6 ? "::" : "0.0.0.0";
+  return address == all || other.address == all;
+}
+
 }  // namespace weft

@@ -16,6 +16,11 @@ struct ListenAddress {
   // "127.0.0.1:8080", "[::1]:8080", "localhost:8080"; "8080" is on 127.0.0.1. kInvalid otherwise;
   // the message says what to write.
   static Result<ListenAddress> parse(std::string_view text);
+
+  // As parse takes it.
+  std::string text() const;
+  // Whether both cannot be listened at: a port that is chosen is one's own.
+  bool overlaps(const ListenAddress& other) const;
   friend bool operator==(const ListenAddress&, const ListenAddress&) = default;
 };
 

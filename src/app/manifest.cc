@@ -1,6 +1,7 @@
 #include "app/manifest.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <array>
@@ -8,6 +9,7 @@
 
 #include "app/driver_keys.h"
 #include "base/check.h"
+#include "base/nearest.h"
 
 namespace weft {
 namespace {
@@ -152,11 +154,22 @@ class ManifestReader {
       CHECK(!reader.knows(name));
       if (auto form = capability->uses()) {
         read_line(reader, name, *form, component);
+        check_names(*capability, component);
       } else {
         reader.refuse(name, fmt::format("{} needs no line", name), "leave it out");
       }
     }
     reader.finish();
+  }
+
+  void check_names(const Capability& capability, const ComponentManifest& component) {
+    auto uses = component.uses.find(capability.name());
+    if (uses == component.uses.end()) return;
+    for (const Placed& name : uses->second.names) {
+      if (auto checked = capability.check_name(name.text); !checked) {
+        problems_.error(name.place, checked.error().message(), "");
+      }
+    }
   }
 
   void read_line(TableReader& reader, std::string_view name, const UsesForm& form,
@@ -215,7 +228,26 @@ class ManifestReader {
       }
       for (const TomlValue& each : triggers->value.list) read_event(*capability, *form, each);
     }
+    refuse_unknown(reader);
     reader.finish();
+  }
+
+  // "[[trigger.messages]]"
+  void refuse_unknown(TableReader& reader) {
+    std::vector<std::string> names{"[[trigger.http]]"};
+    for (const auto& capability : capabilities_.all()) {
+      if (auto form = capability->trigger())
+        names.push_back(fmt::format("[[trigger.{}]]", form->name));
+    }
+    std::vector<std::string_view> known(names.begin(), names.end());
+    for (const TomlEntry& entry : reader.table().entries) {
+      if (reader.knows(entry.key)) continue;
+      std::string written = fmt::format("[[trigger.{}]]", entry.key);
+      auto meant = nearest(written, known);
+      reader.refuse(entry.key, fmt::format("there is no {}", written),
+                    meant ? fmt::format("did you mean {}?", *meant)
+                          : fmt::format("what there is: {}", fmt::join(known, ", ")));
+    }
   }
 
   void read_event(const Capability& capability, const TriggerForm& form, const TomlValue& table) {
@@ -242,8 +274,20 @@ class ManifestReader {
     CallSettings calls = read_call_settings(reader);
     reader.finish();
     if (!component) return;
-    manifest_.events.push_back({table.place, std::string(capability.name()), std::string(form.name),
-                                *std::move(component), std::move(settings), calls, whole});
+    EventTrigger event{table.place,
+                       std::string(capability.name()),
+                       std::string(form.name),
+                       *std::move(component),
+                       std::move(settings),
+                       calls,
+                       whole,
+                       {}};
+    for (const DriverKey& key : form.keys) {
+      if (const TomlEntry* entry = table.find(key.name)) {
+        event.places.emplace(key.name, entry->value.place);
+      }
+    }
+    manifest_.events.push_back(std::move(event));
   }
 
   CallSettings read_call_settings(TableReader& reader) {

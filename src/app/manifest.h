@@ -56,6 +56,13 @@ struct EventTrigger {
   CallSettings calls = {};
   // False: what is wrong with the settings was told, and they lack it.
   bool whole = true;
+  std::map<std::string, Place, std::less<>> places = {};  // Of the settings that are there.
+
+  // Of the whole trigger, where it has no such key.
+  const Place& place_of(std::string_view key) const {
+    auto found = places.find(key);
+    return found == places.end() ? place : found->second;
+  }
 };
 
 // The developer's file, weft.toml.

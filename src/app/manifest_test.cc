@@ -318,5 +318,46 @@ TEST(Manifest, a_section_of_another_type_is_told) {
   EXPECT_THAT(problems.text(), HasSubstr("write each with double brackets: [[trigger.http]]"));
 }
 
+TEST(Manifest, triggers_and_spaces_that_are_none_are_told_with_what_was_meant) {
+  Problems problems;
+  Manifest::parse(R"([app]
+name = "shop"
+[component.cart]
+source = "cart.wasm"
+uses.lock = ["orders/*"]
+uses.sensor = ["boiler", "hall/temperature"]
+[[trigger.messages]]
+component = "cart"
+[[trigger.alarm-clock]]
+component = "cart"
+)",
+                  "weft.toml", kCapabilities, problems);
+  EXPECT_EQ(
+      problems.text(),
+      "weft.toml:5:14: \"orders/*\" is no space of locks: write \"orders\", which is for the lock "
+      "orders and all of orders/...\n"
+      "weft.toml:6:26: \"hall/temperature\" is no space of sensors: write \"hall\", which is for "
+      "all of their names that begin with hall/\n"
+      "weft.toml:7:11: there is no [[trigger.messages]]: did you mean [[trigger.message]]?\n"
+      "weft.toml:9:11: there is no [[trigger.alarm-clock]]: what there is: [[trigger.http]], "
+      "[[trigger.cron]], [[trigger.message]], [[trigger.keyvalue]], [[trigger.sensor]]\n");
+}
+
+TEST(Manifest, the_places_of_a_triggers_keys_are_kept) {
+  Problems problems;
+  auto manifest = Manifest::parse(R"([app]
+name = "shop"
+[component.cart]
+source = "cart.wasm"
+[[trigger.message]]
+component = "cart"
+topic = "a"
+)",
+                                  "weft.toml", kCapabilities, problems);
+  ASSERT_EQ(manifest->events.size(), 1u) << problems.text();
+  EXPECT_EQ(manifest->events[0].place_of("topic").text(), "weft.toml:7:9");
+  EXPECT_EQ(manifest->events[0].place_of("broker").text(), "weft.toml:5:1");
+}
+
 }  // namespace
 }  // namespace weft

@@ -87,7 +87,7 @@ Result<std::unique_ptr<Plan>> Plan::make(Runtime& runtime, const CapabilityTable
   std::string file = component.file;
   std::vector<Lack> lacks;
   auto plan = make(runtime, capabilities, std::move(component), Opening::kOpen, lacks);
-  if (plan == nullptr) return failure(Errc::kUnsupported, describe(file, lacks));
+  if (!lacks.empty()) return failure(Errc::kUnsupported, describe(file, lacks));
   return plan;
 }
 
@@ -110,7 +110,6 @@ std::unique_ptr<Plan> Plan::make(Runtime& runtime, const CapabilityTable& capabi
   plan->add_layers(lacks);
   if (lacks.empty() && opening == Opening::kOpen) plan->prepare_capabilities(lacks);
   if (lacks.empty()) plan->link(lacks);
-  if (!lacks.empty()) return nullptr;
   if (self.shared) plan->service_ = std::make_shared<SharedService>(self.app, self.name);
   return plan;
 }
@@ -202,11 +201,13 @@ void Plan::match_imports(const CapabilityTable& capabilities, std::vector<Lack>&
     }
     const Capability& capability = *match->capability;
     if (use_of(capability) == nullptr && asked.insert(capability.name()).second) {
+      const UsesForm form = *capability.uses();
       lacks.push_back(
           {Lack::Kind::kUses,
            fmt::format("it imports {} and has no uses.{}", interface, capability.name()),
-           fmt::format("write uses.{} = {}, or [] to refuse each call", capability.name(),
-                       capability.uses()->example)});
+           fmt::format("write uses.{} = {}{}, or [] to refuse each call", capability.name(),
+                       form.example,
+                       form.unnamed.empty() ? "" : fmt::format(" for {}", form.unnamed))});
     }
     served_.push_back({*std::move(match), std::move(numbers)});
   }

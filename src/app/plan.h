@@ -77,7 +77,8 @@ class Plan {
   // the plan.
   static Result<std::unique_ptr<Plan>> make(Runtime& runtime, const CapabilityTable& capabilities,
                                             Component component);
-  // The same, each lack for itself; null when there is one.
+  // The same, each lack for itself. Null when its file cannot be loaded; where it lacks something
+  // else it is there to be looked at, and to be deployed never.
   static std::unique_ptr<Plan> make(Runtime& runtime, const CapabilityTable& capabilities,
                                     Component component, Opening opening, std::vector<Lack>& lacks);
 

@@ -3,6 +3,9 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
+
+#include "base/json_text.h"
 #include "base/limits.h"
 #include "base/nearest.h"
 
@@ -14,6 +17,17 @@ std::string show(const TomlValue& value) {
     case TomlValue::Kind::kInteger: return fmt::format("{}", value.integer);
     default: return std::string(value.kind_name());
   }
+}
+
+std::string key_text(std::string_view key) {
+  bool bare = !key.empty() && std::ranges::all_of(key, [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+           c == '_';
+  });
+  if (bare) return std::string(key);
+  std::string quoted;
+  append_json_string(quoted, key);
+  return quoted;
 }
 
 std::string size_text(std::uint64_t bytes) {

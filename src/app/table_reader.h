@@ -27,6 +27,9 @@ Result<std::chrono::nanoseconds> read_duration(std::string_view text,
 std::string size_text(std::uint64_t bytes);
 std::string duration_text(std::chrono::nanoseconds time);
 
+// A key as it stands in a file: bare, or in quotes where it must be.
+std::string key_text(std::string_view key);
+
 // A piece of text and where it was written.
 struct Placed {
   std::string text = {};

@@ -8,7 +8,7 @@
 
 #include "base/error.h"
 
-struct sockaddr;
+struct sockaddr;  // NOLINT(readability-identifier-naming): the kernel's
 
 namespace weft {
 

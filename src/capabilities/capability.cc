@@ -1,14 +1,56 @@
 #include "capabilities/capability.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <utility>
 
+#include "base/json_text.h"
 #include "base/limits.h"
+#include "base/nearest.h"
 
 namespace weft {
+namespace {
+
+// Of a `uses` line that a message shows.
+constexpr std::size_t kNamesShownMax = 8;
+
+std::string quoted(std::string_view text) {
+  std::string out;
+  append_json_string(out, text);
+  return out;
+}
+
+}  // namespace
 
 bool Use::allows(std::string_view name) const {
   return any_name || std::ranges::find(names, name) != names.end();
+}
+
+std::string how_to_grant(const Use& use, std::string_view capability, std::string_view name) {
+  if (use.names.size() >= kNamesShownMax) {
+    return fmt::format("add {} to its uses.{}", quoted(name), capability);
+  }
+  std::string write = fmt::format("write uses.{} = [", capability);
+  for (const std::string& each : use.names) write += quoted(each) + ", ";
+  return write + quoted(name) + "]";
+}
+
+TriggerProblem not_granted(const Use& use, std::string_view capability, std::string_view key,
+                           std::string_view name) {
+  std::string found =
+      name.empty() ? fmt::format(
+                         "it names no {0}, and the component is not granted the one "
+                         "without a name",
+                         key)
+                   : fmt::format("the component is not granted the {} {}", key, quoted(name));
+  std::string write = how_to_grant(use, capability, name);
+  if (!use.names.empty()) {
+    std::vector<std::string_view> known(use.names.begin(), use.names.end());
+    std::string_view other = nearest(name, known).value_or(known.front());
+    write += fmt::format(", or {} = {}", key, quoted(other));
+  }
+  return {std::string(key), std::move(found), std::move(write)};
 }
 
 const Secret* DriverChoice::find(std::string_view key) const {

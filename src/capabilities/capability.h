@@ -90,6 +90,12 @@ struct Use {
   bool allows(std::string_view name) const;
 };
 
+// What a developer writes for a component that is to have this name too.
+std::string how_to_grant(const Use& use, std::string_view capability, std::string_view name);
+// Of a trigger whose `key` names what the component is not granted: what to write of the two.
+TriggerProblem not_granted(const Use& use, std::string_view capability, std::string_view key,
+                           std::string_view name);
+
 // The server behind a name for which the operator chose a driver.
 struct ChosenServer {
   std::string name;
@@ -105,6 +111,8 @@ struct UsesForm {
   };
   Shape shape = Shape::kNames;
   std::string_view example = R"(["NAME"])";  // What a message shows.
+  // What the one that has no name, "", is called: that of who names none. Empty: there is none.
+  std::string_view unnamed = {};
 };
 
 // How a developer writes what wakes a component: [[trigger.NAME]], and its keys beside `component`.
@@ -145,8 +153,11 @@ class Capability {
   virtual std::optional<UsesForm> uses() const { return UsesForm{}; }
   // What an operator may choose between for a name. Empty: nothing is to be chosen.
   virtual std::span<const DriverInfo> drivers() const { return {}; }
+  // Whether a name may stand in `uses` and in the operator's file.
+  virtual Result<void> check_name(std::string_view) const { return {}; }
   // Whether the driver can be made with these settings, as far as that is known without opening
-  // anything. The message says which of them is wrong and what to write.
+  // anything. The message says which of them is wrong and what to write: it begins with the key, or
+  // with "the URL".
   virtual Result<void> check(const DriverChoice&) const { return {}; }
   // Asks the server behind what was chosen for a name, once: is it there, does it let us in, has it
   // what the settings name? Blocks for some seconds at most. Keeps nothing, and changes nothing
@@ -168,12 +179,10 @@ class Capability {
   // The interfaces that it calls of a component that it wakes. Of those that the component exports
   // the first is taken.
   virtual std::span<const Offer> handlers() const { return {}; }
-  // Whether a component with these grants can be woken so. The message says what to write.
-  virtual Result<void> check_trigger(const Use&, const TriggerSettings&) const { return {}; }
-  // Whether two triggers of one app can be there beside each other, where each is well by itself.
-  virtual Result<void> check_beside(const TriggerSettings&, const TriggerSettings&) const {
-    return {};
-  }
+  // All that keeps a component with these grants from being woken so.
+  virtual TriggerProblems check_trigger(const Use&, const TriggerSettings&) const { return {}; }
+  // What keeps `one` from standing beside the other.
+  virtual std::optional<TriggerProblem> check_beside(const TriggerPair&) const { return {}; }
   // That trigger of a component; its settings were checked.
   virtual TriggerWords words(std::string_view /*component*/, const TriggerSettings&) const {
     return {};

@@ -30,5 +30,19 @@ TEST(DriverChoices, HaveTimesOrSayWhichIsNone) {
   EXPECT_THAT(wrong.error().message(), HasSubstr("age"));
 }
 
+TEST(Grants, AreToldAsTheyAreToBeWritten) {
+  Use use{.names = {"", "a \"b\""}};
+  TriggerProblem problem = not_granted(use, "messaging", "broker", "orders");
+  EXPECT_EQ(problem.key, "broker");
+  EXPECT_EQ(problem.found, "the component is not granted the broker \"orders\"");
+  EXPECT_EQ(problem.write, R"(write uses.messaging = ["", "a \"b\"", "orders"], or broker = "")");
+  problem = not_granted({.names = {"orders", "bills"}}, "messaging", "broker", "bill");
+  EXPECT_EQ(problem.write,
+            R"(write uses.messaging = ["orders", "bills", "bill"], or broker = "bills")");
+  problem = not_granted({}, "messaging", "broker", "");
+  EXPECT_THAT(problem.found, HasSubstr("names no broker"));
+  EXPECT_EQ(problem.write, R"(write uses.messaging = [""])");
+}
+
 }  // namespace
 }  // namespace weft

@@ -52,7 +52,7 @@ class StateFolderOnDemand {
   void move_to(std::filesystem::path path, Place place = Place::kFirm);
   const std::filesystem::path& path() const { return path_; }
   // The same, or `other` where that names one and the place is loose.
-  const std::filesystem::path& path_or(const std::filesystem::path& other) const {
+  std::filesystem::path path_or(const std::filesystem::path& other) const {
     return place_ == Place::kFirm || other.empty() ? path_ : other;
   }
   // The folder `name` in the state folder.

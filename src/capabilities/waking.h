@@ -33,6 +33,38 @@ struct TriggerSettings {
   }
 };
 
+// What is wrong with a trigger: which of its keys, empty where it is no one of them, what was
+// found, and what to write; that may be empty. With a warning it can be there all the same.
+struct TriggerProblem {
+  enum class Weight : unsigned char { kError, kWarning };
+  std::string key;
+  std::string found;
+  std::string write = {};
+  Weight weight = Weight::kError;
+};
+using TriggerProblems = std::vector<TriggerProblem>;
+
+// Takes a value of a key; where there is none, that is a problem, and `into` stays.
+template <class T>
+void take_or_note(TriggerProblems& problems, std::string_view key, Result<T> from, T& into) {
+  if (from) {
+    into = *std::move(from);
+  } else {
+    problems.push_back({std::string(key), from.error().message()});
+  }
+}
+inline void note(TriggerProblems& problems, std::string_view key, const Result<void>& from) {
+  if (!from) problems.push_back({std::string(key), from.error().message()});
+}
+
+// Two triggers of one app, each well by itself.
+struct TriggerPair {
+  const TriggerSettings& one;
+  const TriggerSettings& before;
+  // Whether both wake one component.
+  enum class Wake : unsigned char { kOneComponent, kTwo } wake;
+};
+
 // A trigger in words, for whoever starts a host or watches one.
 struct TriggerWords {
   std::string on = {};     // What it waits for: "orders.*", "every 15m".

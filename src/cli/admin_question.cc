@@ -155,6 +155,10 @@ Result<std::string> outcome_of(const std::string& url, const std::string& answer
 
 Result<std::string> ask_admin(const std::string& url, const AdminCall& call,
                               std::chrono::milliseconds patience, const OnAdminLine& on_line) {
+  if (call.target.empty()) {
+    return failure(Errc::kInvalid,
+                   "name what is asked: an app that runs there, APP, or something of it, APP/NAME");
+  }
   std::string body = call.write();
   if (body.size() > kAdminCallBytesMax) {
     return failure(Errc::kLimit, fmt::format("the call and its arguments have {} bytes, and {} are "

@@ -4,6 +4,7 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <array>
 #include <boost/json.hpp>
 #include <chrono>
 
@@ -13,6 +14,7 @@
 #include "base/json_text.h"
 #include "capabilities/cron/cron.h"
 #include "capabilities/table.h"
+#include "cli/actions.h"
 #include "cli/admin_question.h"
 #include "cli/admin_url.h"
 #include "cli/standard_output.h"
@@ -23,6 +25,10 @@ namespace {
 namespace chrono = std::chrono;
 
 constexpr unsigned kTimesMax = 1000;
+constexpr std::array<ActionOptions, 2> kActions{{
+    {"list", "--times --json"},
+    {"run", "--schedule --at --time --json"},
+}};
 
 struct Line {
   std::string app;
@@ -32,27 +38,36 @@ struct Line {
   std::vector<std::string> next;
 };
 
-Result<void> add_lines(const std::string& word, unsigned times, std::vector<Line>& lines) {
+Result<Manifest> read_app(const std::string& word, const CapabilityTable& capabilities) {
   auto file = manifest_of(word);
   if (!file) {
     return failure(Errc::kNotFound,
                    fmt::format("{} is no app: name a folder with a weft.toml", word));
   }
-  CapabilityTable capabilities = embedded_capabilities({});
   Problems problems;
   auto manifest = Manifest::read(*file, capabilities, problems);
-  if (!manifest || problems.failed()) {
-    return failure(Errc::kInvalid, fmt::format("{}{}", problems.text(), problems.summary()));
-  }
+  if (manifest && !problems.failed()) return *std::move(manifest);
+  return failure(Errc::kInvalid, fmt::format("{}{}", problems.text(), problems.summary()));
+}
+
+// Of an app that runs: what is no name of one is a folder whose weft.toml says it.
+Result<std::string> app_name(const std::string& word) {
+  if (word.find_first_of("./") == std::string::npos) return word;
+  TRY(Manifest manifest, read_app(word, embedded_capabilities({})));
+  return manifest.name.text;
+}
+
+Result<void> add_lines(const std::string& word, unsigned times, std::vector<Line>& lines) {
+  TRY(Manifest manifest, read_app(word, embedded_capabilities({})));
   auto now = chrono::floor<chrono::seconds>(chrono::system_clock::now());
-  for (const EventTrigger& trigger : manifest->events) {
+  for (const EventTrigger& trigger : manifest.events) {
     if (trigger.capability != "cron") continue;
     auto options = cron::read_trigger(trigger.settings);
     if (!options) {
       return std::unexpected(std::move(options).error().within(trigger.place.text()));
     }
     const std::string* zone = trigger.settings.find("time-zone");
-    Line line{manifest->name.text,
+    Line line{manifest.name.text,
               trigger.component.text,
               options->text,
               zone == nullptr ? "UTC" : *zone,
@@ -110,18 +125,21 @@ std::string table_of(const std::vector<Line>& lines) {
 // As long as the component may take, where nobody says for how long.
 Result<int> run_one(const CronWords& words) {
   if (words.apps.size() != 2) {
-    return failure(Errc::kInvalid, "write weft cron run APP COMPONENT: what runs in a host now");
+    return failure(Errc::kInvalid,
+                   "write weft cron run APP COMPONENT: an app that runs in a host now, by its name "
+                   "or its folder, and a component of it");
   }
   std::chrono::milliseconds time = kAdminCallTimeMost;
   if (!words.time.empty()) {
-    auto read = read_duration(words.time);
+    auto read = read_duration(words.time, chrono::milliseconds(1), time);
     if (!read) return std::unexpected(std::move(read).error().within("--time " + words.time));
-    time = std::clamp(chrono::ceil<chrono::milliseconds>(*read), chrono::milliseconds(1), time);
+    time = chrono::ceil<chrono::milliseconds>(*read);
   }
+  TRY(std::string app, app_name(words.apps[0]));
   TRY(std::string url, admin_url(words.at, "/api/call"));
   boost::json::object arguments;
   if (!words.schedule.empty()) arguments["schedule"] = boost::json::string(words.schedule);
-  AdminCall call{.target = words.apps[0] + "/" + words.apps[1],
+  AdminCall call{.target = app + "/" + words.apps[1],
                  .function = "run",
                  .arguments = boost::json::serialize(arguments),
                  .time = time,
@@ -146,9 +164,10 @@ void add_cron_options(CLI::App& verb, CronWords& words) {
                   "list: the schedules of apps, and when they come next; run: one of them, now")
       ->required();
   verb.add_option("APP", words.apps,
-                  "list: folders with a weft.toml; default: the folder that one is in. run: the "
-                  "names of an app that runs and of its component");
-  verb.add_option("--times", words.times, "How many times of each are shown")
+                  "list, which reads files: folders with a weft.toml; default: the folder that one "
+                  "is in. run, which asks a host: an app that runs there, by its name or such a "
+                  "folder, and its component");
+  verb.add_option("--times", words.times, "With list: how many times of each are shown")
       ->capture_default_str();
   verb.add_option("--schedule", words.schedule,
                   "With run: the schedule, where the component has several")
@@ -159,6 +178,7 @@ void add_cron_options(CLI::App& verb, CronWords& words) {
                   "With run: how long it may take; default: what the component may")
       ->type_name("TIME");
   verb.add_flag("--json", words.json, "Print one JSON object");
+  take_by_action(verb, kActions, [&words] { return words.what; });
   verb.footer(
       "run asks a running host, whose operator's file says [admin] calls = true, and ends when the "
       "run does; interrupted, it breaks the run off. The run holds its schedule's lock as any "

@@ -9,6 +9,7 @@
 
 #include "base/console.h"
 #include "base/json_text.h"
+#include "cli/actions.h"
 #include "cli/standard_output.h"
 #include "node/object/key_file.h"
 #include "node/policy/groups.h"
@@ -17,6 +18,12 @@ namespace weft {
 namespace {
 
 namespace fs = std::filesystem;
+
+constexpr std::array<ActionOptions, 3> kOptions{{
+    {"new", ""},
+    {"show", "--json"},
+    {"trust", "--as"},
+}};
 
 // Of a key that has no file's name: enough of it to tell it from others.
 constexpr std::size_t kNameDigits = 16;
@@ -105,6 +112,7 @@ void add_key_options(CLI::App& verb, KeyWords& words) {
   verb.add_option("--as", words.as, "With trust: what the key is called, and its file")
       ->type_name("NAME");
   verb.add_flag("--json", words.json, "With show: print one JSON object");
+  take_by_action(verb, kOptions, [&words] { return words.action; });
   verb.footer(
       "weft key new FILE makes a private key (Ed25519, PEM, mode 0600), and prints the public one; "
       "a "
@@ -124,9 +132,6 @@ Result<int> run_key(const KeyWords& words) {
           Errc::kInvalid,
           fmt::format("weft key {} takes {} {}, and {} follow: {}", each.name, each.words,
                       each.words == 1 ? "word" : "words", words.words.size(), each.usage));
-    }
-    if (!words.as.empty() && each.name != "trust") {
-      return failure(Errc::kInvalid, fmt::format("--as {} is for weft key trust", words.as));
     }
     return each.run(words);
   }

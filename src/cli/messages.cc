@@ -5,6 +5,7 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <array>
 #include <boost/json.hpp>
 #include <cerrno>
 #include <charconv>
@@ -14,6 +15,7 @@
 #include "base/json_string.h"
 #include "base/shown_text.h"
 #include "capabilities/messaging/message.h"
+#include "cli/actions.h"
 #include "cli/admin_question.h"
 #include "cli/admin_url.h"
 #include "cli/standard_output.h"
@@ -27,6 +29,12 @@ namespace json = boost::json;
 constexpr std::chrono::minutes kAnswerMax{5};
 // Of a message's data: a call in base64 with what is beside it.
 constexpr std::size_t kPublishedMax = (kAdminCallBytesMax - (std::size_t{64} << 10)) / 4 * 3;
+constexpr std::array<ActionOptions, 4> kActions{{
+    {"tail", "--at --count --json"},
+    {"publish", "--at --meta --json"},
+    {"dead", "--at --group --bodies --json"},
+    {"replay", "--at --all --json"},
+}};
 // Of a message's data on a line for a person.
 constexpr std::size_t kShownMax = 200;
 
@@ -422,6 +430,7 @@ void add_messages_options(CLI::App& verb, MessagesWords& words) {
   verb.add_flag("--bodies", words.bodies, "With dead: show the messages' data too");
   verb.add_flag("--all", words.all, "With replay: all dead letters of the group");
   verb.add_flag("--json", words.json, "Print what the host answers: data is base64");
+  take_by_action(verb, kActions, [&words] { return words.what; });
   verb.footer(
       "Asks a running host, which has the brokers open; its operator's file says [admin] calls = "
       "true. tail shows what is published from now on and takes nothing from the groups. replay "

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <array>
 #include <boost/asio/io_context.hpp>
 #include <cstdlib>
 #include <filesystem>
@@ -20,6 +21,7 @@
 #include "base/limits.h"
 #include "base/net_address.h"
 #include "base/whole_file.h"
+#include "cli/actions.h"
 #include "cli/run_options.h"
 #include "cli/standard_output.h"
 #include "engine/runtime.h"
@@ -37,6 +39,15 @@ namespace {
 namespace fs = std::filesystem;
 using node::client::RemoteNode;
 
+constexpr std::array<ActionOptions, 7> kActions{{
+    {"list", "--wait --interface --loopback --json --tree"},
+    {"describe", "--key --wait --interface --loopback --json"},
+    {"run", "--key --wait --interface --loopback --receipt --time --cpu --memory"},
+    {"call", "--key --wait --interface --loopback --receipt --time --cpu --memory --args-json"},
+    {"store", "--key --wait --interface --loopback --time"},
+    {"fetch", "--key --wait --interface --loopback --time --output"},
+    {"cancel", "--key --wait --interface --loopback"},
+}};
 constexpr std::size_t kInputMax = std::size_t{15} << 20;
 
 // One task on a loop of this thread, to its end.
@@ -373,6 +384,7 @@ void add_net_options(CLI::App& verb, NetWords& words) {
   verb.add_flag("--tree", words.tree, "With list: each node with all that it says");
   verb.add_flag("--args-json", words.args_json, "With call: arguments and result are JSON");
   verb.add_flag("--loopback", words.loopback, "Listen on this machine, too");
+  take_by_action(verb, kActions, [&words] { return words.action; });
   verb.footer(
       "describe NODE; run NODE FILE|HASH [WORDS]; call NODE FILE CALL; store NODE FILE; fetch NODE "
       "HASH --output FILE; cancel NODE RUN. A node is KEY@ADDRESS:PORT, or its name or the first "

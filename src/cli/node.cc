@@ -4,6 +4,7 @@
 #include <signal.h>
 
 #include <CLI/CLI.hpp>
+#include <array>
 #include <boost/json.hpp>
 #include <filesystem>
 
@@ -13,6 +14,7 @@
 #include "base/log.h"
 #include "base/read_file.h"
 #include "base/shown_text.h"
+#include "cli/actions.h"
 #include "cli/run_options.h"
 #include "cli/standard_output.h"
 #include "node/control/control_client.h"
@@ -35,6 +37,30 @@ constexpr const char* kSelf = "/proc/self/exe";
 // From the first signal to the end of runs that go on.
 constexpr std::chrono::seconds kStopMax{30};
 constexpr std::size_t kProofBytesMax = 1 << 20;
+
+// What the daemon starts itself, compile, is not among them.
+constexpr std::array<ActionOptions, 15> kActions{{
+    {"init", "--dir"},
+    {"start", "--dir --quiet"},
+    {"status", "--dir --json"},
+    {"runs", "--dir --json"},
+    {"cancel", "--dir"},
+    {"drain", "--dir"},
+    {"undrain", "--dir"},
+    {"reload", "--dir"},
+    {"stop", "--dir"},
+    {"library list", "--dir --json"},
+    {"library add", "--dir --name --version"},
+    {"library remove", "--dir"},
+    {"events", "--dir --from --follow"},
+    {"bill", "--dir --from --by --json --csv"},
+    {"verify", "--key"},
+}};
+
+std::string action_of(const NodeWords& words) {
+  if (words.action != "library") return words.action;
+  return words.action + " " + (words.rest.empty() ? "list" : words.rest[0]);
+}
 
 fs::path folder_of(const NodeWords& words) {
   return words.folder.empty() ? fs::path(kUsualFolder) : fs::path(words.folder);
@@ -266,9 +292,10 @@ void add_node_options(CLI::App& verb, NodeWords& words) {
   verb.add_option("--key", words.key, "With verify: the node's key");
   verb.add_option("--from", words.from, "With events and bill: the first event");
   verb.add_flag("--follow", words.follow, "With events: go on as they come");
-  verb.add_flag("--json", words.json, "JSON");
+  verb.add_flag("--json", words.json, "With status, runs, library list and bill: JSON");
   verb.add_flag("--csv", words.csv, "With bill: CSV");
   verb.add_flag("--quiet", words.quiet, "With start: print nothing but the address line");
+  take_by_action(verb, kActions, [&words] { return action_of(words); });
   verb.footer(
       "weft node init DIR makes a folder with settings, a key and a group; weft node start --dir "
       "DIR runs the node. All others speak to the node that runs, at its control socket; events "

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <array>
 #include <cerrno>
 #include <chrono>
 #include <string_view>
@@ -18,6 +19,7 @@
 #include "base/shown_text.h"
 #include "capabilities/secrets/drivers/sealed_file.h"
 #include "capabilities/state_folder.h"
+#include "cli/actions.h"
 #include "cli/run_options.h"
 #include "cli/standard_output.h"
 
@@ -27,6 +29,12 @@ namespace {
 
 using secrets::kValueBytesMax;
 using secrets::SealedFile;
+
+constexpr std::array<ActionOptions, 3> kActions{{
+    {"set", "--state --on"},
+    {"list", "--state --on --json"},
+    {"remove", "--state --on"},
+}};
 
 // What a terminal sends for Ctrl-C where it makes no signal of it.
 constexpr char kInterrupt = '\x03';
@@ -188,6 +196,7 @@ void add_secret_options(CLI::App& verb, SecretWords& words) {
   verb.add_option("--on", words.on, "The operator's file, for where it says the state folder is")
       ->type_name("FILE");
   verb.add_flag("--json", words.json, "With list: print one JSON object");
+  take_by_action(verb, kActions, [&words] { return words.action; });
   verb.footer(
       "set takes the value from standard input (less one newline at its end), or asks for it and "
       "shows nothing of it: weft secret set payment-key < key.txt. A host that runs sees it the "

@@ -14,7 +14,7 @@ namespace json = boost::json;
 constexpr std::int64_t kTimeMostMs = kAdminCallTimeMost.count();
 
 std::unexpected<Error> wrong(std::string_view member, std::string_view write) {
-  return failure(Errc::kInvalid, fmt::format("the member \"{}\": write {}", member, write));
+  return failure(Errc::kInvalid, fmt::format("\"{}\" of the call: write {}", member, write));
 }
 
 Result<void> read_text(const json::value& value, std::string_view member, std::string& into) {
@@ -54,7 +54,7 @@ Result<AdminCall> AdminCall::read(std::string_view written) {
       call.time = std::chrono::milliseconds(member.get_int64());
     } else {
       return failure(Errc::kInvalid,
-                     fmt::format("there is no member \"{}\": what there is: target, function, "
+                     fmt::format("a call has no \"{}\": what there is: target, function, "
                                  "arguments, json, time_ms, capability",
                                  name));
     }

@@ -2,8 +2,11 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <array>
 #include <charconv>
 #include <optional>
+#include <utility>
 
 namespace weft::remote {
 namespace {
@@ -31,6 +34,27 @@ std::optional<std::string> decode(std::string_view text) {
   }
   return out;
 }
+
+// Schemes that people write, and the driver whose they are.
+constexpr std::array<std::pair<std::string_view, std::string_view>, 17> kDriverOf{{
+    {"redis", "redis"},
+    {"rediss", "redis"},
+    {"nats", "nats"},
+    {"tls", "nats"},
+    {"mqtt", "mqtt"},
+    {"mqtts", "mqtt"},
+    {"amqp", "rabbitmq"},
+    {"amqps", "rabbitmq"},
+    {"kafka", "kafka"},
+    {"kafkas", "kafka"},
+    {"mysql", "mysql"},
+    {"mysqls", "mysql"},
+    {"postgres", "postgres"},
+    {"http", ""},
+    {"postgresql", "postgres"},
+    {"https", ""},
+    {"tcp", ""},
+}};
 
 std::unexpected<Error> wrong(std::string_view what) {
   return failure(Errc::kInvalid, fmt::format("the URL {}: write SCHEME://HOST:PORT", what));
@@ -89,6 +113,28 @@ Result<ServerUrl> ServerUrl::parse(std::string_view text) {
     }
   }
   return url;
+}
+
+Result<ServerUrl> ServerUrl::parse(std::string_view text, const Form& form) {
+  if (text.find("://") == std::string_view::npos) {
+    return failure(Errc::kInvalid,
+                   fmt::format("the URL has no scheme: write {}://HOST:{} or, with TLS, {}://HOST",
+                               form.plain, form.port, form.tls));
+  }
+  TRY(ServerUrl url, parse(text));
+  if (url.scheme == form.plain || url.scheme == form.tls) return url;
+  // Only what is known to be one is shown.
+  auto known = std::ranges::find(kDriverOf, std::string_view(url.scheme),
+                                 [](const auto& each) { return each.first; });
+  std::string found = "the URL's scheme";
+  if (known != kDriverOf.end()) {
+    found = fmt::format("the URL begins with {}://", known->first);
+    if (!known->second.empty()) {
+      found += fmt::format(", as one for the driver \"{}\" does", known->second);
+    }
+  }
+  return failure(Errc::kInvalid,
+                 fmt::format("{}: write {}:// or, with TLS, {}://", found, form.plain, form.tls));
 }
 
 }  // namespace weft::remote

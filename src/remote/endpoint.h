@@ -33,8 +33,17 @@ struct ServerUrl {
   std::uint16_t port = 0;  // 0: the scheme's own.
   std::string path;        // Without the slash.
 
+  // How a driver's servers are written: mqtt://HOST:1883 or, with TLS, mqtts://HOST.
+  struct Form {
+    std::string_view plain;
+    std::string_view tls;
+    std::uint16_t port;  // Of `plain`.
+  };
+
   // kInvalid, with what is wrong. The message never holds the URL, which may hold a password.
   static Result<ServerUrl> parse(std::string_view text);
+  // The same, with one of the form's two schemes.
+  static Result<ServerUrl> parse(std::string_view text, const Form& form);
 };
 
 }  // namespace weft::remote

@@ -42,5 +42,21 @@ TEST(ServerUrlTest, SaysWhatIsWrongWithoutShowingIt) {
   }
 }
 
+TEST(ServerUrlTest, HasTheSchemesOfItsDriver) {
+  constexpr ServerUrl::Form kForm{"mqtt", "mqtts", 1883};
+  EXPECT_TRUE(ServerUrl::parse("mqtt://h", kForm).has_value());
+  EXPECT_TRUE(ServerUrl::parse("mqtts://h", kForm).has_value());
+  auto said = [&](const char* text) {
+    return std::string(ServerUrl::parse(text, kForm).error().message());
+  };
+  EXPECT_EQ(said("redis://u:s3cret@h"),
+            "the URL begins with redis://, as one for the driver \"redis\" does: write mqtt:// or, "
+            "with TLS, mqtts://");
+  EXPECT_EQ(said("http://h"), "the URL begins with http://: write mqtt:// or, with TLS, mqtts://");
+  EXPECT_EQ(said("s3cret://h"), "the URL's scheme: write mqtt:// or, with TLS, mqtts://");
+  EXPECT_EQ(said("s3cret:1883"),
+            "the URL has no scheme: write mqtt://HOST:1883 or, with TLS, mqtts://HOST");
+}
+
 }  // namespace
 }  // namespace weft::remote

@@ -128,6 +128,8 @@ class Cron(unittest.TestCase):
                 for each in both:
                     each.join()
                 self.assertEqual((number(host, "runs"), number(host, "stale")), (5, 0))
+                # The app is named as it is for weft cron list, too.
+                self.assertEqual(now(app.folder, "ticker").code, 0)
                 self.assertEqual(put(host, "/kv/fail", b"1").status // 100, 2)
                 done = now("clock", "ticker")
                 self.assertEqual(done.code, 1)
@@ -149,6 +151,10 @@ class Cron(unittest.TestCase):
         for schedule, more, what in (
                 ("* * * *", "", "4 fields"), ("0 0 30 2 *", "", "never comes"),
                 ("@daily", 'time-zone = "Moon/Base"', "Moon/Base"),
+                ("@daily", 'time-zone = "Berlin"', 'did you mean "Europe/Berlin"?'),
+                ("every 6h", 'time-zone = "Asia/Tokyo"', "leave time-zone out"),
+                ("every 10s", 'jitter = "20s"', 'write "10s" at most'),
+                ("every 15 m", "", 'did you mean "every 15m"?'),
                 ("@daily", 'store = "other"', "uses.cron")):
             with clock(schedule, more) as app:
                 done = run("check", app.folder)

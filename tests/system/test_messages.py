@@ -512,7 +512,7 @@ class Wrong(unittest.TestCase):
             self.assertIn(what, told)
             self.assertIn("1 error,", told)
         self.assertIn("> the last one", self.check('"plain.>"', '"plain.>.x"'))
-        self.assertIn('ordering is "none", "topic" or "key"',
+        self.assertIn('ordering is "keys": write "none", "topic" or "key"',
                       self.check('ordering = "key"', 'ordering = "keys"'))
         self.assertIn('is not granted the broker "third"',
                       self.check('broker = "second"', 'broker = "third"'))

@@ -100,6 +100,65 @@ sys_seconds calendar() {
   return std::chrono::floor<seconds>(std::chrono::system_clock::now());
 }
 
+std::string text_of(std::chrono::milliseconds time) {
+  std::int64_t ms = time.count();
+  if (ms % 60'000 == 0) return fmt::format("{}m", ms / 60'000);
+  return ms % 1'000 == 0 ? fmt::format("{}s", ms / 1'000) : fmt::format("{}ms", ms);
+}
+
+void read_jitter(const std::string& text, TriggerOptions& options, TriggerProblems& problems) {
+  std::uint64_t ns = 0;
+  take_or_note(problems, "jitter", parse_duration_ns(text), ns);
+  options.jitter = std::chrono::milliseconds(ns / 1'000'000);
+  if (options.jitter > kJitterMax) {
+    problems.push_back({"jitter", fmt::format("a jitter of {}: {}h at most", text,
+                                              kJitterMax / std::chrono::hours(1))});
+    return;
+  }
+  std::chrono::milliseconds apart = options.schedule.least_apart();
+  if (options.jitter <= apart) return;
+  problems.push_back({"jitter",
+                      fmt::format("a jitter of {} is longer than the {} from one run to the next",
+                                  text_of(options.jitter), text_of(apart)),
+                      fmt::format("write \"{}\" at most", text_of(apart))});
+}
+
+// What a trigger's keys say, with all that is wrong with them.
+TriggerOptions read_keys(const TriggerSettings& settings, TriggerProblems& problems) {
+  TriggerOptions options{.text = text_of(settings, "schedule"), .now = calendar};
+  std::size_t told = problems.size();
+  if (options.text.size() > kScheduleBytesMax) {
+    problems.push_back(
+        {"schedule", fmt::format("a schedule has {} bytes at most", kScheduleBytesMax)});
+  } else {
+    take_or_note(problems, "schedule", Schedule::parse(options.text), options.schedule);
+  }
+  bool scheduled = problems.size() == told;
+  if (const std::string* name = settings.find("time-zone")) {
+    take_or_note(problems, "time-zone", Zone::find(*name), options.zone);
+    if (scheduled && options.schedule.is_interval()) {
+      problems.push_back({"time-zone",
+                          fmt::format("\"{}\" is counted in UTC, whatever clocks show: a time zone "
+                                      "means nothing beside it",
+                                      options.text),
+                          "leave time-zone out, or write five fields"});
+    }
+  }
+  if (const std::string* time = settings.find("jitter"); time != nullptr && scheduled) {
+    read_jitter(*time, options, problems);
+  }
+  take_or_note(problems, "missed", read_missed(text_of(settings, "missed")), options.missed);
+  std::string overlap = text_of(settings, "overlap");
+  options.overlap = overlap == "run";
+  if (!overlap.empty() && overlap != "run" && overlap != "wait") {
+    problems.push_back({"overlap", "overlap is \"wait\" or \"run\""});
+  }
+  if (scheduled && !options.schedule.next(options.zone, calendar())) {
+    problems.push_back({"schedule", fmt::format("\"{}\" never comes", options.text)});
+  }
+  return options;
+}
+
 }  // namespace
 
 Result<void> Backend::open() {
@@ -113,33 +172,13 @@ Keeping Backend::keeping(Loop& loop, std::string_view app) {
 }
 
 Result<TriggerOptions> read_trigger(const TriggerSettings& settings) {
-  TriggerOptions options{.text = text_of(settings, "schedule"), .now = calendar};
-  if (options.text.size() > kScheduleBytesMax) {
-    return failure(Errc::kInvalid,
-                   fmt::format("a schedule has {} bytes at most", kScheduleBytesMax));
-  }
-  TRY(options.schedule, Schedule::parse(options.text));
-  if (const std::string* name = settings.find("time-zone")) {
-    TRY(options.zone, Zone::find(*name));
-  }
-  if (const std::string* time = settings.find("jitter")) {
-    TRY(std::uint64_t ns, parse_duration_ns(*time));
-    options.jitter = std::chrono::milliseconds(ns / 1'000'000);
-    if (options.jitter > kJitterMax) {
-      return failure(Errc::kInvalid, fmt::format("a jitter of {}: {}h at most", *time,
-                                                 kJitterMax / std::chrono::hours(1)));
-    }
-  }
-  TRY(options.missed, read_missed(text_of(settings, "missed")));
-  std::string overlap = text_of(settings, "overlap");
-  options.overlap = overlap == "run";
-  if (!overlap.empty() && overlap != "run" && overlap != "wait") {
-    return failure(Errc::kInvalid, "overlap is \"wait\" or \"run\"");
-  }
-  if (!options.schedule.next(options.zone, calendar())) {
-    return failure(Errc::kInvalid, fmt::format("\"{}\" never comes", options.text));
-  }
-  return options;
+  TriggerProblems problems;
+  TriggerOptions options = read_keys(settings, problems);
+  if (problems.empty()) return options;
+  const TriggerProblem& first = problems.front();
+  return failure(Errc::kInvalid, first.write.empty()
+                                     ? first.found
+                                     : fmt::format("{}: {}", first.found, first.write));
 }
 
 std::span<const DriverInfo> CronCapability::drivers() const {
@@ -188,16 +227,30 @@ std::span<const Offer> CronCapability::handlers() const {
   return kHandlers;
 }
 
-Result<void> CronCapability::check_trigger(const Use& use, const TriggerSettings& settings) const {
+TriggerProblems CronCapability::check_trigger(const Use& use,
+                                              const TriggerSettings& settings) const {
+  TriggerProblems problems;
   std::string store = text_of(settings, "store");
   if (!store.empty() && !use.allows(store)) {
-    return failure(Errc::kDenied,
-                   fmt::format("the component is not granted the store \"{0}\": write it into its "
-                               "uses.cron, or leave it out",
-                               store));
+    problems.push_back(not_granted(use, name(), "store", store));
   }
-  TRY_VOID(read_trigger(settings));
-  return {};
+  read_keys(settings, problems);
+  return problems;
+}
+
+// A schedule is known by its component and its text: what is kept of one would be taken for what is
+// kept of the other.
+std::optional<TriggerProblem> CronCapability::check_beside(const TriggerPair& pair) const {
+  if (pair.wake != TriggerPair::Wake::kOneComponent) return std::nullopt;
+  std::string schedule = text_of(pair.one, "schedule");
+  bool same = schedule == text_of(pair.before, "schedule") &&
+              text_of(pair.one, "store") == text_of(pair.before, "store");
+  if (!same) return std::nullopt;
+  return TriggerProblem{"schedule",
+                        fmt::format("another trigger calls this component at \"{}\": what is kept "
+                                    "of the one would be taken for the other's",
+                                    schedule),
+                        "take one of them out, or name another component"};
 }
 
 TriggerWords CronCapability::words(std::string_view, const TriggerSettings& settings) const {

@@ -56,7 +56,8 @@ class CronCapability final : public Capability, public Operable {
   std::unique_ptr<Provider> provider(const Offer& offer, Site site) override;
   std::optional<TriggerForm> trigger() const override;
   std::span<const Offer> handlers() const override;
-  Result<void> check_trigger(const Use& use, const TriggerSettings& settings) const override;
+  TriggerProblems check_trigger(const Use& use, const TriggerSettings& settings) const override;
+  std::optional<TriggerProblem> check_beside(const TriggerPair& pair) const override;
   TriggerWords words(std::string_view component, const TriggerSettings& settings) const override;
   std::unique_ptr<Subscription> subscribe(const Waking& waking) override;
   Operable* operable() override { return this; }
@@ -71,7 +72,7 @@ class CronCapability final : public Capability, public Operable {
   ChosenBackends<Backend> chosen_;
 };
 
-// What a trigger's keys say; kInvalid, or kNotFound for a time zone.
+// What a trigger's keys say; kInvalid with the first thing that is wrong.
 Result<TriggerOptions> read_trigger(const TriggerSettings& settings);
 
 }  // namespace weft::cron

@@ -9,6 +9,7 @@
 namespace weft::cron {
 namespace {
 
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
 CronCapability capability() {
@@ -42,17 +43,56 @@ TEST(CronSettings, SayWhatIsWrong) {
         {TriggerSettings{{{"schedule", "0 0 30 2 *"}}}, "never comes"},
         {TriggerSettings{{{"schedule", std::string(101, '*')}}}, "100 bytes"},
         {TriggerSettings{{{"schedule", "@daily"}, {"time-zone", "Moon/Base"}}}, "Moon/Base"},
+        {TriggerSettings{{{"schedule", "every 6h"}, {"time-zone", "Asia/Tokyo"}}},
+         "leave time-zone"},
         {TriggerSettings{{{"schedule", "@daily"}, {"missed", "some"}}}, "\"once\""},
         {TriggerSettings{{{"schedule", "@daily"}, {"overlap", "yes"}}}, "\"wait\""},
         {TriggerSettings{{{"schedule", "@daily"}, {"jitter", "61m"}}}, "1h at most"},
         {TriggerSettings{{{"schedule", "@daily"}, {"store", "shared"}}}, "uses.cron"}}) {
-    auto checked = table.check_trigger({}, settings);
-    ASSERT_FALSE(checked.has_value()) << what;
-    EXPECT_THAT(checked.error().message(), HasSubstr(what));
+    auto problems = table.check_trigger({}, settings);
+    ASSERT_EQ(problems.size(), 1U) << what;
+    EXPECT_THAT(problems[0].found + ": " + problems[0].write, HasSubstr(what));
   }
   EXPECT_TRUE(
       table.check_trigger({.names = {"shared"}}, {{{"schedule", "@daily"}, {"store", "shared"}}})
-          .has_value());
+          .empty());
+}
+
+TEST(CronSettings, AllThatIsWrongIsToldByItsKey) {
+  auto problems = capability().check_trigger({}, {{{"schedule", "@reboot"},
+                                                   {"time-zone", "Moon/Base"},
+                                                   {"missed", "some"},
+                                                   {"overlap", "yes"},
+                                                   {"store", "shared"}}});
+  std::vector<std::string> keys;
+  for (const TriggerProblem& each : problems) keys.push_back(each.key);
+  EXPECT_THAT(keys, ElementsAre("store", "schedule", "time-zone", "missed", "overlap"));
+}
+
+TEST(CronSettings, JitterEndsBeforeTheNextRun) {
+  auto jitter = [](const char* schedule, const char* time) {
+    return capability().check_trigger({}, {{{"schedule", schedule}, {"jitter", time}}}).empty();
+  };
+  EXPECT_TRUE(jitter("every 10s", "10s"));
+  EXPECT_FALSE(jitter("every 10s", "11s"));
+  EXPECT_TRUE(jitter("@daily", "1h"));
+  EXPECT_TRUE(jitter("0,30 8 * * *", "30m"));
+  EXPECT_FALSE(jitter("0,30 8 * * *", "31m"));
+  EXPECT_FALSE(jitter("50,10 * * * *", "21m"));
+  EXPECT_TRUE(jitter("0 0 29 2 *", "1h"));
+}
+
+TEST(CronSettings, OfOneComponentHaveTwoSchedules) {
+  using Wake = TriggerPair::Wake;
+  auto table = capability();
+  TriggerSettings one{{{"schedule", "0 3 * * *"}, {"time-zone", "Europe/Berlin"}}};
+  TriggerSettings zone{{{"schedule", "0 3 * * *"}, {"time-zone", "Asia/Tokyo"}}};
+  TriggerSettings store{{{"schedule", "0 3 * * *"}, {"store", "shared"}}};
+  TriggerSettings other{{{"schedule", "0 4 * * *"}}};
+  EXPECT_TRUE(table.check_beside({one, zone, Wake::kOneComponent}).has_value());
+  EXPECT_FALSE(table.check_beside({one, zone, Wake::kTwo}).has_value());
+  EXPECT_FALSE(table.check_beside({one, store, Wake::kOneComponent}).has_value());
+  EXPECT_FALSE(table.check_beside({one, other, Wake::kOneComponent}).has_value());
 }
 
 TEST(CronDrivers, AreChecked) {

@@ -1,12 +1,14 @@
 #include "capabilities/cron/schedule.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <array>
 #include <span>
 
 #include "base/limits.h"
+#include "base/nearest.h"
 
 namespace weft::cron {
 namespace {
@@ -116,6 +118,57 @@ std::vector<std::string_view> words_of(std::string_view text) {
 
 constexpr std::string_view kHow = "write five fields, as \"0 3 * * *\", or \"every 15m\"";
 
+bool is_number(std::string_view text) {
+  return text.find_first_not_of("0123456789.") == std::string_view::npos;
+}
+
+// Minutes are also "min", as in all other times that people write.
+Result<std::uint64_t> interval_of(std::string_view text) {
+  if (text.ends_with("min")) text.remove_suffix(2);
+  return parse_duration_ns(text);
+}
+
+bool is_interval_text(std::string_view text) {
+  return interval_of(text).has_value() && !is_number(text);
+}
+
+// What is none, with what was meant, as far as that is seen.
+std::unexpected<Error> no_schedule(std::string_view text, std::span<const std::string_view> words) {
+  if (words.size() == 1 && words[0] == "@reboot") {
+    return failure(Errc::kInvalid,
+                   "@reboot is no time, and a start of weft wakes nobody: write a schedule, and "
+                   "missed = \"once\" for a run that is made up for after a start");
+  }
+  if (words.size() == 1 && words[0].starts_with('@')) {
+    std::vector<std::string_view> known;
+    for (auto [name, fields] : kShort) known.push_back(name);
+    auto meant = words[0] == "@midnight" ? std::optional<std::string_view>("@daily")
+                                         : nearest(words[0], known);
+    return failure(Errc::kInvalid,
+                   fmt::format("\"{}\" is none of {}{}", text, fmt::join(known, ", "),
+                               meant ? fmt::format(": did you mean {}?", *meant) : ""));
+  }
+  if (words.size() == 3 && words[0] == "every") {
+    std::string meant = fmt::format("{}{}", words[1], words[2]);
+    // "15 minutes"
+    if (!is_interval_text(meant)) meant = fmt::format("{}{}", words[1], words[2].substr(0, 1));
+    if (is_interval_text(meant)) {
+      return failure(Errc::kInvalid,
+                     fmt::format("\"{}\": did you mean \"every {}\"?", text, meant));
+    }
+  }
+  if (words.size() == 1 && is_interval_text(words[0])) {
+    return failure(Errc::kInvalid, fmt::format("\"{0}\": did you mean \"every {0}\"?", text));
+  }
+  if (words.size() == kFields.size() + 1) {
+    return failure(Errc::kInvalid,
+                   fmt::format("\"{}\" has 6 fields, and seconds are not among those of here: {}",
+                               text, kHow));
+  }
+  return failure(Errc::kInvalid, fmt::format("\"{}\" has {} {}: {}", text, words.size(),
+                                             words.size() == 1 ? "field" : "fields", kHow));
+}
+
 }  // namespace
 
 Result<Schedule> Schedule::parse(std::string_view text) {
@@ -126,7 +179,13 @@ Result<Schedule> Schedule::parse(std::string_view text) {
   }
   Schedule schedule;
   if (words.size() == 2 && words[0] == "every") {
-    auto ns = parse_duration_ns(words[1]);
+    if (is_number(words[1])) {
+      return failure(Errc::kInvalid,
+                     fmt::format("\"{}\" has no unit: write \"every {}m\" for minutes, "
+                                 "or s, h",
+                                 text, words[1]));
+    }
+    auto ns = interval_of(words[1]);
     auto most = static_cast<std::uint64_t>(chrono::nanoseconds(kIntervalMax).count());
     if (!ns || *ns % 1'000'000'000 != 0 || *ns == 0 || *ns > most) {
       return failure(Errc::kInvalid,
@@ -137,10 +196,7 @@ Result<Schedule> Schedule::parse(std::string_view text) {
     schedule.interval_ = seconds(*ns / 1'000'000'000);
     return schedule;
   }
-  if (words.size() != kFields.size()) {
-    return failure(Errc::kInvalid,
-                   fmt::format("\"{}\" has {} fields: {}", text, words.size(), kHow));
-  }
+  if (words.size() != kFields.size()) return no_schedule(text, words);
   TRY_VOID(read_field(kFields[0], words[0], schedule.minutes_));
   TRY_VOID(read_field(kFields[1], words[1], schedule.hours_));
   TRY_VOID(read_field(kFields[2], words[2], schedule.days_));
@@ -149,6 +205,24 @@ Result<Schedule> Schedule::parse(std::string_view text) {
   schedule.any_day_ = words[2].starts_with('*');
   schedule.any_weekday_ = words[4].starts_with('*');
   return schedule;
+}
+
+// Runs that are less than an hour apart are so in an hour, or over its end, and in each that is
+// named.
+seconds Schedule::least_apart() const {
+  seconds least = chrono::hours(1);
+  if (is_interval()) return std::min(least, interval_);
+  sys_seconds before(seconds(0));
+  std::optional<sys_seconds> first = next(Zone::utc(), before);
+  if (!first) return least;
+  before = *first;
+  for (std::size_t i = 0; i <= minutes_.size(); ++i) {
+    std::optional<sys_seconds> each = next(Zone::utc(), before);
+    if (!each) break;
+    least = std::min(least, *each - before);
+    before = *each;
+  }
+  return least;
 }
 
 bool Schedule::is_day(chrono::local_days day) const {

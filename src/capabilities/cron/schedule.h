@@ -29,6 +29,9 @@ class Schedule {
   // kInvalid, and says which part.
   static Result<Schedule> parse(std::string_view text);
 
+  bool is_interval() const { return interval_.count() > 0; }
+  // The shortest time from one run to the next, an hour at most, as clocks go that nobody sets.
+  seconds least_apart() const;
   // The first time after that moment; nothing where none comes ("0 0 30 feb *").
   std::optional<sys_seconds> next(const Zone& zone, sys_seconds after) const;
   // The last times in (after, until], in their order, `most` at most.

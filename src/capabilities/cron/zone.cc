@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <fstream>
 
+#include "base/nearest.h"
+
 namespace weft::cron {
 namespace {
 
@@ -250,6 +252,58 @@ Result<Zone> Zone::parse(BytesView file) {
   return zone;
 }
 
+namespace {
+
+// Of tzdata's folder, with its second names.
+constexpr std::size_t kZonesMax = 5'000;
+
+std::string lower(std::string text) {
+  for (char& c : text) {
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  }
+  return text;
+}
+
+// The zones of a folder, less what stands there a second time.
+std::vector<std::string> zones_in(const std::filesystem::path& folder) {
+  std::vector<std::string> zones;
+  std::error_code problem;
+  std::filesystem::recursive_directory_iterator each(folder, problem);
+  for (; !problem && each != std::filesystem::recursive_directory_iterator();
+       each.increment(problem)) {
+    std::string name = each->path().lexically_relative(folder).string();
+    if (name == "posix" || name == "right") each.disable_recursion_pending();
+    // Beside zones there are tables, whose names are not written so.
+    bool zone = name.front() >= 'A' && name.front() <= 'Z' && !name.contains('.');
+    if (zone && each->is_regular_file(problem)) zones.push_back(std::move(name));
+    if (zones.size() == kZonesMax) break;
+  }
+  std::ranges::sort(zones);
+  return zones;
+}
+
+// The zone that is meant by a name that is none; empty: nobody knows.
+std::string zone_like(std::string_view name, const std::filesystem::path& folder) {
+  std::vector<std::string> zones = zones_in(folder);
+  std::string small = lower(std::string(name));
+  std::ranges::replace(small, ' ', '_');
+  std::vector<std::string> smalls;
+  for (const std::string& each : zones) {
+    smalls.push_back(lower(each));
+    if (smalls.back() == small) return each;
+  }
+  // "berlin"
+  for (std::size_t i = 0; i < zones.size(); ++i) {
+    if (smalls[i].ends_with("/" + small)) return zones[i];
+  }
+  std::vector<std::string_view> known(smalls.begin(), smalls.end());
+  auto near = nearest(small, known);
+  if (!near) return {};
+  return zones[static_cast<std::size_t>(std::ranges::find(known, *near) - known.begin())];
+}
+
+}  // namespace
+
 Result<Zone> Zone::find(std::string_view name, const std::filesystem::path& folder) {
   if (name == "UTC") return utc();
   auto wrong = [&](std::string_view why) {
@@ -261,13 +315,18 @@ Result<Zone> Zone::find(std::string_view name, const std::filesystem::path& fold
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '/' ||
            c == '_' || c == '-' || c == '+';
   };
-  if (name.empty() || name.front() == '/' || !std::ranges::all_of(name, plain)) return wrong("");
+  bool spaced = !std::ranges::all_of(name, [&](char c) { return plain(c) || c == ' '; });
+  if (name.empty() || name.front() == '/' || spaced) return wrong("");
   std::filesystem::path path = folder / name;
   std::error_code problem;
   if (!std::filesystem::is_regular_file(path, problem)) {
-    return wrong(std::filesystem::is_directory(folder, problem)
-                     ? ""
-                     : fmt::format(" ({} is not there: install tzdata)", folder.string()));
+    if (!std::filesystem::is_directory(folder, problem)) {
+      return wrong(fmt::format(" ({} is not there: install tzdata)", folder.string()));
+    }
+    std::string meant = zone_like(name, folder);
+    if (meant.empty()) return wrong("");
+    return failure(Errc::kNotFound,
+                   fmt::format("no time zone \"{}\": did you mean \"{}\"?", name, meant));
   }
   std::ifstream file(path, std::ios::binary);
   std::string text(kZoneBytesMax + 1, '\0');

@@ -112,5 +112,16 @@ TEST(ZoneFiles, ThatAreNoneAreRefused) {
               HasSubstr("install tzdata"));
 }
 
+TEST(ZoneFiles, ThatAreMeantAreNamed) {
+  for (auto [name, meant] : {std::pair{"europe/berlin", "Europe/Berlin"},
+                             {"Europe/Berln", "Europe/Berlin"},
+                             {"Tokyo", "Asia/Tokyo"},
+                             {"America/New York", "America/New_York"}}) {
+    auto none = Zone::find(name);
+    ASSERT_FALSE(none.has_value()) << name;
+    EXPECT_THAT(none.error().message(), HasSubstr(std::string("did you mean \"") + meant + "\"?"));
+  }
+}
+
 }  // namespace
 }  // namespace weft::cron

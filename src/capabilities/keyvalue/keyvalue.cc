@@ -193,17 +193,24 @@ std::span<const Offer> KeyvalueCapability::handlers() const {
   return kHandlers.offers();
 }
 
-Result<void> KeyvalueCapability::check_trigger(const Use& use,
-                                               const TriggerSettings& settings) const {
+TriggerProblems KeyvalueCapability::check_trigger(const Use& use,
+                                                  const TriggerSettings& settings) const {
+  TriggerProblems problems;
   std::string bucket = text_of(settings, "bucket");
-  if (!use.allows(bucket)) {
-    return failure(Errc::kDenied,
-                   fmt::format("the component is not granted the bucket \"{0}\": write it into its "
-                               "uses.keyvalue, or bucket = one that is there",
-                               bucket));
-  }
-  TRY_VOID(check_bucket({"", bucket}));
-  return check_key(text_of(settings, "prefix"));
+  if (!use.allows(bucket)) problems.push_back(not_granted(use, name(), "bucket", bucket));
+  note(problems, "bucket", check_bucket({"", bucket}));
+  note(problems, "prefix", check_key(text_of(settings, "prefix")));
+  return problems;
+}
+
+std::optional<TriggerProblem> KeyvalueCapability::check_beside(const TriggerPair& pair) const {
+  bool same = pair.wake == TriggerPair::Wake::kOneComponent &&
+              text_of(pair.one, "bucket") == text_of(pair.before, "bucket") &&
+              text_of(pair.one, "prefix") == text_of(pair.before, "prefix");
+  if (!same) return std::nullopt;
+  return TriggerProblem{
+      "", "another trigger tells this component of the same keys: it would be told twice",
+      "take one of them out"};
 }
 
 TriggerWords KeyvalueCapability::words(std::string_view, const TriggerSettings& settings) const {

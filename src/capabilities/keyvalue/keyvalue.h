@@ -32,7 +32,8 @@ class KeyvalueCapability final : public Capability {
   // [[trigger.keyvalue]]: watcher of both drafts.
   std::optional<TriggerForm> trigger() const override;
   std::span<const Offer> handlers() const override;
-  Result<void> check_trigger(const Use& use, const TriggerSettings& settings) const override;
+  TriggerProblems check_trigger(const Use& use, const TriggerSettings& settings) const override;
+  std::optional<TriggerProblem> check_beside(const TriggerPair& pair) const override;
   TriggerWords words(std::string_view component, const TriggerSettings& settings) const override;
   std::unique_ptr<Subscription> subscribe(const Waking& waking) override;
 

@@ -99,7 +99,10 @@ class UsedSpaces final : public Spaces {
 
   Result<const Space*> find(std::string_view name) override {
     if (!use_.allows(name)) {
-      return failure(Errc::kDenied, fmt::format("\"{}\" is not granted", name));
+      return failure(Errc::kDenied,
+                     fmt::format("the locks of \"{}\" are not granted: name the space in "
+                                 "uses.lock",
+                                 name));
     }
     auto known = spaces_.find(name);
     if (known != spaces_.end()) return &known->second;
@@ -133,6 +136,16 @@ std::span<const Offer> LockCapability::offers() const {
 
 std::span<const DriverInfo> LockCapability::drivers() const {
   return driver_infos();
+}
+
+Result<void> LockCapability::check_name(std::string_view space) const {
+  std::size_t end = std::min(space.find_first_of("/*"), space.size());
+  if (end == space.size()) return lock::check_name(space);
+  return failure(
+      Errc::kInvalid,
+      fmt::format("\"{0}\" is no space of locks: write \"{1}\", which is for the lock {1} "
+                  "and all of {1}/...",
+                  space, space.substr(0, end)));
 }
 
 Result<void> LockCapability::check(const DriverChoice& choice) const {

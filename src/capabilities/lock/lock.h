@@ -18,6 +18,7 @@ class LockCapability final : public Capability {
   explicit LockCapability(std::unique_ptr<Backend> embedded) : embedded_(std::move(embedded)) {}
 
   std::string_view name() const override { return "lock"; }
+  Result<void> check_name(std::string_view space) const override;
   std::span<const Offer> offers() const override;
   std::optional<UsesForm> uses() const override {
     return UsesForm{UsesForm::Shape::kNames, R"(["orders"])"};

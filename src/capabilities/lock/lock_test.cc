@@ -165,6 +165,16 @@ TEST(LockDrivers, AreCheckedWithTheirScope) {
   }
 }
 
+TEST(LockSpaces, HaveNamesWithoutASlash) {
+  LockCapability capability(memory_backend());
+  EXPECT_TRUE(capability.check_name("orders").has_value());
+  for (const char* wrong : {"orders/7", "orders/*"}) {
+    EXPECT_THAT(capability.check_name(wrong).error().message(),
+                ::testing::HasSubstr("write \"orders\""));
+  }
+  EXPECT_FALSE(capability.check_name("").has_value());
+}
+
 INSTANTIATE_TEST_SUITE_P(lock, LocksOfComponents,
                          ::testing::Values(wit::locks::kName, wit::async_locks::kName),
                          [](const auto& name) {

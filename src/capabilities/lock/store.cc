@@ -26,7 +26,8 @@ Backend::~Backend() = default;
 Result<void> check_name(std::string_view name) {
   if (!name.empty() && name.size() <= kNameBytesMax && name.find('\0') == name.npos) return {};
   return failure(Errc::kInvalid,
-                 fmt::format("a lock's name has 1 to {} bytes, none of them zero", kNameBytesMax));
+                 fmt::format("a lock's name of {} bytes: it has 1 to {}, and none of them is zero",
+                             name.size(), kNameBytesMax));
 }
 
 Result<void> check_ttl(std::chrono::nanoseconds ttl) {

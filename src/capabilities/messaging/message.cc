@@ -59,6 +59,38 @@ Result<void> check_text(std::string_view topic, std::string_view what) {
   return {};
 }
 
+bool is_of_mqtt(std::string_view level) {
+  return level == "#" || level == "+";
+}
+
+// What would be meant by a pattern of MQTT; empty: no pattern of here.
+std::string from_mqtt(std::string_view pattern) {
+  std::string out(pattern);
+  for (char& c : out) c = c == '/' ? '.' : c == '+' ? '*' : c == '#' ? '>' : c;
+  std::string_view rest = out;
+  while (!rest.empty()) {
+    if (take_part(rest) == ">" && !rest.empty()) return {};
+  }
+  return out;
+}
+
+// Taken as they are, they would be brought nothing.
+Result<void> check_no_mqtt(std::string_view pattern) {
+  std::string_view rest = pattern;
+  while (!rest.empty()) {
+    std::string_view level = rest.substr(0, rest.find_first_of("./"));
+    rest.remove_prefix(std::min(rest.size(), level.size() + 1));
+    if (!is_of_mqtt(level)) continue;
+    std::string meant = from_mqtt(pattern);
+    return failure(
+        Errc::kInvalid,
+        fmt::format("\"{}\" is no wildcard here: * stands for one part between dots, and "
+                    "> at the end for one or more{}",
+                    level, meant.empty() ? "" : fmt::format(": write \"{}\"", meant)));
+  }
+  return {};
+}
+
 }  // namespace
 
 Result<void> check_topic(std::string_view topic) {
@@ -69,12 +101,16 @@ Result<void> check_topic(std::string_view topic) {
 
 Result<void> check_pattern(std::string_view pattern) {
   TRY_VOID(check_text(pattern, "pattern of topics"));
+  TRY_VOID(check_no_mqtt(pattern));
   std::string_view rest = pattern;
   while (!rest.empty()) {
     std::string_view part = take_part(rest);
     bool wild = part == "*" || (part == ">" && rest.empty());
     if (!wild && part.find_first_of("*>") != part.npos) {
-      return failure(Errc::kInvalid, "in a pattern * is a whole part, and > the last one");
+      return failure(Errc::kInvalid,
+                     fmt::format("the pattern \"{}\": * is a whole part between dots, and > the "
+                                 "last one",
+                                 pattern));
     }
   }
   return {};

@@ -44,6 +44,18 @@ TEST(Topics, AreChecked) {
   for (const char* pattern : {"a.>.b", "a*", "a.b>"}) {
     EXPECT_FALSE(check_pattern(pattern).has_value()) << pattern;
   }
+  // Those of MQTT are none here, and part of a name where they are not alone.
+  for (const char* good : {"c#", "a+b.c", "a/b"}) {
+    EXPECT_TRUE(check_pattern(good).has_value()) << good;
+  }
+  for (auto [pattern, meant] : {std::pair{"plant/+/temp", "\"plant.*.temp\""},
+                                {"orders.#", "\"orders.>\""},
+                                {"#", "\">\""},
+                                {"a.#.b", "one or more"}}) {
+    auto refused = check_pattern(pattern);
+    ASSERT_FALSE(refused.has_value()) << pattern;
+    EXPECT_TRUE(refused.error().message().ends_with(meant)) << refused.error().message();
+  }
 }
 
 Message with_pairs(std::size_t count) {

@@ -75,6 +75,8 @@ constexpr std::string_view kMqtt = "mqtt";
 constexpr std::string_view kRabbitMq = "rabbitmq";
 constexpr std::string_view kKafka = "kafka";
 constexpr std::uint64_t kMemoryByDefault = std::uint64_t{256} << 20;
+// Of what a driver may hold at most: a message with what is kept beside it.
+constexpr std::uint64_t kRoomMin = 2 * kMessageBytesMax;
 
 std::span<const DriverInfo> driver_infos() {
   static const std::array<DriverInfo, 7> infos{{{kEmbedded, {}},
@@ -137,9 +139,11 @@ class UsedBrokers final : public Brokers {
 
   Result<Broker*> find(std::string_view app, std::string_view name) override {
     if (!use_.allows(name)) {
-      return failure(Errc::kDenied, fmt::format("the broker \"{}\" is not granted: name it in "
-                                                "uses.messaging",
-                                                name));
+      return failure(
+          Errc::kDenied,
+          fmt::format("{} is not granted: {}",
+                      name.empty() ? "the default broker" : fmt::format("the broker \"{}\"", name),
+                      how_to_grant(use_, "messaging", name)));
     }
     auto known = open_brokers_.find(name);
     if (known == open_brokers_.end()) {
@@ -177,6 +181,41 @@ std::string group_of(std::string_view component, const TriggerSettings& settings
   return fmt::format("{} {}", component, text_of(settings, "topic"));
 }
 
+Result<void> check_dead_letter_topic(const std::string& topic, const std::string& pattern) {
+  TRY_VOID(check_topic(topic));
+  if (!matches(pattern, topic)) return {};
+  return failure(Errc::kInvalid,
+                 fmt::format("dead-letter-topic = \"{}\" is one of the trigger's own topics, "
+                             "\"{}\", and its dead letters would come back to it: name one "
+                             "that the trigger is not brought",
+                             topic, pattern));
+}
+
+Result<void> check_group(const std::string& group) {
+  if (group.empty() || group.size() > kGroupNameBytesMax) {
+    return failure(Errc::kInvalid,
+                   fmt::format("a group's name has 1 to {} bytes", kGroupNameBytesMax));
+  }
+  // It stands in lines that people read.
+  std::string_view rest = group;
+  while (std::size_t length = shown_length(rest)) rest.remove_prefix(length);
+  if (rest.empty()) return {};
+  return failure(Errc::kInvalid,
+                 fmt::format("the group \"{}\": a group's name has no control characters, and "
+                             "none that turn the text around",
+                             on_one_line(group)));
+}
+
+// What cannot hold one message of the largest is full at once.
+Result<void> check_room(const DriverChoice& choice, std::string_view key) {
+  const Secret* size = choice.find(key);
+  if (size == nullptr) return {};
+  TRY(std::uint64_t bytes, parse_size(size->reveal()));
+  if (bytes >= kRoomMin) return {};
+  return failure(Errc::kInvalid, fmt::format("{}: write {}MiB at least: a message may have {}MiB",
+                                             key, kRoomMin >> 20, kMessageBytesMax >> 20));
+}
+
 }  // namespace
 
 std::span<const Offer> MessagingCapability::offers() const {
@@ -188,6 +227,8 @@ std::span<const DriverInfo> MessagingCapability::drivers() const {
 }
 
 Result<void> MessagingCapability::check(const DriverChoice& choice) const {
+  if (choice.driver == kMemory) TRY_VOID(check_room(choice, "size"));
+  if (choice.driver == kJetStream) TRY_VOID(check_room(choice, "max-bytes"));
   if (choice.driver == kNats) TRY_VOID(nats::read_settings(choice));
   if (choice.driver == kJetStream) TRY_VOID(jetstream::read_settings(choice));
   if (choice.driver == kMqtt) TRY_VOID(mqtt::read_settings(choice));
@@ -280,60 +321,54 @@ std::span<const Offer> MessagingCapability::handlers() const {
   return kHandlers.offers();
 }
 
-Result<void> MessagingCapability::check_trigger(const Use& use,
-                                                const TriggerSettings& settings) const {
+TriggerProblems MessagingCapability::check_trigger(const Use& use,
+                                                   const TriggerSettings& settings) const {
+  TriggerProblems problems;
   std::string broker = text_of(settings, "broker");
-  if (!use.allows(broker)) {
-    return failure(Errc::kDenied,
-                   fmt::format("the component is not granted the broker \"{}\": write it into its "
-                               "uses.messaging, or broker = one that is there",
-                               broker));
-  }
-  TRY_VOID(check_pattern(text_of(settings, "topic")));
+  if (!use.allows(broker)) problems.push_back(not_granted(use, name(), "broker", broker));
+  std::string pattern = text_of(settings, "topic");
+  note(problems, "topic", check_pattern(pattern));
   if (const std::string* topic = settings.find("dead-letter-topic")) {
-    TRY_VOID(check_topic(*topic));
-    if (matches(text_of(settings, "topic"), *topic)) {
-      return failure(Errc::kInvalid,
-                     fmt::format("dead-letter-topic = \"{}\" is one of the trigger's own topics, "
-                                 "\"{}\", and its dead letters would come back to it: name one "
-                                 "that the trigger is not brought",
-                                 *topic, text_of(settings, "topic")));
-    }
+    note(problems, "dead-letter-topic", check_dead_letter_topic(*topic, pattern));
   }
   if (const std::string* group = settings.find("group")) {
-    if (group->empty() || group->size() > kGroupNameBytesMax) {
-      return failure(Errc::kInvalid,
-                     fmt::format("a group's name has 1 to {} bytes", kGroupNameBytesMax));
-    }
-    // It stands in lines that people read.
-    std::string_view rest = *group;
-    while (std::size_t length = shown_length(rest)) rest.remove_prefix(length);
-    if (!rest.empty()) {
-      return failure(Errc::kInvalid,
-                     fmt::format("the group \"{}\": a group's name has no control characters, and "
-                                 "none that turn the text around",
-                                 on_one_line(*group)));
-    }
+    note(problems, "group", check_group(*group));
   }
   std::string ordering = text_of(settings, "ordering");
-  if (ordering.empty() || ordering == "none" || ordering == "topic" || ordering == "key") return {};
-  return failure(Errc::kInvalid, "ordering is \"none\", \"topic\" or \"key\"");
+  if (!ordering.empty() && ordering != "none" && ordering != "topic" && ordering != "key") {
+    problems.push_back({"ordering", fmt::format("ordering is \"{}\"", on_one_line(ordering)),
+                        "write \"none\", \"topic\" or \"key\""});
+  }
+  return problems;
 }
 
 // A group has one place in the log, and its messages come to one of its triggers at a time.
-Result<void> MessagingCapability::check_beside(const TriggerSettings& settings,
-                                               const TriggerSettings& other) const {
-  const std::string* group = settings.find("group");
-  const std::string* others = other.find("group");
-  bool one_group = group != nullptr && others != nullptr && *group == *others &&
-                   text_of(settings, "broker") == text_of(other, "broker");
-  std::string topic = text_of(other, "topic");
-  if (!one_group || text_of(settings, "topic") == topic) return {};
-  return failure(
-      Errc::kConflict,
-      fmt::format("the group \"{}\" is brought \"{}\" by another trigger: triggers of one "
-                  "group have one topic. Name another group",
-                  *group, topic));
+std::optional<TriggerProblem> MessagingCapability::check_beside(const TriggerPair& pair) const {
+  const std::string* group = pair.one.find("group");
+  const std::string* others = pair.before.find("group");
+  bool one_broker = text_of(pair.one, "broker") == text_of(pair.before, "broker");
+  std::string topic = text_of(pair.before, "topic");
+  bool one_topic = text_of(pair.one, "topic") == topic;
+  if (!one_broker) return std::nullopt;
+  bool one_group = group != nullptr && others != nullptr && *group == *others;
+  if (one_group && !one_topic) {
+    return TriggerProblem{
+        "topic",
+        fmt::format("the group \"{}\" is brought \"{}\" by another trigger: triggers of one "
+                    "group have one topic",
+                    *group, topic),
+        "name another group"};
+  }
+  // Without names theirs is one that the component and the topic make.
+  bool unnamed = group == nullptr && others == nullptr;
+  if (pair.wake != TriggerPair::Wake::kOneComponent || !one_topic || !(one_group || unnamed)) {
+    return std::nullopt;
+  }
+  return TriggerProblem{"topic",
+                        fmt::format("another trigger brings this component \"{}\" for the same "
+                                    "group: one of them would be brought nothing",
+                                    topic),
+                        "take one of them out, or name another group"};
 }
 
 TriggerWords MessagingCapability::words(std::string_view component,

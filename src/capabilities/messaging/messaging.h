@@ -23,6 +23,9 @@ class MessagingCapability final : public Capability, public Operable {
       : embedded_(std::move(embedded)) {}
 
   std::string_view name() const override { return "messaging"; }
+  std::optional<UsesForm> uses() const override {
+    return UsesForm{.example = R"([""])", .unnamed = "the default broker"};
+  }
   std::span<const Offer> offers() const override;
   std::span<const DriverInfo> drivers() const override;
   Result<void> check(const DriverChoice& choice) const override;
@@ -33,9 +36,8 @@ class MessagingCapability final : public Capability, public Operable {
   // [[trigger.message]]
   std::optional<TriggerForm> trigger() const override;
   std::span<const Offer> handlers() const override;
-  Result<void> check_trigger(const Use& use, const TriggerSettings& settings) const override;
-  Result<void> check_beside(const TriggerSettings& settings,
-                            const TriggerSettings& other) const override;
+  TriggerProblems check_trigger(const Use& use, const TriggerSettings& settings) const override;
+  std::optional<TriggerProblem> check_beside(const TriggerPair& pair) const override;
   TriggerWords words(std::string_view component, const TriggerSettings& settings) const override;
   std::vector<Backlog> backlogs() const override;
   std::unique_ptr<Subscription> subscribe(const Waking& waking) override;

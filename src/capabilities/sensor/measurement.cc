@@ -33,8 +33,20 @@ Result<void> check_name(std::string_view name) {
 
 Result<void> check_pattern(std::string_view pattern) {
   TRY_VOID(check_name(pattern));
-  if (!space_of(pattern).contains('*')) return {};
-  return failure(Errc::kInvalid, "a pattern has its * behind the space: \"boiler/*\"");
+  if (space_of(pattern).contains('*')) {
+    return failure(Errc::kInvalid, "a pattern has its * behind the space: \"boiler/*\"");
+  }
+  std::string_view rest = within_space(pattern);
+  while (!rest.empty()) {
+    std::string_view part = rest.substr(0, rest.find('/'));
+    rest.remove_prefix(std::min(rest.size(), part.size() + 1));
+    if (part != "#" && part != "+") continue;
+    return failure(Errc::kInvalid,
+                   fmt::format("\"{}\" is no wildcard here: * stands for any run of characters: "
+                               "\"{}/*\"",
+                               part, space_of(pattern)));
+  }
+  return {};
 }
 
 bool matches(std::string_view pattern, std::string_view name) {

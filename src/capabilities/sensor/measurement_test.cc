@@ -23,6 +23,10 @@ TEST(SensorNames, HaveASpaceAndBounds) {
   }
   EXPECT_TRUE(check_pattern("boiler/*").has_value());
   EXPECT_THAT(check_pattern("*/temperature").error().message(), HasSubstr("behind the space"));
+  // Those of MQTT are none here.
+  EXPECT_THAT(check_pattern("boiler/#").error().message(), HasSubstr("\"boiler/*\""));
+  EXPECT_FALSE(check_pattern("boiler/+/temperature").has_value());
+  EXPECT_TRUE(check_pattern("boiler/a+b").has_value());
   EXPECT_EQ(within_space("a/b/c"), "b/c");
 }
 

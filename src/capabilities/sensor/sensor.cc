@@ -1,6 +1,7 @@
 #include "capabilities/sensor/sensor.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <array>
@@ -12,6 +13,7 @@
 #include "base/check.h"
 #include "base/limits.h"
 #include "base/log.h"
+#include "base/nearest.h"
 #include "capabilities/offer_table.h"
 #include "capabilities/sensor/drivers/host/host.h"
 #include "capabilities/sensor/drivers/iio/iio.h"
@@ -75,7 +77,10 @@ class UsedSpaces final : public Spaces {
 
   Result<Source*> find(std::string_view space) override {
     if (!use_.allows(space)) {
-      return failure(Errc::kDenied, fmt::format("\"{}\" is not granted", space));
+      return failure(Errc::kDenied,
+                     fmt::format("the sensors of \"{}\" are not granted: name the space "
+                                 "in uses.sensor",
+                                 space));
     }
     Backend* backend = capability_.backend_of(use_, space);
     CHECK(backend != nullptr);
@@ -108,38 +113,82 @@ Result<std::optional<double>> limit_of(const TriggerSettings& settings, std::str
                  fmt::format("{} = \"{}\" is no number: \"21.5\", for example", key, *text));
 }
 
-}  // namespace
-
-Result<TriggerOptions> read_trigger(const TriggerSettings& settings) {
+// What a trigger's keys say, with all that is wrong with them.
+TriggerOptions read_keys(const TriggerSettings& settings, TriggerProblems& problems) {
   TriggerOptions options{.pattern = text_of(settings, "sensor")};
-  TRY_VOID(check_pattern(options.pattern));
-  TRY(options.limits.above, limit_of(settings, "above"));
-  TRY(options.limits.below, limit_of(settings, "below"));
-  TRY(std::optional<double> hysteresis, limit_of(settings, "hysteresis"));
+  note(problems, "sensor", check_pattern(options.pattern));
+  std::size_t told = problems.size();
+  take_or_note(problems, "above", limit_of(settings, "above"), options.limits.above);
+  take_or_note(problems, "below", limit_of(settings, "below"), options.limits.below);
+  std::optional<double> hysteresis;
+  take_or_note(problems, "hysteresis", limit_of(settings, "hysteresis"), hysteresis);
   options.limits.hysteresis = hysteresis.value_or(0);
-  TRY_VOID(check_limits(options.limits));
+  if (problems.size() == told) {
+    note(problems, options.limits.hysteresis < 0 ? "hysteresis" : "below",
+         check_limits(options.limits));
+  }
+  bool crossings = settings.find("above") != nullptr || settings.find("below") != nullptr;
   for (std::string_view key : {"every", "most", "policy"}) {
-    if (options.crossings() && settings.find(key) != nullptr) {
-      return failure(Errc::kInvalid,
-                     fmt::format("{} is for batches, which above and below are none of", key));
-    }
+    if (!crossings || settings.find(key) == nullptr) continue;
+    problems.push_back({std::string(key),
+                        fmt::format("{} is for batches, which above and below are "
+                                    "none of",
+                                    key),
+                        "leave it out"});
   }
-  if (!options.crossings() && hysteresis) {
-    return failure(Errc::kInvalid, "hysteresis stands beside above or below");
+  if (!crossings && hysteresis) {
+    problems.push_back({"hysteresis", "hysteresis stands beside above or below"});
   }
-  if (const std::string* policy = settings.find("policy")) {
-    TRY(options.policy, read_policy(*policy));
+  if (const std::string* policy = settings.find("policy"); policy != nullptr && !crossings) {
+    take_or_note(problems, "policy", read_policy(*policy), options.policy);
   }
   if (const std::string* every = settings.find("every")) {
-    TRY(std::uint64_t ns, parse_duration_ns(*every));
+    std::uint64_t ns = 0;
+    take_or_note(problems, "every", parse_duration_ns(*every), ns);
     options.every = std::chrono::nanoseconds(ns);
   }
   if (const std::string* most = settings.find("most")) options.most = std::stoul(*most);
   if (options.most > kBatchMax) {
-    return failure(Errc::kInvalid,
-                   fmt::format("most = {}: a batch has {} at most", options.most, kBatchMax));
+    problems.push_back(
+        {"most", fmt::format("most = {}: a batch has {} at most", options.most, kBatchMax)});
   }
   return options;
+}
+
+// The sensors of a space, where its driver is told which there are.
+std::optional<std::vector<std::string>> told_sensors(const DriverChoice& choice) {
+  std::vector<std::string> names;
+  if (choice.driver == kSimulated) {
+    auto settings = simulated::read_settings(choice);
+    if (!settings) return std::nullopt;  // That was told of its table.
+    for (const simulated::Signal& each : settings->signals) names.push_back(each.sensor.name);
+    return names;
+  }
+  if (choice.driver == kMqtt) {
+    auto settings = mqtt::read_settings(choice);
+    if (!settings) return std::nullopt;
+    for (const mqtt::Place& each : settings->places) names.push_back(each.sensor.name);
+    return names;
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+Result<TriggerOptions> read_trigger(const TriggerSettings& settings) {
+  TriggerProblems problems;
+  TriggerOptions options = read_keys(settings, problems);
+  if (problems.empty()) return options;
+  return failure(Errc::kInvalid, problems.front().found);
+}
+
+Result<void> SensorCapability::check_name(std::string_view space) const {
+  std::size_t end = std::min(space.find_first_of("/*"), space.size());
+  if (end == space.size()) return sensor::check_name(fmt::format("{}/x", space));
+  return failure(Errc::kInvalid,
+                 fmt::format("\"{}\" is no space of sensors: write \"{}\", which is for all of "
+                             "their names that begin with {}/",
+                             space, space.substr(0, end), space.substr(0, end)));
 }
 
 SensorCapability::SensorCapability(std::unique_ptr<Backend> own) : own_(std::move(own)) {}
@@ -200,15 +249,47 @@ std::span<const Offer> SensorCapability::handlers() const {
   return kHandlers;
 }
 
-Result<void> SensorCapability::check_trigger(const Use& use,
-                                             const TriggerSettings& settings) const {
-  TRY(TriggerOptions options, read_trigger(settings));
-  std::string_view space = space_of(options.pattern);
-  if (use.allows(space)) return {};
-  return failure(Errc::kDenied,
-                 fmt::format("the component is not granted the sensors of \"{}\": write it into "
-                             "its uses.sensor",
-                             space));
+TriggerProblems SensorCapability::check_trigger(const Use& use,
+                                                const TriggerSettings& settings) const {
+  TriggerProblems problems;
+  TriggerOptions options = read_keys(settings, problems);
+  if (!check_pattern(options.pattern)) return problems;
+  std::string space(space_of(options.pattern));
+  if (!use.allows(space)) {
+    problems.push_back({"sensor",
+                        fmt::format("the component is not granted the sensors of \"{}\"", space),
+                        how_to_grant(use, name(), space)});
+    return problems;
+  }
+  auto choice = use.drivers.find(space);
+  bool chosen = choice != use.drivers.end();
+  auto names = told_sensors(chosen ? choice->second : DriverChoice{std::string(kSimulated)});
+  std::string_view wanted = within_space(options.pattern);
+  auto fits = [&](const std::string& each) { return matches(wanted, each); };
+  if (!names || std::ranges::any_of(*names, fits)) return problems;
+  std::vector<std::string_view> known(names->begin(), names->end());
+  auto meant = nearest(wanted, known);
+  TriggerProblem unknown{"sensor",
+                         fmt::format("no sensor of \"{}\" is called \"{}\"", space, wanted),
+                         meant ? fmt::format("did you mean \"{}/{}\"?", space, *meant)
+                               : fmt::format("what there is: {}", fmt::join(known, ", "))};
+  // They may be there where it will run.
+  if (!chosen) {
+    unknown.found += ": they are simulated, since nobody chose a driver for them";
+    unknown.weight = TriggerProblem::Weight::kWarning;
+  }
+  problems.push_back(std::move(unknown));
+  return problems;
+}
+
+std::optional<TriggerProblem> SensorCapability::check_beside(const TriggerPair& pair) const {
+  bool same =
+      pair.wake == TriggerPair::Wake::kOneComponent && pair.one.values == pair.before.values;
+  if (!same) return std::nullopt;
+  return TriggerProblem{"",
+                        "another trigger calls this component for the same: it would be called "
+                        "twice",
+                        "take one of them out"};
 }
 
 TriggerWords SensorCapability::words(std::string_view, const TriggerSettings& settings) const {

@@ -22,6 +22,7 @@ class SensorCapability final : public Capability {
   explicit SensorCapability(std::unique_ptr<Backend> own);
 
   std::string_view name() const override { return "sensor"; }
+  Result<void> check_name(std::string_view space) const override;
   std::span<const Offer> offers() const override;
   std::optional<UsesForm> uses() const override {
     return UsesForm{UsesForm::Shape::kNames, R"(["boiler"])"};
@@ -35,7 +36,8 @@ class SensorCapability final : public Capability {
   // [[trigger.sensor]]
   std::optional<TriggerForm> trigger() const override;
   std::span<const Offer> handlers() const override;
-  Result<void> check_trigger(const Use& use, const TriggerSettings& settings) const override;
+  TriggerProblems check_trigger(const Use& use, const TriggerSettings& settings) const override;
+  std::optional<TriggerProblem> check_beside(const TriggerPair& pair) const override;
   TriggerWords words(std::string_view component, const TriggerSettings& settings) const override;
   std::unique_ptr<Subscription> subscribe(const Waking& waking) override;
 

@@ -302,17 +302,58 @@ TEST(SensorTriggers, SayWhatIsWrong) {
   for (auto [settings, what] :
        {std::pair{TriggerSettings{}, "SPACE/NAME"},
         {TriggerSettings{{{"sensor", "hall/t"}}}, "uses.sensor"},
-        {TriggerSettings{{{"sensor", "boiler/t"}, {"above", "hot"}}}, "no number"},
-        {TriggerSettings{{{"sensor", "boiler/t"}, {"above", "1"}, {"below", "2"}}}, "not less"},
-        {TriggerSettings{{{"sensor", "boiler/t"}, {"above", "1"}, {"every", "1s"}}}, "batches"},
-        {TriggerSettings{{{"sensor", "boiler/t"}, {"hysteresis", "1"}}}, "beside above"},
-        {TriggerSettings{{{"sensor", "boiler/t"}, {"most", "1001"}}}, "1000 at most"},
-        {TriggerSettings{{{"sensor", "boiler/t"}, {"policy", "some"}}}, "\"latest\""}}) {
-    auto checked = capability.check_trigger(use, settings);
-    ASSERT_FALSE(checked.has_value()) << what;
-    EXPECT_THAT(checked.error().message(), HasSubstr(what));
+        {TriggerSettings{{{"sensor", "boiler/temperature"}, {"above", "hot"}}}, "no number"},
+        {TriggerSettings{{{"sensor", "boiler/temperature"}, {"above", "1"}, {"below", "2"}}},
+         "not less"},
+        {TriggerSettings{{{"sensor", "boiler/temperature"}, {"above", "1"}, {"every", "1s"}}},
+         "batches"},
+        {TriggerSettings{{{"sensor", "boiler/temperature"}, {"hysteresis", "1"}}}, "beside above"},
+        {TriggerSettings{{{"sensor", "boiler/temperature"}, {"most", "1001"}}}, "1000 at most"},
+        {TriggerSettings{{{"sensor", "boiler/temperature"}, {"policy", "some"}}}, "\"latest\""}}) {
+    auto problems = capability.check_trigger(use, settings);
+    ASSERT_EQ(problems.size(), 1U) << what;
+    EXPECT_THAT(problems[0].found + ": " + problems[0].write, HasSubstr(what));
   }
-  EXPECT_TRUE(capability.check_trigger(use, {{{"sensor", "boiler/*"}}}).has_value());
+  EXPECT_TRUE(capability.check_trigger(use, {{{"sensor", "boiler/*"}}}).empty());
+}
+
+TEST(SensorTriggers, NameSensorsThatThereAre) {
+  SensorCapability capability(simulated::simulated_backend({}));
+  Use use{.names = {"boiler"}};
+  TriggerSettings slip{{{"sensor", "boiler/temprature"}}};
+  // Nobody chose a driver: it may be there where it will run.
+  auto warned = capability.check_trigger(use, slip);
+  ASSERT_EQ(warned.size(), 1U);
+  EXPECT_EQ(warned[0].weight, TriggerProblem::Weight::kWarning);
+  use.drivers.emplace("boiler", choice("simulated", "temperature: unit=Cel"));
+  auto refused = capability.check_trigger(use, slip);
+  ASSERT_EQ(refused.size(), 1U);
+  EXPECT_EQ(refused[0].weight, TriggerProblem::Weight::kError);
+  EXPECT_EQ(refused[0].write, "did you mean \"boiler/temperature\"?");
+  EXPECT_TRUE(capability.check_trigger(use, {{{"sensor", "boiler/temp*"}}}).empty());
+  EXPECT_EQ(capability.check_trigger(use, {{{"sensor", "boiler/hall*"}}})[0].write,
+            "what there is: temperature");
+  use.drivers["boiler"] = {"host"};
+  EXPECT_TRUE(capability.check_trigger(use, slip).empty());
+}
+
+TEST(SensorTriggers, AreThereOnce) {
+  using Wake = TriggerPair::Wake;
+  SensorCapability capability(simulated::simulated_backend({}));
+  TriggerSettings one{{{"sensor", "boiler/*"}, {"above", "80"}}};
+  TriggerSettings other{{{"sensor", "boiler/*"}, {"above", "90"}}};
+  EXPECT_TRUE(capability.check_beside({one, one, Wake::kOneComponent}).has_value());
+  EXPECT_FALSE(capability.check_beside({one, one, Wake::kTwo}).has_value());
+  EXPECT_FALSE(capability.check_beside({one, other, Wake::kOneComponent}).has_value());
+}
+
+TEST(SensorSpaces, HaveNamesWithoutASlash) {
+  SensorCapability capability(simulated::simulated_backend({}));
+  EXPECT_TRUE(capability.check_name("boiler").has_value());
+  for (const char* wrong : {"boiler/temperature", "boiler/*"}) {
+    EXPECT_THAT(capability.check_name(wrong).error().message(), HasSubstr("write \"boiler\""));
+  }
+  EXPECT_FALSE(capability.check_name("").has_value());
 }
 
 }  // namespace

@@ -30,12 +30,12 @@ Result<std::shared_ptr<const TlsClient>> TlsClient::make(const std::string& ca_f
   if (access(ca_file.c_str(), R_OK) != 0) {
     int problem = errno;
     return failure(problem == ENOENT ? Errc::kNotFound : Errc::kDenied,
-                   fmt::format("authorities {}: {}", ca_file, std::strerror(problem)));
+                   fmt::format("ca-file {}: {}", ca_file, std::strerror(problem)));
   }
   if (SSL_CTX_load_verify_locations(context, ca_file.c_str(), nullptr) != 1) {
     ERR_clear_error();
     return failure(Errc::kInvalid,
-                   fmt::format("authorities {}: it has no certificate in PEM form: begin it with "
+                   fmt::format("ca-file {}: it has no certificate in PEM form: begin it with "
                                "-----BEGIN CERTIFICATE-----",
                                ca_file));
   }

@@ -67,7 +67,7 @@ class Node {
   bool reload(Problems& problems);
   // The text of a node.toml in the place of what the files say, until the next reload. kInvalid
   // with all that is wrong; what only a start can change comes back as a warning.
-  Result<std::string> apply(const std::string& settings);
+  Result<std::string> apply(const std::string& text);
   // Takes nothing new from now on; or takes it again.
   void drain();
   void undrain();

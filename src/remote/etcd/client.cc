@@ -405,11 +405,8 @@ Result<Settings> read_access(const Access& access) {
   bool plain = false;
   while (!urls.empty()) {
     std::size_t end = std::min(urls.find(','), urls.size());
-    TRY(ServerUrl url, ServerUrl::parse(urls.substr(0, end)));
+    TRY(ServerUrl url, ServerUrl::parse(urls.substr(0, end), {"http", "https", kPort}));
     urls.remove_prefix(std::min(end + 1, urls.size()));
-    if (url.scheme != "http" && url.scheme != "https") {
-      return failure(Errc::kInvalid, "the URL's scheme: write http:// or, with TLS, https://");
-    }
     if (!url.path.empty()) return failure(Errc::kInvalid, "the URL has a path: etcd's has none");
     if (!url.user.empty()) {
       settings.user = url.user;
@@ -426,12 +423,14 @@ Result<Settings> read_access(const Access& access) {
     return failure(Errc::kInvalid, "ca-file is for TLS: write https:// in the URL");
   }
   if (settings.user.empty() && !settings.password.reveal().empty()) {
-    return failure(Errc::kInvalid, "a password without a username");
+    return failure(Errc::kInvalid, "password: it stands without a username");
   }
   if (settings.timeout < std::chrono::milliseconds(10)) {
     return failure(Errc::kInvalid, "timeout: at least 10ms");
   }
-  TRY_VOID(HttpClient::check({.ca_file = settings.ca_file}));
+  if (auto read = HttpClient::check({.ca_file = settings.ca_file}); !read) {
+    return std::unexpected(std::move(read).error().within("ca-file"));
+  }
   return settings;
 }
 

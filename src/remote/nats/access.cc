@@ -16,11 +16,8 @@ constexpr std::size_t kCredentialsBytesMax = 64UL * 1024;
 Result<void> add_servers(std::string_view urls, Settings& settings) {
   while (!urls.empty()) {
     std::size_t end = std::min(urls.find(','), urls.size());
-    TRY(ServerUrl url, ServerUrl::parse(urls.substr(0, end)));
+    TRY(ServerUrl url, ServerUrl::parse(urls.substr(0, end), {"nats", "tls", kPort}));
     urls.remove_prefix(std::min(end + 1, urls.size()));
-    if (url.scheme != "nats" && url.scheme != "tls") {
-      return failure(Errc::kInvalid, "the URL's scheme: write nats:// or, with TLS, tls://");
-    }
     if (!url.path.empty()) return failure(Errc::kInvalid, "the URL has a path: NATS knows none");
     bool tls = url.scheme == "tls";
     if (!settings.endpoints.empty() && tls != settings.tls_needed) {
@@ -66,10 +63,11 @@ Result<Settings> read_access(const Access& access) {
       return failure(Errc::kInvalid, "nkey and credentials-file: one of them");
     }
     auto text = read_file(access.credentials_file, kCredentialsBytesMax);
-    if (!text) return std::unexpected(std::move(text).error().within(access.credentials_file));
+    std::string where = fmt::format("credentials-file {}", access.credentials_file);
+    if (!text) return std::unexpected(std::move(text).error().within(where));
     Secret all(*std::move(text));
     auto found = parse_credentials(all.reveal());
-    if (!found) return std::unexpected(std::move(found).error().within(access.credentials_file));
+    if (!found) return std::unexpected(std::move(found).error().within(where));
     settings.jwt = std::move(found->jwt);
     settings.seed = std::move(found->seed);
   }

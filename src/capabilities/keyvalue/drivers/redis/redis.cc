@@ -362,10 +362,7 @@ Result<Settings> read_settings(const DriverChoice& choice) {
   if (text == nullptr) {
     return failure(Errc::kInvalid, "no url: write url = \"redis://HOST:6379\"");
   }
-  TRY(remote::ServerUrl url, remote::ServerUrl::parse(text->reveal()));
-  if (url.scheme != "redis" && url.scheme != "rediss") {
-    return failure(Errc::kInvalid, "the URL's scheme: write redis:// or, with TLS, rediss://");
-  }
+  TRY(remote::ServerUrl url, remote::ServerUrl::parse(text->reveal(), {"redis", "rediss", kPort}));
   Settings settings;
   settings.endpoint = {url.host, url.port == 0 ? kPort : url.port};
   settings.user = url.user;

@@ -127,12 +127,10 @@ Result<void> read_url(std::string_view urls, remote::kafka::Settings& server) {
   std::size_t count = 0;
   while (!urls.empty()) {
     std::size_t end = std::min(urls.find(','), urls.size());
-    TRY(remote::ServerUrl url, remote::ServerUrl::parse(urls.substr(0, end)));
+    TRY(remote::ServerUrl url,
+        remote::ServerUrl::parse(urls.substr(0, end), {"kafka", "kafkas", kPort}));
     urls.remove_prefix(std::min(end + 1, urls.size()));
     bool tls = url.scheme == "kafkas";
-    if (url.scheme != "kafka" && !tls) {
-      return failure(Errc::kInvalid, "the URL's scheme: write kafka:// or, with TLS, kafkas://");
-    }
     if (!url.path.empty()) return failure(Errc::kInvalid, "the URL has a path: Kafka knows none");
     auto way = tls ? remote::kafka::Settings::Way::kTls : remote::kafka::Settings::Way::kPlain;
     if (count > 0 && way != server.way) {

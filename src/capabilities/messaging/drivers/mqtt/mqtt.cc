@@ -147,11 +147,8 @@ Result<void> read_server(const DriverChoice& choice, remote::mqtt::Settings& ser
   if (text == nullptr) {
     return failure(Errc::kInvalid, "no url: write url = \"mqtt://HOST:1883\"");
   }
-  TRY(remote::ServerUrl url, remote::ServerUrl::parse(text->reveal()));
+  TRY(remote::ServerUrl url, remote::ServerUrl::parse(text->reveal(), {"mqtt", "mqtts", kPort}));
   bool tls = url.scheme == "mqtts";
-  if (url.scheme != "mqtt" && !tls) {
-    return failure(Errc::kInvalid, "the URL's scheme: write mqtt:// or, with TLS, mqtts://");
-  }
   if (!url.path.empty()) return failure(Errc::kInvalid, "the URL has a path: MQTT knows none");
   server.endpoint = {url.host, url.port != 0 ? url.port : tls ? kTlsPort : kPort};
   server.user = url.user;

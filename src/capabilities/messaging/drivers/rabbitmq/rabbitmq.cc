@@ -107,11 +107,8 @@ Result<void> read_server(const DriverChoice& choice, remote::amqp::Settings& ser
   if (text == nullptr) {
     return failure(Errc::kInvalid, "no url: write url = \"amqp://HOST:5672\"");
   }
-  TRY(remote::ServerUrl url, remote::ServerUrl::parse(text->reveal()));
+  TRY(remote::ServerUrl url, remote::ServerUrl::parse(text->reveal(), {"amqp", "amqps", kPort}));
   bool tls = url.scheme == "amqps";
-  if (url.scheme != "amqp" && !tls) {
-    return failure(Errc::kInvalid, "the URL's scheme: write amqp:// or, with TLS, amqps://");
-  }
   server.endpoint = {url.host, url.port != 0 ? url.port : tls ? kTlsPort : kPort};
   if (!url.user.empty()) {
     server.user = url.user;
