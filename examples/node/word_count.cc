@@ -1,5 +1,5 @@
 // Counts the words on standard input and prints them, "TIMES WORD" a line, the most frequent first.
-// With --sum its input is such lines, of several counts, which it adds up.
+// With the word `sum` its input is such lines, of several counts, which it adds up.
 
 #include <algorithm>
 #include <cctype>
@@ -48,7 +48,7 @@ Counts sum_counts(std::FILE* in) {
 }  // namespace
 
 int main(int count, char** words) {
-  bool sum = count > 1 && std::strcmp(words[1], "--sum") == 0;
+  bool sum = count > 1 && std::strcmp(words[1], "sum") == 0;
   Counts counts = sum ? sum_counts(stdin) : count_words(stdin);
   std::vector<std::pair<std::string, unsigned long>> all(counts.begin(), counts.end());
   std::stable_sort(all.begin(), all.end(),

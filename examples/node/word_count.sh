@@ -31,4 +31,4 @@ done
 for job in $jobs; do wait "$job"; done
 
 cat "$parts"/part.*.counts >"$parts/all"
-"$weft" net run "$first" "$program" --sum --key "$key" <"$parts/all"
+"$weft" net run "$first" "$program" sum --key "$key" <"$parts/all"
