@@ -50,6 +50,9 @@ limits = { headers = 10 }
 [limits.app.component]
 [folder.name]
 path = "a"
+[node.name]
+at = "a"
+key = "a"
 [network]
 )";
 

@@ -8,6 +8,7 @@ namespace weft {
 namespace {
 
 constexpr std::string_view kSecrets = "secrets";
+constexpr std::chrono::seconds kNodeAskMax{5};
 
 // As it stands in the table's name; a value's has dots, and is written with them.
 std::string name_text(const DriverSettings& driver) {
@@ -65,6 +66,31 @@ std::vector<Reached> connect_all(const Environment& environment,
     }
     reached.push_back(
         {std::move(table), driver.choice.driver, std::chrono::steady_clock::now() - began});
+  }
+  return reached;
+}
+
+std::vector<Reached> connect_nodes(const Environment& environment, NodeLinks& nodes,
+                                   Problems& problems) {
+  std::vector<Reached> reached;
+  for (const NodeTable& table : environment.nodes) {
+    if (table.at.text.empty() || table.key.text.empty()) continue;  // Told where it was read.
+    auto began = std::chrono::steady_clock::now();
+    auto asked = [&]() -> Result<std::string> {
+      TRY(auto node, nodes.open(table));
+      return node->connect(Deadline::after(kNodeAskMax));
+    };
+    auto called = asked();
+    if (called) {
+      reached.push_back({"node." + table.name.text, *std::move(called),
+                         std::chrono::steady_clock::now() - began});
+      continue;
+    }
+    problems.error(table.name.place,
+                   fmt::format("[node.{}]: {}", table.name.text, called.error().message()),
+                   called.error().code() == Errc::kDenied
+                       ? "have its owner trust the key in a group that may describe and call"
+                       : "write where it is, and see that it runs and can be reached");
   }
   return reached;
 }

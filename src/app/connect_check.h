@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "app/environment.h"
+#include "app/linked_node.h"
 #include "app/problems.h"
 #include "capabilities/table.h"
 
@@ -22,5 +23,8 @@ struct Reached {
 // its line. Changes nothing there.
 std::vector<Reached> connect_all(const Environment& environment,
                                  const CapabilityTable& capabilities, Problems& problems);
+// The same of the nodes that links may name.
+std::vector<Reached> connect_nodes(const Environment& environment, NodeLinks& nodes,
+                                   Problems& problems);
 
 }  // namespace weft

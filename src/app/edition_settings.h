@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "app/linked_node.h"
 #include "app/settle.h"
 
 namespace weft {
@@ -24,6 +25,7 @@ struct EditionSources {
   // Threads that serve; as many as there are processors, unless somebody says otherwise.
   std::size_t loops = processors();
   LinkTap tap = {};
+  NodeLinks* nodes = nullptr;  // Outlives every edition; null: there are none.
   VariableLookup process = process_variables();
 
   static std::size_t processors();

@@ -73,6 +73,7 @@ class EnvironmentReader {
       });
     }
     if (const TomlEntry* folders = reader.take_table("folder")) read_folders(folders->value);
+    if (const TomlEntry* nodes = reader.take_table("node")) read_nodes(*nodes);
     if (const TomlEntry* network = reader.take_table("network")) {
       TableReader table(network->value, "[network]", problems_);
       environment_.allow_http =
@@ -84,6 +85,18 @@ class EnvironmentReader {
     for (const auto& capability : capabilities_.all()) read_capability(*capability, reader);
     reader.finish();
     return std::move(environment_);
+  }
+
+  void read_nodes(const TomlEntry& nodes) {
+    if (nodes.value.entries.size() > NodeTable::kNodesMax) {
+      problems_.error(nodes.place, fmt::format("there are {} nodes", nodes.value.entries.size()),
+                      fmt::format("write at most {}", NodeTable::kNodesMax));
+      return;
+    }
+    std::string folder = std::filesystem::path(environment_.file).parent_path();
+    for (const TomlEntry& entry : nodes.value.entries) {
+      environment_.nodes.push_back(NodeTable::read(entry, folder, problems_));
+    }
   }
 
   // The driver of one entry of [secrets]; nothing when it is wrong.

@@ -9,6 +9,7 @@
 #include "app/interpolate.h"
 #include "app/limit_settings.h"
 #include "app/listen_address.h"
+#include "app/node_settings.h"
 #include "app/operator_secrets.h"
 #include "app/problems.h"
 #include "app/table_reader.h"
@@ -77,6 +78,7 @@ struct Environment {
   std::vector<OperatorValues> values = {};
   std::vector<OperatorLimits> limits = {};
   std::map<std::string, FolderSettings, std::less<>> folders = {};
+  std::vector<NodeTable> nodes = {};  // That links may name.
   std::vector<Placed> allow_http = {};
   std::vector<Placed> allow_net = {};
 

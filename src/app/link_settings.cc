@@ -8,7 +8,7 @@
 namespace weft {
 namespace {
 
-constexpr std::string_view kExample = "\"component:NAME\" or \"provider:NAME\"";
+constexpr std::string_view kExample = "\"component:NAME\", \"provider:NAME\" or \"node:NAME\"";
 
 std::chrono::milliseconds whole_ms(std::chrono::nanoseconds time) {
   return std::chrono::ceil<std::chrono::milliseconds>(time);
@@ -62,6 +62,7 @@ class LinkReader {
                         "write the name that the other end exports: \"acme:ml/inference\"");
       }
     }
+    read_library(reader);
     if (auto time = reader.duration("deadline")) link_.deadline = whole_ms(*time);
     if (const TomlEntry* functions = reader.take_table("deadlines")) {
       TableReader each(functions->value, what_ + ".deadlines", problems_);
@@ -74,12 +75,40 @@ class LinkReader {
     }
     link_.layers = LinkLayerSettings::read(reader, what_, problems_);
     reader.finish();
-    return to ? read_to(*to) : std::nullopt;
+    auto read = to ? read_to(*to) : std::nullopt;
+    if (read && read->to != LinkSettings::To::kNode && !read->library.text.empty()) {
+      problems_.error(read->library.place,
+                      fmt::format("{} has a library, and {} has none", what_, read->end_text()),
+                      "name a node: to = \"node:NAME\", or take it out");
+    }
+    return read;
+  }
+
+  void read_library(TableReader& reader) {
+    if (auto library = reader.text("library")) {
+      link_.library = *std::move(library);
+      if (link_.library.text.empty()) {
+        problems_.error(link_.library.place, fmt::format("{} has an empty library", what_),
+                        "write NAME or NAME@VERSION, as weft net describe tells");
+      }
+    }
+    auto how = reader.text("how");
+    if (!how) return;
+    if (how->text == "fetch") link_.how = LinkSettings::How::kFetch;
+    if (how->text != "fetch" && how->text != "call") {
+      problems_.error(how->place, fmt::format("{}.how is \"{}\"", what_, how->text),
+                      "write \"call\" or \"fetch\"");
+    } else if (link_.library.text.empty()) {
+      problems_.error(how->place, fmt::format("{} says how, and names no library", what_),
+                      "write library = \"NAME@VERSION\", or take it out: a service is called");
+    }
   }
 
   std::optional<LinkSettings> read_to(const Placed& to) {
     static constexpr std::pair<std::string_view, LinkSettings::To> kKinds[] = {
-        {"component:", LinkSettings::To::kComponent}, {"provider:", LinkSettings::To::kProvider}};
+        {"component:", LinkSettings::To::kComponent},
+        {"provider:", LinkSettings::To::kProvider},
+        {"node:", LinkSettings::To::kNode}};
     for (const auto& [prefix, kind] : kKinds) {
       if (!to.text.starts_with(prefix) || to.text.size() == prefix.size()) continue;
       link_.to = kind;
@@ -98,6 +127,16 @@ class LinkReader {
 };
 
 }  // namespace
+
+std::string LinkSettings::end_text() const {
+  switch (to) {
+    case To::kComponent: return "component " + name.text;
+    case To::kProvider: return "provider " + name.text;
+    case To::kNode: break;
+  }
+  std::string node = "node " + name.text;
+  return library.text.empty() ? node : fmt::format("library {} of {}", library.text, node);
+}
 
 std::vector<LinkSettings> LinkSettings::read(const TomlValue& table, const std::string& where,
                                              Problems& problems) {

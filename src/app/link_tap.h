@@ -15,12 +15,13 @@ struct LinkTap {
   SpyQueue* spy = nullptr;  // Where calls are observed at all.
   CallRecorder* recorder = nullptr;
   Replay* replay = nullptr;
-  // Components of the app serve each other as ever, unless it is told otherwise.
+  // Components of the app, and libraries that were fetched, serve as ever, unless it is told
+  // otherwise.
   enum class Replayed : unsigned char { kProviders, kAllLinks } replayed = Replayed::kProviders;
 
   bool replays(const LinkSettings& link) const {
     if (replay == nullptr) return false;
-    return replayed == Replayed::kAllLinks || link.to == LinkSettings::To::kProvider;
+    return replayed == Replayed::kAllLinks || link.serves_from_outside();
   }
 };
 

@@ -92,6 +92,13 @@ Result<std::vector<std::uint32_t>> match_exports(const WantedInterface& wanted_i
                                                  offered, who, import, wrong));
 }
 
+std::string_view named_among(std::string_view written, std::span<const ExportedFunction> exports) {
+  auto found = std::ranges::find_if(exports, [&](const ExportedFunction& each) {
+    return means(InterfaceName::of(written), InterfaceName::of(each.interface));
+  });
+  return found == exports.end() ? written : std::string_view(found->interface);
+}
+
 std::vector<ExportedFunction> exports_of(const provider::Offer& offer) {
   std::vector<ExportedFunction> exports;
   for (const provider::OfferedInterface& interface : offer) {

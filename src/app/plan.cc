@@ -72,14 +72,6 @@ Lack not_offered(const WantedInterface& wanted, const Error& why) {
                       wanted.import)};
 }
 
-// The export that somebody means, who may have left its version out; else what was written.
-std::string_view named_among(std::string_view written, std::span<const ExportedFunction> exports) {
-  auto found = std::ranges::find_if(exports, [&](const ExportedFunction& each) {
-    return means(InterfaceName::of(written), InterfaceName::of(each.interface));
-  });
-  return found == exports.end() ? written : std::string_view(found->interface);
-}
-
 }  // namespace
 
 Result<std::unique_ptr<Plan>> Plan::make(Runtime& runtime, const CapabilityTable& capabilities,
@@ -253,6 +245,7 @@ void Plan::match_link(const Component::LinkTo& link, WantedInterface wanted,
     linked_imports_.push_back({std::move(import), std::move(numbers)});
     return;
   }
+  if (link.node != nullptr && !match_node(link, wanted, functions, import, lacks)) return;
   if (link.callee == nullptr && link.process == nullptr) {
     linked_imports_.push_back({std::move(import), std::move(numbers)});
     return;
@@ -292,6 +285,46 @@ void Plan::match_link(const Component::LinkTo& link, WantedInterface wanted,
   import.exports = *std::move(found);
   linked_imports_.push_back({std::move(import), std::move(numbers)});
   check_crossing(linked_imports_.back(), lacks);
+}
+
+// Whether a node may serve it: plain values alone go there, and where it said what it has, that has
+// to fit.
+bool Plan::match_node(const Component::LinkTo& link, const WantedInterface& wanted,
+                      std::span<const ImportedFunction* const> functions, LinkedImport& import,
+                      std::vector<Lack>& lacks) const {
+  const LinkSettings& settings = link.settings;
+  std::string who = settings.end_text();
+  auto wrong = [&](std::string found, std::string write) {
+    lacks.push_back({Lack::Kind::kLink, std::move(found), std::move(write),
+                     settings.as.text.empty() ? settings.interface.place : settings.as.place});
+    return false;
+  };
+  import.node = link.node;
+  import.offer = link.offer;
+  import.at_node = {
+      .library = settings.library.text,
+      .import = std::string(wanted.import),
+      .interface = settings.as.text.empty() ? std::string(wanted.interface) : settings.as.text,
+      .who = who};
+  for (const ImportedFunction* each : functions) {
+    if (!each->plain) {
+      return wrong(fmt::format("{} of {} is {}: handles and streams do not go to {}", each->name,
+                               each->interface, each->signature, who),
+                   "fetch a library instead, how = \"fetch\", or link a component or a provider");
+    }
+    import.at_node.functions.push_back(*each);
+    import.functions.push_back({.interface = each->interface,
+                                .name = each->name,
+                                .signature = each->signature,
+                                .ordinal = static_cast<std::uint32_t>(import.functions.size())});
+  }
+  if (link.offer == nullptr) return true;
+  WantedInterface named = wanted;
+  if (!settings.as.text.empty()) {
+    named.interface = named_among(settings.as.text, link.offer->exports);
+  }
+  auto found = match_exports(named, functions, link.offer->exports, who);
+  return found.has_value() || wrong(found.error().message(), "");
 }
 
 // What a shared component serves is called from every loop, and lives on one.
@@ -405,6 +438,10 @@ Provider& Plan::provider_of(const LinkedImport& import, Deployment& deployment,
   if (import.replay != nullptr) {
     return deployment.links.keep(
         replay_provider(*import.replay, component_.app, component_.name, import.functions));
+  }
+  if (import.node != nullptr) {
+    return deployment.links.keep(
+        import.node->provider_for(deployment.engine.loop(), import.at_node, import.offer));
   }
   if (import.process != nullptr) {
     return deployment.links.keep(

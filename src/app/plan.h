@@ -4,12 +4,14 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "app/deployments.h"
 #include "app/link_tap.h"
 #include "app/linked_import.h"
+#include "app/linked_node.h"
 #include "capabilities/table.h"
 #include "engine/deployment.h"
 #include "engine/runtime.h"
@@ -60,9 +62,12 @@ class Plan {
     // What serves interfaces before the capabilities do. Plans of callees outlive this one.
     struct LinkTo {
       LinkSettings settings;
-      // One of the two; neither: it is not looked at, or what is wrong with it was told elsewhere.
+      // One of the three; none: it is not looked at, or what is wrong with it was told elsewhere.
       const Plan* callee = nullptr;
       std::shared_ptr<ProviderProcess> process = nullptr;
+      std::shared_ptr<LinkedNode> node = nullptr;
+      // Of a node that was there.
+      std::shared_ptr<const NodeOffer> offer = nullptr;
     };
     std::vector<LinkTo> links = {};
     LinkTap tap = {};
@@ -114,6 +119,9 @@ class Plan {
   const Component::LinkTo* link_of(const WantedInterface& wanted, std::vector<Lack>& lacks) const;
   void match_link(const Component::LinkTo& link, WantedInterface wanted,
                   std::vector<std::uint32_t> numbers, std::vector<Lack>& lacks);
+  bool match_node(const Component::LinkTo& link, const WantedInterface& wanted,
+                  std::span<const ImportedFunction* const> functions, LinkedImport& import,
+                  std::vector<Lack>& lacks) const;
   void add_layers(std::vector<Lack>& lacks);
   void check_crossing(const ServedByLink& served, std::vector<Lack>& lacks) const;
   void deploy_links(Deployment& deployment, const Deployments& others,

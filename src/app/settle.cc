@@ -324,8 +324,21 @@ class Settler {
     }
   }
 
+  bool check_node(const Placed& name) {
+    std::vector<std::string_view> known;
+    for (const NodeTable& each : environment_.nodes) known.push_back(each.name.text);
+    if (std::ranges::find(known, name.text) != known.end()) return true;
+    problems_.error(name.place, fmt::format("nothing says where the node \"{}\" is", name.text),
+                    known.empty() ? fmt::format("write [node.{}] and in it at = \"...\" and key = "
+                                                "\"...\" {}",
+                                                name.text, in_environment(environment_))
+                                  : suggest(name.text, known));
+    return false;
+  }
+
   bool check_link(const ComponentManifest& component, const LinkSettings& link) {
     const Placed& name = link.name;
+    if (link.to == LinkSettings::To::kNode) return check_node(name);
     if (link.to == LinkSettings::To::kProvider) {
       std::vector<std::string_view> known;
       for (const ProviderManifest& each : manifest_.providers) known.push_back(each.name);

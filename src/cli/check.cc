@@ -3,10 +3,13 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
+#include <iterator>
 
 #include "app/connect_check.h"
 #include "app/edition.h"
 #include "cli/run_options.h"
+#include "node/links/net_nodes.h"
 
 namespace weft {
 
@@ -20,8 +23,9 @@ void add_check_options(CLI::App& verb, CheckWords& words) {
       ->allow_extra_args(false);
   verb.add_option("--state", words.state, "The state folder that has the secrets, as for weft run")
       ->type_name("DIR");
-  verb.add_flag("--connect", words.connect,
-                "Also ask every server that the operator's file names whether it can be used");
+  verb.add_flag(
+      "--connect", words.connect,
+      "Also ask every server and node that the operator's file names whether it can be used");
   verb.add_flag("--json", words.json, "Print one JSON object");
 }
 
@@ -37,13 +41,19 @@ Result<int> run_check(const CheckWords& words) {
   // Nothing is opened or made; secrets are looked for where they would be.
   CapabilityTable capabilities = embedded_capabilities({.state_folder = default_state_folder()});
   if (!words.state.empty()) capabilities.keep_in(words.state);
+  // Nothing is fetched.
+  node::links::NetNodes nodes({});
+  sources.nodes = &nodes;
   Problems problems;
   EditionSettings settings = EditionSettings::read(sources, capabilities, problems);
   const Environment environment = settings.environment;
   Edition::make(*runtime, capabilities, sources, std::move(settings), Plan::Opening::kLookOnly,
                 problems);
   std::vector<Reached> reached;
-  if (words.connect) reached = connect_all(environment, capabilities, problems);
+  if (words.connect) {
+    reached = connect_all(environment, capabilities, problems);
+    std::ranges::move(connect_nodes(environment, nodes, problems), std::back_inserter(reached));
+  }
   if (words.json) {
     fmt::print("{}\n", problems.json());
   } else {

@@ -27,6 +27,7 @@
 #include "engine/runtime.h"
 #include "io/loop.h"
 #include "io/timer.h"
+#include "node/client/description.h"
 #include "node/client/remote_node.h"
 #include "node/discovery/discovery.h"
 #include "node/discovery/net_table.h"
@@ -297,6 +298,26 @@ Result<int> run_there(const NetWords& words, RemoteNode& node, Loop& loop) {
   return code_of(end.receipt);
 }
 
+// To its result, which is printed.
+Result<int> finish_call(const NetWords& words, const CallForm& form, const PreparedCall& prepared,
+                        node::client::RemoteRun run, RemoteNode& node, Loop& loop) {
+  Deadline deadline = deadline_of(run.limits);
+  Bytes result;
+  auto take = [&](node::OutputStream stream, BytesView bytes) {
+    if (stream == node::OutputStream::kResult) {
+      result.insert(result.end(), bytes.begin(), bytes.end());
+    } else {
+      write_all(STDERR_FILENO, bytes);
+    }
+  };
+  TRY(auto end, run_task(loop, node.execute(std::move(run), take, deadline)));
+  TRY_VOID(keep_proof(words, end));
+  TRY(int code, code_of(end.receipt));
+  TRY(std::string text, result_text(prepared, form, result));
+  TRY_VOID(print_line(text));
+  return code;
+}
+
 // The types are those of the file here: arguments are read, and the result is shown, by them.
 Result<int> call_there(const NetWords& words, RemoteNode& node, Loop& loop) {
   CallForm form{.function = words.rest[2],
@@ -321,20 +342,33 @@ Result<int> call_there(const NetWords& words, RemoteNode& node, Loop& loop) {
                                               : function.interface + "#" + function.name,
                               .arguments = prepared->arguments,
                               .limits = limits};
-  Bytes result;
-  auto take = [&](node::OutputStream stream, BytesView bytes) {
-    if (stream == node::OutputStream::kResult) {
-      result.insert(result.end(), bytes.begin(), bytes.end());
-    } else {
-      write_all(STDERR_FILENO, bytes);
+  return finish_call(words, form, *prepared, std::move(run), node, loop);
+}
+
+// A service of the node's, which names its own types.
+Result<int> call_service(const NetWords& words, RemoteNode& node, Loop& loop) {
+  CallForm form{.function = words.rest[1],
+                .arguments = words.rest.size() > 2 ? words.rest[2] : std::string(),
+                .json = words.args_json};
+  TRY(CallText call, read_call(form));
+  TRY(auto limits, limits_of(words));
+  TRY(std::string told, run_task(loop, node.describe(deadline_of(limits))));
+  TRY(auto description, node::client::read_description(told));
+  std::vector<ExportedFunction> functions;
+  for (const auto& service : description.services) {
+    for (const auto& each : service.functions) {
+      functions.push_back({.interface = service.interface,
+                           .name = each.name.substr(each.name.rfind('#') + 1),
+                           .signature = each.signature});
     }
-  };
-  TRY(auto end, run_task(loop, node.execute(std::move(run), take, deadline_of(limits))));
-  TRY_VOID(keep_proof(words, end));
-  TRY(int code, code_of(end.receipt));
-  TRY(std::string text, result_text(*prepared, form, result));
-  TRY_VOID(print_line(text));
-  return code;
+  }
+  auto prepared = prepare_call(form, call, functions);
+  if (!prepared) return std::unexpected(std::move(prepared).error().within(words.rest[0]));
+  const ExportedFunction& function = functions[prepared->number];
+  node::client::RemoteRun run{.function = function.interface + "#" + function.name,
+                              .arguments = prepared->arguments,
+                              .limits = limits};
+  return finish_call(words, form, *prepared, std::move(run), node, loop);
 }
 
 Result<int> fetch(const NetWords& words, RemoteNode& node, Loop& loop) {
@@ -364,6 +398,13 @@ Result<int> store(const NetWords& words, RemoteNode& node, Loop& loop) {
   return 0;
 }
 
+// Whether no file stands before the call.
+bool is_service_call(const NetWords& words) {
+  std::error_code failed;
+  return words.rest.size() == 2 ||
+         (words.rest[1].contains('#') && !fs::exists(words.rest[1], failed));
+}
+
 }  // namespace
 
 void add_net_options(CLI::App& verb, NetWords& words) {
@@ -386,10 +427,11 @@ void add_net_options(CLI::App& verb, NetWords& words) {
   verb.add_flag("--loopback", words.loopback, "Listen on this machine, too");
   take_by_action(verb, kActions, [&words] { return words.action; });
   verb.footer(
-      "describe NODE; run NODE FILE|HASH [WORDS]; call NODE FILE CALL; store NODE FILE; fetch NODE "
+      "describe NODE; run NODE FILE|HASH [WORDS]; call NODE [FILE] CALL; store NODE FILE; fetch "
+      "NODE "
       "HASH --output FILE; cancel NODE RUN. A node is KEY@ADDRESS:PORT, or its name or the first "
       "digits of its key as `weft net` shows them. A file is sent where the node does not have "
-      "it.");
+      "it; without one it is a service of the node's that is called.");
 }
 
 Result<int> run_net(const NetWords& words) {
@@ -401,7 +443,7 @@ Result<int> run_net(const NetWords& words) {
   };
   static constexpr Known kKnown[] = {{"describe", 1, "describe NODE"},
                                      {"run", 2, "run NODE FILE|HASH [WORDS]"},
-                                     {"call", 3, "call NODE FILE CALL"},
+                                     {"call", 2, "call NODE [FILE] CALL"},
                                      {"store", 2, "store NODE FILE"},
                                      {"fetch", 2, "fetch NODE HASH --output FILE"},
                                      {"cancel", 2, "cancel NODE RUN"}};
@@ -419,7 +461,9 @@ Result<int> run_net(const NetWords& words) {
   TRY(auto address, find_node(loop, words, words.rest[0]));
   RemoteNode node(loop, address, key);
   if (words.action == "run") return run_there(words, node, loop);
-  if (words.action == "call") return call_there(words, node, loop);
+  if (words.action == "call") {
+    return is_service_call(words) ? call_service(words, node, loop) : call_there(words, node, loop);
+  }
   if (words.action == "fetch") return fetch(words, node, loop);
   if (words.action == "store") return store(words, node, loop);
   if (words.action == "cancel") {

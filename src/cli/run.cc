@@ -4,6 +4,7 @@
 #include <signal.h>
 
 #include <algorithm>
+#include <filesystem>
 
 #include "app/grants.h"
 #include "app/host.h"
@@ -11,6 +12,7 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "cli/one_run.h"
+#include "node/links/net_nodes.h"
 #include "observe/spy_queue.h"
 
 namespace weft {
@@ -19,6 +21,8 @@ namespace {
 
 // How long requests in flight may take to finish after a signal.
 constexpr std::chrono::seconds kDrainMax{30};
+// Below the state folder: modules of nodes' libraries.
+constexpr const char* kFetchedFolder = "fetched";
 // How often that wait looks for a second signal.
 constexpr std::chrono::milliseconds kDrainLook{50};
 
@@ -136,7 +140,10 @@ Result<int> run(RunOptions options, StopSignals& signals, Attendant* attendant) 
       said ? options.state_folder : options.default_state_folder,
       said ? StateFolderOnDemand::Place::kFirm : StateFolderOnDemand::Place::kLoose);
   ready.settings = EditionSettings::read(options.sources, capabilities, ready.problems);
-  capabilities.keep_in(state_folder(options, ready.settings.environment));
+  std::string state = state_folder(options, ready.settings.environment);
+  capabilities.keep_in(state);
+  node::links::NetNodes nodes(std::filesystem::path(state) / kFetchedFolder);
+  options.sources.nodes = &nodes;
   TRY(runtime, make_runtime(options, ready));
   TRY(auto edition, first_edition(*runtime, capabilities, options.sources, ready));
   if (edition == nullptr) {

@@ -121,6 +121,7 @@ Task<RemoteEnd> RemoteNode::execute(RemoteRun run, ProvenOutput::Frame take, Dea
     Bytes asked = request(wanted);
     Hash name = Hash::of(asked);
     last_ = name;
+    if (run.name != nullptr) *run.name = name;
     ProvenOutput output(name, client_.address().key);
     auto followed = co_await follow(asked, run.arguments, output, take, deadline, run.until);
     if (followed) {
@@ -139,7 +140,11 @@ Task<void> RemoteNode::follow(Bytes asked, Bytes follows, ProvenOutput& output,
                               const ProvenOutput::Frame& take, Deadline deadline,
                               wire::NodeClient::Until until) {
   Hash name = Hash::of(asked);
-  auto outcome = co_await client_.follow(asked, std::move(follows), output, take, deadline, until);
+  bool begun = false;
+  auto outcome =
+      co_await client_.follow(asked, std::move(follows), output, take, deadline, until, &begun);
+  // What the node never had has nothing to be resumed.
+  if (!outcome && !begun) co_return outcome;
   std::uint64_t before = 0;
   for (int tries = 0; !outcome && tries < kResumesMax && !deadline.passed(); ++tries) {
     // Only a connection that broke is worth another one; what the node says is said.
@@ -156,6 +161,10 @@ Task<void> RemoteNode::follow(Bytes asked, Bytes follows, ProvenOutput& output,
     if (!again && again.error().code() == Errc::kNotFound) break;
     outcome = std::move(again);
     if (Deadline::Clock::now() - began > kHeldLong) tries = 0;
+  }
+  if (!outcome && outcome.error().code() == Errc::kUnavailable) {
+    co_return failure(Errc::kUnavailable,
+                      outcome.error().message() + "; whether it was done is not known");
   }
   co_return outcome;
 }

@@ -33,6 +33,8 @@ struct RemoteRun {
   // kComplete: a call that returned a value has ended with it, and `execute` answers a receipt that
   // says nothing.
   wire::NodeClient::Until until = wire::NodeClient::Until::kReceipt;
+  // Where it is given, borrowed: the request's name, as soon as it is signed.
+  Hash* name = nullptr;
 };
 
 // How it ended, with what proves it.
@@ -48,6 +50,7 @@ class RemoteNode {
   RemoteNode(Loop& loop, wire::NodeAddress address, const SigningKey& key);
   RemoteNode(const RemoteNode&) = delete;
 
+  const wire::NodeAddress& address() const { return client_.address(); }
   // What the node says of itself and of what the key may, as JSON.
   Task<std::string> describe(Deadline deadline);
   // The list of a module, then its chunks in order, each proven.

@@ -7,6 +7,7 @@
 
 #include "base/read_file.h"
 #include "base/whole_file.h"
+#include "node/daemon/services.h"
 #include "node/discovery/net_table.h"
 #include "node/object/key_file.h"
 #include "node/policy/groups.h"
@@ -136,12 +137,19 @@ Result<void> remove_library(daemon::Node& node, std::string_view name) {
     name = name.substr(0, at);
   }
   daemon::NodeParts& parts = node.parts();
+  TRY(library::Library named, parts.catalogue.find(name, version));
+  auto policy = parts.policy.get();
+  for (const auto& [service, settings] : policy->settings.service) {
+    std::string_view used = settings.library;
+    if (used != named.name && used != fmt::format("{}@{}", named.name, named.version)) continue;
+    return failure(
+        Errc::kConflict,
+        fmt::format("[service.{}] serves {}: take that out of node.toml first", service, used));
+  }
   TRY(library::Library removed, parts.catalogue.remove(name, version));
   node.offers_changed();
-  for (const library::Library& each : parts.catalogue.list()) {
-    if (each.module == removed.module) return {};
-  }
-  return parts.modules.remove(removed.module, library::kOwnGroup);
+  daemon::let_go(parts, {removed.module});
+  return {};
 }
 
 Result<void> trust(daemon::Node& node, std::string_view group, std::string_view name,

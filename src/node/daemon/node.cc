@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/thread_name.h"
 #include "node/daemon/node_impl.h"
+#include "node/daemon/services.h"
 #include "node/object/key_file.h"
 #include "node/runs/compile_apart.h"
 #include "node/runs/resources.h"
@@ -62,6 +63,18 @@ void warn_of_fixed(const NodeSettings& now, const NodeSettings& next, Problems& 
   tell(now.control_socket == next.control_socket, "control-socket");
 }
 
+// What a component exports.
+Result<std::vector<library::LibraryFunction>> component_exports(Runtime& runtime,
+                                                                const std::string& file) {
+  TRY(auto program, runtime.load(file, Limits().memory_bytes));
+  std::vector<library::LibraryFunction> functions;
+  for (const ExportedFunction& each : program->info().exports) {
+    functions.push_back(
+        {each.interface.empty() ? each.name : each.interface + "#" + each.name, each.signature});
+  }
+  return functions;
+}
+
 }  // namespace
 
 int compile_for_node(const std::string& file, const std::string& cache_folder) {
@@ -79,6 +92,11 @@ Result<std::unique_ptr<Node>> Node::start(NodeOptions options, Problems& problem
   TRY(SigningKey key, read_key_file(policy->settings.key));
   auto impl = std::make_unique<Impl>(std::move(options), std::move(policy), std::move(key));
   TRY_VOID(impl->open());
+  if (!impl->serve(impl->policy.get()->settings, problems)) {
+    return failure(Errc::kInvalid, "its services are wrong");
+  }
+  // What an earlier start served or was about to add.
+  let_go(*impl->parts, own_modules(*impl->parts));
   TRY_VOID(impl->listen());
   TRY_VOID(impl->discover());
   impl->house = std::thread([raw = impl.get()] { raw->keep_house(); });
@@ -147,6 +165,20 @@ Result<void> Node::Impl::open() {
                           .pool = *pool,
                           .runs = running});
   return {};
+}
+
+bool Node::Impl::serve(const NodeSettings& settings, Problems& problems) {
+  auto exports = [this](const std::string& file) { return component_exports(*runtime, file); };
+  auto services = services_of(settings, *parts, exports, problems);
+  if (!services) return false;
+  std::vector<Hash> before;
+  for (const library::Service& each : catalogue->services()) before.push_back(each.module);
+  if (auto set = catalogue->set_services(*std::move(services)); !set) {
+    problems.error({.file = (settings.folder / "node.toml").string()}, set.error().message(), "");
+    return false;
+  }
+  let_go(*parts, before);
+  return true;
 }
 
 Result<void> Node::Impl::listen() {
@@ -250,9 +282,11 @@ Node::Impl::~Impl() {
 bool Node::reload(Problems& problems) {
   auto next = Policy::read(impl_->options.folder, problems);
   if (next == nullptr) return false;
+  if (!impl_->serve(next->settings, problems)) return false;
   warn_of_fixed(impl_->policy.get()->settings, next->settings, problems);
   impl_->ledger->apply(next->settings);
   impl_->policy.set(std::move(next));
+  offers_changed();
   return true;
 }
 
@@ -264,21 +298,17 @@ Result<std::string> Node::apply(const std::string& text) {
   if (!settings) return failure(Errc::kInvalid, problems.text());
   // Where paths are not written, they are beside the files that were there.
   settings->folder = now->settings.folder;
+  if (!impl_->serve(*settings, problems)) return failure(Errc::kInvalid, problems.text());
   warn_of_fixed(now->settings, *settings, problems);
   auto next = std::make_shared<Policy>(Policy{*std::move(settings), now->groups});
   impl_->ledger->apply(next->settings);
   impl_->policy.set(std::move(next));
+  offers_changed();
   return problems.text();
 }
 
 Result<std::vector<library::LibraryFunction>> Node::exports_of(const std::string& file) {
-  TRY(auto program, impl_->runtime->load(file, Limits().memory_bytes));
-  std::vector<library::LibraryFunction> functions;
-  for (const ExportedFunction& each : program->info().exports) {
-    functions.push_back(
-        {each.interface.empty() ? each.name : each.interface + "#" + each.name, each.signature});
-  }
-  return functions;
+  return component_exports(*impl_->runtime, file);
 }
 
 void Node::drain() {

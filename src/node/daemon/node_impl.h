@@ -39,6 +39,9 @@ struct Node::Impl {
   ~Impl();
 
   Result<void> open();
+  // Begins to serve what the settings say, in the place of what it served. False: something of
+  // it is wrong, and all stays as it was.
+  bool serve(const NodeSettings& settings, Problems& problems);
   Result<void> listen();
   Result<void> discover();
   void keep_house();

@@ -125,11 +125,16 @@ void RunDesk::keep(const Hash& name, InUse module) {
 
 Task<std::unique_ptr<wire::OutputReader>> RunDesk::begin(wire::Asked asked, Bytes follows,
                                                          std::function<void()> ready) {
-  const Request& request = asked.request;
-  if (request.module == Hash()) {
-    tell_refused(parts_, asked, events::Refusal::kNotFound);
-    co_return failure(Errc::kNotFound, "this node serves no such function: name a module");
+  if (asked.request.module == Hash()) {
+    auto served = parts_.catalogue.serving(asked.request.function);
+    if (!served || asked.request.action != Action::kCall) {
+      tell_refused(parts_, asked, events::Refusal::kNotFound);
+      co_return failure(Errc::kNotFound, "this node serves no such function: name a module");
+    }
+    // From here on it is a call of the module that serves it: its charge, event and receipt too.
+    asked.request.module = *served;
   }
+  const Request& request = asked.request;
   auto in_use = co_await module(request.module, asked.group);
   if (!in_use) {
     tell_refused(parts_, asked, events::Refusal::kNotFound);

@@ -29,6 +29,24 @@ bool is_one_line(std::string_view text) {
   return std::ranges::all_of(text, [](char c) { return c >= ' ' && c <= '~'; });
 }
 
+Result<void> check_functions(std::span<const LibraryFunction> functions, const std::string& whose) {
+  if (functions.size() > kLibraryFunctionsMax) {
+    return failure(Errc::kLimit, fmt::format("a library has at most {} functions, {} has {}",
+                                             kLibraryFunctionsMax, whose, functions.size()));
+  }
+  for (const LibraryFunction& function : functions) {
+    if (function.name.empty() || function.name.size() > kFunctionNameMax ||
+        function.signature.size() > kSignatureMax || !is_one_line(function.name) ||
+        !is_one_line(function.signature)) {
+      return failure(Errc::kInvalid,
+                     fmt::format("{}: a function's name has at most {} bytes and its type {}, "
+                                 "each on one line",
+                                 whose, kFunctionNameMax, kSignatureMax));
+    }
+  }
+  return {};
+}
+
 Result<void> check_library(const Library& library) {
   TRY_VOID(check_library_name(library.name));
   TRY_VOID(check_version(library.version));
@@ -36,22 +54,7 @@ Result<void> check_library(const Library& library) {
     return failure(Errc::kLimit,
                    fmt::format("the path of a file has at most {} bytes", kFilePathMax));
   }
-  if (library.functions.size() > kLibraryFunctionsMax) {
-    return failure(Errc::kLimit,
-                   fmt::format("a library has at most {} functions, {} has {}",
-                               kLibraryFunctionsMax, library.name, library.functions.size()));
-  }
-  for (const LibraryFunction& function : library.functions) {
-    if (function.name.empty() || function.name.size() > kFunctionNameMax ||
-        function.signature.size() > kSignatureMax || !is_one_line(function.name) ||
-        !is_one_line(function.signature)) {
-      return failure(Errc::kInvalid,
-                     fmt::format("{} {}: a function's name has at most {} bytes and its type {}, "
-                                 "each on one line",
-                                 library.name, library.version, kFunctionNameMax, kSignatureMax));
-    }
-  }
-  return {};
+  return check_functions(library.functions, fmt::format("{} {}", library.name, library.version));
 }
 
 std::string title(const Library& library) {
@@ -207,23 +210,49 @@ std::vector<Library> Catalogue::exporting(std::string_view function) const {
   return found;
 }
 
-Result<void> Catalogue::set_services(std::vector<std::string> interfaces) {
-  if (interfaces.size() > kServicesMax) {
+Result<void> Catalogue::set_services(std::vector<Service> services) {
+  if (services.size() > kServicesMax) {
     return failure(Errc::kLimit, fmt::format("a node serves at most {} interfaces", kServicesMax));
   }
-  for (const std::string& each : interfaces) TRY_VOID(check_interface_name(each));
-  std::ranges::sort(interfaces);
-  auto again = std::ranges::unique(interfaces);
-  interfaces.erase(again.begin(), again.end());
+  for (const Service& each : services) {
+    TRY_VOID(check_interface_name(each.interface));
+    TRY_VOID(check_functions(each.functions, each.interface));
+  }
+  std::ranges::sort(services, {}, &Service::interface);
+  auto differ = std::ranges::adjacent_find(services, [](const Service& a, const Service& b) {
+    return a.interface == b.interface && a.module != b.module;
+  });
+  if (differ != services.end()) {
+    return failure(Errc::kConflict, fmt::format("two modules would serve {}", differ->interface));
+  }
+  auto again = std::ranges::unique(services, {}, &Service::interface);
+  services.erase(again.begin(), again.end());
   std::scoped_lock lock(mutex_);
-  services_ = std::move(interfaces);
+  services_ = std::move(services);
   changed();
   return {};
 }
 
-std::vector<std::string> Catalogue::services() const {
+std::vector<Service> Catalogue::services() const {
   std::scoped_lock lock(mutex_);
   return services_;
+}
+
+std::optional<Hash> Catalogue::serving(std::string_view function) const {
+  std::string_view wanted = function.substr(0, function.rfind('#'));
+  bool any_version = wanted.find('@') == std::string_view::npos;
+  std::scoped_lock lock(mutex_);
+  const Service* found = nullptr;
+  for (const Service& each : services_) {
+    std::string_view interface = each.interface;
+    if (interface == wanted) return each.module;
+    std::size_t at = interface.find('@');
+    if (!any_version || interface.substr(0, at) != wanted) continue;
+    bool newer = found == nullptr ||
+                 version_before(found->interface.substr(at + 1), interface.substr(at + 1));
+    if (newer) found = &each;
+  }
+  return found == nullptr ? std::nullopt : std::optional(found->module);
 }
 
 Hash Catalogue::digest() const {
@@ -249,7 +278,7 @@ void Catalogue::changed() {
     if (!offers_.empty()) offers_ += '\n';
     offers_ += line;
   };
-  for (const std::string& service : services_) add(service);
+  for (const Service& service : services_) add(service.interface);
   for (std::size_t i = 0; i < libraries_.size(); ++i) {
     bool newest = i + 1 == libraries_.size() || libraries_[i + 1].name != libraries_[i].name;
     if (newest) add(title(libraries_[i]));

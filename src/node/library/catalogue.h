@@ -40,6 +40,14 @@ struct Library {
   friend bool operator==(const Library&, const Library&) = default;
 };
 
+// An interface that is served now, by calls in an instance each of a module.
+struct Service {
+  std::string interface = {};  // "acme:math/add@1.0.0"
+  Hash module = {};
+  std::vector<LibraryFunction> functions = {};
+  friend bool operator==(const Service&, const Service&) = default;
+};
+
 enum class Added : std::uint8_t { kNew, kSame };
 
 // What this node offers by name. Libraries are kept in a file, which is written whole at each
@@ -66,9 +74,11 @@ class Catalogue {
   // Those that export a function of this name.
   std::vector<Library> exporting(std::string_view function) const;
 
-  // The interfaces that are served now, instead of those before.
-  Result<void> set_services(std::vector<std::string> interfaces);
-  std::vector<std::string> services() const;
+  // The interfaces that are served now, instead of those before. kConflict: two modules serve one.
+  Result<void> set_services(std::vector<Service> services);
+  std::vector<Service> services() const;
+  // The module that serves "acme:math/add@1.0.0#sum"; where no version is written, the newest.
+  std::optional<Hash> serving(std::string_view function) const;
 
   // Another one when anything that is told of it changes.
   Hash digest() const;
@@ -90,7 +100,7 @@ class Catalogue {
   const std::filesystem::path file_;
   mutable std::mutex mutex_;
   std::vector<Library> libraries_;  // In order.
-  std::vector<std::string> services_;
+  std::vector<Service> services_;   // In the order of their interfaces.
   Hash digest_;
   std::string offers_;
 };

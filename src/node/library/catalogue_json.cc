@@ -23,6 +23,19 @@ struct Breaks {
   std::string_view function = {};
 };
 
+void append_functions(std::string& out, std::span<const LibraryFunction> functions,
+                      const Breaks& breaks) {
+  out += ",\"functions\":[";
+  for (const LibraryFunction& function : functions) {
+    if (&function != functions.data()) out += ',';
+    out += fmt::format("{}{{\"name\":", breaks.function);
+    append_json_string(out, function.name);
+    append_json_member(out, "type", function.signature);
+    out += '}';
+  }
+  out += ']';
+}
+
 void append_library(std::string& out, const Library& library, const Breaks& breaks) {
   out += fmt::format("{}{{\"name\":", breaks.library);
   append_json_string(out, library.name);
@@ -31,15 +44,8 @@ void append_library(std::string& out, const Library& library, const Breaks& brea
   out += fmt::format(",\"size\":{}", library.size);
   // Only the file has lines.
   if (!breaks.library.empty()) append_json_member(out, "file", library.file);
-  out += ",\"functions\":[";
-  for (const LibraryFunction& function : library.functions) {
-    if (&function != library.functions.data()) out += ',';
-    out += fmt::format("{}{{\"name\":", breaks.function);
-    append_json_string(out, function.name);
-    append_json_member(out, "type", function.signature);
-    out += '}';
-  }
-  out += "]}";
+  append_functions(out, library.functions, breaks);
+  out += '}';
 }
 
 void append_libraries(std::string& out, std::span<const Library> libraries, const Breaks& breaks) {
@@ -135,14 +141,17 @@ Result<Library> read_library(const json::value& value, std::size_t number) {
 
 }  // namespace
 
-std::string catalogue_json(std::span<const Library> libraries,
-                           std::span<const std::string> services) {
+std::string catalogue_json(std::span<const Library> libraries, std::span<const Service> services) {
   std::string out = "{";
   append_libraries(out, libraries, {});
   out += ",\"services\":[";
-  for (const std::string& service : services) {
+  for (const Service& service : services) {
     if (&service != services.data()) out += ',';
-    append_json_string(out, service);
+    out += "{\"interface\":";
+    append_json_string(out, service.interface);
+    append_json_member(out, "module", service.module.text());
+    append_functions(out, service.functions, {});
+    out += '}';
   }
   out += "]}";
   return out;

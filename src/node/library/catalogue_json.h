@@ -11,8 +11,7 @@
 namespace weft::node::library {
 
 // What others are told: everything but the files.
-std::string catalogue_json(std::span<const Library> libraries,
-                           std::span<const std::string> services);
+std::string catalogue_json(std::span<const Library> libraries, std::span<const Service> services);
 
 // The file of a catalogue, for people to read. `read_catalogue_file` reads what the other wrote, or
 // somebody with an editor: kInvalid with what is wrong. Whether the libraries may be, it does not

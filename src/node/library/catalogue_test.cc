@@ -91,22 +91,45 @@ TEST_F(CatalogueTest, RefusesNamesThatAreNone) {
   library.functions.assign(kLibraryFunctionsMax + 1, {"sum", "func()"});
   EXPECT_EQ(catalogue->add(library).error().code(), Errc::kLimit);
   for (std::string name : {"", "a b", "../a", "a\nb", "a\"b"}) {
-    EXPECT_FALSE(catalogue->set_services({name})) << name;
+    EXPECT_FALSE(catalogue->set_services({{.interface = name}})) << name;
   }
   EXPECT_FALSE(std::filesystem::exists(file));
 }
 
 TEST_F(CatalogueTest, TellsOthersEverythingButItsFiles) {
   ASSERT_TRUE(catalogue->add(some_library("math", "1.0.0")));
-  ASSERT_TRUE(catalogue->set_services({"b:b/b@1.0.0", "a:a/a", "b:b/b@1.0.0"}));
+  Service b{.interface = "b:b/b@1.0.0", .functions = {{"b:b/b@1.0.0#f", "func()"}}};
+  ASSERT_TRUE(catalogue->set_services({b, {.interface = "a:a/a"}, b}));
+  std::string none = Hash().text();
+  std::string services = "\"services\":[{\"interface\":\"a:a/a\",\"module\":\"" + none +
+                         "\",\"functions\":[]},{\"interface\":\"b:b/b@1.0.0\",\"module\":\"" +
+                         none +
+                         "\",\"functions\":[{\"name\":\"b:b/b@1.0.0#f\",\"type\":\"func()\"}]}]}";
   std::string module = Hash::of(as_bytes("bytes")).text();
   EXPECT_EQ(catalogue->json(),
             "{\"libraries\":[{\"name\":\"math\",\"version\":\"1.0.0\",\"module\":\"" + module +
                 "\",\"size\":5,\"functions\":[{\"name\":\"acme:math/add@1.0.0#sum\","
-                "\"type\":\"func(a: s32, b: s32) -> s32\"}]}],"
-                "\"services\":[\"a:a/a\",\"b:b/b@1.0.0\"]}");
-  EXPECT_EQ(catalogue->json([](const Library&) { return false; }),
-            "{\"libraries\":[],\"services\":[\"a:a/a\",\"b:b/b@1.0.0\"]}");
+                "\"type\":\"func(a: s32, b: s32) -> s32\"}]}]," +
+                services);
+  EXPECT_EQ(catalogue->json([](const Library&) { return false; }), "{\"libraries\":[]," + services);
+}
+
+TEST_F(CatalogueTest, KnowsWhichModuleServesAFunction) {
+  Hash one = Hash::of(as_bytes("one"));
+  Hash two = Hash::of(as_bytes("two"));
+  ASSERT_TRUE(catalogue->set_services({{.interface = "a:a/a@1.9.0", .module = one},
+                                       {.interface = "a:a/a@1.10.0", .module = two},
+                                       {.interface = "a:a/b", .module = one}}));
+  EXPECT_EQ(catalogue->serving("a:a/a@1.9.0#f"), one);
+  EXPECT_EQ(catalogue->serving("a:a/a#f"), two);
+  EXPECT_EQ(catalogue->serving("a:a/b#f"), one);
+  EXPECT_EQ(catalogue->serving("a:a/b@1.0.0#f"), std::nullopt);
+  EXPECT_EQ(catalogue->serving("f"), std::nullopt);
+  // One interface is one module's, and what was served goes on.
+  auto refused = catalogue->set_services(
+      {{.interface = "a:a/c", .module = one}, {.interface = "a:a/c", .module = two}});
+  EXPECT_EQ(refused.error().code(), Errc::kConflict);
+  EXPECT_EQ(catalogue->services().size(), 3u);
 }
 
 TEST_F(CatalogueTest, HasAnotherDigestWhenAnythingIsOther) {
@@ -123,7 +146,7 @@ TEST_F(CatalogueTest, HasAnotherDigestWhenAnythingIsOther) {
   library.functions[0].signature = "func()";
   ASSERT_TRUE(catalogue->add(library));
   EXPECT_TRUE(is_new());
-  ASSERT_TRUE(catalogue->set_services({"a:a/a"}));
+  ASSERT_TRUE(catalogue->set_services({{.interface = "a:a/a"}}));
   EXPECT_TRUE(is_new());
   library.file = "elsewhere";
   ASSERT_TRUE(catalogue->add(library));
@@ -134,7 +157,7 @@ TEST_F(CatalogueTest, OffersAsManyAsABeaconHasRoomFor) {
   EXPECT_EQ(catalogue->offers(), "");
   ASSERT_TRUE(catalogue->add(some_library("math", "1.0.0")));
   ASSERT_TRUE(catalogue->add(some_library("math", "2.0.0", "other")));
-  ASSERT_TRUE(catalogue->set_services({"a:a/a"}));
+  ASSERT_TRUE(catalogue->set_services({{.interface = "a:a/a"}}));
   EXPECT_EQ(catalogue->offers(), "a:a/a\nmath@2.0.0");
   for (int i = 100; i < 200; ++i) {
     ASSERT_TRUE(catalogue->add(some_library("library" + std::to_string(i), "1.0.0")));

@@ -58,6 +58,7 @@ Result<void> ProvenOutput::prove(const SignedView& view, const Seal& seal, const
   Bytes records = std::exchange(waiting_, {});
   for (BytesView left = records; !left.empty();) {
     TRY(RecordView record, take_record(left));
+    returned_ |= record.stream() == OutputStream::kResult;
     if (frame) frame(record.stream(), record.payload());
     left = left.subspan(record.size);
   }

@@ -39,6 +39,8 @@ class ProvenOutput {
   const std::optional<Receipt>& receipt() const { return receipt_; }
   // Whether the node said that no frame follows: all of it is proven, and the receipt on its way.
   bool complete() const { return complete_; }
+  // Whether some of a call's result is proven.
+  bool returned() const { return returned_; }
   // The receipt as the node signed it.
   const Bytes& receipt_bytes() const { return receipt_bytes_; }
 
@@ -56,6 +58,7 @@ class ProvenOutput {
   std::optional<Receipt> receipt_;
   Bytes receipt_bytes_;
   bool complete_ = false;
+  bool returned_ = false;
 };
 
 }  // namespace weft::node

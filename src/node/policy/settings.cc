@@ -81,6 +81,7 @@ class SettingsReader {
           read_group(*strangers, fmt::format("[{}]", kStrangers), settings_.strangers);
     }
     if (const TomlEntry* groups = reader.take_table("group")) read_groups(groups->value);
+    if (const TomlEntry* services = reader.take_table("service")) read_services(services->value);
     reader.finish();
     return std::move(settings_);
   }
@@ -245,6 +246,34 @@ class SettingsReader {
     if (settings_.group.size() > kGroupsMax) {
       problems_.error(table.place, fmt::format("there are {} groups", settings_.group.size()),
                       fmt::format("write at most {}", kGroupsMax));
+    }
+  }
+
+  void read_services(const TomlValue& table) {
+    for (const TomlEntry& entry : table.entries) {
+      std::string where = fmt::format("[service.{}]", entry.key);
+      if (entry.value.kind != TomlValue::Kind::kTable) {
+        problems_.error(entry.place, fmt::format("service.{} is {}", entry.key, show(entry.value)),
+                        fmt::format("write a table: {}", where));
+        continue;
+      }
+      TableReader reader(entry.value, where, problems_);
+      ServiceSettings service{.place = entry.place};
+      bool file = entry.value.find("file") != nullptr;
+      bool library = entry.value.find("library") != nullptr;
+      if (file) service.file = path(reader, "file", settings_.folder / "words.wasm");
+      if (auto named = reader.text("library")) service.library = named->text;
+      if (file == library) {
+        problems_.error(entry.place,
+                        fmt::format("{} names {}", where, file ? "two modules" : "no module"),
+                        "write file = \"FILE.wasm\" or library = \"NAME@VERSION\", one of the two");
+      }
+      reader.finish();
+      settings_.service.emplace(entry.key, std::move(service));
+    }
+    if (settings_.service.size() > kServiceTablesMax) {
+      problems_.error(table.place, fmt::format("there are {} services", settings_.service.size()),
+                      fmt::format("write at most {}", kServiceTablesMax));
     }
   }
 

@@ -19,6 +19,8 @@ inline constexpr std::uint16_t kNodePort = 7420;
 inline constexpr std::size_t kGroupsMax = 1'000;
 // Files of node.d.
 inline constexpr std::size_t kPartsMax = 100;
+// Tables of services.
+inline constexpr std::size_t kServiceTablesMax = 100;
 // What may be asked at the control socket, and [control] says by whom.
 inline constexpr std::array<std::string_view, 5> kControlVerbs{"look", "drain", "stop", "change",
                                                                "trust"};
@@ -36,6 +38,16 @@ struct GroupSettings {
 struct DiscoverySettings {
   bool on = true;
   std::vector<std::string> interfaces = {};  // Empty: all that can multicast.
+};
+
+// What [service.NAME] serves: the exports of one component, in a file or a library of the node's.
+struct ServiceSettings {
+  std::filesystem::path file = {};  // Empty: it is a library.
+  std::string library = {};         // "acme:words@1.2.0", or without a version the newest.
+  Place place = {};
+  friend bool operator==(const ServiceSettings& a, const ServiceSettings& b) {
+    return a.file == b.file && a.library == b.library;
+  }
 };
 
 // Of every request that is not refused for its form, before its signature is looked at: what one
@@ -64,6 +76,7 @@ struct NodeSettings {
   // node's name and no more.
   GroupSettings strangers = {};
   std::map<std::string, GroupSettings, std::less<>> group = {};
+  std::map<std::string, ServiceSettings, std::less<>> service = {};
 
   // Of `strangers`, of a group, or of one that nothing is written of.
   const GroupSettings& of_group(std::string_view which) const;

@@ -120,12 +120,13 @@ NodeClient::NodeClient(Loop& loop, NodeAddress address)
 
 // The body is borrowed until the response is gone: a node may answer before all of it was sent.
 Task<std::unique_ptr<remote::HttpResponse>> NodeClient::post(std::span<const Bytes> body,
-                                                             Deadline deadline) {
+                                                             Deadline deadline, bool* begun) {
   co_return co_await service_->ask({.method = "POST",
                                     .url = url_ + "request",
                                     .repeat = remote::HttpAsk::Repeat::kNever,
                                     .headers = [] { return HttpHeaders(); },
-                                    .body = body},
+                                    .body = body,
+                                    .begun = begun},
                                    deadline);
 }
 
@@ -156,15 +157,17 @@ Task<Bytes> NodeClient::ask(Bytes request, Bytes follows, Deadline deadline) {
 }
 
 Task<void> NodeClient::follow(Bytes request, Bytes follows, ProvenOutput& output,
-                              ProvenOutput::Frame take, Deadline deadline, Until until) {
+                              ProvenOutput::Frame take, Deadline deadline, Until until,
+                              bool* begun) {
   Bytes body[] = {body_of(request, follows)};
-  CO_TRY(auto response, co_await post(body, deadline));
+  CO_TRY(auto response, co_await post(body, deadline, begun));
+  if (begun != nullptr) *begun = true;
   if (response->status() != kOk) {
     CO_TRY(Bytes answer, co_await answer_of(*response, deadline));
   }
   auto enough = [&] {
     return output.receipt() ||
-           (until == Until::kComplete && output.complete() && output.proven() > 0);
+           (until == Until::kComplete && output.complete() && output.returned());
   };
   while (!enough()) {
     CO_TRY(Bytes piece, co_await response->read(deadline));

@@ -53,18 +53,20 @@ class NodeClient {
   Task<Bytes> ask(Bytes request, Bytes follows, Deadline deadline);
   enum class Until : std::uint8_t {
     kReceipt,
-    kComplete,  // All frames are proven, and there were some: what is left is the receipt.
+    kComplete,  // All frames are proven, and a result among them: what is left is the receipt.
   };
   // The answer to run, call and resume, to its receipt; `take` gets what is proven. kUnavailable
-  // where the connection broke before it: `output` knows where a resume goes on.
+  // where the connection broke before it: `output` knows where a resume goes on. `begun`, where it
+  // is given, is set once the node may have had the request.
   Task<void> follow(Bytes request, Bytes follows, ProvenOutput& output, ProvenOutput::Frame take,
-                    Deadline deadline, Until until = Until::kReceipt);
+                    Deadline deadline, Until until = Until::kReceipt, bool* begun = nullptr);
   // A chunk of the module that the ticket is for.
   Task<Bytes> read_chunk(std::string ticket, std::uint32_t index, Deadline deadline);
   Task<void> write_chunk(std::string ticket, std::uint32_t index, Bytes chunk, Deadline deadline);
 
  private:
-  Task<std::unique_ptr<remote::HttpResponse>> post(std::span<const Bytes> body, Deadline deadline);
+  Task<std::unique_ptr<remote::HttpResponse>> post(std::span<const Bytes> body, Deadline deadline,
+                                                   bool* begun = nullptr);
   Task<Bytes> move_chunk(const char* method, std::string ticket, std::uint32_t index,
                          std::span<const Bytes> body, Deadline deadline);
   Task<Bytes> answer_of(remote::HttpResponse& response, Deadline deadline);

@@ -1,0 +1,65 @@
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "app/node_settings.h"
+#include "base/deadline.h"
+#include "base/error.h"
+#include "door/call.h"
+#include "engine/runtime.h"
+
+namespace weft {
+
+class Loop;
+
+// What a node offers to a link: its services, or one library of it.
+struct NodeOffer {
+  std::string module = {};  // Of a library: its name, 64 digits. Of services: empty.
+  std::vector<ExportedFunction> exports = {};
+};
+
+// One imported interface whose calls go to a node.
+struct NodeImport {
+  std::string library = {};    // As it was written; empty: a service.
+  std::string import = {};     // What the import is called, and
+  std::string interface = {};  // what the node calls it, as far as somebody wrote that.
+  std::string who = {};        // "service of node words", for messages.
+  // As they are imported; each call's ordinal is its place here.
+  std::vector<ImportedFunction> functions = {};
+};
+
+// A node that serves interfaces: how it is reached, and as whom. From any thread but for what is
+// said. Shared by an edition and its plans.
+class LinkedNode {
+ public:
+  virtual ~LinkedNode() = default;
+
+  // What it offers now. kUnavailable and kTimeout: it is away. Blocks, and not on a loop's thread;
+  // so do the next two.
+  virtual Result<NodeOffer> offer(const std::string& library, Deadline deadline) = 0;
+  // A library's module as a file here, whole and verified: fetched where it is not there yet. Of a
+  // node that is away, what was fetched of it before.
+  virtual Result<std::filesystem::path> fetch(const std::string& library, Deadline deadline) = 0;
+  // Whether it is there and lets us call: what it calls itself.
+  virtual Result<std::string> connect(Deadline deadline) = 0;
+
+  // What serves the import on `loop`: on the loop's thread, and destroyed there, before the loop.
+  // It may outlive this object. `offer` is what the import was checked against; null: the first
+  // call asks for it, and checks.
+  virtual std::unique_ptr<Provider> provider_for(Loop& loop, NodeImport import,
+                                                 std::shared_ptr<const NodeOffer> offer) = 0;
+};
+
+// Where links to nodes come from: src/node/links, which this folder does not know.
+class NodeLinks {
+ public:
+  virtual ~NodeLinks() = default;
+  // Asks nobody. kInvalid: the settings name no node; kNotFound and the like: there is no such key.
+  virtual Result<std::shared_ptr<LinkedNode>> open(const NodeTable& settings) = 0;
+};
+
+}  // namespace weft

@@ -1,0 +1,111 @@
+#include "node/client/description.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <boost/json.hpp>
+
+#include "node/library/names.h"
+#include "node/object/beacon.h"
+#include "node/object/request.h"
+
+namespace weft::node::client {
+namespace {
+
+namespace json = boost::json;
+
+constexpr std::size_t kDepthMax = 8;
+constexpr std::size_t kMayMax = 200;
+
+std::unexpected<Error> wrong(std::string_view what) {
+  return failure(Errc::kCorrupt, fmt::format("the node's description is none: {}", what));
+}
+
+// Texts of it come into messages.
+bool is_shown(std::string_view text) {
+  return std::ranges::all_of(text, [](char c) { return c >= ' ' && c <= '~'; });
+}
+
+// A text that is there, of at most so many bytes.
+Result<std::string> text_of(const json::object& object, std::string_view key, std::size_t most) {
+  const json::value* value = object.if_contains(key);
+  if (value == nullptr || !value->is_string()) return wrong(fmt::format("it has no {}", key));
+  std::string_view text(value->get_string().data(), value->get_string().size());
+  if (text.size() > most || !is_shown(text)) return wrong(fmt::format("no {} is like that", key));
+  return std::string(text);
+}
+
+// Each of a list, where there is one.
+template <class T, class Read>
+Result<std::vector<T>> list_of(const json::object& object, std::string_view key, std::size_t most,
+                               Read&& read) {
+  std::vector<T> all;
+  const json::value* value = object.if_contains(key);
+  if (value == nullptr) return all;
+  if (!value->is_array() || value->get_array().size() > most) {
+    return wrong(fmt::format("its {} are no list of at most {}", key, most));
+  }
+  for (const json::value& each : value->get_array()) {
+    if (!each.is_object()) return wrong(fmt::format("one of its {} is no object", key));
+    TRY(T one, read(each.get_object()));
+    all.push_back(std::move(one));
+  }
+  return all;
+}
+
+Result<library::LibraryFunction> read_function(const json::object& object) {
+  library::LibraryFunction function;
+  TRY(function.name, text_of(object, "name", kFunctionNameMax));
+  TRY(function.signature, text_of(object, "type", library::kSignatureMax));
+  return function;
+}
+
+Result<std::vector<library::LibraryFunction>> read_functions(const json::object& object) {
+  return list_of<library::LibraryFunction>(object, "functions", library::kLibraryFunctionsMax,
+                                           read_function);
+}
+
+Result<Hash> read_module(const json::object& object) {
+  TRY(std::string text, text_of(object, "module", 2 * Hash::kBytes));
+  return Hash::parse(text);
+}
+
+Result<library::Library> read_library(const json::object& object) {
+  library::Library library;
+  TRY(library.name, text_of(object, "name", library::kLibraryNameMax));
+  TRY(library.version, text_of(object, "version", library::kVersionMax));
+  TRY(library.module, read_module(object));
+  TRY(library.functions, read_functions(object));
+  return library;
+}
+
+Result<library::Service> read_service(const json::object& object) {
+  library::Service service;
+  TRY(service.interface, text_of(object, "interface", library::kInterfaceNameMax));
+  TRY(service.module, read_module(object));
+  TRY(service.functions, read_functions(object));
+  return service;
+}
+
+}  // namespace
+
+Result<Description> read_description(std::string_view text) {
+  json::parse_options options;
+  options.max_depth = kDepthMax;
+  json::error_code bad;
+  json::value root = json::parse({text.data(), text.size()}, bad, {}, options);
+  if (bad || !root.is_object()) return wrong("it is no object of JSON");
+  const json::object& object = root.get_object();
+  Description description;
+  TRY(description.name, text_of(object, "name", kNodeNameMax));
+  if (object.contains("may")) {
+    TRY(description.may, text_of(object, "may", kMayMax));
+  }
+  TRY(description.libraries,
+      list_of<library::Library>(object, "libraries", library::kLibrariesMax, read_library));
+  TRY(description.services,
+      list_of<library::Service>(object, "services", library::kServicesMax, read_service));
+  return description;
+}
+
+}  // namespace weft::node::client

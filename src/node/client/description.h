@@ -1,0 +1,24 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/error.h"
+#include "node/library/catalogue.h"
+
+namespace weft::node::client {
+
+// What a node says of itself to one key, as far as somebody here uses it.
+struct Description {
+  std::string name = {};
+  std::string may = {};  // "describe, call": the rights of the key's group; empty: it was not told.
+  std::vector<library::Library> libraries = {};
+  std::vector<library::Service> services = {};
+};
+
+// Of the answer to describe. What a later weft adds to it is passed over; kCorrupt for what is no
+// description, or for a text that could be no name or type.
+Result<Description> read_description(std::string_view text);
+
+}  // namespace weft::node::client

@@ -1,0 +1,94 @@
+#include "node/links/offered.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+
+#include "app/linked_import.h"
+#include "node/library/names.h"
+#include "values/type.h"
+
+namespace weft::node::links {
+namespace {
+
+// Of as many as fit a message.
+constexpr std::size_t kNamedMax = 20;
+
+void add_exports(std::span<const library::LibraryFunction> functions,
+                 std::vector<ExportedFunction>& exports) {
+  for (const library::LibraryFunction& each : functions) {
+    std::size_t cut = each.name.rfind('#');
+    if (cut == std::string::npos) continue;  // Of no interface: nothing that is imported is.
+    auto signature = parse_signature(each.signature);
+    exports.push_back({.interface = each.name.substr(0, cut),
+                       .name = each.name.substr(cut + 1),
+                       .signature = each.signature,
+                       .is_async = signature && signature->is_async});
+  }
+}
+
+}  // namespace
+
+Result<const library::Library*> find_library(const client::Description& description,
+                                             const std::string& library) {
+  std::string_view name = library;
+  std::string_view version;
+  if (std::size_t at = name.rfind('@'); at != std::string_view::npos) {
+    version = name.substr(at + 1);
+    name = name.substr(0, at);
+  }
+  std::string within = fmt::format("{}.", version);
+  const library::Library* found = nullptr;
+  std::vector<std::string> known;
+  for (const library::Library& each : description.libraries) {
+    if (known.size() < kNamedMax) known.push_back(fmt::format("{}@{}", each.name, each.version));
+    bool fits = version.empty() || each.version == version || each.version.starts_with(within);
+    if (each.name != name || !fits) continue;
+    if (found == nullptr || library::version_before(found->version, each.version)) found = &each;
+  }
+  if (found != nullptr) return found;
+  return failure(Errc::kNotFound,
+                 fmt::format("it has no library {}; what it has: {}", library,
+                             known.empty() ? "none" : fmt::format("{}", fmt::join(known, ", "))));
+}
+
+Result<void> check_right(const client::Description& description, std::string_view right) {
+  if (description.may.contains(right)) return {};
+  return failure(Errc::kDenied, fmt::format("our key may not {} there; what it may: {}", right,
+                                            description.may.empty() ? "nothing, it is in no group"
+                                                                    : description.may));
+}
+
+Result<NodeOffer> offer_of(const client::Description& description, const std::string& library) {
+  NodeOffer offer;
+  TRY_VOID(check_right(description, "call"));
+  if (library.empty()) {
+    for (const library::Service& each : description.services) {
+      add_exports(each.functions, offer.exports);
+    }
+    return offer;
+  }
+  TRY(const library::Library* found, find_library(description, library));
+  offer.module = found->module.text();
+  add_exports(found->functions, offer.exports);
+  return offer;
+}
+
+Result<Bound> bind(const NodeImport& import, const NodeOffer& offer) {
+  std::vector<const ImportedFunction*> functions;
+  for (const ImportedFunction& each : import.functions) functions.push_back(&each);
+  TRY(auto numbers, match_exports({import.import, named_among(import.interface, offer.exports)},
+                                  functions, offer.exports, import.who));
+  Bound bound;
+  if (!offer.module.empty()) {
+    TRY(bound.module, Hash::parse(offer.module));
+  }
+  for (std::uint32_t number : numbers) {
+    const ExportedFunction& each = offer.exports[number];
+    bound.functions.push_back(each.interface + "#" + each.name);
+  }
+  return bound;
+}
+
+}  // namespace weft::node::links
