@@ -60,6 +60,7 @@ void warn_of_fixed(const NodeSettings& now, const NodeSettings& next, Problems& 
   tell(now.key == next.key, "key");
   tell(now.state == next.state, "state");
   tell(now.control_socket == next.control_socket, "control-socket");
+  tell(now.events == next.events, "events.retain");
 }
 
 }  // namespace
@@ -93,7 +94,8 @@ Result<void> Node::Impl::open() {
   if (failed)
     return system_failure(fmt::format("make {}", settings.state.string()), failed.value());
 
-  TRY(events, events::EventLog::open(settings.state / "events", key.public_key()));
+  TRY(events, events::EventLog::open(settings.state / "events", key.public_key(),
+                                     {.retain_bytes = settings.events.retain_bytes}));
   if (events->cut_bytes() > 0) {
     log::warn("node", "the log of events ended in an unfinished write, which is cut off",
               {{"bytes", std::to_string(events->cut_bytes())}});
