@@ -190,7 +190,7 @@ Result<void> Node::Impl::discover() {
   return opened;
 }
 
-// Saves what is spent, forgets nonces that have expired.
+// Saves what is spent, forgets nonces that have expired, lets go of modules.
 void Node::Impl::keep_house() {
   name_thread("weft house");
   bool told = false;
@@ -200,6 +200,9 @@ void Node::Impl::keep_house() {
     hold.unlock();
     auto saved = turn % kLedgerSaveEvery.count() == 0 ? ledger->save() : Result<void>();
     auto tidied = seen->tidy(unix_now());
+    for (std::size_t i = 0; i < sides.size(); ++i) {
+      (*loops)[i].post([&desk = sides[i]->desk] { desk.runs().let_go(); });
+    }
     for (const auto* each : {&saved, &tidied}) {
       if (*each || std::exchange(told, true)) continue;
       log::error("node", each->error().message());
