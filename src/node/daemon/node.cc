@@ -21,6 +21,9 @@ namespace fs = std::filesystem;
 constexpr std::chrono::seconds kHouseEvery{1};
 // From cancelling what is left to its receipts.
 constexpr std::chrono::seconds kCancelledMax{5};
+// Of a guest that computes, before others of its loop have their turn: all of them are strangers to
+// each other, and a small call has several turns.
+constexpr std::chrono::milliseconds kTick{2};
 constexpr std::size_t kDiskThreads = 4;
 constexpr std::size_t kDiskWaitingMax = 4'096;
 // Of the disk, where the quota says nothing.
@@ -44,6 +47,7 @@ std::size_t loops_of(const NodeOptions& options, const NodeSettings& settings) {
 RuntimeOptions runtime_options(const std::string& cache_folder) {
   RuntimeOptions with;
   with.cache_folder = cache_folder;
+  with.tick = kTick;
   with.compiling = RuntimeOptions::Compiling::kAlone;
   return with;
 }
