@@ -93,8 +93,11 @@ class Client:
         self.connection.close()
 
     def store(self, text):
+        return self.store_bytes(text.encode())
+
+    def store_bytes(self, data):
         """The module's name, once the node has it."""
-        encoded, name, chunks = wire.module_list(text.encode())
+        encoded, name, chunks = wire.module_list(data)
         answer = self.send(wire.request(self.key, wire.STORE, module=name), encoded)
         if answer.status == 200:
             for index, each in enumerate(chunks):

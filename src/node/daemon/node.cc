@@ -140,6 +140,8 @@ Result<void> Node::Impl::open() {
   }
   plans = std::make_unique<runs::ModulePlans>(*runtime, *capabilities, std::move(compiling));
   pool.emplace(Pool::Options{.threads = kDiskThreads, .waiting_max = kDiskWaitingMax});
+  gatherings.emplace(gather::GatherParts{
+      .key = key, .policy = policy, .ledger = *ledger, .modules = *modules, .pool = *pool});
   parts.emplace(NodeParts{.key = key,
                           .policy = policy,
                           .ledger = *ledger,
@@ -148,6 +150,7 @@ Result<void> Node::Impl::open() {
                           .modules = *modules,
                           .catalogue = *catalogue,
                           .tickets = tickets,
+                          .gatherings = *gatherings,
                           .places = places,
                           .facts = *facts,
                           .pool = *pool,
@@ -230,7 +233,11 @@ Node::Impl::~Impl() {
       loops->on_each([this](Loop&, std::size_t index) {
         sides[index]->desk.runs().runs().cancel_all("the node stops");
       });
+      gatherings->stop();
       Deadline end = Deadline::after(kCancelledMax);
+      if (auto left = gatherings->gate().close_and_wait(end); !left) {
+        log::warn("node", left.error().message());
+      }
       if (auto left = running.close_and_wait(end); !left) log::warn("node", left.error().message());
       for (const auto& side : sides) {
         if (auto left = side->handler.gate().close_and_wait(end); !left) {
