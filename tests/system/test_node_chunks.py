@@ -205,7 +205,8 @@ class Chunks(test_node.Case):
         self.assertEqual(done.code, 1, done)
         self.assertIn("2 of 3 nodes have it", done.err)
         self.assertIn(at[1], done.err)
-        name = wire.module_list(open(path, "rb").read())[1].hex()
+        with open(path, "rb") as file:
+            name = wire.module_list(file.read())[1].hex()
         for node in (nodes[0], nodes[2]):
             self.assert_has(node, name, path)
 

@@ -175,9 +175,9 @@ Task<Bytes> Desk::store(const wire::Asked& asked, Bytes follows) {
            return have();
          }));
   CO_TRY(Bytes answer, parts_.tickets.issue(module, asked.group, Tickets::Way::kWrite, unix_now()));
-  parts_.gatherings.begin(loop_, list, asked.group, std::move(peers));
   BytesView bits = there.view();
   answer.insert(answer.end(), bits.begin(), bits.end());
+  parts_.gatherings.begin(loop_, list, std::move(there), asked.group, std::move(peers));
   co_return answer;
 }
 

@@ -34,14 +34,14 @@ UnixMs unix_now() {
 
 // One module that comes from others. On one loop.
 struct Gatherings::Gathering {
-  Gathering(Loop& on, ChunkList all, std::string whose, std::vector<wire::NodeAddress> peers,
-            Gate::Pass inside)
+  Gathering(Loop& on, ChunkList all, ChunkBits there, std::string whose,
+            std::vector<wire::NodeAddress> peers, Gate::Pass inside)
       : loop(on),
         list(std::move(all)),
         group(std::move(whose)),
         waiting(peers.begin(), peers.end()),
         pass(std::move(inside)),
-        mine(list.count()),
+        mine(std::move(there)),
         asked(list.count()) {}
 
   // The chunk that the fewest have of those which this one has, we do not, and nobody is asked for.
@@ -160,16 +160,17 @@ void Gatherings::leave(const Gathering& gathering) {
              {"ms", std::to_string(took.count())}});
 }
 
-void Gatherings::begin(Loop& loop, const ChunkList& list, std::string group,
+void Gatherings::begin(Loop& loop, const ChunkList& list, ChunkBits there, std::string group,
                        std::vector<wire::NodeAddress> peers) {
   if (peers.empty() || stopping_) return;
   share(list.name(), peers);
+  if (there.all()) return;
   peers = trusted(std::move(peers));
   auto pass = gate_.enter();
   if (peers.empty() || !pass || !enter(list.name(), group)) return;
   std::size_t workers = std::min(peers.size(), kPeersAtOnce);
-  auto gathering =
-      std::make_shared<Gathering>(loop, list, std::move(group), std::move(peers), *std::move(pass));
+  auto gathering = std::make_shared<Gathering>(loop, list, std::move(there), std::move(group),
+                                               std::move(peers), *std::move(pass));
   gathering->workers = workers;
   for (std::size_t i = 0; i < workers; ++i) {
     loop.spawn(work(gathering), [this, gathering](Result<void>) {
@@ -223,7 +224,7 @@ Task<void> Gatherings::take_from(GatheringPtr gathering, wire::NodeAddress peer)
   auto ticket = co_await node.open_fetch(mine.list, soon());
   for (int tries = 0; !ticket && tries < kNotYetMax && !over(mine); ++tries) {
     if (ticket.error().code() != Errc::kNotFound) break;
-    CO_TRY_VOID(co_await remote::pause(mine.loop, Deadline::after(kNotYetPause)));
+    CO_TRY_VOID(co_await remote::pause(mine.loop, Deadline::after(kNotYetPause * (1 << tries))));
     ticket = co_await node.open_fetch(mine.list, soon());
   }
   if (!ticket) co_return std::unexpected(std::move(ticket).error());

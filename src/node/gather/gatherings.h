@@ -39,8 +39,9 @@ inline constexpr std::size_t kChunksInARow = 4;
 inline constexpr std::chrono::seconds kPeerSilenceMax{4};
 inline constexpr int kPeerFailuresMax = 3;
 // A node that does not have the module yet may be about to be asked to store it.
-inline constexpr std::chrono::milliseconds kNotYetPause{100};
-inline constexpr int kNotYetMax = 50;
+// The pause before it is asked again, which doubles each time.
+inline constexpr std::chrono::milliseconds kNotYetPause{50};
+inline constexpr int kNotYetMax = 6;
 // Between two looks at one that has all of it, while others are asked for the rest.
 inline constexpr std::chrono::milliseconds kWholePause{20};
 // A node of which nothing came for so long makes way for the next.
@@ -74,10 +75,11 @@ class Gatherings {
   Gatherings(const Gatherings&) = delete;
   ~Gatherings();
 
-  // `group` has begun to store the module, and says that `peers` store it too: they may read it
-  // here, and what is not here yet is taken from them, those whose keys are in a group of ours.
-  void begin(Loop& loop, const library::ChunkList& list, std::string group,
-             std::vector<wire::NodeAddress> peers);
+  // `group` has begun to store the module, of which `there` is here, and says that `peers` store it
+  // too: they may read it here, and what is missing is taken from them, those whose keys are in a
+  // group of ours.
+  void begin(Loop& loop, const library::ChunkList& list, library::ChunkBits there,
+             std::string group, std::vector<wire::NodeAddress> peers);
   // Whether a request that stored the module named this key.
   bool may_fetch(const Hash& module, const PublicKey& key) const;
 
