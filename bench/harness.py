@@ -103,6 +103,17 @@ def run(command, **options):
     return done.stdout
 
 
+def run_both(command, **options):
+    """The same, with what it writes to standard error; however it ends."""
+    options.setdefault("env", environment())
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT,
+                              stdin=subprocess.DEVNULL, timeout=PROGRAM_SECONDS_MAX, **options)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise Unmeasured(str(error)) from error
+    return done.stdout + done.stderr
+
+
 class Server:
     """A serving process, from its start until the end of the with-block.
 

@@ -1,9 +1,17 @@
-"""The node: what admission costs beside the crypto library, the log of events, a remote call."""
+"""The node: what admission costs beside the crypto library, the log of events, a remote call; a
+module that goes to many nodes at once; one group's calls beside another that takes all it can."""
 
 import json
+import os
 import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
 
 import harness
+import shaped_net
 
 
 def google(setting, program, pattern):
@@ -51,3 +59,118 @@ def node(setting):
                       ["call, to its receipt", f"{receipt:.1f}"]],
             "notes": ["Client and node are one process on loopback, a loop each. The receipt "
                       "waits until its event is on the disk."]}
+
+
+NODES = 20
+MODULE_BYTES = 10 << 20
+
+
+def chunks(setting):
+    """A cold module to 20 nodes, each of whose links is shaped, beside one plain copy over one."""
+    rounds = setting.rounds
+    folder = setting.folder("chunks")
+    weft = setting.need(setting.built("weft"))
+    path = os.path.join(folder, "module.wasm")
+    spread, sent, copies = [], [], []
+    with shaped_net.Network(NODES + 1) as network, \
+            shaped_net.Nodes(setting, network, folder) as nodes:
+        command = [weft, "net", "store", ",".join(nodes.at), path, "--key", nodes.key]
+        for _ in range(rounds):
+            with open(path, "wb") as file:
+                file.write(os.urandom(MODULE_BYTES))
+            copies += network.plain_copies(path, 1)
+            began = time.monotonic()
+            said = harness.run_both(network.inside(0, *command))
+            spread.append(time.monotonic() - began)
+            found = re.search(r"(\d+) of \1 nodes have it after [\d.]+ s; "
+                              r"(\d+) chunks of (\d+) were sent", said)
+            if not found or int(found[1]) != NODES:
+                raise harness.Unmeasured(said.strip()[-400:])
+            sent.append(int(found[2]) / int(found[3]))
+    shutil.rmtree(folder, ignore_errors=True)
+    ratio = harness.median(harness.pair_ratios(spread, copies))
+    bytes_sent = harness.median(sent)
+    return {"verdicts": [
+        {"what": f"10 MiB to {NODES} nodes that have none of it, beside one plain copy",
+         "asked": "≤ 3 ×", "ratio": ratio, "met": ratio <= 3.0,
+         "measured": f"{harness.median(spread):.2f} to {harness.median(copies):.2f} s"},
+        {"what": "what the client sent of it", "asked": "", "ratio": bytes_sent, "met": True,
+         "measured": f"{bytes_sent:.2f} ×"}],
+        "rounds": {"spread": spread, "copies": copies, "sent": sent},
+        "commands": [setting.shown(["weft", "net", "store", "NODE,NODE,...", path])],
+        "table": [["round", "copy, s", f"to {NODES} nodes, s", "sent"],
+                  *([str(i + 1), f"{a:.2f}", f"{b:.2f}", f"{c:.2f} ×"]
+                    for i, (a, b, c) in enumerate(zip(copies, spread, sent)))],
+        "notes": [f"{NODES} daemons and the client are a network namespace each, joined by a "
+                  f"bridge; both ends of each link have tc's tbf at {shaped_net.RATE}. All of them "
+                  "share this machine's processors and its disk, to which each node flushes the "
+                  "module. The time is that of the whole command."]}
+
+
+HOSTILE_RUNS = 5
+HOSTILE_CALLS = 200
+WARM_CALLS = 20
+
+
+def hostile(setting):
+    """p99 of a group's small calls, alone and while another group is at its limit."""
+    os.environ["WEFT_BUILD"] = setting.build  # Where the tests' programs look.
+    sys.path.insert(0, os.path.join(harness.ROOT, "tests", "system"))
+    import hostile as theirs
+    import node_wire as wire
+    import test_node
+
+    runs, count = (2, 100) if setting.quick else (HOSTILE_RUNS, HOSTILE_CALLS)
+    folder = setting.folder("hostile")
+    keys = {}
+    for name in ("me", "them"):
+        keys[name] = os.path.join(folder, name + ".pem")
+        harness.run([setting.need(setting.built("weft")), "key", "new", keys[name]])
+    ours = wire.Key(keys["me"])
+    alone, beside = [], []
+    node = test_node.Node(folder, "attacked", group=theirs.GROUPS)
+    node.trust(keys["me"])
+    node.trust(keys["them"], "hostile")
+    try:
+        node.start()
+        with theirs.Client(node.address, ours) as client:
+            with open(setting.guest("values"), "rb") as file:
+                module = client.store_bytes(file.read())
+        for _ in range(runs):
+            requests = theirs.presigned(ours, 2 * count + WARM_CALLS, module)
+            warm, first, second = (requests[:WARM_CALLS], requests[WARM_CALLS:-count],
+                                   requests[-count:])
+            theirs.timed(node.address, ours, warm)
+            alone.append(theirs.quantile(theirs.timed(node.address, ours, first), 0.99))
+            with subprocess.Popen(["nice", sys.executable, theirs.__file__, node.address[0],
+                                   str(node.address[1]), keys["them"]],
+                                  stdin=subprocess.DEVNULL) as attack:
+                try:
+                    test_node.until(lambda: node.status()["runs"] >= 4, "the attack runs")
+                    times = theirs.timed(node.address, ours, second)
+                    beside.append(theirs.quantile(times, 0.99))
+                finally:
+                    attack.kill()
+            # What it has left behind, modules that are still compiled, is not the next run's.
+            node.stop(signal.SIGKILL)
+            node.start()
+    finally:
+        node.stop()
+    p99, floor = harness.median(beside) * 1e3, harness.median(alone) * 1e3
+    return {"verdicts": [
+        {"what": "p99 of a group's calls while a hostile group is at its limit, beside the same "
+                 f"without it: the median of {runs} runs",
+         "asked": "", "measured": f"{p99:.1f} to {floor:.1f} ms", "ratio": p99 / floor,
+         "met": True}],
+        "rounds": {"alone": alone, "beside": beside},
+        "commands": [setting.shown([os.path.join(harness.ROOT, "tests/system/hostile.py"),
+                                    "127.0.0.1", "PORT", keys["them"]])],
+        "table": [["run", "alone, p99 in ms", "beside, p99 in ms"],
+                  *([str(i + 1), f"{a * 1e3:.1f}", f"{b * 1e3:.1f}"]
+                    for i, (a, b) in enumerate(zip(alone, beside)))],
+        "notes": [f"{count} calls of add(1, 2), one after the other, each to its receipt, which "
+                  "waits for the disk; the client is Python. The other group has one core, eight "
+                  "runs and 256 MiB, and spends them on four guests that spin, one that fills 100 "
+                  "MiB, one that returns 100 MiB, one that asks the host for 256 GiB of random "
+                  "bytes, modules that take minutes to compile, and requests that are refused. "
+                  "Its clients, niced, are on the same machine."]}

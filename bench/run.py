@@ -4,9 +4,10 @@
     run.py [--quick] [--rounds N] [--only ROW]... [--build DIR]
 
 Rows: http_p2, http_p3, observed, outgoing, codec, linked, layers, keyvalue, lmdb, messages,
-brokers, redis, s3, postgres, provider, node, start, memory, profile. What is measured is merged
-into build/bench.json, so that a row may be measured again by itself. --quick takes seconds instead
-of minutes, for working on the bench: it writes build/bench-quick.json and build/RESULTS-quick.md.
+brokers, redis, s3, postgres, provider, node, node_chunks, node_hostile, start, memory, profile.
+What is measured is merged into build/bench.json, so that a row may be measured again by itself.
+--quick takes seconds instead of minutes, for working on the bench: it writes build/bench-quick.json
+and build/RESULTS-quick.md.
 --rounds says how often the HTTP rows' sides take turns (6).
 Ends with 1 when a row could not be measured; a goal that is missed is a result.
 """
@@ -51,6 +52,8 @@ ROWS = (
     ("postgres", "SQL query of one row from a guest on PostgreSQL", rows_postgres.postgres),
     ("provider", "Calls of a provider process", rows_provider.provider),
     ("node", "The node: admission, events, calls", rows_node.node),
+    ("node_hostile", "Calls to a node beside a hostile group", rows_node.hostile),
+    ("node_chunks", "A module to 20 nodes on shaped links", rows_node.chunks),
     ("start", "Process start to first 200", rows_start.start),
     ("memory", "Memory", rows_memory.memory),
     ("profile", "Where an HTTP request's time goes", rows_profile.http),

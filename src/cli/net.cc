@@ -29,6 +29,7 @@
 #include "io/timer.h"
 #include "node/client/description.h"
 #include "node/client/remote_node.h"
+#include "node/client/spread.h"
 #include "node/discovery/discovery.h"
 #include "node/discovery/net_table.h"
 #include "node/object/key_file.h"
@@ -49,6 +50,7 @@ constexpr std::array<ActionOptions, 7> kActions{{
     {"fetch", "--key --wait --interface --loopback --time --output"},
     {"cancel", "--key --wait --interface --loopback"},
 }};
+constexpr std::string_view kAllNodes = "all";
 constexpr std::size_t kInputMax = std::size_t{15} << 20;
 
 // One task on a loop of this thread, to its end.
@@ -133,11 +135,23 @@ std::optional<std::string> reachable(const node::discovery::Neighbour& who) {
   return std::nullopt;
 }
 
-// A node by KEY@HOST:PORT, or by its name or the first digits of its key, as it is heard.
-Result<node::wire::NodeAddress> find_node(Loop& loop, const NetWords& words,
-                                          const std::string& who) {
-  if (who.contains('@')) return node::wire::NodeAddress::parse(who);
-  TRY(auto nodes, listen(loop, words));
+using Heard = std::vector<node::discovery::Neighbour>;
+
+Result<node::wire::NodeAddress> address_of(const node::discovery::Neighbour& who) {
+  auto host = reachable(who);
+  if (!host) {
+    return failure(
+        Errc::kUnavailable,
+        fmt::format("{} is there, and nothing of it answers at port {} of its addresses: "
+                    "name it as KEY@ADDRESS:PORT",
+                    who.beacon.name, who.beacon.port));
+  }
+  return node::wire::NodeAddress{.key = who.key, .host = *std::move(host), .port = who.beacon.port};
+}
+
+// One of those that were heard, by its name or the first digits of its key.
+Result<node::wire::NodeAddress> find_among(const Heard& nodes, const NetWords& words,
+                                           const std::string& who) {
   std::vector<const node::discovery::Neighbour*> fit;
   for (const auto& each : nodes) {
     bool by_key = who.size() >= 8 && each.key.text().starts_with(who);
@@ -154,16 +168,47 @@ Result<node::wire::NodeAddress> find_node(Loop& loop, const NetWords& words,
                                                 "net`, or name it as KEY@ADDRESS:PORT",
                                                 who, words.wait));
   }
-  auto host = reachable(*fit[0]);
-  if (!host) {
-    return failure(
-        Errc::kUnavailable,
-        fmt::format("{} is there, and nothing of it answers at port {} of its addresses: "
-                    "name it as KEY@ADDRESS:PORT",
-                    who, fit[0]->beacon.port));
+  return address_of(*fit[0]);
+}
+
+// A node by KEY@HOST:PORT, or as it is heard.
+Result<node::wire::NodeAddress> find_node(Loop& loop, const NetWords& words,
+                                          const std::string& who) {
+  if (who.contains('@')) return node::wire::NodeAddress::parse(who);
+  TRY(auto nodes, listen(loop, words));
+  return find_among(nodes, words, who);
+}
+
+// Several, with commas between them; "all": who is heard.
+Result<std::vector<node::wire::NodeAddress>> find_nodes(Loop& loop, const NetWords& words,
+                                                        const std::string& text) {
+  std::vector<std::string> names;
+  for (std::size_t at = 0; at <= text.size();) {
+    std::size_t comma = std::min(text.find(',', at), text.size());
+    names.push_back(text.substr(at, comma - at));
+    at = comma + 1;
   }
-  return node::wire::NodeAddress{
-      .key = fit[0]->key, .host = *std::move(host), .port = fit[0]->beacon.port};
+  auto written = [](const std::string& name) { return name.contains('@'); };
+  Heard heard;
+  if (!std::ranges::all_of(names, written)) {
+    TRY(heard, listen(loop, words));
+  }
+  std::vector<node::wire::NodeAddress> nodes;
+  if (text == kAllNodes) {
+    for (const auto& each : heard) {
+      TRY(auto address, address_of(each));
+      nodes.push_back(std::move(address));
+    }
+    if (nodes.empty()) return failure(Errc::kNotFound, "nobody answered: see `weft net`");
+    return nodes;
+  }
+  for (const std::string& name : names) {
+    TRY(auto address,
+        written(name) ? node::wire::NodeAddress::parse(name) : find_among(heard, words, name));
+    auto same = [&](const auto& each) { return each.key == address.key; };
+    if (std::ranges::none_of(nodes, same)) nodes.push_back(std::move(address));
+  }
+  return nodes;
 }
 
 std::string usual_key() {
@@ -388,13 +433,34 @@ Result<int> fetch(const NetWords& words, RemoteNode& node, Loop& loop) {
   return 0;
 }
 
-Result<int> store(const NetWords& words, RemoteNode& node, Loop& loop) {
+Result<int> store(const NetWords& words, const node::SigningKey& key, Loop& loop) {
+  TRY(auto nodes, find_nodes(loop, words, words.rest[0]));
   TRY(Chunked module, chunked(words.rest[1]));
   TRY(auto limits, limits_of(words));
-  TRY(std::size_t sent,
-      run_task(loop, node.store(module.list, reader_of(module), deadline_of(limits))));
+  if (nodes.size() == 1) {
+    RemoteNode node(loop, nodes[0], key);
+    TRY(std::size_t sent,
+        run_task(loop, node.store(module.list, reader_of(module), deadline_of(limits))));
+    TRY_VOID(print_line(module.list.name().text()));
+    say(fmt::format("weft: {} of {} chunks were sent", sent, module.list.count()));
+    return 0;
+  }
+  auto began = Deadline::Clock::now();
+  TRY(auto stored, run_task(loop, node::client::spread(loop, std::move(nodes), key, module.list,
+                                                       reader_of(module), deadline_of(limits))));
+  std::chrono::duration<double> took = Deadline::Clock::now() - began;
+  std::size_t sent = 0;
+  std::size_t failed = 0;
+  for (const node::client::SpreadTo& each : stored) {
+    sent += each.chunks_sent;
+    if (!each.failed) continue;
+    ++failed;
+    say(fmt::format("weft: {}: {}", each.address.text(), each.failed->message()));
+  }
+  say(fmt::format("weft: {} of {} nodes have it after {:.2f} s; {} chunks of {} were sent",
+                  stored.size() - failed, stored.size(), took.count(), sent, module.list.count()));
+  if (failed > 0) return 1;
   TRY_VOID(print_line(module.list.name().text()));
-  say(fmt::format("weft: {} of {} chunks were sent", sent, module.list.count()));
   return 0;
 }
 
@@ -427,11 +493,12 @@ void add_net_options(CLI::App& verb, NetWords& words) {
   verb.add_flag("--loopback", words.loopback, "Listen on this machine, too");
   take_by_action(verb, kActions, [&words] { return words.action; });
   verb.footer(
-      "describe NODE; run NODE FILE|HASH [WORDS]; call NODE [FILE] CALL; store NODE FILE; fetch "
-      "NODE "
-      "HASH --output FILE; cancel NODE RUN. A node is KEY@ADDRESS:PORT, or its name or the first "
-      "digits of its key as `weft net` shows them. A file is sent where the node does not have "
-      "it; without one it is a service of the node's that is called.");
+      "describe NODE; run NODE FILE|HASH [WORDS]; call NODE [FILE] CALL; store NODE,NODE|all FILE; "
+      "fetch NODE HASH --output FILE; cancel NODE RUN. A node is KEY@ADDRESS:PORT, or its name or "
+      "the first digits of its key as `weft net` shows them. A file is sent where the node does "
+      "not "
+      "have it; without one it is a service of the node's that is called. Stored at several nodes, "
+      "it is sent about once, and they take it from each other.");
 }
 
 Result<int> run_net(const NetWords& words) {
@@ -444,7 +511,7 @@ Result<int> run_net(const NetWords& words) {
   static constexpr Known kKnown[] = {{"describe", 1, "describe NODE"},
                                      {"run", 2, "run NODE FILE|HASH [WORDS]"},
                                      {"call", 2, "call NODE [FILE] CALL"},
-                                     {"store", 2, "store NODE FILE"},
+                                     {"store", 2, "store NODE,NODE|all FILE"},
                                      {"fetch", 2, "fetch NODE HASH --output FILE"},
                                      {"cancel", 2, "cancel NODE RUN"}};
   const Known* known = std::ranges::find(kKnown, words.action, &Known::name);
@@ -458,6 +525,7 @@ Result<int> run_net(const NetWords& words) {
   }
   TRY(auto key, key_of(words));
   Loop loop;
+  if (words.action == "store") return store(words, key, loop);
   TRY(auto address, find_node(loop, words, words.rest[0]));
   RemoteNode node(loop, address, key);
   if (words.action == "run") return run_there(words, node, loop);
@@ -465,7 +533,6 @@ Result<int> run_net(const NetWords& words) {
     return is_service_call(words) ? call_service(words, node, loop) : call_there(words, node, loop);
   }
   if (words.action == "fetch") return fetch(words, node, loop);
-  if (words.action == "store") return store(words, node, loop);
   if (words.action == "cancel") {
     TRY(auto run, node::Hash::parse(words.rest[1]));
     TRY_VOID(run_task(loop, node.cancel(run, Deadline::after(std::chrono::seconds(30)))));

@@ -440,6 +440,21 @@ class Owner(Case):
         for number, request in receipts:
             self.assertEqual(by_number[number], request)
 
+    def test_a_module_that_was_run_holds_no_room_once_it_is_removed(self):
+        node = self.node()
+        added = node.ask("library", "add", guest("values"), "--name", "demo:values",
+                         "--version", "1.0.0")
+        self.assertEqual(added.code, 0, added)
+        asked = wire.request(self.signer, wire.CALL, module=bytes.fromhex(added.out.strip()),
+                             function=b"add", arguments=ADD)
+        self.assertEqual(wire.post(node.address, asked, ADD).status, 200)
+        self.assertEqual(node.ask("library", "remove", "demo:values").code, 0)
+        until(lambda: os.listdir(os.path.join(node.folder, "state", "modules")) == [],
+              "its files go")
+        again = wire.request(self.signer, wire.CALL, module=bytes.fromhex(added.out.strip()),
+                             function=b"add", arguments=ADD)
+        self.assertEqual(wire.post(node.address, again, ADD).status, 404)
+
     def test_who_is_not_written_may_not_use_the_socket(self):
         if os.getuid() != 0:
             self.skipTest("only root becomes another user")

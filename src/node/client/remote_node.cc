@@ -7,6 +7,7 @@
 
 #include "io/loop.h"
 #include "node/wire/node_api.h"
+#include "node/wire/peers.h"
 #include "remote/http/signal.h"
 
 namespace weft::node::client {
@@ -68,14 +69,8 @@ Task<library::ChunkList> RemoteNode::fetch(Hash module, std::function<Result<voi
 Task<std::size_t> RemoteNode::store(const library::ChunkList& list,
                                     std::function<Result<Bytes>(std::uint32_t)> chunk,
                                     Deadline deadline) {
-  CO_TRY(Bytes answer,
-         co_await ask({.action = Action::kStore, .module = list.name()}, list.encode(), deadline));
-  if (answer.size() < wire::kTicketBytes) {
-    co_return failure(Errc::kCorrupt, "the node's answer is no ticket with what is there");
-  }
-  std::string ticket = hex(BytesView(answer).first(wire::kTicketBytes));
-  CO_TRY(auto there,
-         library::ChunkBits::decode(BytesView(answer).subspan(wire::kTicketBytes), list.count()));
+  CO_TRY(Opened opened, co_await open_store(list, {}, deadline));
+  const auto& [ticket, there] = opened;
   // Several are on their way at once; each of them takes the next that is missing.
   struct Sending {
     std::uint32_t next = 0;
@@ -109,6 +104,37 @@ Task<std::size_t> RemoteNode::store(const library::ChunkList& list,
   CO_TRY_VOID(co_await sending->done.wait(Deadline::never()));
   if (sending->failed) co_return std::unexpected(*sending->failed);
   co_return sending->sent;
+}
+
+Task<RemoteNode::Opened> RemoteNode::open_store(const library::ChunkList& list,
+                                                std::vector<wire::NodeAddress> peers,
+                                                Deadline deadline) {
+  Bytes follows = list.encode();
+  Bytes named = wire::peers_text(peers);
+  follows.insert(follows.end(), named.begin(), named.end());
+  CO_TRY(Bytes answer, co_await ask({.action = Action::kStore, .module = list.name()},
+                                    std::move(follows), deadline));
+  if (answer.size() < wire::kTicketBytes) {
+    co_return failure(Errc::kCorrupt, "the node's answer is no ticket with what is there");
+  }
+  CO_TRY(auto there,
+         library::ChunkBits::decode(BytesView(answer).subspan(wire::kTicketBytes), list.count()));
+  co_return Opened{hex(BytesView(answer).first(wire::kTicketBytes)), std::move(there)};
+}
+
+Task<std::string> RemoteNode::open_fetch(const library::ChunkList& list, Deadline deadline) {
+  CO_TRY(Bytes answer,
+         co_await ask({.action = Action::kFetch, .module = list.name()}, {}, deadline));
+  if (answer.size() < wire::kTicketBytes) {
+    co_return failure(Errc::kInvalid, "the node's answer is no ticket with a list");
+  }
+  co_return hex(BytesView(answer).first(wire::kTicketBytes));
+}
+
+Task<library::ChunkBits> RemoteNode::have(std::string ticket, const library::ChunkList& list,
+                                          std::uint32_t more_than, Deadline deadline) {
+  CO_TRY(Bytes answer, co_await client_.have_chunks(std::move(ticket), more_than, deadline));
+  co_return library::ChunkBits::decode(answer, list.count());
 }
 
 Task<RemoteEnd> RemoteNode::execute(RemoteRun run, ProvenOutput::Frame take, Deadline deadline) {

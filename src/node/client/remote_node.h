@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "io/task.h"
 #include "node/library/chunks.h"
@@ -62,6 +63,21 @@ class RemoteNode {
   // Runs or calls; `take` gets the proven output. Resumes where the connection breaks.
   Task<RemoteEnd> execute(RemoteRun run, ProvenOutput::Frame take, Deadline deadline);
   Task<void> cancel(Hash run, Deadline deadline);
+
+  // The steps of fetch and store, for who moves chunks in an order of his own: a ticket for all of
+  // these of `client()`, and what the node has.
+  struct Opened {
+    std::string ticket = {};
+    library::ChunkBits there = {};
+  };
+  // `peers` are asked to store it too: the node takes chunks from those that it trusts.
+  Task<Opened> open_store(const library::ChunkList& list, std::vector<wire::NodeAddress> peers,
+                          Deadline deadline);
+  // Of a module whose list is known.
+  Task<std::string> open_fetch(const library::ChunkList& list, Deadline deadline);
+  Task<library::ChunkBits> have(std::string ticket, const library::ChunkList& list,
+                                std::uint32_t more_than, Deadline deadline);
+  wire::NodeClient& client() { return client_; }
 
   // The name of what `execute` asked for last.
   const std::optional<Hash>& last() const { return last_; }

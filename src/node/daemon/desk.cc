@@ -10,6 +10,8 @@
 #include "node/daemon/across.h"
 #include "node/daemon/quota_meter.h"
 #include "node/daemon/readers.h"
+#include "node/wire/peers.h"
+#include "remote/http/signal.h"
 
 namespace weft::node::daemon {
 namespace {
@@ -73,7 +75,7 @@ std::size_t Desk::follows_max(const wire::Asked& asked) const {
   switch (asked.request.action) {
     case Action::kRun:
     case Action::kCall: return kArgumentsMax;
-    case Action::kStore: return library::kListBytesMax;
+    case Action::kStore: return library::kListBytesMax + wire::kPeersBytesMax;
     default: return 0;
   }
 }
@@ -146,7 +148,10 @@ Bytes Desk::describe(const wire::Asked& asked) const {
 
 Task<Bytes> Desk::fetch(const wire::Asked& asked) {
   const Hash& module = asked.request.module;
-  CO_TRY_VOID(may_use(parts_, module, asked.group));
+  if (auto may = may_use(parts_, module, asked.group);
+      !may && !parts_.gatherings.may_fetch(module, asked.signer)) {
+    co_return std::unexpected(std::move(may).error());
+  }
   CO_TRY(auto list, parts_.modules.list_of(module));
   CO_TRY(Bytes answer, parts_.tickets.issue(module, asked.group, Tickets::Way::kRead, unix_now()));
   Bytes encoded = list.encode();
@@ -157,7 +162,10 @@ Task<Bytes> Desk::fetch(const wire::Asked& asked) {
 
 Task<Bytes> Desk::store(const wire::Asked& asked, Bytes follows) {
   const Hash& module = asked.request.module;
-  CO_TRY(auto list, library::ChunkList::decode(follows, module));
+  BytesView rest(follows);
+  std::size_t list_bytes = library::ChunkList::encoded_bytes(rest);
+  CO_TRY(auto list, library::ChunkList::decode(rest.first(list_bytes), module));
+  CO_TRY(auto peers, wire::read_peers(rest.subspan(list_bytes)));
   CO_TRY(auto there,
          co_await blocking(parts_.pool, loop_, [&parts = parts_, list, group = asked.group] {
            auto have = [&]() -> Result<library::ChunkBits> {
@@ -169,6 +177,7 @@ Task<Bytes> Desk::store(const wire::Asked& asked, Bytes follows) {
   CO_TRY(Bytes answer, parts_.tickets.issue(module, asked.group, Tickets::Way::kWrite, unix_now()));
   BytesView bits = there.view();
   answer.insert(answer.end(), bits.begin(), bits.end());
+  parts_.gatherings.begin(loop_, list, std::move(there), asked.group, std::move(peers));
   co_return answer;
 }
 
@@ -223,6 +232,30 @@ Task<void> Desk::write_chunk(Bytes ticket, std::uint32_t index, Bytes chunk) {
                                   return parts.modules.put(found.module, index, chunk);
                                 }));
   co_return Result<void>();
+}
+
+Task<Bytes> Desk::have_chunks(Bytes ticket, std::uint32_t more_than) {
+  auto found = parts_.tickets.look(ticket, Tickets::Way::kRead, unix_now());
+  if (!found) found = parts_.tickets.look(ticket, Tickets::Way::kWrite, unix_now());
+  if (!found) co_return std::unexpected(std::move(found).error());
+  bool waits = have_waiters_ < kHaveWaitersMax;
+  struct Waiter {
+    std::size_t& count;
+    explicit Waiter(std::size_t& of) : count(of) { ++count; }
+    ~Waiter() { --count; }
+  } waiter(have_waiters_);
+  for (Deadline end = Deadline::after(kHaveWaitMax);;) {
+    CO_TRY(auto there,
+           co_await blocking(parts_.pool, loop_, [&parts = parts_, name = found->module] {
+             return parts.modules.have(name);
+           }));
+    if (there.there() > more_than || there.all() || !waits || end.passed()) {
+      BytesView bits = there.view();
+      CO_TRY_VOID(spend(found->group, QuotaKind::kNetworkOut, bits.size()));
+      co_return Bytes(bits.begin(), bits.end());
+    }
+    CO_TRY_VOID(co_await remote::pause(loop_, Deadline::after(kHaveTurn)));
+  }
 }
 
 }  // namespace weft::node::daemon

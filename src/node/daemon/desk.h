@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <memory>
 #include <string>
 
@@ -8,6 +9,12 @@
 #include "node/wire/node_api.h"
 
 namespace weft::node::daemon {
+
+// So long who asks for more chunks than there are waits for them, and so often they are looked for.
+inline constexpr std::chrono::milliseconds kHaveWaitMax{1'000};
+inline constexpr std::chrono::milliseconds kHaveTurn{20};
+// Those that wait on one loop; more of them are answered at once.
+inline constexpr std::size_t kHaveWaitersMax = 256;
 
 // What one loop does with what came over the wire. Made, used and destroyed on its loop.
 class Desk final : public wire::NodeApi {
@@ -22,6 +29,7 @@ class Desk final : public wire::NodeApi {
                                                   std::function<void()> ready) override;
   Task<Bytes> read_chunk(Bytes ticket, std::uint32_t index) override;
   Task<void> write_chunk(Bytes ticket, std::uint32_t index, Bytes chunk) override;
+  Task<Bytes> have_chunks(Bytes ticket, std::uint32_t more_than) override;
 
   RunDesk& runs() { return runs_; }
 
@@ -36,6 +44,7 @@ class Desk final : public wire::NodeApi {
 
   NodeParts& parts_;
   Loop& loop_;
+  std::size_t have_waiters_ = 0;
   RunDesk runs_;
 };
 

@@ -22,6 +22,9 @@ namespace fs = std::filesystem;
 constexpr std::chrono::seconds kHouseEvery{1};
 // From cancelling what is left to its receipts.
 constexpr std::chrono::seconds kCancelledMax{5};
+// Of a guest that computes, before others of its loop have their turn: all of them are strangers to
+// each other, and a small call has several turns.
+constexpr std::chrono::milliseconds kTick{2};
 constexpr std::size_t kDiskThreads = 4;
 constexpr std::size_t kDiskWaitingMax = 4'096;
 // Of the disk, where the quota says nothing.
@@ -45,6 +48,7 @@ std::size_t loops_of(const NodeOptions& options, const NodeSettings& settings) {
 RuntimeOptions runtime_options(const std::string& cache_folder) {
   RuntimeOptions with;
   with.cache_folder = cache_folder;
+  with.tick = kTick;
   with.compiling = RuntimeOptions::Compiling::kAlone;
   return with;
 }
@@ -61,6 +65,7 @@ void warn_of_fixed(const NodeSettings& now, const NodeSettings& next, Problems& 
   tell(now.key == next.key, "key");
   tell(now.state == next.state, "state");
   tell(now.control_socket == next.control_socket, "control-socket");
+  tell(now.events == next.events, "events.retain");
 }
 
 // What a component exports.
@@ -111,7 +116,8 @@ Result<void> Node::Impl::open() {
   if (failed)
     return system_failure(fmt::format("make {}", settings.state.string()), failed.value());
 
-  TRY(events, events::EventLog::open(settings.state / "events", key.public_key()));
+  TRY(events, events::EventLog::open(settings.state / "events", key.public_key(),
+                                     {.retain_bytes = settings.events.retain_bytes}));
   if (events->cut_bytes() > 0) {
     log::warn("node", "the log of events ended in an unfinished write, which is cut off",
               {{"bytes", std::to_string(events->cut_bytes())}});
@@ -152,6 +158,8 @@ Result<void> Node::Impl::open() {
   }
   plans = std::make_unique<runs::ModulePlans>(*runtime, *capabilities, std::move(compiling));
   pool.emplace(Pool::Options{.threads = kDiskThreads, .waiting_max = kDiskWaitingMax});
+  gatherings.emplace(gather::GatherParts{
+      .key = key, .policy = policy, .ledger = *ledger, .modules = *modules, .pool = *pool});
   parts.emplace(NodeParts{.key = key,
                           .policy = policy,
                           .ledger = *ledger,
@@ -160,6 +168,7 @@ Result<void> Node::Impl::open() {
                           .modules = *modules,
                           .catalogue = *catalogue,
                           .tickets = tickets,
+                          .gatherings = *gatherings,
                           .places = places,
                           .facts = *facts,
                           .pool = *pool,
@@ -223,7 +232,7 @@ Result<void> Node::Impl::discover() {
   return opened;
 }
 
-// Saves what is spent, forgets nonces that have expired.
+// Saves what is spent, forgets nonces that have expired, lets go of modules.
 void Node::Impl::keep_house() {
   name_thread("weft house");
   bool told = false;
@@ -233,6 +242,9 @@ void Node::Impl::keep_house() {
     hold.unlock();
     auto saved = turn % kLedgerSaveEvery.count() == 0 ? ledger->save() : Result<void>();
     auto tidied = seen->tidy(unix_now());
+    for (std::size_t i = 0; i < sides.size(); ++i) {
+      (*loops)[i].post([&desk = sides[i]->desk] { desk.runs().let_go(); });
+    }
     for (const auto* each : {&saved, &tidied}) {
       if (*each || std::exchange(told, true)) continue;
       log::error("node", each->error().message());
@@ -256,7 +268,11 @@ Node::Impl::~Impl() {
       loops->on_each([this](Loop&, std::size_t index) {
         sides[index]->desk.runs().runs().cancel_all("the node stops");
       });
+      gatherings->stop();
       Deadline end = Deadline::after(kCancelledMax);
+      if (auto left = gatherings->gate().close_and_wait(end); !left) {
+        log::warn("node", left.error().message());
+      }
       if (auto left = running.close_and_wait(end); !left) log::warn("node", left.error().message());
       for (const auto& side : sides) {
         if (auto left = side->handler.gate().close_and_wait(end); !left) {

@@ -72,6 +72,7 @@ struct Node::Impl {
   Gate running;
   std::optional<OwnFacts> facts;
   std::optional<Pool> pool;
+  std::optional<gather::Gatherings> gatherings;
   std::optional<NodeParts> parts;
   std::vector<std::unique_ptr<LoopPart>> sides;
   std::unique_ptr<HttpServer> server;

@@ -102,10 +102,11 @@ Result<Charge> RunDesk::charge(const wire::Asked& asked, const runs::RunLimits& 
 
 Task<RunDesk::InUse> RunDesk::module(Hash name, std::string group) {
   CO_TRY_VOID(may_use(parts_, name, group));
-  auto held = std::ranges::find(held_, name, &std::pair<Hash, InUse>::first);
+  auto held = std::ranges::find(held_, name, &Held::name);
   if (held != held_.end()) {
+    held->used = loop_.now();
     held_.splice(held_.begin(), held_, held);
-    co_return held_.front().second;
+    co_return held_.front().module;
   }
   CO_TRY(InUse found, co_await blocking(parts_.pool, loop_, [&parts = parts_, name] {
            auto use = [&]() -> Result<InUse> {
@@ -119,8 +120,13 @@ Task<RunDesk::InUse> RunDesk::module(Hash name, std::string group) {
 }
 
 void RunDesk::keep(const Hash& name, InUse module) {
-  held_.emplace_front(name, std::move(module));
+  held_.push_front({name, std::move(module), loop_.now()});
   if (held_.size() > kModulesHeldMax) held_.pop_back();
+}
+
+void RunDesk::let_go() {
+  auto now = Deadline::Clock::now();
+  while (!held_.empty() && now - held_.back().used > kModuleHeldFor) held_.pop_back();
 }
 
 Task<std::unique_ptr<wire::OutputReader>> RunDesk::begin(wire::Asked asked, Bytes follows,

@@ -19,6 +19,8 @@ inline constexpr std::size_t kArgumentsMax = std::size_t{16} << 20;
 inline constexpr std::chrono::hours kRunTimeMax{1};
 // Modules of a loop that are held ready on the disk.
 inline constexpr std::size_t kModulesHeldMax = 64;
+// What was not run for so long is let go: what is held neither makes room nor is removed.
+inline constexpr std::chrono::seconds kModuleHeldFor{2};
 
 // Requests that execute, of one loop: charged, begun, metered, receipted.
 //
@@ -33,6 +35,8 @@ class RunDesk {
   Task<std::unique_ptr<wire::OutputReader>> begin(wire::Asked asked, Bytes follows,
                                                   std::function<void()> ready);
   runs::Runs& runs() { return runs_; }
+  // Lets go of modules that nobody runs any more. Every so often.
+  void let_go();
 
  private:
   using InUse = std::shared_ptr<const library::ModuleInUse>;  // Held by the cache and its runs.
@@ -44,6 +48,12 @@ class RunDesk {
     events::EventLog::Room room;
     InUse module;
     Receipt receipt;  // What is known of it from the start.
+  };
+
+  struct Held {
+    Hash name;
+    InUse module;
+    Deadline::Clock::time_point used = {};
   };
 
   Result<Charge> charge(const wire::Asked& asked, const runs::RunLimits& limits,
@@ -60,7 +70,7 @@ class RunDesk {
   runs::ModulePlans& plans_;
   runs::Runs runs_;
   std::unordered_map<Hash, Open, HashOfHash> open_;
-  std::list<std::pair<Hash, InUse>> held_;  // The one that was used last is first.
+  std::list<Held> held_;  // The one that was used last is first.
 };
 
 // Whether that group may read or run a module: one that it stored, or that the node offers to all.

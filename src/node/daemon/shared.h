@@ -8,6 +8,7 @@
 #include "node/daemon/run_places.h"
 #include "node/daemon/tickets.h"
 #include "node/events/event_log.h"
+#include "node/gather/gatherings.h"
 #include "node/library/catalogue.h"
 #include "node/library/module_store.h"
 #include "node/policy/ledger.h"
@@ -27,6 +28,7 @@ struct NodeParts {
   library::ModuleStore& modules;
   library::Catalogue& catalogue;
   Tickets& tickets;
+  gather::Gatherings& gatherings;
   RunPlaces& places;
   runs::NodeFacts& facts;
   Pool& pool;  // For the disk.

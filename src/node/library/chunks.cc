@@ -91,6 +91,13 @@ Result<ChunkList> ChunkList::of_file(const std::string& path) {
   return ChunkList(size, std::move(hashes));
 }
 
+std::size_t ChunkList::encoded_bytes(BytesView bytes) {
+  if (bytes.size() < kSizeBytes) return bytes.size();
+  std::uint64_t size = read_u64(bytes.first(kSizeBytes));
+  if (size > kModuleBytesMax) return bytes.size();
+  return std::min(bytes.size(), kSizeBytes + chunks_of(size) * Hash::kBytes);
+}
+
 Result<ChunkList> ChunkList::decode(BytesView bytes, const Hash& name) {
   if (bytes.size() < kSizeBytes) return failure(Errc::kInvalid, "a module's list is cut off");
   std::uint64_t size = read_u64(bytes.first(kSizeBytes));

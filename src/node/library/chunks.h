@@ -28,6 +28,9 @@ class ChunkList {
   // kCorrupt when it is that of another module. Allocates nothing before it is proven.
   static Result<ChunkList> decode(BytesView bytes, const Hash& name);
 
+  // How many of the bytes that begin with an encoded list are the list's, by what it claims.
+  static std::size_t encoded_bytes(BytesView bytes);
+
   Bytes encode() const;
   // The module's name, computed once.
   const Hash& name() const { return name_; }

@@ -72,6 +72,16 @@ TEST_F(GroupsTest, EverythingThatIsWrongIsTold) {
   EXPECT_THAT(text, HasSubstr("it is a key that is in no group"));
 }
 
+// A bill calls keys in no group, and what it does not list, by names that no group may have.
+TEST_F(GroupsTest, NoFolderTakesTheNamesOfABill) {
+  for (std::string name : {"(none)", "(others)"}) {
+    EXPECT_FALSE(trust_key(folder_.path(), name, "alice", key_of('a')));
+    write(name + "/a.pem", public_key_pem(key_of('a')));
+  }
+  EXPECT_FALSE(Groups::read(folder_.path(), problems_));
+  EXPECT_EQ(problems_.errors(), 2u) << problems_.text();
+}
+
 TEST_F(GroupsTest, TrustAddsAKeyAndReplacesNone) {
   auto path = trust_key(folder_.path(), "friends", "alice", key_of('a'));
   ASSERT_TRUE(path) << path.error().message();

@@ -137,6 +137,19 @@ class SettingsReader {
       }
       inner.finish();
     }
+    if (const TomlEntry* events = reader.take_table("events")) read_events(events->value);
+    reader.finish();
+  }
+
+  void read_events(const TomlValue& table) {
+    TableReader reader(table, "[node.events]", problems_);
+    std::uint64_t retain = reader.size("retain", 0, kQuotaBytesMost).value_or(0);
+    if (retain != 0 && retain < kEventsRetainLeast) {
+      problems_.error(reader.take("retain")->place,
+                      fmt::format("node.events.retain is {} bytes", retain),
+                      "write \"64MiB\" or more, or 0: then nothing of the log is removed");
+    }
+    settings_.events.retain_bytes = retain;
     reader.finish();
   }
 

@@ -50,6 +50,15 @@ struct ServiceSettings {
   }
 };
 
+// A log with less would be no log: it is cut in pieces of this size.
+inline constexpr std::uint64_t kEventsRetainLeast = std::uint64_t{64} << 20;
+
+struct EventsSettings {
+  // Of the log of events; the oldest go beyond it. 0: none goes.
+  std::uint64_t retain_bytes = 0;
+  friend bool operator==(const EventsSettings&, const EventsSettings&) = default;
+};
+
 // Of every request that is not refused for its form, before its signature is looked at: what one
 // address (IPv6: one /64), and what one key may ask for.
 struct RequestRates {
@@ -70,6 +79,7 @@ struct NodeSettings {
   // Who may use which verb of the control socket: [control] look = ["alice", "@staff"].
   std::map<std::string, std::vector<std::string>, std::less<>> control_permits = {};
   DiscoverySettings discovery = {};
+  EventsSettings events = {};
   RequestRates rates = {};
   Quota total = {};
   // Default: 10 requests a second, and no right. Whoever describes with no right to is told the

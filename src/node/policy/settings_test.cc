@@ -61,6 +61,7 @@ state = "/var/lib/weft"
 groups = "trusted"
 control = "/run/weft.sock"
 discovery = { on = false, interfaces = ["eth0", "wlan0"] }
+events = { retain = "1GiB" }
 [rates]
 address = { rate = 5, burst = 7 }
 key = { rate = 3 }
@@ -92,6 +93,7 @@ may = ["describe"]
   EXPECT_EQ(settings->groups, "trusted");
   EXPECT_EQ(settings->control_socket, "/run/weft.sock");
   EXPECT_FALSE(settings->discovery.on);
+  EXPECT_EQ(settings->events.retain_bytes, std::uint64_t{1} << 30);
   EXPECT_THAT(settings->discovery.interfaces, ::testing::ElementsAre("eth0", "wlan0"));
   EXPECT_EQ(settings->rates.address, (RateQuota{5, 7}));
   EXPECT_EQ(settings->rates.key, (RateQuota{3, 3}));
@@ -107,6 +109,12 @@ may = ["describe"]
   EXPECT_EQ(friends.quota.runs, 3u);
   EXPECT_EQ(friends.quota.rate, (RateQuota{20, 40}));
   EXPECT_TRUE(settings->strangers.may.has(Right::kDescribe));
+}
+
+TEST_F(SettingsTest, ALogThatWouldBeNoneIsRefused) {
+  EXPECT_FALSE(NodeSettings::parse("[node.events]\nretain = \"63MiB\"\n", "node.toml", problems_));
+  EXPECT_THAT(problems_.text(), ::testing::HasSubstr("node.toml:2"));
+  EXPECT_THAT(problems_.text(), ::testing::HasSubstr("write \"64MiB\" or more"));
 }
 
 TEST_F(SettingsTest, EverythingThatIsWrongIsToldAtOnce) {

@@ -60,6 +60,8 @@ class NodeApi {
                                                     std::function<void()> ready) = 0;
   virtual Task<Bytes> read_chunk(Bytes ticket, std::uint32_t index) = 0;
   virtual Task<void> write_chunk(Bytes ticket, std::uint32_t index, Bytes chunk) = 0;
+  // A bit for each chunk that is there: once there are more than so many, or a while has passed.
+  virtual Task<Bytes> have_chunks(Bytes ticket, std::uint32_t more_than) = 0;
 };
 
 // The status that belongs to a failure.

@@ -131,15 +131,14 @@ Task<std::unique_ptr<remote::HttpResponse>> NodeClient::post(std::span<const Byt
 }
 
 // A chunk may be moved twice: it is what it is.
-Task<Bytes> NodeClient::move_chunk(const char* method, std::string ticket, std::uint32_t index,
+Task<Bytes> NodeClient::move_chunk(const char* method, std::string path,
                                    std::span<const Bytes> body, Deadline deadline) {
-  CO_TRY(auto response,
-         co_await service_->ask({.method = method,
-                                 .url = fmt::format("{}chunks/{}/{}", url_, ticket, index),
-                                 .repeat = remote::HttpAsk::Repeat::kYes,
-                                 .headers = [] { return HttpHeaders(); },
-                                 .body = body},
-                                deadline));
+  CO_TRY(auto response, co_await service_->ask({.method = method,
+                                                .url = fmt::format("{}chunks/{}", url_, path),
+                                                .repeat = remote::HttpAsk::Repeat::kYes,
+                                                .headers = [] { return HttpHeaders(); },
+                                                .body = body},
+                                               deadline));
   co_return co_await answer_of(*response, deadline);
 }
 
@@ -186,14 +185,20 @@ Task<void> NodeClient::follow(Bytes request, Bytes follows, ProvenOutput& output
 }
 
 Task<Bytes> NodeClient::read_chunk(std::string ticket, std::uint32_t index, Deadline deadline) {
-  co_return co_await move_chunk("GET", std::move(ticket), index, {}, deadline);
+  co_return co_await move_chunk("GET", fmt::format("{}/{}", ticket, index), {}, deadline);
 }
 
 Task<void> NodeClient::write_chunk(std::string ticket, std::uint32_t index, Bytes chunk,
                                    Deadline deadline) {
   Bytes body[] = {std::move(chunk)};
-  CO_TRY(Bytes answer, co_await move_chunk("PUT", std::move(ticket), index, body, deadline));
+  CO_TRY(Bytes answer,
+         co_await move_chunk("PUT", fmt::format("{}/{}", ticket, index), body, deadline));
   co_return Result<void>();
+}
+
+Task<Bytes> NodeClient::have_chunks(std::string ticket, std::uint32_t more_than,
+                                    Deadline deadline) {
+  co_return co_await move_chunk("GET", fmt::format("{}/have/{}", ticket, more_than), {}, deadline);
 }
 
 }  // namespace weft::node::wire

@@ -63,12 +63,14 @@ class NodeClient {
   // A chunk of the module that the ticket is for.
   Task<Bytes> read_chunk(std::string ticket, std::uint32_t index, Deadline deadline);
   Task<void> write_chunk(std::string ticket, std::uint32_t index, Bytes chunk, Deadline deadline);
+  // Which chunks are there: once there are more than so many, or the node has waited a while.
+  Task<Bytes> have_chunks(std::string ticket, std::uint32_t more_than, Deadline deadline);
 
  private:
   Task<std::unique_ptr<remote::HttpResponse>> post(std::span<const Bytes> body, Deadline deadline,
                                                    bool* begun = nullptr);
-  Task<Bytes> move_chunk(const char* method, std::string ticket, std::uint32_t index,
-                         std::span<const Bytes> body, Deadline deadline);
+  Task<Bytes> move_chunk(const char* method, std::string path, std::span<const Bytes> body,
+                         Deadline deadline);
   Task<Bytes> answer_of(remote::HttpResponse& response, Deadline deadline);
 
   Loop& loop_;

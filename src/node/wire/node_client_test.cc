@@ -12,6 +12,7 @@
 #include "node/object/record.h"
 #include "node/wire/identity.h"
 #include "node/wire/node_handler.h"
+#include "node/wire/peers.h"
 
 namespace weft::node::wire {
 namespace {
@@ -93,6 +94,9 @@ class FakeNode final : public NodeApi {
   Task<void> write_chunk(Bytes, std::uint32_t, Bytes chunk) override {
     co_return chunk.size() == kFrameBytesMax ? Result<void>()
                                              : failure(Errc::kCorrupt, "not what was named");
+  }
+  Task<Bytes> have_chunks(Bytes, std::uint32_t more_than) override {
+    co_return Bytes(1, static_cast<std::uint8_t>(more_than));
   }
 
  private:
@@ -201,6 +205,24 @@ TEST_F(Wire, ChunksGoBothWays) {
   EXPECT_TRUE(write(kFrameBytesMax).has_value());
   EXPECT_EQ(write(kFrameBytesMax + 1).error().code(), Errc::kLimit);
   EXPECT_EQ(write(3).error().code(), Errc::kCorrupt);
+  EXPECT_EQ(run_task(loop_, client.have_chunks(ticket, 5, soon())), Bytes(1, 5));
+}
+
+TEST(Peers, AreALineEach) {
+  std::vector<NodeAddress> peers;
+  for (std::uint16_t port = 1; port <= kPeersMax; ++port) {
+    peers.push_back({SigningKey::random().public_key(), port % 2 == 0 ? "::1" : "127.0.0.1", port});
+  }
+  auto read = read_peers(peers_text(peers));
+  ASSERT_TRUE(read.has_value()) << read.error().message();
+  ASSERT_EQ(read->size(), peers.size());
+  EXPECT_EQ(read->back().text(), peers.back().text());
+  Bytes text = peers_text(peers);
+  EXPECT_FALSE(read_peers(BytesView(text).first(text.size() - 1)));
+  Bytes more = peers_text(std::span(peers).first(1));
+  text.insert(text.end(), more.begin(), more.end());
+  EXPECT_EQ(read_peers(text).error().code(), Errc::kLimit);
+  EXPECT_TRUE(read_peers({})->empty());
 }
 
 TEST(NodeAddress, IsReadAsItIsWritten) {

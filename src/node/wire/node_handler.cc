@@ -18,6 +18,7 @@ namespace {
 constexpr int kOk = 200;
 constexpr std::string_view kRequestPath = "/weft/1/request";
 constexpr std::string_view kChunksPath = "/weft/1/chunks/";
+constexpr std::string_view kHavePath = "have/";
 constexpr std::size_t kLengthBytes = sizeof(std::uint32_t);
 
 bool streams(Action action) {
@@ -108,7 +109,8 @@ Task<void> serve_request(Serving& serving, NodeApi& api) {
 
 struct ChunkPath {
   Bytes ticket;
-  std::uint32_t index = 0;
+  std::uint32_t index = 0;  // With `have`: how many the asker knows of.
+  bool have = false;
 };
 
 std::optional<ChunkPath> chunk_path(std::string_view path) {
@@ -118,6 +120,8 @@ std::optional<ChunkPath> chunk_path(std::string_view path) {
   auto ticket = from_hex(path.substr(0, slash));
   std::string_view number = path.substr(slash + 1);
   ChunkPath found;
+  found.have = number.starts_with(kHavePath);
+  if (found.have) number.remove_prefix(kHavePath.size());
   auto [end, code] = std::from_chars(number.data(), number.data() + number.size(), found.index);
   if (!ticket || ticket->size() != kTicketBytes || code != std::errc() ||
       end != number.data() + number.size()) {
@@ -129,7 +133,8 @@ std::optional<ChunkPath> chunk_path(std::string_view path) {
 
 Task<void> serve_chunk(Serving& serving, NodeApi& api, ChunkPath at, bool write) {
   if (!write) {
-    auto chunk = co_await api.read_chunk(std::move(at.ticket), at.index);
+    auto chunk = at.have ? co_await api.have_chunks(std::move(at.ticket), at.index)
+                         : co_await api.read_chunk(std::move(at.ticket), at.index);
     if (!chunk) {
       serving.refuse(chunk.error());
     } else {
@@ -191,7 +196,7 @@ Task<void> NodeHandler::serve(HttpExchange::Ptr exchange, Gate::Pass pass) {
   } else if (path.starts_with(kChunksPath)) {
     auto at = chunk_path(path);
     bool write = head.method == "PUT";
-    if (at && (write || head.method == "GET")) {
+    if (at && (head.method == "GET" || (write && !at->have))) {
       co_return co_await serve_chunk(serving, api_, *std::move(at), write);
     }
     serving.refuse({404, "not-found", "no such chunk"});
