@@ -19,6 +19,7 @@
 #include "door/values.h"
 #include "io/loop.h"
 #include "io/timer.h"
+#include "observe/meters.h"
 #include "wit/weft/cron_0_1_0/types.h"
 
 namespace weft::cron {
