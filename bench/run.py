@@ -3,8 +3,8 @@
 
     run.py [--quick] [--rounds N] [--only ROW]... [--build DIR]
 
-Rows: http_p2, http_p3, observed, outgoing, codec, linked, layers, keyvalue, lmdb, messages, brokers,
-redis, s3, postgres, provider, node, node_chunks, node_hostile, start, memory, profile. What is
+Rows: http_p2, http_p3, observed, outgoing, codec, linked, layers, keyvalue, lmdb, messages,
+brokers, redis, s3, postgres, provider, node, node_chunks, node_hostile, start, memory, profile. What is
 measured is merged into build/bench.json, so that a row may be measured again by itself. --quick
 takes seconds instead of minutes, for working on the bench: it writes build/bench-quick.json and
 build/RESULTS-quick.md.
