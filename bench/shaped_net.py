@@ -8,8 +8,8 @@ import time
 import harness
 
 RATE = "100mbit"
-# A packet of 64 KiB, as the kernel hands them on, goes through in one piece: cut up, they would cost
-# this machine, which is all of them, more than what is measured.
+# A packet of 64 KiB, as the kernel hands them on, goes through in one piece: cut up, they would
+# cost this machine, which is all of them, more than what is measured.
 SHAPE = ["root", "tbf", "rate", RATE, "burst", "128kb", "latency", "50ms"]
 COPY = """
 import socket, sys, time

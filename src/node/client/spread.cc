@@ -69,16 +69,19 @@ std::uint32_t next_for(Spreading& all, const ChunkBits& there) {
 // Until the node has all: it gets the others' chunks, and ours where it gets none.
 Task<void> watch(Spreading& all, std::size_t which, std::string ticket, ChunkBits there) {
   auto news = Clock::now();
+  bool sending = false;
   while (!there.all()) {
     if (all.deadline.passed()) {
       co_return failure(Errc::kTimeout,
                         fmt::format("it has {} of {} chunks", there.there(), there.count()));
     }
-    auto known = static_cast<std::uint32_t>(there.there());
+    // The node answers when it has all of it, or after a while.
+    auto known = sending ? 0 : static_cast<std::uint32_t>(there.count() - 1);
     CO_TRY(auto now, co_await all.nodes[which]->have(ticket, all.list, known, all.deadline));
     if (now.there() > there.there()) news = Clock::now();
     there = std::move(now);
-    if (Clock::now() - news < kStalledAfter) continue;
+    sending = Clock::now() - news >= kStalledAfter;
+    if (!sending) continue;
     for (std::size_t i = 0; i < kChunksAtOnce && !there.all(); ++i) {
       std::uint32_t index = next_for(all, there);
       CO_TRY_VOID(co_await send(all, which, ticket, index));

@@ -12,7 +12,7 @@ namespace weft::node::daemon {
 
 // So long who asks for more chunks than there are waits for them, and so often they are looked for.
 inline constexpr std::chrono::milliseconds kHaveWaitMax{1'000};
-inline constexpr std::chrono::milliseconds kHaveTurn{20};
+inline constexpr std::chrono::milliseconds kHaveTurn{40};
 // Those that wait on one loop; more of them are answered at once.
 inline constexpr std::size_t kHaveWaitersMax = 256;
 

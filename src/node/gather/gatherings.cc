@@ -259,9 +259,9 @@ Task<void> Gatherings::take_from(GatheringPtr gathering, wire::NodeAddress peer)
       }
     }
     if (Clock::now() - useful > kUselessAfter && !mine.waiting.empty()) break;
-    // Others are asked for what is missing, and this one, which has all, would not wait.
-    bool idle = known == there->count() && !over(mine);
-    if (idle) CO_TRY_VOID(co_await remote::pause(mine.loop, Deadline::after(kWholePause)));
+    // Nothing was taken. One that has all does not wait with its answer, nor does one that lies.
+    bool idle = known == there->there() && !over(mine);
+    if (idle) CO_TRY_VOID(co_await remote::pause(mine.loop, Deadline::after(kIdlePause)));
   }
   co_return Result<void>();
 }

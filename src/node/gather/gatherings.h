@@ -34,7 +34,7 @@ inline constexpr std::size_t kGatheringsOfGroupMax = 8;
 // Nodes that are asked at once for one module: so many chunks are on their way, one of each.
 inline constexpr std::size_t kPeersAtOnce = 8;
 // Of one node without a look at what it has by now.
-inline constexpr std::size_t kChunksInARow = 4;
+inline constexpr std::size_t kChunksInARow = 8;
 // Of all that is asked of another node. A stop waits no longer for what is on its way.
 inline constexpr std::chrono::seconds kPeerSilenceMax{4};
 inline constexpr int kPeerFailuresMax = 3;
@@ -42,8 +42,8 @@ inline constexpr int kPeerFailuresMax = 3;
 // The pause before it is asked again, which doubles each time.
 inline constexpr std::chrono::milliseconds kNotYetPause{50};
 inline constexpr int kNotYetMax = 6;
-// Between two looks at one that has all of it, while others are asked for the rest.
-inline constexpr std::chrono::milliseconds kWholePause{20};
+// Between two looks at one that has nothing for us.
+inline constexpr std::chrono::milliseconds kIdlePause{20};
 // A node of which nothing came for so long makes way for the next.
 inline constexpr std::chrono::seconds kUselessAfter{3};
 // Without any new chunk for so long, or after so long in all, a gathering ends.
