@@ -265,8 +265,8 @@ class Embedded(Messages, unittest.TestCase):
                 self.assertRegex(table, r"\norders +plain\.> +1 +0 +\d+ +\d+s ago\n")
                 self.assertRegex(table, r"\nplain plain\.> +plain\.> +0 +0 +\d+ +runs\n")
                 self.assertEqual(ask("forget", "--group", "orders").out,
-                                 "orders is forgotten; messages that waited for it: 1, dead letters: "
-                                 "0\n")
+                                 "orders is forgotten; messages that waited for it: 1, dead "
+                                 "letters: 0\n")
                 self.assertEqual(set(groups()), {"all", "plain plain.>"})
                 done = ask("forget", "--group", "orders")
                 self.assertEqual(done.code, 1)

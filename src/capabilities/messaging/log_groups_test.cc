@@ -165,7 +165,7 @@ TEST_F(LogGroups, OneIsForgottenWithItsMessagesAndDeadLetters) {
 
 TEST_F(LogGroups, OneIsForgottenWhileTheHostRunsAndNotWhileItsTriggerDoes) {
   LogBounds bounds{
-      .messages_max = 10, .group_kept = milliseconds(600), .look_every = milliseconds(20)};
+      .messages_max = 10, .group_kept = milliseconds(1'000), .look_every = milliseconds(20)};
   start(bounds);
   subscribe_to("t");
   orphan("old", "old.>");
@@ -173,7 +173,7 @@ TEST_F(LogGroups, OneIsForgottenWhileTheHostRunsAndNotWhileItsTriggerDoes) {
   ASSERT_EQ(groups().count("old"), 1U);
   EXPECT_TRUE(until([&] { return groups().count("old") == 0; }));
   // For as long nothing comes to it.
-  run_for(milliseconds(700));
+  run_for(milliseconds(1'100));
   EXPECT_EQ(groups().count("g"), 1U);
   // That it ran was written: after a crash it is not forgotten before its time.
   start(bounds);
