@@ -29,11 +29,13 @@ namespace json = boost::json;
 constexpr std::chrono::minutes kAnswerMax{5};
 // Of a message's data: a call in base64 with what is beside it.
 constexpr std::size_t kPublishedMax = (kAdminCallBytesMax - (std::size_t{64} << 10)) / 4 * 3;
-constexpr std::array<ActionOptions, 4> kActions{{
+constexpr std::array<ActionOptions, 6> kActions{{
     {"tail", "--at --count --json"},
     {"publish", "--at --meta --json"},
     {"dead", "--at --group --bodies --json"},
     {"replay", "--at --all --json"},
+    {"groups", "--at --json"},
+    {"forget", "--at --group --json"},
 }};
 // Of a message's data on a line for a person.
 constexpr std::size_t kShownMax = 200;
