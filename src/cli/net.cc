@@ -2,14 +2,10 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <netdb.h>
-#include <poll.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <array>
-#include <boost/asio/io_context.hpp>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -19,19 +15,18 @@
 #include "base/console.h"
 #include "base/fd.h"
 #include "base/limits.h"
-#include "base/net_address.h"
 #include "base/whole_file.h"
 #include "cli/actions.h"
+#include "cli/loop_task.h"
+#include "cli/net_list.h"
+#include "cli/net_nodes.h"
 #include "cli/run_options.h"
 #include "cli/standard_output.h"
 #include "engine/runtime.h"
 #include "io/loop.h"
-#include "io/timer.h"
 #include "node/client/description.h"
 #include "node/client/remote_node.h"
 #include "node/client/spread.h"
-#include "node/discovery/discovery.h"
-#include "node/discovery/net_table.h"
 #include "node/object/key_file.h"
 #include "node/runs/command_line.h"
 
@@ -42,7 +37,7 @@ namespace fs = std::filesystem;
 using node::client::RemoteNode;
 
 constexpr std::array<ActionOptions, 7> kActions{{
-    {"list", "--wait --interface --loopback --json --tree"},
+    {"list", "--key --wait --interface --loopback --json --tree"},
     {"describe", "--key --wait --interface --loopback --json"},
     {"run", "--key --wait --interface --loopback --receipt --time --cpu --memory"},
     {"call", "--key --wait --interface --loopback --receipt --time --cpu --memory --args-json"},
@@ -50,166 +45,7 @@ constexpr std::array<ActionOptions, 7> kActions{{
     {"fetch", "--key --wait --interface --loopback --time --output"},
     {"cancel", "--key --wait --interface --loopback"},
 }};
-constexpr std::string_view kAllNodes = "all";
 constexpr std::size_t kInputMax = std::size_t{15} << 20;
-
-// One task on a loop of this thread, to its end.
-template <class T>
-Result<T> run_task(Loop& loop, Task<T> task) {
-  std::optional<Result<T>> outcome;
-  auto keep = [](Task<T> work, std::optional<Result<T>>* out) -> Task<void> {
-    out->emplace(co_await std::move(work));
-    co_return Result<void>();
-  };
-  loop.spawn(keep(std::move(task), &outcome), [&](Result<void>) { loop.stop(); });
-  loop.run();
-  loop.context().restart();
-  if (!outcome) return failure(Errc::kInternal, "a task was left behind");
-  return *std::move(outcome);
-}
-
-Result<std::chrono::milliseconds> duration_of(std::string_view flag, const std::string& text) {
-  auto time = read_duration(text);
-  if (!time)
-    return std::unexpected(std::move(time).error().within(fmt::format("{} {}", flag, text)));
-  return std::chrono::ceil<std::chrono::milliseconds>(*time);
-}
-
-// Whether something accepts there.
-bool connects(const std::string& host, std::uint16_t port, int patience_ms) {
-  addrinfo hints{};
-  hints.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV;
-  hints.ai_socktype = SOCK_STREAM;
-  addrinfo* found = nullptr;
-  if (::getaddrinfo(host.c_str(), std::to_string(port).c_str(), &hints, &found) != 0) return false;
-  std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)> held(found, ::freeaddrinfo);
-  Fd socket(::socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  if (!socket) return false;
-  if (::connect(socket.get(), found->ai_addr, found->ai_addrlen) == 0) return true;
-  pollfd wait{.fd = socket.get(), .events = POLLOUT, .revents = 0};
-  int problem = 0;
-  socklen_t size = sizeof problem;
-  return errno == EINPROGRESS && ::poll(&wait, 1, patience_ms) == 1 &&
-         ::getsockopt(socket.get(), SOL_SOCKET, SO_ERROR, &problem, &size) == 0 && problem == 0;
-}
-
-// Who is heard within the time.
-Result<std::vector<node::discovery::Neighbour>> listen(Loop& loop, const NetWords& words) {
-  TRY(auto wait, duration_of("--wait", words.wait));
-  node::discovery::Discovery::Options with;
-  with.network.interfaces = {.names = words.interfaces, .loopback = words.loopback};
-  TRY(auto discovery, node::discovery::Discovery::open(loop, std::move(with)));
-  discovery->ask();
-  Timer enough(loop, [&] { loop.stop(); });
-  enough.arm(Deadline::after(wait));
-  loop.run();
-  loop.context().restart();
-  return discovery->all();
-}
-
-Result<int> list(const NetWords& words) {
-  Loop loop;
-  TRY(auto nodes, listen(loop, words));
-  auto now = Deadline::Clock::now();
-  fmt::print("{}", words.json   ? node::discovery::net_json(nodes, now)
-                   : words.tree ? node::discovery::net_tree(nodes, now)
-                                : node::discovery::net_table(nodes, now));
-  TRY_VOID(finish_output());
-  if (nodes.empty() && !words.json) {
-    say("weft: nobody answered: nodes say who they are to UDP port 7420 of 239.255.74.20 and "
-        "ff02::7420");
-  }
-  return 0;
-}
-
-// The first of its addresses at which something listens: a beacon says where it came from, which
-// need not be where the node listens.
-std::optional<std::string> reachable(const node::discovery::Neighbour& who) {
-  constexpr int kConnectMs = 1'000;
-  for (const auto& each : who.addresses) {
-    // Of a link's own address the interface would be part.
-    if (kind_of(each.udp.address) == AddressKind::kLinkLocal) continue;
-    std::string host = each.udp.address.text();
-    if (connects(host, who.beacon.port, kConnectMs)) return host;
-  }
-  return std::nullopt;
-}
-
-using Heard = std::vector<node::discovery::Neighbour>;
-
-Result<node::wire::NodeAddress> address_of(const node::discovery::Neighbour& who) {
-  auto host = reachable(who);
-  if (!host) {
-    return failure(
-        Errc::kUnavailable,
-        fmt::format("{} is there, and nothing of it answers at port {} of its addresses: "
-                    "name it as KEY@ADDRESS:PORT",
-                    who.beacon.name, who.beacon.port));
-  }
-  return node::wire::NodeAddress{.key = who.key, .host = *std::move(host), .port = who.beacon.port};
-}
-
-// One of those that were heard, by its name or the first digits of its key.
-Result<node::wire::NodeAddress> find_among(const Heard& nodes, const NetWords& words,
-                                           const std::string& who) {
-  std::vector<const node::discovery::Neighbour*> fit;
-  for (const auto& each : nodes) {
-    bool by_key = who.size() >= 8 && each.key.text().starts_with(who);
-    if (each.beacon.name == who || by_key) fit.push_back(&each);
-  }
-  if (fit.size() > 1) {
-    return failure(Errc::kConflict,
-                   fmt::format("{} nodes are called {}: name one by its key, or as "
-                               "KEY@ADDRESS:PORT",
-                               fit.size(), who));
-  }
-  if (fit.empty()) {
-    return failure(Errc::kNotFound, fmt::format("no node called {} was heard within {}: see `weft "
-                                                "net`, or name it as KEY@ADDRESS:PORT",
-                                                who, words.wait));
-  }
-  return address_of(*fit[0]);
-}
-
-// A node by KEY@HOST:PORT, or as it is heard.
-Result<node::wire::NodeAddress> find_node(Loop& loop, const NetWords& words,
-                                          const std::string& who) {
-  if (who.contains('@')) return node::wire::NodeAddress::parse(who);
-  TRY(auto nodes, listen(loop, words));
-  return find_among(nodes, words, who);
-}
-
-// Several, with commas between them; "all": who is heard.
-Result<std::vector<node::wire::NodeAddress>> find_nodes(Loop& loop, const NetWords& words,
-                                                        const std::string& text) {
-  std::vector<std::string> names;
-  for (std::size_t at = 0; at <= text.size();) {
-    std::size_t comma = std::min(text.find(',', at), text.size());
-    names.push_back(text.substr(at, comma - at));
-    at = comma + 1;
-  }
-  auto written = [](const std::string& name) { return name.contains('@'); };
-  Heard heard;
-  if (!std::ranges::all_of(names, written)) {
-    TRY(heard, listen(loop, words));
-  }
-  std::vector<node::wire::NodeAddress> nodes;
-  if (text == kAllNodes) {
-    for (const auto& each : heard) {
-      TRY(auto address, address_of(each));
-      nodes.push_back(std::move(address));
-    }
-    if (nodes.empty()) return failure(Errc::kNotFound, "nobody answered: see `weft net`");
-    return nodes;
-  }
-  for (const std::string& name : names) {
-    TRY(auto address,
-        written(name) ? node::wire::NodeAddress::parse(name) : find_among(heard, words, name));
-    auto same = [&](const auto& each) { return each.key == address.key; };
-    if (std::ranges::none_of(nodes, same)) nodes.push_back(std::move(address));
-  }
-  return nodes;
-}
 
 std::string usual_key() {
   const char* config = std::getenv("XDG_CONFIG_HOME");
@@ -488,7 +324,8 @@ void add_net_options(CLI::App& verb, NetWords& words) {
   verb.add_option("--memory", words.memory, "Memory it may take there")->type_name("SIZE");
   verb.add_option("--interface", words.interfaces, "Listen on this interface alone");
   verb.add_flag("--json", words.json, "With list and describe: JSON");
-  verb.add_flag("--tree", words.tree, "With list: each node with all that it says");
+  verb.add_flag("--tree", words.tree,
+                "With list: each node with all that it says, and what it tells you");
   verb.add_flag("--args-json", words.args_json, "With call: arguments and result are JSON");
   verb.add_flag("--loopback", words.loopback, "Listen on this machine, too");
   take_by_action(verb, kActions, [&words] { return words.action; });
@@ -502,7 +339,11 @@ void add_net_options(CLI::App& verb, NetWords& words) {
 }
 
 Result<int> run_net(const NetWords& words) {
-  if (words.action == "list" && words.rest.empty()) return list(words);
+  if (words.action == "list" && words.rest.empty()) {
+    auto own = key_of(words);
+    if (!own && !words.key.empty()) return std::unexpected(std::move(own).error());
+    return list_nodes(words, own ? &*own : nullptr);
+  }
   struct Known {
     std::string_view name;
     std::size_t least;
@@ -524,6 +365,7 @@ Result<int> run_net(const NetWords& words) {
     return failure(Errc::kInvalid, fmt::format("write weft net {}", known->usage));
   }
   TRY(auto key, key_of(words));
+  if (words.action == "describe") return describe_node(words, key);
   Loop loop;
   if (words.action == "store") return store(words, key, loop);
   TRY(auto address, find_node(loop, words, words.rest[0]));
@@ -533,13 +375,8 @@ Result<int> run_net(const NetWords& words) {
     return is_service_call(words) ? call_service(words, node, loop) : call_there(words, node, loop);
   }
   if (words.action == "fetch") return fetch(words, node, loop);
-  if (words.action == "cancel") {
-    TRY(auto run, node::Hash::parse(words.rest[1]));
-    TRY_VOID(run_task(loop, node.cancel(run, Deadline::after(std::chrono::seconds(30)))));
-    return 0;
-  }
-  TRY(std::string text, run_task(loop, node.describe(Deadline::after(std::chrono::seconds(30)))));
-  TRY_VOID(print_line(text));
+  TRY(auto run, node::Hash::parse(words.rest[1]));
+  TRY_VOID(run_task(loop, node.cancel(run, Deadline::after(std::chrono::seconds(30)))));
   return 0;
 }
 

@@ -37,12 +37,13 @@ ADD = bytes([1, 2])  # The arguments of add(1, 2), as docs/ENCODING.md has them.
 class Node:
     """A daemon in a folder of its own, ended with the block."""
 
-    def __init__(self, home, name, group=GROUP, extra="", discovery="on = false"):
+    def __init__(self, home, name, group=GROUP, extra="", discovery="on = false",
+                 listen="127.0.0.1:0"):
         self.home, self.folder = home, os.path.join(home, name)
         made = run("node", "init", self.folder)
         if made.code != 0:
             raise AssertionError(made)
-        self.write(f'[node]\nname = "{name}"\nlisten = ["127.0.0.1:0"]\n'
+        self.write(f'[node]\nname = "{name}"\nlisten = ["{listen}"]\n'
                    f"[node.discovery]\n{discovery}\n{extra}\n{group}")
         self.process = None
 
@@ -181,7 +182,7 @@ class Map(Case):
         self.addCleanup(network.__exit__)
 
     def test_a_program_maps_the_network(self):
-        nodes = [self.node(name, discovery="") for name in ("attic", "cellar")]
+        nodes = [self.node(name, discovery="", listen="0.0.0.0:0") for name in ("attic", "cellar")]
         shown = {node.key: f"{name}/{node.key[:8]}"
                  for node, name in zip(nodes, ("attic", "cellar"))}
         told = []
@@ -197,6 +198,20 @@ class Map(Case):
                     return True
                 return False
             until(heard, f"the map of {shown[node.key]} has the other")
+        # A library of one is told to whoever may describe.
+        library = os.path.join(ROOT, "examples", "node", "collatz.wat")
+        added = nodes[0].ask("library", "add", library, "--name", "collatz", "--version", "1.0.0")
+        self.assertEqual(added.code, 0, added)
+        tree = self.net("list", "--tree").out
+        self.assertIn("  in its group friends we may describe, fetch, run, call", tree)
+        self.assertIn("  library collatz@1.0.0 ", tree)
+        self.assertIn("    steps: func(of: u64) -> u32\n", tree)
+        listed = {each["key"]: each["description"]
+                  for each in json.loads(self.net("list", "--json").out)["nodes"]}
+        self.assertEqual([each["name"] for each in listed[nodes[0].key]["libraries"]], ["collatz"])
+        self.assertEqual(listed[nodes[1].key]["libraries"], [])
+        described = self.net("describe", nodes[0].at).out
+        self.assertIn("    steps: func(of: u64) -> u32\n", described)
         picture = self.net("run", nodes[0].at, guest("network_map"), "draw",
                            stdin="".join(told).encode())
         self.assertEqual(picture.out.splitlines(),
@@ -352,7 +367,7 @@ class Work(Case):
         added = node.ask("library", "add", guest("values"), "--name", "demo:values",
                          "--version", "1.2.0")
         self.assertEqual(added.code, 0, added)
-        described = json.loads(self.net("describe", node.at).out)
+        described = json.loads(self.net("describe", node.at, "--json").out)
         library = described["libraries"][0]
         self.assertEqual((library["name"], library["version"]), ("demo:values", "1.2.0"))
         self.assertIn("func(a: u32, b: u32) -> u32",
@@ -364,7 +379,7 @@ class Work(Case):
         self.assertEqual(answer.status, 200, answer)
         self.assertEqual(wire.output(answer.body, stream=3), bytes([3]))
         self.assertEqual(node.ask("library", "remove", "demo:values").code, 0)
-        self.assertEqual(json.loads(self.net("describe", node.at).out)["libraries"], [])
+        self.assertEqual(json.loads(self.net("describe", node.at, "--json").out)["libraries"], [])
 
 
 class Owner(Case):

@@ -83,7 +83,7 @@ class Served(Case):
 class Services(Served):
     def test_a_service_is_told_of_and_called_by_its_name(self):
         node = self.serving()
-        described = json.loads(self.net("describe", node.at).out)
+        described = json.loads(self.net("describe", node.at, "--json").out)
         service = described["services"][0]
         self.assertEqual(service["interface"], INTERFACE + "@1.2.0")
         types = {each["name"].split("#")[1]: each["type"] for each in service["functions"]}
@@ -150,7 +150,7 @@ class Services(Served):
             self.assertEqual((done.code, done.out), (0, "3\n"), done)
         node.write(before.replace(SERVICE, ""))
         self.assertEqual(node.ask("reload").code, 0)
-        self.assertEqual(json.loads(self.net("describe", node.at).out)["services"], [])
+        self.assertEqual(json.loads(self.net("describe", node.at, "--json").out)["services"], [])
         gone = self.net("call", node.at, f"{INTERFACE}#calls()")
         self.assertEqual(gone.code, 1, gone)
 
@@ -449,7 +449,7 @@ class Liar:
 class Lies(Served):
     def test_what_a_hostile_node_answers_is_no_result(self):
         honest = self.serving()
-        described = self.net("describe", honest.at).out.encode()
+        described = self.net("describe", honest.at, "--json").out.encode()
         liar = Liar(self.home, wire.Key(self.new_key("liar")))
         self.addCleanup(liar.stop)
         other = wire.Key(self.new_key("other"))

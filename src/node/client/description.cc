@@ -16,6 +16,8 @@ namespace json = boost::json;
 
 constexpr std::size_t kDepthMax = 8;
 constexpr std::size_t kMayMax = 200;
+// Digits of a module that people are shown.
+constexpr std::size_t kDigitsShown = 16;
 
 std::unexpected<Error> wrong(std::string_view what) {
   return failure(Errc::kCorrupt, fmt::format("the node's description is none: {}", what));
@@ -87,6 +89,12 @@ Result<library::Service> read_service(const json::object& object) {
   return service;
 }
 
+void add_functions(std::string& out, std::span<const library::LibraryFunction> functions) {
+  for (const library::LibraryFunction& each : functions) {
+    out += fmt::format("    {}: {}\n", each.name, each.signature);
+  }
+}
+
 }  // namespace
 
 Result<Description> read_description(std::string_view text) {
@@ -101,11 +109,30 @@ Result<Description> read_description(std::string_view text) {
   if (object.contains("may")) {
     TRY(description.may, text_of(object, "may", kMayMax));
   }
+  if (object.contains("group")) {
+    TRY(description.group, text_of(object, "group", kGroupNameMax));
+  }
   TRY(description.libraries,
       list_of<library::Library>(object, "libraries", library::kLibrariesMax, read_library));
   TRY(description.services,
       list_of<library::Service>(object, "services", library::kServicesMax, read_service));
   return description;
+}
+
+std::string description_tree(const Description& description) {
+  if (description.may.empty()) return "  tells strangers its name alone\n";
+  std::string out =
+      fmt::format("  in its group {} we may {}\n", description.group, description.may);
+  for (const library::Service& each : description.services) {
+    out += fmt::format("  service {}\n", each.interface);
+    add_functions(out, each.functions);
+  }
+  for (const library::Library& each : description.libraries) {
+    out += fmt::format("  library {}@{} {}\n", each.name, each.version,
+                       each.module.text().substr(0, kDigitsShown));
+    add_functions(out, each.functions);
+  }
+  return out;
 }
 
 }  // namespace weft::node::client

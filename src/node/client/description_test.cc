@@ -21,13 +21,21 @@ TEST(Description, ReadsWhatACatalogueTells) {
   library::Service served{
       .interface = "acme:words/count", .module = words.module, .functions = words.functions};
   std::string told = library::catalogue_json(std::span(&words, 1), std::span(&served, 1));
-  auto read =
-      read_description(R"({"name":"attic","may":"describe,call","later":[1],)" + told.substr(1));
+  auto read = read_description(
+      R"({"name":"attic","group":"friends","may":"describe,call","later":[1],)" + told.substr(1));
   ASSERT_TRUE(read) << read.error().message();
   EXPECT_EQ(read->name, "attic");
   EXPECT_EQ(read->may, "describe,call");
   EXPECT_EQ(read->libraries, std::vector{words});
   EXPECT_EQ(read->services, std::vector{served});
+  EXPECT_EQ(description_tree(*read),
+            "  in its group friends we may describe,call\n"
+            "  service acme:words/count\n"
+            "    acme:words/count#count: func(text: string) -> u32\n"
+            "  library acme:words@1.2.0 " +
+                words.module.text().substr(0, 16) +
+                "\n"
+                "    acme:words/count#count: func(text: string) -> u32\n");
   // A stranger is told the name.
   EXPECT_TRUE(read_description(R"({"name":"attic"})")->services.empty());
 }
