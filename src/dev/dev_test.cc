@@ -154,7 +154,7 @@ TEST_F(DevTest, what_there_is_no_template_for_is_refused_before_anything_is_writ
   EXPECT_THAT(make_app({.language = "cpp", .kind = "gui", .name = "x", .parent = folder_})
                   .error()
                   .message(),
-              HasSubstr("it has: command, empty, http"));
+              HasSubstr("it has: command, cron, empty, http, lock, message, sensor"));
   EXPECT_THAT(make_app({.language = "cpp", .name = "No", .parent = folder_}).error().message(),
               HasSubstr("is no name of an app"));
   EXPECT_TRUE(fs::is_empty(folder_));
