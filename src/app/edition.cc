@@ -7,6 +7,7 @@
 #include <map>
 #include <span>
 
+#include "app/fitting_triggers.h"
 #include "app/interface_name.h"
 #include "app/link_order.h"
 
@@ -410,7 +411,7 @@ class EditionMaker {
                                trigger.component.text),
                    "let another component be woken, and link it to this one");
     }
-    if (!find_handler(plan, *event.capability, &event)) {
+    if (!find_handler(plan, *event.capability, event)) {
       std::vector<std::string_view> names;
       for (const Offer& offer : event.capability->handlers()) names.push_back(offer.interface);
       return wrong(
@@ -428,52 +429,9 @@ class EditionMaker {
     return event;
   }
 
-  // The handler that the component exports, and where its functions are among the exports.
-  static bool find_handler(const Plan& plan, const Capability& capability,
-                           Edition::Event* event = nullptr) {
-    const std::vector<ExportedFunction>& exports = plan.info().exports;
-    std::vector<DeclaredFunction> functions;
-    for (const ExportedFunction& each : exports) functions.push_back({each.name, each.signature});
-    std::vector<Import> all;
-    for (std::size_t i = 0; i < exports.size(); ++i) {
-      all.push_back({exports[i].interface, std::span(&functions[i], 1)});
-    }
-    const Offer* handler = CapabilityTable::handler(capability, all);
-    if (handler == nullptr || event == nullptr) return handler != nullptr;
-    event->handler = handler;
-    for (const FunctionInfo& wanted : handler->functions) {
-      auto found = std::ranges::find_if(exports, [&](const ExportedFunction& each) {
-        return each.interface == handler->interface && each.name == wanted.name;
-      });
-      event->functions.push_back(static_cast<std::uint32_t>(found - exports.begin()));
-    }
-    return true;
-  }
-
-  // Triggers that fit what a component exports, as they are to be written.
-  std::vector<std::string> triggers_of(const Plan& plan) const {
-    std::vector<std::string> fitting;
-    if (plan.service() != nullptr) return fitting;
-    auto add = [&](std::string_view trigger, std::string keys) {
-      fitting.push_back(fmt::format("[[trigger.{}]] and in it {}component = \"{}\"", trigger, keys,
-                                    plan.component().name));
-    };
-    if (plan.serves_http()) add("http", "route = \"/...\", ");
-    for (const auto& capability : capabilities_.all()) {
-      auto form = capability->trigger();
-      if (!form || !find_handler(plan, *capability)) continue;
-      std::string keys;
-      for (const DriverKey& key : form->keys) {
-        if (!key.needed.empty()) keys += fmt::format("{} = \"{}\", ", key.name, key.needed);
-      }
-      add(form->name, std::move(keys));
-    }
-    return fitting;
-  }
-
   // Of a component that is woken by what it does not export.
   std::string how_to_wake_instead(const Plan& plan) const {
-    std::vector<std::string> fitting = triggers_of(plan);
+    std::vector<std::string> fitting = fitting_triggers(plan, capabilities_);
     if (fitting.empty()) return "name one that does: weft inspect shows what a component exports";
     return fmt::format("name one that does, or write {}", fmt::join(fitting, ", or "));
   }
@@ -484,7 +442,8 @@ class EditionMaker {
     if (loaded == loaded_.end()) {
       return fmt::format("write [[trigger.http]] and in it component = \"{}\"", name);
     }
-    std::vector<std::string> fitting = triggers_of(*edition_->plans_[loaded->second]);
+    std::vector<std::string> fitting =
+        fitting_triggers(*edition_->plans_[loaded->second], capabilities_);
     if (!fitting.empty()) return fmt::format("write {}", fmt::join(fitting, ", or "));
     return fmt::format("link another to it: links.\"PKG:NAME/INTERFACE\" = \"component:{}\"", name);
   }
@@ -494,7 +453,8 @@ class EditionMaker {
     for (const AppSettings& app : edition_->apps()) {
       for (const ComponentSettings& component : app.components) {
         auto loaded = loaded_.find({app.name, component.plan.name});
-        if (loaded == loaded_.end() || triggers_of(*edition_->plans_[loaded->second]).empty())
+        if (loaded == loaded_.end() ||
+            fitting_triggers(*edition_->plans_[loaded->second], capabilities_).empty())
           continue;
         return how_to_reach(app, component.plan.name);
       }
@@ -530,7 +490,7 @@ class EditionMaker {
       problems_.error(
           trigger.component->place,
           fmt::format("component {} exports no wasi:http handler", trigger.component->text),
-          triggers_of(*edition_->plans_[loaded->second]).empty()
+          fitting_triggers(*edition_->plans_[loaded->second], capabilities_).empty()
               ? "name one that does, or build it for wasi:http"
               : how_to_wake_instead(*edition_->plans_[loaded->second]));
     }

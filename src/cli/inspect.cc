@@ -23,8 +23,8 @@ namespace fs = std::filesystem;
 constexpr std::size_t kFilesMax = 10'000;
 constexpr std::size_t kColumnMax = 60;
 
-// Every .wasm and .wat below the folder, in order. Links to folders are not followed, and what a name with a
-// dot hides is left out.
+// Every .wasm and .wat below the folder, in order. Links to folders are not followed, and what a
+// name with a dot hides is left out.
 Result<std::vector<std::string>> files_below(const std::string& folder) {
   std::vector<std::string> files;
   std::error_code problem;
@@ -40,8 +40,9 @@ Result<std::vector<std::string>> files_below(const std::string& folder) {
     if (!code || at->is_directory(unknown)) continue;
     files.push_back(at->path().string());
     if (files.size() > kFilesMax) {
-      return failure(Errc::kLimit, fmt::format("{}: more than {} .wasm and .wat files: name a folder below",
-                                               folder, kFilesMax));
+      return failure(Errc::kLimit,
+                     fmt::format("{}: more than {} .wasm and .wat files: name a folder below",
+                                 folder, kFilesMax));
     }
   }
   if (problem) return system_failure(folder, problem.value());

@@ -19,8 +19,8 @@ struct InspectWords {
 };
 
 void add_inspect_options(CLI::App& verb, InspectWords& words);
-// Prints what a file, or each .wasm and .wat below a folder, holds. The exit code: 1 when one of them cannot
-// be loaded.
+// Prints what a file, or each .wasm and .wat below a folder, holds. The exit code: 1 when one of
+// them cannot be loaded.
 Result<int> run_inspect(const InspectWords& words);
 
 }  // namespace weft
