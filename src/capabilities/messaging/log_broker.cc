@@ -79,8 +79,7 @@ class LogAccess : public std::enable_shared_from_this<LogAccess> {
         log_(std::move(log)),
         store_(std::move(store)),
         owner_(std::string(kOwner) + name.owner),
-        name_(std::move(name.name)),
-        look_(loop, [this] { look(); }) {}
+        name_(std::move(name.name)) {}
 
   Loop& loop() { return loop_; }
   const std::shared_ptr<Log>& log() { return log_; }
@@ -109,8 +108,6 @@ class LogAccess : public std::enable_shared_from_this<LogAccess> {
       CO_TRY(bool again, co_await std::move(told));
       self->ready_ = again && state == Log::State::kReady;
       if (self->failed_) co_return std::unexpected(*std::exchange(self->failed_, std::nullopt));
-      std::chrono::milliseconds first = std::min(self->log_->bounds().look_every, kFirstLook);
-      if (self->ready_) self->look_.arm(Deadline::after(first));
     }
     co_return Result<void>();
   }
@@ -125,13 +122,8 @@ class LogAccess : public std::enable_shared_from_this<LogAccess> {
       co_return Result<void>();
     }
     // What could not be erased before.
-    co_return co_await erase_unneeded(self->site(), Deadline::after(kStartTime));
-  }
-
-  // Each loop looks: it is nothing to do most of the time, and one of them does it.
-  void look() {
-    look_.arm(Deadline::after(log_->bounds().look_every));
-    loop_.spawn(forget_old_groups(site()));
+    self->loop_.spawn(erase_unneeded(self->site(), Deadline::after(kStartTime)));
+    co_return Result<void>();
   }
 
   Loop& loop_;
@@ -142,7 +134,6 @@ class LogAccess : public std::enable_shared_from_this<LogAccess> {
   std::shared_ptr<keyvalue::Bucket> bucket_;
   bool ready_ = false;
   std::optional<Error> failed_;
-  Timer look_;  // For groups that are to be forgotten.
 };
 
 // A queue that begins when the log is there.
@@ -208,7 +199,10 @@ struct Inbox {
 
 class LogBroker final : public Broker {
  public:
-  explicit LogBroker(std::shared_ptr<LogAccess> access) : access_(std::move(access)) {}
+  explicit LogBroker(std::shared_ptr<LogAccess> access)
+      : access_(std::move(access)), look_(access_->loop(), [this] { look(); }) {
+    look_.arm(Deadline::after(first_look()));
+  }
 
   Answer<void> publish(Request request, Message message) override {
     TRY_VOID(check_message(message));
@@ -358,7 +352,19 @@ class LogBroker final : public Broker {
     co_return access->log()->replay(group, number, std::move(letter.message));
   }
 
+  std::chrono::milliseconds first_look() const {
+    return std::min(access_->log()->bounds().look_every, kFirstLook);
+  }
+  // Each loop looks: it is nothing to do most of the time, and one of them does it. A log that
+  // nobody has used yet is not read for that.
+  void look() {
+    if (!access_->ready()) return look_.arm(Deadline::after(first_look()));
+    look_.arm(Deadline::after(access_->log()->bounds().look_every));
+    access_->loop().spawn(forget_old_groups(access_->site()));
+  }
+
   const std::shared_ptr<LogAccess> access_;  // Shared with what is under way.
+  Timer look_;  // For groups to forget. Not what is shared: that may outlive the loop's timers.
 };
 
 class LogBackend final : public Backend {

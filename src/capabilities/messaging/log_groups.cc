@@ -4,6 +4,7 @@
 
 #include <map>
 #include <span>
+#include <type_traits>
 #include <utility>
 
 #include "base/log.h"
@@ -18,12 +19,22 @@ namespace {
 // Of forgetting one group.
 constexpr std::chrono::minutes kForgetTime{1};
 
+// What the bucket answers; kCancelled where it has gone. No task holds it while it waits.
+template <class Ask>
+std::invoke_result_t<Ask, keyvalue::Bucket&> ask(const LogSite& site, Ask ask) {
+  auto bucket = site.bucket.lock();
+  if (bucket == nullptr) return failure(Errc::kCancelled, "the broker has gone");
+  return ask(*bucket);
+}
+
 Task<void> erase_keys(LogSite site, Deadline deadline, std::vector<std::string> keys) {
   for (std::size_t from = 0; from < keys.size(); from += kErasedAtOnce) {
     std::span part = std::span(keys).subspan(from, std::min(kErasedAtOnce, keys.size() - from));
     std::vector<std::string_view> views(part.begin(), part.end());
-    CO_TRY_VOID(
-        co_await settled(site.bucket->erase_many(keyvalue::Request{site.loop, deadline}, views)));
+    auto erased = ask(site, [&](keyvalue::Bucket& bucket) {
+      return bucket.erase_many(keyvalue::Request{site.loop, deadline}, views);
+    });
+    CO_TRY_VOID(co_await settled(std::move(erased)));
   }
   co_return Result<void>();
 }
@@ -58,7 +69,8 @@ Task<void> erase_unneeded(LogSite site, Deadline deadline) {
 
 Task<LetterPage> list_letters(LogSite site, Deadline deadline, std::string cursor) {
   keyvalue::Request request{site.loop, deadline};
-  CO_TRY(keyvalue::Page page, co_await settled(site.bucket->list(request, cursor)));
+  auto listed = ask(site, [&](keyvalue::Bucket& bucket) { return bucket.list(request, cursor); });
+  CO_TRY(keyvalue::Page page, co_await settled(std::move(listed)));
   LetterPage letters{.letters = {}, .cursor = std::move(page.cursor)};
   for (std::string& key : page.keys) {
     if (!key.starts_with(kLettersBegin)) {
@@ -96,7 +108,9 @@ Task<Forgotten> forget_group(LogSite site, Deadline deadline, std::string group)
   std::optional<Answer<void>> erased;
   auto waited = site.log->forget(group, [&] {
     keyvalue::Request request{site.loop, deadline};
-    erased = site.bucket->erase(request, Log::group_key(group));
+    erased = ask(site, [&](keyvalue::Bucket& bucket) {
+      return bucket.erase(request, Log::group_key(group));
+    });
   });
   // Its letters may be all that there is of it.
   if (!waited && waited.error().code() != Errc::kNotFound) {

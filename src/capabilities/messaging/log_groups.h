@@ -15,11 +15,12 @@
 // forgotten with all that the store has of them.
 namespace weft::messaging {
 
-// A log, and its bucket as one loop reaches it; both shared with what is under way.
+// A log, and its bucket as one loop reaches it. The bucket goes with its broker, on its loop,
+// whatever is under way then: what a task waits for must not keep it beyond that.
 struct LogSite {
   Loop& loop;
   std::shared_ptr<Log> log;
-  std::shared_ptr<keyvalue::Bucket> bucket;
+  std::weak_ptr<keyvalue::Bucket> bucket;
 };
 
 // One of dead letters that a log has, in the order of their keys.
