@@ -15,6 +15,7 @@
 #include "cli/check.h"
 #include "cli/cron.h"
 #include "cli/dev.h"
+#include "cli/given_words.h"
 #include "cli/inspect.h"
 #include "cli/key.h"
 #include "cli/manual.h"
@@ -115,7 +116,8 @@ int main(int argc, char** argv) {
     return weft::kUsageExit;
   }
   try {
-    app.parse(argc, argv);
+    weft::GivenWords given(app, argc, argv);
+    app.parse(given.count(), given.words());
     weft::Result<int> code = verbs.run();
     if (code) return *code;
     weft::say(fmt::format("weft: {}", weft::without_controls(code.error().message())));
@@ -123,7 +125,8 @@ int main(int argc, char** argv) {
   } catch (const CLI::ParseError& problem) {
     // Help and the version come this way too.
     if (problem.get_exit_code() == 0) return app.exit(problem);
-    weft::say(fmt::format("weft: {}", weft::usage_problem(app, problem)));
+    weft::say(
+        fmt::format("weft: {}", weft::GivenWords::unmarked(weft::usage_problem(app, problem))));
     return weft::kUsageExit;
   } catch (const std::system_error& problem) {
     // Nobody reads what is printed.
