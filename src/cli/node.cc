@@ -7,6 +7,8 @@
 #include <array>
 #include <boost/json.hpp>
 #include <filesystem>
+#include <mutex>
+#include <optional>
 
 #include "app/problems.h"
 #include "base/console.h"
@@ -142,8 +144,19 @@ Result<int> init(const NodeWords& words) {
 Result<int> start(const NodeWords& words, StopSignals& signals) {
   if (auto raised = raise_open_files(); !raised) log::warn("weft", raised.error().message());
   Problems problems;
-  auto started = node::daemon::Node::start(
-      {.folder = folder_of(words), .compiler = {kSelf, "node", "compile"}}, problems);
+  std::atomic<bool> asked = false;
+  std::mutex mutex;
+  std::optional<Error> broken;  // Guarded.
+  auto started = node::daemon::Node::start({.folder = folder_of(words),
+                                            .compiler = {kSelf, "node", "compile"},
+                                            .broken =
+                                                [&](const Error& why) {
+                                                  std::lock_guard hold(mutex);
+                                                  broken = why;
+                                                  asked = true;
+                                                  signals.interrupt();
+                                                }},
+                                           problems);
   write_to_stderr(problems.text());
   if (!started) {
     if (!problems.failed()) return std::unexpected(std::move(started).error());
@@ -151,7 +164,6 @@ Result<int> start(const NodeWords& words, StopSignals& signals) {
   }
   node::daemon::Node& node = **started;
   auto policy = node.parts().policy.get();
-  std::atomic<bool> asked = false;
   TRY(auto control,
       node::control::ControlServer::start(node, {.path = policy->settings.control_socket.string(),
                                                  .permits = policy->settings.control_permits,
@@ -179,6 +191,9 @@ Result<int> start(const NodeWords& words, StopSignals& signals) {
   log::info("node", "stopping: runs under way are finished first");
   control.reset();
   node.stop(Deadline::after(kStopMax));
+  std::lock_guard hold(mutex);
+  if (broken)
+    return std::unexpected(std::move(*broken).within("the node ends, as it can bill nothing"));
   return 0;
 }
 

@@ -236,6 +236,7 @@ Result<void> Node::Impl::discover() {
 void Node::Impl::keep_house() {
   name_thread("weft house");
   bool told = false;
+  bool broken = false;
   std::unique_lock hold(house_mutex);
   for (unsigned turn = 0; !house_closed; ++turn) {
     house_closes.wait_for(hold, kHouseEvery);
@@ -250,6 +251,11 @@ void Node::Impl::keep_house() {
       log::error("node", each->error().message());
     }
     if (saved && tidied) told = false;
+    auto ended = events->ended();
+    if (ended && !std::exchange(broken, true)) {
+      log::error("node", ended->message());
+      if (options.broken) options.broken(*ended);
+    }
     hold.lock();
   }
 }

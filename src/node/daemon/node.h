@@ -21,6 +21,9 @@ struct NodeOptions {
   // compile_for_node does, in a process that can be stopped. Empty: modules are compiled here.
   std::vector<std::string> compiler = {};
   std::size_t loops = 0;  // 0: as the quota of cores says, or one a processor.
+  // The node can do nothing for anybody until it is started again, and why; once, from a thread of
+  // its own. Null: nobody is told.
+  std::function<void(const Error&)> broken = {};
 };
 
 // The other side of NodeOptions::compiler: its exit code.

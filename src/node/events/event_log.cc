@@ -185,6 +185,11 @@ void EventLog::write_queue(std::unique_lock<std::mutex>& lock) {
   lock.lock();
 }
 
+std::optional<Error> EventLog::ended() const {
+  std::lock_guard hold(mutex_);
+  return ended_;
+}
+
 // Nothing is written any more: what may be on disk is looked at by the next open.
 void EventLog::end(std::unique_lock<std::mutex>& lock, Error why) {
   ended_ = std::move(why).within("the log of events has ended");

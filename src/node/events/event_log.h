@@ -114,6 +114,8 @@ class EventLog {
 
   // The newest number that is durable; 0: none.
   std::uint64_t durable() const { return durable_.load(std::memory_order_acquire); }
+  // Why nothing is written any more; nothing: it goes on.
+  std::optional<Error> ended() const;
   // Bytes that open cut off, for a line in the daemon's log.
   std::uint64_t cut_bytes() const { return cut_bytes_; }
   const std::filesystem::path& folder() const { return folder_; }
@@ -140,7 +142,7 @@ class EventLog {
   const std::size_t queue_bytes_max_;
   std::atomic<std::uint64_t> durable_;
 
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::condition_variable queued_;
   std::condition_variable settled_;
   Bytes queue_;                   // Frames whose chains are not filled in yet.

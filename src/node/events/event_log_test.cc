@@ -304,6 +304,7 @@ TEST(EventLog, EndsWhereItCannotWriteAndGoesOnAtTheNextStart) {
         << outcome.error().message();
     EXPECT_FALSE(log->append(some_event(1)).has_value());
     EXPECT_FALSE(log->reserve().has_value());
+    EXPECT_TRUE(log->ended().has_value());
     durable = log->durable();
     log.reset();
     EXPECT_EQ(told + failed, appended);
