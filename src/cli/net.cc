@@ -133,10 +133,19 @@ Result<void> keep_proof(const NetWords& words, const node::client::RemoteEnd& en
   return write_whole(words.receipt + ".receipt", end.receipt_bytes, Durable::kYes);
 }
 
+std::string_view ended_as(node::Outcome outcome) {
+  switch (outcome) {
+    case node::Outcome::kTrapped: return "trapped";
+    case node::Outcome::kLimited: return "reached a limit";
+    case node::Outcome::kCancelled: return "was cancelled";
+    default: return "failed";
+  }
+}
+
 Result<int> code_of(const node::Receipt& receipt) {
   if (receipt.outcome == node::Outcome::kDone) return receipt.exit_code;
   return failure(Errc::kTrap,
-                 fmt::format("it {} there: {}", to_string(receipt.outcome), receipt.message));
+                 fmt::format("it {} there: {}", ended_as(receipt.outcome), receipt.message));
 }
 
 Result<Bytes> standard_input() {

@@ -182,6 +182,13 @@ class Work(Case):
         done = self.net("call", self.node().at, library, "steps(27)")
         self.assertEqual((done.code, done.out), (0, "111\n"), done)
 
+    def test_what_is_no_module_is_told_without_the_folders_of_the_node(self):
+        node = self.node()
+        done = self.net("run", node.at, self.key)
+        self.assertEqual(done.code, 1, done)
+        self.assertIn("the module: it is not WebAssembly", done.err)
+        self.assertNotIn("modules/", done.err)
+
     def test_a_program_reports_what_is_free_there(self):
         node = self.node()
         done = self.net("run", node.at, guest("free_resources"))

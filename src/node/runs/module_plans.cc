@@ -140,9 +140,22 @@ void ModulePlans::compile(Job& job) {
   if (!stopping_) start_next();
 }
 
-// `cost` is what others than this thread did for it.
+// Whoever asked is told what is wrong, and not where this node keeps its files.
 Result<ModulePlans::PlanPtr> ModulePlans::plan_of(const Job& job,
                                                   std::chrono::nanoseconds& cost) const {
+  auto plan = plan_of_file(job, cost);
+  if (plan) return plan;
+  std::string message = plan.error().message();
+  for (std::size_t at = message.find(job.file); at != std::string::npos;
+       at = message.find(job.file)) {
+    message.replace(at, job.file.size(), "the module");
+  }
+  return failure(plan.error().code(), std::move(message));
+}
+
+// `cost` is what others than this thread did for it.
+Result<ModulePlans::PlanPtr> ModulePlans::plan_of_file(const Job& job,
+                                                       std::chrono::nanoseconds& cost) const {
   struct stat about{};
   if (::stat(job.file.c_str(), &about) != 0) {
     return failure(Errc::kIo, fmt::format("{}: {}", job.file, std::strerror(errno)));

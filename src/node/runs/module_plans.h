@@ -93,6 +93,7 @@ class ModulePlans {
   void start_next();
   void compile(Job& job);
   Result<PlanPtr> plan_of(const Job& job, std::chrono::nanoseconds& cost) const;
+  Result<PlanPtr> plan_of_file(const Job& job, std::chrono::nanoseconds& cost) const;
   void keep(const Hash& module, const PlanPtr& plan);
 
   Runtime& runtime_;
