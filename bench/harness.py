@@ -89,29 +89,23 @@ def check_baseline():
         raise Unmeasured(f"the baseline is {found.stdout.strip()}, not {WASMTIME_VERSION}")
 
 
-def run(command, **options):
-    """The standard output of a program that must end well."""
+def ended(command, **options):
+    """A program that was run, in bounded time; however it ends."""
     options.setdefault("env", environment())
     try:
-        done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT,
+        return subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT,
                               stdin=subprocess.DEVNULL, timeout=PROGRAM_SECONDS_MAX, **options)
     except (OSError, subprocess.TimeoutExpired) as error:
         raise Unmeasured(str(error)) from error
+
+
+def run(command, **options):
+    """The standard output of a program that must end well."""
+    done = ended(command, **options)
     if done.returncode != 0:
         raise Unmeasured(f"{os.path.basename(command[0])} ended with {done.returncode}: "
                          + done.stderr.strip()[-400:])
     return done.stdout
-
-
-def run_both(command, **options):
-    """The same, with what it writes to standard error; however it ends."""
-    options.setdefault("env", environment())
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT,
-                              stdin=subprocess.DEVNULL, timeout=PROGRAM_SECONDS_MAX, **options)
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise Unmeasured(str(error)) from error
-    return done.stdout + done.stderr
 
 
 class Server:

@@ -42,7 +42,9 @@ def say(row):
 
 def verdict_cells(each):
     ratio = "" if each["ratio"] is None else f"{each['ratio']:.2f}"
-    return [each["what"], each["asked"], each["measured"], ratio, "yes" if each["met"] else "no"]
+    # What has no goal is neither met nor missed.
+    met = "yes" if each["met"] else "no"
+    return [each["what"], each["asked"], each["measured"], ratio, met if each["asked"] else ""]
 
 
 def markdown_table(rows):

@@ -80,7 +80,8 @@ def chunks(setting):
                 file.write(os.urandom(MODULE_BYTES))
             copies += network.plain_copies(path, 1)
             began = time.monotonic()
-            said = harness.run_both(network.inside(0, *command))
+            done = harness.ended(network.inside(0, *command))
+            said = done.stdout + done.stderr
             spread.append(time.monotonic() - began)
             found = re.search(r"(\d+) of \1 nodes have it after [\d.]+ s; "
                               r"(\d+) chunks of (\d+) were sent", said)

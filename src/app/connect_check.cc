@@ -8,7 +8,6 @@ namespace weft {
 namespace {
 
 constexpr std::string_view kSecrets = "secrets";
-constexpr std::chrono::seconds kNodeAskMax{5};
 
 // As it stands in the table's name; a value's has dots, and is written with them.
 std::string name_text(const DriverSettings& driver) {

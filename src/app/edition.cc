@@ -15,8 +15,7 @@ namespace weft {
 
 namespace {
 
-// What a node has, to say what it offers or to send a library.
-constexpr std::chrono::seconds kNodeAskMax{5};
+// What a node has, to send a library.
 constexpr std::chrono::seconds kNodeFetchMax{120};
 
 }  // namespace

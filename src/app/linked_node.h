@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <filesystem>
 #include <memory>
 #include <string>
@@ -15,6 +16,9 @@
 namespace weft {
 
 class Loop;
+
+// What a node has, to say what it offers.
+inline constexpr std::chrono::seconds kNodeAskMax{5};
 
 // What a node offers to a link: its services, or one library of it.
 struct NodeOffer {

@@ -31,15 +31,15 @@ Result<CallText> read_call(const CallForm& form) {
   TRY(CallText call, cut_call(form.function));
   if (form.json && call.arguments) {
     return failure(Errc::kInvalid,
-                   fmt::format("with --json the arguments are an array after the function: write "
-                               "--json '{}' '[...]'",
-                               call.function.text()));
+                   fmt::format("with {0} the arguments are an array after the function: write "
+                               "{0} '{1}' '[...]'",
+                               form.json_flag, call.function.text()));
   }
   if (!form.json && !form.arguments.empty()) {
     return failure(Errc::kInvalid,
                    fmt::format("\"{}\" follows the call: write the arguments into its brackets, or "
-                               "use --json with an array of them",
-                               form.arguments));
+                               "use {} with an array of them",
+                               form.arguments, form.json_flag));
   }
   return call;
 }

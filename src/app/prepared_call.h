@@ -17,6 +17,7 @@ struct CallForm {
   std::string function;   // pkg:name/iface#func(args)
   std::string arguments;  // With json: an array.
   bool json = false;
+  std::string_view json_flag = "--json";  // What says so, for messages.
 };
 
 // One call that was written so: the function, by its number among those that are

@@ -45,12 +45,7 @@ Result<int> make(const KeyWords& words) {
 
 Result<int> show(const KeyWords& words) {
   const std::string& file = words.words[0];
-  node::NamedKey named;
-  if (is_key_text(file) && !fs::exists(file)) {
-    TRY(named.key, node::PublicKey::parse(file));
-  } else {
-    TRY(named, node::read_any_key_file(file));
-  }
+  TRY(node::NamedKey named, key_called(file));
   std::string line = node::openssh_line(named.key, named.comment);
   std::string pem = node::public_key_pem(named.key);
   if (words.json) {
@@ -75,13 +70,7 @@ std::string name_of(const KeyWords& words, const node::PublicKey& key) {
 
 Result<int> trust(const KeyWords& words) {
   const std::string& group = words.words[1];
-  const std::string& text = words.words[2];
-  node::NamedKey named;
-  if (is_key_text(text)) {
-    TRY(named.key, node::PublicKey::parse(text));
-  } else {
-    TRY(named, node::read_any_key_file(text));
-  }
+  TRY(node::NamedKey named, key_called(words.words[2]));
   TRY(fs::path path, node::trust_key(words.words[0], group, name_of(words, named.key), named.key));
   say(fmt::format("weft: {} is in group {}: {}", named.key.text(), group, path.string()));
   return 0;
@@ -100,6 +89,13 @@ constexpr std::array kActions{
 };
 
 }  // namespace
+
+Result<node::NamedKey> key_called(const std::string& word) {
+  std::error_code unknown;
+  if (!is_key_text(word) || fs::exists(word, unknown)) return node::read_any_key_file(word);
+  TRY(auto key, node::PublicKey::parse(word));
+  return node::NamedKey{.key = key};
+}
 
 void add_key_options(CLI::App& verb, KeyWords& words) {
   verb.add_option("ACTION", words.action, "new, show or trust")

@@ -17,13 +17,13 @@
 #include "base/limits.h"
 #include "base/whole_file.h"
 #include "cli/actions.h"
-#include "cli/loop_task.h"
 #include "cli/net_list.h"
 #include "cli/net_nodes.h"
 #include "cli/run_options.h"
 #include "cli/standard_output.h"
 #include "engine/runtime.h"
 #include "io/loop.h"
+#include "io/run_task.h"
 #include "node/client/description.h"
 #include "node/client/remote_node.h"
 #include "node/client/spread.h"
@@ -212,7 +212,8 @@ Result<int> finish_call(const NetWords& words, const CallForm& form, const Prepa
 Result<int> call_there(const NetWords& words, RemoteNode& node, Loop& loop) {
   CallForm form{.function = words.rest[2],
                 .arguments = words.rest.size() > 3 ? words.rest[3] : std::string(),
-                .json = words.args_json};
+                .json = words.args_json,
+                .json_flag = "--args-json"};
   TRY(CallText call, read_call(form));
   TRY(Wanted module, wanted(words.rest[1]));
   if (!module.from) {
@@ -227,9 +228,7 @@ Result<int> call_there(const NetWords& words, RemoteNode& node, Loop& loop) {
   node::client::RemoteRun run{.module = module.module,
                               .list = &module.from->list,
                               .chunk = reader_of(*module.from),
-                              .function = function.interface.empty()
-                                              ? function.name
-                                              : function.interface + "#" + function.name,
+                              .function = FunctionName{function.interface, function.name}.text(),
                               .arguments = prepared->arguments,
                               .limits = limits};
   return finish_call(words, form, *prepared, std::move(run), node, loop);
@@ -239,7 +238,8 @@ Result<int> call_there(const NetWords& words, RemoteNode& node, Loop& loop) {
 Result<int> call_service(const NetWords& words, RemoteNode& node, Loop& loop) {
   CallForm form{.function = words.rest[1],
                 .arguments = words.rest.size() > 2 ? words.rest[2] : std::string(),
-                .json = words.args_json};
+                .json = words.args_json,
+                .json_flag = "--args-json"};
   TRY(CallText call, read_call(form));
   TRY(auto limits, limits_of(words));
   TRY(std::string told, run_task(loop, node.describe(deadline_of(limits))));
@@ -255,7 +255,7 @@ Result<int> call_service(const NetWords& words, RemoteNode& node, Loop& loop) {
   auto prepared = prepare_call(form, call, functions);
   if (!prepared) return std::unexpected(std::move(prepared).error().within(words.rest[0]));
   const ExportedFunction& function = functions[prepared->number];
-  node::client::RemoteRun run{.function = function.interface + "#" + function.name,
+  node::client::RemoteRun run{.function = FunctionName{function.interface, function.name}.text(),
                               .arguments = prepared->arguments,
                               .limits = limits};
   return finish_call(words, form, *prepared, std::move(run), node, loop);

@@ -17,6 +17,7 @@
 #include "base/read_file.h"
 #include "base/shown_text.h"
 #include "cli/actions.h"
+#include "cli/key.h"
 #include "cli/run_options.h"
 #include "cli/standard_output.h"
 #include "node/control/control_client.h"
@@ -275,7 +276,8 @@ Result<int> verify(const NodeWords& words) {
   if (words.rest.size() != 2 || words.key.empty()) {
     return failure(Errc::kInvalid, "write weft node verify REQUEST RECEIPT --key NODE'S-KEY");
   }
-  TRY(auto key, node::PublicKey::parse(words.key));
+  TRY(node::NamedKey named, key_called(words.key));
+  const node::PublicKey& key = named.key;
   TRY(std::string request, read_file(words.rest[0], kProofBytesMax));
   TRY(std::string receipt, read_file(words.rest[1], kProofBytesMax));
   TRY(auto line,
@@ -304,7 +306,7 @@ void add_node_options(CLI::App& verb, NodeWords& words) {
   verb.add_option("--name", words.name, "With library add: its name");
   verb.add_option("--version", words.version, "With library add: its version");
   verb.add_option("--by", words.by, "With bill: key or group");
-  verb.add_option("--key", words.key, "With verify: the node's key");
+  verb.add_option("--key", words.key, "With verify: the node's key, its digits or a file of it");
   verb.add_option("--from", words.from, "With events and bill: the first event");
   verb.add_flag("--follow", words.follow, "With events: go on as they come");
   verb.add_flag("--json", words.json, "With status, runs, library list and bill: JSON");

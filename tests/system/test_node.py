@@ -334,7 +334,11 @@ class Owner(Case):
         self.store(node)
         self.assertEqual(node.ask("drain").code, 0)
         self.assertTrue(node.status()["draining"])
-        self.assertEqual(self.net("run", node.at, guest("hello_command")).code, 1)
+        refused = self.net("run", node.at, guest("hello_command"))
+        self.assertEqual(refused.code, 1)
+        self.assertIn("takes no new work now", refused.err)
+        # What is refused was not begun.
+        self.assertNotIn("not known", refused.err)
         self.assertEqual(self.net("describe", node.at).code, 0)
         self.assertEqual(node.ask("undrain").code, 0)
         self.assertEqual(self.net("run", node.at, guest("hello_command")).code, 0)

@@ -6,10 +6,12 @@ import ctypes
 import json
 import os
 import re
+import shutil
 import subprocess
 import unittest
 
-from host import ROOT, guest, until
+from host import BUILD, FAST, ROOT, SECONDS_MAX, environment, guest, until
+from test_build import BUILD_SECONDS_MAX, walk
 from test_node import Case
 
 
@@ -36,7 +38,7 @@ class Network:
         os.close(self.before)
 
 
-class Map(Case):
+class Networked(Case):
     def setUp(self):
         super().setUp()
         # What is stopped is stopped before the network goes.
@@ -44,6 +46,39 @@ class Map(Case):
         network.__enter__()
         self.addCleanup(network.__exit__)
 
+
+@unittest.skipIf(FAST, "compiles three programs")
+class Walk(Networked):
+    def test_what_readme_says_of_nodes_is_so(self):
+        place = os.path.join(self.home, "place")
+        shutil.copytree(os.path.join(ROOT, "examples", "node"),
+                        os.path.join(place, "examples", "node"),
+                        ignore=shutil.ignore_patterns("build"))
+        where = {**environment(self.home), "PATH": f"{BUILD}:{os.environ['PATH']}"}
+        said = {}
+        for command, comment in walk("## Nodes"):
+            if command.startswith("weft node start"):
+                node = subprocess.Popen(command.split(), cwd=place, env=where,
+                                        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                                        stderr=subprocess.DEVNULL)
+                self.addCleanup(node.wait, SECONDS_MAX)
+                self.addCleanup(node.terminate)
+                until(lambda: os.path.exists(os.path.join(place, "attic/state/control.sock")),
+                      "the node listens")
+                continue
+            done = subprocess.run(command, shell=True, cwd=place, env=where, check=False,
+                                  stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                                  timeout=BUILD_SECONDS_MAX)
+            self.assertEqual(done.returncode, 0, f"{command}: {done}")
+            said[" ".join(command.split()[1:3])] = done.stdout
+            if "call" in command:
+                self.assertEqual(done.stdout, comment + "\n")
+        self.assertIn("in its group friends we may describe, fetch, run, call", said["net --tree"])
+        self.assertIn("memory-free=", said["net run"])
+        self.assertIn("proven: run of ", said["node verify"])
+
+
+class Map(Networked):
     def test_a_program_maps_the_network(self):
         nodes = [self.node(name, discovery="", listen="0.0.0.0:0") for name in ("attic", "cellar")]
         shown = {node.key: f"{name}/{node.key[:8]}"

@@ -179,10 +179,25 @@ Result<std::optional<Log::Place>> Log::reserve(std::string_view topic) {
   return place;
 }
 
-std::uint64_t Log::backlog(const Group& group) const {
-  auto waits = std::count_if(kept_.lower_bound(group.standing.position), kept_.end(),
-                             [&](const auto& each) { return (each.second & group.mark) != 0; });
-  return static_cast<std::uint64_t>(waits) + group.standing.open.size();
+std::uint64_t Log::backlog(const Group& group, std::size_t most) const {
+  std::uint64_t waits = group.standing.open.size();
+  std::size_t looked = 0;
+  auto each = kept_.lower_bound(group.standing.position);
+  for (; each != kept_.end() && looked < most; ++each, ++looked) {
+    if ((each->second & group.mark) != 0) ++waits;
+  }
+  return waits;
+}
+
+// The lock is let go between them: publishers wait for one of them at most.
+std::map<std::string, std::uint64_t> Log::backlogs() const {
+  std::map<std::string, std::uint64_t> all;
+  for (const KnownGroup& each : groups(Counted::kNo, 0)) {
+    std::lock_guard hold(mutex_);
+    auto group = groups_.find(each.name);
+    if (group != groups_.end()) all[each.name] = backlog(group->second, kBacklogCounted);
+  }
+  return all;
 }
 
 // No more is kept. It is counted now and then whom most of it waits for.

@@ -186,7 +186,8 @@ class Log {
   static void tell(const Waiter& waiter);
   Group& group_of(const std::string& name);
   bool needed(const Kept::value_type& message) const;
-  std::uint64_t backlog(const Group& group) const;
+  // Of what it has not looked at, the next `most` messages are looked through.
+  std::uint64_t backlog(const Group& group, std::size_t most = kMessagesMax) const;
   Error full();
 
   const LogBounds bounds_;

@@ -167,6 +167,8 @@ struct Wish : std::enable_shared_from_this<Wish> {
   Result<void> replay(const Arguments& arguments);
   Result<void> forget(const Arguments& arguments);
   void show(const Message& message);
+  // Those whose triggers run here.
+  Known here() const;
   // Ends with what the task comes to.
   void spawn(Task<std::string> task);
 
@@ -220,14 +222,19 @@ void Wish::spawn(Task<std::string> task) {
   loop.spawn(work(weak_from_this(), std::move(task)));
 }
 
+Known Wish::here() const {
+  Known here;
+  for (const auto& [name, pattern] : groups) {
+    here.groups.push_back({.name = name, .pattern = pattern, .runs = true});
+  }
+  return here;
+}
+
 // Where the driver cannot say, what is known is what runs here.
 Task<Known> Wish::known(std::weak_ptr<Wish> weak, Counted counted) {
   auto self = weak.lock();
   if (self == nullptr) co_return std::unexpected(gone());
-  Known here;
-  for (const auto& [name, pattern] : self->groups) {
-    here.groups.push_back({.name = name, .pattern = pattern, .runs = true});
-  }
+  Known here = self->here();
   auto asked = self->broker->groups(self->request(), counted);
   self = nullptr;
   Result<std::vector<KnownGroup>> found = co_await settled(std::move(asked));
@@ -326,11 +333,9 @@ Task<std::string> Wish::dead_task(std::weak_ptr<Wish> weak, std::optional<std::s
 Result<void> Wish::replay(const Arguments& arguments) {
   TRY(std::string group, arguments.text_of("group"));
   if (!groups.contains(group)) {
-    Known here;
-    for (const auto& [name, pattern] : groups) here.groups.push_back({.name = name});
     return failure(Errc::kNotFound, fmt::format("no trigger here has the group \"{}\", so nothing "
                                                 "can be brought to it; {}",
-                                                group, here.instead()));
+                                                group, here().instead()));
   }
   std::optional<std::vector<std::uint64_t>> numbers;
   if (!arguments.is_true("all")) {

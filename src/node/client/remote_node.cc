@@ -17,12 +17,6 @@ constexpr std::chrono::milliseconds kResumePause{200};
 // A connection that held so long was a good one: the run was only silent.
 constexpr std::chrono::seconds kHeldLong{5};
 
-UnixMs now() {
-  using namespace std::chrono;
-  return static_cast<UnixMs>(
-      duration_cast<milliseconds>(system_clock::now().time_since_epoch()).count());
-}
-
 }  // namespace
 
 RemoteNode::RemoteNode(Loop& loop, wire::NodeAddress address, const SigningKey& key)
@@ -32,7 +26,7 @@ Bytes RemoteNode::request(Request request) const {
   using namespace std::chrono;
   request.audience = Audience::of(client_.address().key);
   request.nonce = random_nonce();
-  request.made = now();
+  request.made = unix_now();
   request.expires =
       request.made + static_cast<UnixMs>(duration_cast<milliseconds>(kRequestLife).count());
   request.reply = key_.public_key();

@@ -9,6 +9,7 @@
 #include "base/whole_file.h"
 #include "node/daemon/services.h"
 #include "node/discovery/net_table.h"
+#include "node/library/names.h"
 #include "node/object/key_file.h"
 #include "node/policy/groups.h"
 
@@ -130,12 +131,8 @@ Result<std::string> add_library(daemon::Node& node, const std::string& text) {
   return json::serialize(json::object{{"done", true}, {"module", module}});
 }
 
-Result<void> remove_library(daemon::Node& node, std::string_view name) {
-  std::optional<std::string_view> version;
-  if (std::size_t at = name.rfind('@'); at != std::string_view::npos) {
-    version = name.substr(at + 1);
-    name = name.substr(0, at);
-  }
+Result<void> remove_library(daemon::Node& node, std::string_view library) {
+  auto [name, version] = library::cut_version(library);
   daemon::NodeParts& parts = node.parts();
   TRY(library::Library named, parts.catalogue.find(name, version));
   auto policy = parts.policy.get();

@@ -13,6 +13,7 @@
 #include "node/runs/compile_apart.h"
 #include "node/runs/resources.h"
 #include "node/wire/identity.h"
+#include "values/call_text.h"
 
 namespace weft::node::daemon {
 namespace {
@@ -74,8 +75,7 @@ Result<std::vector<library::LibraryFunction>> component_exports(Runtime& runtime
   TRY(auto program, runtime.load(file, Limits().memory_bytes));
   std::vector<library::LibraryFunction> functions;
   for (const ExportedFunction& each : program->info().exports) {
-    functions.push_back(
-        {each.interface.empty() ? each.name : each.interface + "#" + each.name, each.signature});
+    functions.push_back({FunctionName{each.interface, each.name}.text(), each.signature});
   }
   return functions;
 }

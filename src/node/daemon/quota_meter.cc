@@ -13,12 +13,6 @@ Amounts storage(std::uint64_t bytes) {
 
 }  // namespace
 
-UnixMs unix_now() {
-  using namespace std::chrono;
-  return static_cast<UnixMs>(
-      duration_cast<milliseconds>(system_clock::now().time_since_epoch()).count());
-}
-
 SteadyNs steady_now() {
   return std::chrono::steady_clock::now().time_since_epoch();
 }

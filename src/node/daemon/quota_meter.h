@@ -5,8 +5,7 @@
 
 namespace weft::node::daemon {
 
-// The node's clocks.
-UnixMs unix_now();
+// The node's clock beside unix_now.
 SteadyNs steady_now();
 
 // Storage in the ledger, as the module store asks for it. From any thread; outlived by the ledger.

@@ -125,8 +125,7 @@ void RunDesk::keep(const Hash& name, InUse module) {
 }
 
 void RunDesk::let_go() {
-  auto now = Deadline::Clock::now();
-  while (!held_.empty() && now - held_.back().used > kModuleHeldFor) held_.pop_back();
+  while (!held_.empty() && loop_.now() - held_.back().used > kModuleHeldFor) held_.pop_back();
 }
 
 Task<std::unique_ptr<wire::OutputReader>> RunDesk::begin(wire::Asked asked, Bytes follows,

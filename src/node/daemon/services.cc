@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/log.h"
+#include "node/library/names.h"
 
 namespace weft::node::daemon {
 namespace {
@@ -25,12 +26,7 @@ Result<Found> find(const ServiceSettings& service, const NodeParts& parts,
         parts.modules.add_file(service.file, library::kOwnGroup, library::Keep::kPinned));
     return found;
   }
-  std::string_view name = service.library;
-  std::optional<std::string_view> version;
-  if (std::size_t at = name.rfind('@'); at != std::string_view::npos) {
-    version = name.substr(at + 1);
-    name = name.substr(0, at);
-  }
+  auto [name, version] = library::cut_version(service.library);
   TRY(auto library, parts.catalogue.find(name, version));
   return Found{library.module, std::move(library.functions)};
 }

@@ -18,9 +18,7 @@ std::string UdpEndpoint::text() const {
 }
 
 Moment Moment::now() {
-  auto wall = std::chrono::system_clock::now().time_since_epoch();
-  auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(wall).count();
-  return {Deadline::Clock::now(), static_cast<UnixMs>(std::max<std::int64_t>(ms, 0))};
+  return {Deadline::Clock::now(), unix_now()};
 }
 
 Bytes query_datagram() {

@@ -24,12 +24,6 @@ Deadline soon() {
   return Deadline::after(kPeerSilenceMax);
 }
 
-UnixMs unix_now() {
-  using namespace std::chrono;
-  return static_cast<UnixMs>(
-      duration_cast<milliseconds>(system_clock::now().time_since_epoch()).count());
-}
-
 }  // namespace
 
 // One module that comes from others. On one loop.

@@ -103,6 +103,12 @@ Result<void> check_owner_name(std::string_view name) {
   return failure(Errc::kInvalid, fmt::format("\"{}\" is no name of a group", shown(name)));
 }
 
+NameAndVersion cut_version(std::string_view library) {
+  std::size_t at = library.rfind('@');
+  if (at == std::string_view::npos) return {.name = library};
+  return {.name = library.substr(0, at), .version = library.substr(at + 1)};
+}
+
 bool version_before(std::string_view a, std::string_view b) {
   a = a.substr(0, a.find('+'));
   b = b.substr(0, b.find('+'));

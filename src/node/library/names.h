@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string_view>
 
 #include "base/error.h"
@@ -18,6 +19,12 @@ Result<void> check_library_name(std::string_view name);
 Result<void> check_version(std::string_view version);
 // "acme:math/add@1.0.0".
 Result<void> check_interface_name(std::string_view name);
+// "acme:words@1.2.0" in its two parts; without a version it is any.
+struct NameAndVersion {
+  std::string_view name;
+  std::optional<std::string_view> version = {};
+};
+NameAndVersion cut_version(std::string_view library);
 // What a folder of keys may be called: visible ASCII without a slash, no dot first.
 Result<void> check_owner_name(std::string_view name);
 

@@ -4,35 +4,26 @@
 
 #include "base/check.h"
 #include "io/loop.h"
+#include "io/run_task.h"
 #include "node/links/node_provider.h"
 #include "node/links/offered.h"
 
 namespace weft::node::links {
 namespace {
 
-// One task on a loop of this thread, to its end.
+// What `work` comes to with the node, on a loop of its own.
 template <class T, class Work>
 Result<T> on_own_loop(const std::shared_ptr<const SigningKey>& key,
                       const std::shared_ptr<Whereabouts>& where, Deadline deadline, Work work) {
   CHECK(Loop::current() == nullptr);
   Loop loop;
-  std::optional<Result<T>> outcome;
-  auto with_node = [](std::shared_ptr<Way> way, Deadline until, Work& act,
-                      std::optional<Result<T>>& out) -> Task<void> {
-    auto asked = [](std::shared_ptr<Way> on, Deadline most, Work& ask) -> Task<T> {
-      CO_TRY(Way::Remote node, co_await on->node(most));
-      auto answer = co_await ask(*node, most);
-      if (!answer && answer.error().code() == Errc::kUnavailable) on->lost(node);
-      co_return answer;
-    };
-    out.emplace(co_await asked(std::move(way), until, act));
-    co_return Result<void>();
+  auto asked = [](std::shared_ptr<Way> way, Deadline most, Work& ask) -> Task<T> {
+    CO_TRY(Way::Remote node, co_await way->node(most));
+    auto answer = co_await ask(*node, most);
+    if (!answer && answer.error().code() == Errc::kUnavailable) way->lost(node);
+    co_return answer;
   };
-  loop.spawn(with_node(std::make_shared<Way>(loop, key, where), deadline, work, outcome),
-             [&](Result<void>) { loop.stop(); });
-  loop.run();
-  if (!outcome) return failure(Errc::kInternal, "a task was left behind");
-  return *std::move(outcome);
+  return run_task(loop, asked(std::make_shared<Way>(loop, key, where), deadline, work));
 }
 
 }  // namespace

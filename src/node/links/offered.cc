@@ -32,18 +32,13 @@ void add_exports(std::span<const library::LibraryFunction> functions,
 
 Result<const library::Library*> find_library(const client::Description& description,
                                              const std::string& library) {
-  std::string_view name = library;
-  std::string_view version;
-  if (std::size_t at = name.rfind('@'); at != std::string_view::npos) {
-    version = name.substr(at + 1);
-    name = name.substr(0, at);
-  }
-  std::string within = fmt::format("{}.", version);
+  auto [name, version] = library::cut_version(library);
+  std::string within = version ? fmt::format("{}.", *version) : "";
   const library::Library* found = nullptr;
   std::vector<std::string> known;
   for (const library::Library& each : description.libraries) {
     if (known.size() < kNamedMax) known.push_back(fmt::format("{}@{}", each.name, each.version));
-    bool fits = version.empty() || each.version == version || each.version.starts_with(within);
+    bool fits = !version || each.version == *version || each.version.starts_with(within);
     if (each.name != name || !fits) continue;
     if (found == nullptr || library::version_before(found->version, each.version)) found = &each;
   }

@@ -77,6 +77,13 @@ BytesView view_if(bool there, const Hash& hash) {
 
 }  // namespace
 
+UnixMs unix_now() {
+  using namespace std::chrono;
+  auto ms = duration_cast<milliseconds>(system_clock::now().time_since_epoch()).count();
+  // A clock may be before 1970.
+  return static_cast<UnixMs>(std::max<std::int64_t>(ms, 0));
+}
+
 std::string_view to_string(Action action) {
   switch (action) {
     case Action::kDescribe: return "describe";

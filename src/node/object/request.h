@@ -24,6 +24,7 @@ inline constexpr std::chrono::seconds kClockSkewMax{30};
 
 // Milliseconds since 1970, as people's clocks have them.
 using UnixMs = std::uint64_t;
+UnixMs unix_now();
 
 enum class Action : std::uint8_t {
   kDescribe = 1,  // Who are you, what do you offer me?

@@ -274,7 +274,9 @@ class SettingsReader {
       ServiceSettings service{.place = entry.place};
       bool file = entry.value.find("file") != nullptr;
       bool library = entry.value.find("library") != nullptr;
-      if (file) service.file = path(reader, "file", settings_.folder / "words.wasm");
+      // Asked for in any case: the reader knows its keys by that.
+      fs::path named_file = path(reader, "file", settings_.folder / "words.wasm");
+      if (file) service.file = std::move(named_file);
       if (auto named = reader.text("library")) service.library = named->text;
       if (file == library) {
         problems_.error(entry.place,

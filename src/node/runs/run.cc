@@ -18,11 +18,6 @@ namespace {
 constexpr std::uint64_t kHostcallBytesMin = 1 << 20;
 constexpr std::uint64_t kHostcallBytesMax = 32 << 20;
 
-UnixMs unix_now() {
-  auto now = std::chrono::system_clock::now().time_since_epoch();
-  return static_cast<UnixMs>(now / std::chrono::milliseconds(1));
-}
-
 // One line of text, as receipts have it: what is in it may come from a guest.
 std::string plain_message(std::string_view text) {
   std::string out(text.substr(0, kReceiptMessageMax));

@@ -160,7 +160,9 @@ Task<void> NodeClient::follow(Bytes request, Bytes follows, ProvenOutput& output
                               bool* begun) {
   Bytes body[] = {body_of(request, follows)};
   CO_TRY(auto response, co_await post(body, deadline, begun));
-  if (begun != nullptr) *begun = true;
+  // A node that refuses has not begun; one that fails may have.
+  constexpr unsigned kBroken = 500;
+  if (begun != nullptr) *begun = response->status() == kOk || response->status() == kBroken;
   if (response->status() != kOk) {
     CO_TRY(Bytes answer, co_await answer_of(*response, deadline));
   }
