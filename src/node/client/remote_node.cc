@@ -156,13 +156,13 @@ Task<RemoteEnd> RemoteNode::execute(RemoteRun run, ProvenOutput::Frame take, Dea
 }
 
 // To the receipt, over as many connections as it takes.
-Task<void> RemoteNode::follow(Bytes asked, Bytes follows, ProvenOutput& output,
+Task<void> RemoteNode::follow(Bytes signed_request, Bytes follows, ProvenOutput& output,
                               const ProvenOutput::Frame& take, Deadline deadline,
                               wire::NodeClient::Until until) {
-  Hash name = Hash::of(asked);
+  Hash name = Hash::of(signed_request);
   bool begun = false;
-  auto outcome =
-      co_await client_.follow(asked, std::move(follows), output, take, deadline, until, &begun);
+  auto outcome = co_await client_.follow(signed_request, std::move(follows), output, take, deadline,
+                                         until, &begun);
   // What the node never had has nothing to be resumed.
   if (!outcome && !begun) co_return outcome;
   std::uint64_t before = 0;

@@ -154,7 +154,7 @@ Result<void> trust(daemon::Node& node, std::string_view group, std::string_view 
   TRY(auto keys, parse_public_keys(key));
   if (keys.size() != 1) return failure(Errc::kInvalid, "one key at a time");
   TRY_VOID(trust_key(groups_folder(node), group, name, keys[0].key));
-  TRY(std::string said, reloaded(node));
+  TRY_VOID(reloaded(node));
   return {};
 }
 
@@ -165,7 +165,7 @@ Result<void> distrust(daemon::Node& node, std::string_view group, std::string_vi
   for (std::string_view ending : {".pem", ".pub"}) {
     std::error_code failed;
     if (!fs::remove(folder / (std::string(name) + std::string(ending)), failed)) continue;
-    TRY(std::string said, reloaded(node));
+    TRY_VOID(reloaded(node));
     return {};
   }
   return failure(Errc::kNotFound, fmt::format("group {} has no key called {}", group, name));

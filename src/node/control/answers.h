@@ -21,9 +21,9 @@ Result<std::string> reload(daemon::Node& node);
 // A node.toml: applied, and with `write` put in the place of the file.
 Result<std::string> apply_settings(daemon::Node& node, const std::string& text, bool write);
 // {"file", "name", "version"}: looks what it exports, stores it, and offers it.
-Result<std::string> add_library(daemon::Node& node, const std::string& json);
+Result<std::string> add_library(daemon::Node& node, const std::string& text);
 // "NAME@VERSION", or "NAME" where there is one.
-Result<void> remove_library(daemon::Node& node, std::string_view name);
+Result<void> remove_library(daemon::Node& node, std::string_view library);
 // A public key, as files have it.
 Result<void> trust(daemon::Node& node, std::string_view group, std::string_view name,
                    const std::string& key);

@@ -118,9 +118,10 @@ TEST_F(SettingsTest, ALogThatWouldBeNoneIsRefused) {
 }
 
 TEST_F(SettingsTest, AServiceHasOneModule) {
-  EXPECT_FALSE(NodeSettings::parse("[service.words]\nfil = \"words.wasm\"\n[service.none]\n"
-                                   "[service.both]\nfile = \"a.wasm\"\nlibrary = \"a\"\n",
-                                   "node.toml", problems_));
+  EXPECT_FALSE(
+      NodeSettings::parse("[service.words]\nfil = \"words.wasm\"\n[service.none]\n"
+                          "[service.both]\nfile = \"a.wasm\"\nlibrary = \"a\"\n",
+                          "node.toml", problems_));
   EXPECT_THAT(problems_.text(), ::testing::HasSubstr("did you mean file?"));
   EXPECT_THAT(problems_.text(), ::testing::HasSubstr("[service.none] names no module"));
   EXPECT_THAT(problems_.text(), ::testing::HasSubstr("[service.both] names two modules"));

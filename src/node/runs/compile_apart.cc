@@ -104,7 +104,10 @@ Compiled compile_apart(std::vector<std::string> command, std::chrono::seconds cp
   };
   Compiled done{{}, time(used.ru_utime) + time(used.ru_stime)};
   if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return done;
-  if (WIFSIGNALED(status)) {
+  if (WIFSIGNALED(status) && WTERMSIG(status) == SIGALRM) {
+    done.how = failure(Errc::kLimit, fmt::format("compiling it took more than {} s",
+                                                 cpu_max.count() * kCompilePatience));
+  } else if (WIFSIGNALED(status)) {
     done.how = failure(Errc::kLimit,
                        fmt::format("compiling it took more than {} s of processor time or {} bytes "
                                    "of memory (signal {})",

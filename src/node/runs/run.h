@@ -62,7 +62,7 @@ class Run final : private OutputSink, private ResourcesCapability::Asking {
   void put_result();
   void take_guest();
   void refuse(const Error& error);
-  void end(RunEnd end);
+  void end(RunEnd how);
   void look_later();
   bool paid_too_much() const;
 
