@@ -13,6 +13,7 @@ use crate::program::{
     Linked, Program, Source, program_compile, program_link, program_map, program_source,
 };
 use crate::runtime::{Runtime, runtime_new};
+use crate::state::take_slice_over;
 use crate::task::Task;
 use crate::waker::CallWaker;
 use crate::wit::{describe_wit, guest_bindings, make_component, write_standard_wit};
@@ -275,6 +276,9 @@ pub mod ffi {
         fn fallback_note(self: &Runtime) -> String;
 
         type ThreadGuard;
+
+        /// Whether a guest on this thread was made to yield at a tick since this was last asked.
+        fn take_slice_over() -> bool;
 
         type Source;
         /// Makes a component of a component, a WASI 0.1 module or their text form.

@@ -19,6 +19,8 @@ const HANDLES_MAX: usize = 65_536;
 const HOSTCALL_BYTES: usize = 128 << 20;
 /// From here on a poll is worth a system call to know what it used.
 const LONG_POLL_NS: u64 = 200_000;
+/// A poll that has run for less goes on at a tick.
+const SHORT_POLL_NS: u64 = 500_000;
 /// Ticks until a guest that computes yields to its loop.
 const TICKS: u64 = 1;
 
@@ -95,6 +97,13 @@ pub struct Meter {
 thread_local! {
     /// What the polls inside the present one took.
     static INNER_NS: Cell<u64> = const { Cell::new(0) };
+    /// A guest was made to yield at a tick, and nobody has asked yet.
+    static SLICE_OVER: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Whether a guest on this thread was made to yield at a tick since this was last asked.
+pub fn take_slice_over() -> bool {
+    SLICE_OVER.take()
 }
 
 impl Meter {
@@ -124,6 +133,16 @@ impl Meter {
             _ => clock_ns(libc::CLOCK_MONOTONIC),
         };
         self.hold(now, bytes);
+    }
+    /// At a tick within a poll: whether it has computed for long, so that others come first.
+    /// One that began just before the tick has not.
+    fn slice_is_over(&self) -> bool {
+        let wall = clock_ns(libc::CLOCK_MONOTONIC) - self.poll_began_ns.load(Relaxed);
+        let over = wall >= SHORT_POLL_NS;
+        if over {
+            SLICE_OVER.set(true);
+        }
+        over
     }
     pub fn begin(&self) {
         self.poll_began_ns.store(clock_ns(libc::CLOCK_MONOTONIC), Relaxed);
@@ -277,7 +296,10 @@ pub fn new_store(
         if cx.data_mut().meter.exhausted() {
             return Err(wasmtime::Error::new(CpuExhausted { limit_ns }));
         }
-        Ok(UpdateDeadline::Yield(TICKS))
+        Ok(match cx.data_mut().meter.slice_is_over() {
+            true => UpdateDeadline::Yield(TICKS),
+            false => UpdateDeadline::Continue(TICKS),
+        })
     });
     Ok(store)
 }

@@ -1,6 +1,7 @@
 #include "engine/engine_loop.h"
 
 #include "base/check.h"
+#include "weft-engine/src/bridge.rs.h"
 
 namespace weft {
 
@@ -9,11 +10,12 @@ EngineLoop::EngineLoop(Runtime& runtime, Loop& loop, HttpClientOptions http_clie
       loop_(loop),
       guard_(runtime.enter_thread()),
       http_client_(std::move(http_client)) {
-  wakes_ = WakeTarget::make(loop, [this](std::uint32_t index, std::uint32_t generation) {
+  auto poll = [this](std::uint32_t index, std::uint32_t generation) {
     if (index >= entries_.size()) return;
     Entry entry = entries_[index];
     if (entry.pollable != nullptr && entry.generation == generation) entry.pollable->poll();
-  });
+  };
+  wakes_ = WakeTarget::make(loop, std::move(poll), &bridge::take_slice_over);
 }
 
 EngineLoop::~EngineLoop() {

@@ -6,6 +6,7 @@
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
+#include <deque>
 #include <exception>
 #include <latch>
 #include <utility>
@@ -43,6 +44,8 @@ struct Loop::Impl {
   std::vector<Work> deferred;
   std::vector<Work> last;
   std::vector<Work> running;
+  std::deque<Work> idle;
+  Deadline::Clock::time_point idle_ran{};  // When the last of `idle` did.
   Deadline::Clock::time_point now{};
   unsigned depth = 0;
   bool now_known = false;
@@ -63,6 +66,7 @@ Loop::~Loop() {
   CHECK(current_loop != this);
   impl_->deferred.clear();
   impl_->last.clear();
+  impl_->idle.clear();
   impl_->timers->stop();
 }
 
@@ -97,16 +101,29 @@ void Loop::run() {
   current_loop = nullptr;
 }
 
-// Waits for a handler, and runs those that are ready with it. False: the loop was stopped.
+// Waits for a handler where there is nothing else to do, and runs those that are ready with it.
+// False: the loop was stopped.
 bool Loop::run_batch() {
   impl_->in_batch = true;
-  std::size_t more = impl_->context.run_one();
-  Deadline::Clock::time_point until = Deadline::Clock::now() + kBatchTime;
-  for (int i = 1; more != 0 && i < kBatchMax && Deadline::Clock::now() < until; ++i) {
+  std::size_t more = impl_->idle.empty() ? impl_->context.run_one() : impl_->context.poll_one();
+  Deadline::Clock::time_point now = Deadline::Clock::now();
+  Deadline::Clock::time_point until = now + kBatchTime;
+  for (int i = 1; more != 0 && i < kBatchMax && now < until; ++i) {
     more = impl_->context.poll_one();
+    now = Deadline::Clock::now();
   }
   end_batch();
-  return !impl_->context.stopped();
+  if (impl_->context.stopped()) return false;
+  if (!impl_->idle.empty() && (more == 0 || now - impl_->idle_ran >= kIdleWorkWait)) run_idle();
+  return true;
+}
+
+void Loop::run_idle() {
+  Turn turn(*this);
+  Work work = std::move(impl_->idle.front());
+  impl_->idle.pop_front();
+  work();
+  impl_->idle_ran = Deadline::Clock::now();
 }
 
 void Loop::end_batch() {
@@ -146,6 +163,11 @@ void Loop::defer_last(Work work) {
   CHECK(current_loop == this || current_loop == nullptr);
   impl_->last.push_back(std::move(work));
   if (impl_->depth == 0) post_drain();
+}
+
+void Loop::defer_idle(Work work) {
+  CHECK(current_loop == this || current_loop == nullptr);
+  impl_->idle.push_back(std::move(work));
 }
 
 void Loop::run_all(std::vector<Work>& works) {

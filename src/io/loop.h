@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <functional>
 #include <memory>
@@ -16,6 +17,9 @@ class io_context;
 namespace weft {
 
 class Timers;
+
+// What computes for long waits so long at most while handlers are ready without a pause.
+inline constexpr std::chrono::milliseconds kIdleWorkWait{10};
 
 // What one thread of the host runs: an io_context, its timers, and the work posted to it.
 //
@@ -51,6 +55,10 @@ class Loop {
   // are ready by now, a bounded batch of them: for what sends results.
   void defer_last(Work work);
 
+  // From the loop's thread: runs `work` when no handler is ready, or once kIdleWorkWait has passed
+  // since such work ran last. One such work at a time, in their order: for what computes for long.
+  void defer_idle(Work work);
+
   // Starts `task` on the loop; `done` gets its outcome there. An exception of the task becomes
   // kInternal.
   void spawn(Task<void> task, std::move_only_function<void(Result<void>)> done);
@@ -81,6 +89,7 @@ class Loop {
   struct Impl;
   bool run_batch();
   void end_batch();
+  void run_idle();
   void run_deferred();
   void run_all(std::vector<Work>& works);
   void post_drain();

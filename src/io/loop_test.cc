@@ -60,6 +60,45 @@ TEST(Loops, CallsItsHooksOnEachThread) {
   EXPECT_EQ(stopped, 2);
 }
 
+// What computes for long runs when no handler is ready, one at a time: what is posted meanwhile
+// goes before the next of it.
+TEST(Loop, RunsIdleWorkWhenNothingIsReady) {
+  Loop loop;
+  std::vector<std::string> order;
+  run(loop, [&] {
+    loop.defer_idle([&] {
+      order.push_back("idle 1");
+      loop.post([&] { order.push_back("posted by idle"); });
+      loop.defer_idle([&] {
+        order.push_back("idle 3");
+        loop.stop();
+      });
+    });
+    loop.defer_idle([&] { order.push_back("idle 2"); });
+    loop.post([&] {
+      order.push_back("posted");
+      loop.post([&] { order.push_back("posted by posted"); });
+    });
+  });
+  EXPECT_THAT(order, ElementsAre("posted", "posted by posted", "idle 1", "posted by idle", "idle 2",
+                                 "idle 3"));
+}
+
+// Handlers that are ready without a pause do not keep it from running.
+TEST(Loop, RunsIdleWorkBesideABusyLoop) {
+  Loop loop;
+  bool ran = false;
+  std::function<void()> busy = [&] {
+    if (ran) return loop.stop();
+    loop.post(busy);
+  };
+  run(loop, [&] {
+    loop.defer_idle([&] { ran = true; });
+    busy();
+  });
+  EXPECT_TRUE(ran);
+}
+
 // Deferred work runs as the handler ends, before what was posted earlier; what it defers itself
 // waits for the queue.
 TEST(Loop, DefersToTheEndOfTheTurn) {

@@ -6,9 +6,17 @@
 #include "io/loop.h"
 
 namespace weft {
+namespace {
 
-std::shared_ptr<WakeTarget> WakeTarget::make(Loop& loop, Handler handler) {
-  return std::make_shared<WakeTarget>(loop, std::move(handler));
+// The numbers wrap round.
+bool younger(std::uint32_t generation, std::uint32_t than) {
+  return static_cast<std::int32_t>(generation - than) > 0;
+}
+
+}  // namespace
+
+std::shared_ptr<WakeTarget> WakeTarget::make(Loop& loop, Handler handler, SliceOver over) {
+  return std::make_shared<WakeTarget>(loop, std::move(handler), over);
 }
 
 void WakeTarget::wake(std::uint32_t slot, std::uint32_t generation) {
@@ -34,11 +42,12 @@ void WakeTarget::enqueue(std::uint32_t slot, std::uint32_t generation, Via via) 
   Slot& state = slots_[slot];
   if (state.pending) {
     // A late wake of a generation that is gone does not displace the live one.
-    if (static_cast<std::int32_t>(generation - state.generation) > 0) state.generation = generation;
-  } else {
-    state = Slot{generation, true};
-    ready_.push_back(slot);
+    if (younger(generation, state.generation)) state.generation = generation;
+    return;
   }
+  if (state.resting && !younger(generation, state.generation)) return;
+  state = Slot{.generation = generation, .pending = true};
+  ready_.push_back(slot);
   if (via == Via::kTurn) {
     if (!deferred_ && !posted_) {
       deferred_ = true;
@@ -71,6 +80,32 @@ void WakeTarget::drain() {
   if (closed_) handler_ = nullptr;
 }
 
+void WakeTarget::rest(std::uint32_t slot, std::uint32_t generation) {
+  std::lock_guard lock(mutex_);
+  if (loop_ == nullptr) return;
+  if (slot >= slots_.size()) slots_.resize(slot + 1);
+  Slot& state = slots_[slot];
+  if (state.pending) return;  // Woken by others: it is polled anyway.
+  state = Slot{.generation = generation, .resting = true};
+  loop_->defer_idle(
+      [self = shared_from_this(), slot, generation] { self->go_on(slot, generation); });
+}
+
+void WakeTarget::go_on(std::uint32_t slot, std::uint32_t generation) {
+  {
+    std::lock_guard lock(mutex_);
+    if (loop_ == nullptr || slot >= slots_.size()) return;
+    Slot& state = slots_[slot];
+    // Its call ended meanwhile, and the slot may be another's.
+    if (!state.resting || state.generation != generation) return;
+    state.resting = false;
+  }
+  draining_ = true;
+  handler_(slot, generation);
+  draining_ = false;
+  if (closed_) handler_ = nullptr;
+}
+
 void WakeTarget::close() {
   {
     std::lock_guard lock(mutex_);
@@ -90,7 +125,12 @@ WakeTarget::Poll::Poll(WakeTarget& target, std::uint32_t slot, std::uint32_t gen
 WakeTarget::Poll::~Poll() {
   CHECK(target_.poll_ == this);
   target_.poll_ = outer_;
-  if (woken_) target_.enqueue(slot_, generation_, Via::kQueue);
+  if (!woken_) return;
+  if (target_.over_ != nullptr && target_.over_()) {
+    target_.rest(slot_, generation_);
+  } else {
+    target_.enqueue(slot_, generation_, Via::kQueue);
+  }
 }
 
 }  // namespace weft

@@ -20,9 +20,13 @@ class WakeTarget : public std::enable_shared_from_this<WakeTarget> {
  public:
   using Handler = std::move_only_function<void(std::uint32_t slot, std::uint32_t generation)>;
 
-  static std::shared_ptr<WakeTarget> make(Loop& loop, Handler handler);
-  WakeTarget(Loop& loop, Handler handler)
-      : home_(&loop), loop_(&loop), handler_(std::move(handler)) {}
+  // Asked on the loop's thread when a call woke itself during its poll: whether it had computed for
+  // so long that it was made to yield.
+  using SliceOver = bool (*)();
+
+  static std::shared_ptr<WakeTarget> make(Loop& loop, Handler handler, SliceOver over = nullptr);
+  WakeTarget(Loop& loop, Handler handler, SliceOver over)
+      : home_(&loop), loop_(&loop), over_(over), handler_(std::move(handler)) {}
 
   // From any thread. On the loop's own thread the handler runs as the running handler ends, without
   // a post; from elsewhere it is posted. Never calls the handler inside this call.
@@ -30,7 +34,8 @@ class WakeTarget : public std::enable_shared_from_this<WakeTarget> {
 
   // On the loop's thread, around the poll of one call: a wake of that very call during its poll (a
   // yield) only marks, and goes through the loop's queue when the poll ends, so that guests which
-  // yield take turns with each other and with the sockets.
+  // yield take turns with each other and with the sockets. One whose slice is over waits until the
+  // loop has nothing else to do (Loop::defer_idle).
   class Poll {
    public:
     Poll(WakeTarget& target, std::uint32_t slot, std::uint32_t generation);
@@ -56,10 +61,14 @@ class WakeTarget : public std::enable_shared_from_this<WakeTarget> {
   struct Slot {
     std::uint32_t generation = 0;
     bool pending = false;
+    bool resting =
+        false;  // Its next poll is the loop's idle time's: other wakes have nothing to add.
   };
 
   void enqueue(std::uint32_t slot, std::uint32_t generation, Via via);
   void drain();
+  void rest(std::uint32_t slot, std::uint32_t generation);
+  void go_on(std::uint32_t slot, std::uint32_t generation);
 
   const Loop* const home_;  // Compared, never followed.
   std::mutex mutex_;
@@ -69,6 +78,7 @@ class WakeTarget : public std::enable_shared_from_this<WakeTarget> {
   bool posted_ = false;               // Guarded: a drain is on its way.
   bool deferred_ = false;             // Guarded: the same, at the end of this turn.
 
+  const SliceOver over_;
   Handler handler_;  // From here on: the loop's thread only.
   std::vector<std::uint64_t> batch_;
   Poll* poll_ = nullptr;

@@ -3,6 +3,7 @@
 
 #include "io/wake.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -91,6 +92,39 @@ TEST(WakeTarget, AYieldTakesItsTurn) {
   });
   loop.run();
   EXPECT_THAT(order, ElementsAre("posted", "0", "0", "0"));
+  target->close();
+}
+
+// One whose slice is over waits for the loop to have nothing else to do, whoever wakes it
+// meanwhile; another one that has its slot by then does not.
+TEST(WakeTarget, OneWhoseSliceIsOverWaitsForTheOthers) {
+  Loop loop;
+  std::vector<std::string> order;
+  static bool over;
+  over = true;
+  WakeTarget* raw = nullptr;
+  auto target = WakeTarget::make(
+      loop,
+      [&](std::uint32_t slot, std::uint32_t generation) {
+        order.push_back(fmt::format("{}.{}", slot, generation));
+        if (slot == 2) loop.stop();
+      },
+      [] { return over; });
+  raw = target.get();
+  loop.post([&] {
+    for (std::uint32_t slot : {0u, 1u, 2u}) {
+      WakeTarget::Poll poll(*raw, slot, 1);
+      raw->wake(slot, 1);
+    }
+    raw->wake(0, 1);
+    raw->wake(1, 2);
+    loop.post([&] {
+      order.push_back("posted");
+      loop.post([&] { order.push_back("posted later"); });
+    });
+  });
+  loop.run();
+  EXPECT_THAT(order, ElementsAre("1.2", "posted", "posted later", "0.1", "2.1"));
   target->close();
 }
 

@@ -16,11 +16,11 @@ CALLS = 60
 # What a small call may take at most, and the slowest of them but one: generous, for slow machines.
 P50_SECONDS_MAX = 2.0
 P99_SECONDS_MAX = 10.0
-# The kernel kills what compiles after so much of its own time, and after ten times that on a machine
-# which has none for it.
+# The kernel kills what compiles after so much of its own time, and after ten times that on a
+# machine which has none for it.
 BOMB_CPU_NS_MAX = 25_000_000_000
 BOMB_SECONDS_MAX = 240
-# A run's own time counts its compiling; here the bound of compiling is to be the first that is met.
+# A run's own time counts its compiling; here the bound of compiling is to be met first.
 BOMB_LIMITS = (0, 0, 2 * BOMB_SECONDS_MAX * 1000, 0)
 
 

@@ -51,7 +51,7 @@ struct Launch {
 };
 
 __attribute__((noinline)) pid_t launch(const Launch& with) {
-  pid_t pid = vfork();
+  pid_t pid = vfork();  // NOLINT(bugprone-unsafe-functions): posix_spawn sets no limits.
   if (pid == 0) with.run();
   return pid;
 }
