@@ -33,9 +33,10 @@ def node(setting):
              setting.guest("values"),
              "200" if setting.quick else "1000"]
     said = harness.run(calls)
-    trip, crypto, call, ratio, receipt = (float(each) for each in re.fullmatch(
+    trip, crypto, call, ratio, in_a_row, receipt = (float(each) for each in re.fullmatch(
         r"round trip ([\d.]+) us, signatures ([\d.]+) us, call ([\d.]+) us: ([\d.]+) x both; "
-        r"with its receipt, which waits for the disk, ([\d.]+) us\n", said).groups())
+        r"in a row ([\d.]+) us; with its receipt, which waits for the disk, ([\d.]+) us\n",
+        said).groups())
     admitted = rates["BM_Admit"] / rates["BM_Verify"]
     slowest = min(value for name, value in rates.items() if name.startswith("BM_Refuse"))
     durable = events["durable"]
@@ -56,6 +57,8 @@ def node(setting):
             "table": [["", "µs"], ["round trip over the same TLS, refused at once", f"{trip:.1f}"],
                       ["request and seal, signed and verified", f"{crypto:.1f}"],
                       ["call, to its proven value", f"{call:.1f}"],
+                      ["the same while receipts of those before it still come",
+                       f"{in_a_row:.1f}"],
                       ["call, to its receipt", f"{receipt:.1f}"]],
             "notes": ["Client and node are one process on loopback, a loop each. The receipt "
                       "waits until its event is on the disk."]}

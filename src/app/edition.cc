@@ -10,15 +10,9 @@
 #include "app/fitting_triggers.h"
 #include "app/interface_name.h"
 #include "app/link_order.h"
+#include "app/node_linker.h"
 
 namespace weft {
-
-namespace {
-
-// What a node has, to send a library.
-constexpr std::chrono::seconds kNodeFetchMax{120};
-
-}  // namespace
 
 // Gathers an edition part by part, and goes on after what is wrong, to find the rest.
 class EditionMaker {
@@ -35,13 +29,20 @@ class EditionMaker {
                                       const Edition* before) {
     edition_->settings_ = std::move(settings);
     tap_ = sources.tap;
-    node_links_ = sources.nodes;
     load_tls();
     if (sources.alone) {
       load_alone(*sources.alone);
     } else {
       // What is behind the capabilities is opened only when all is well so far.
       if (problems_.failed()) opening_ = Plan::Opening::kLookOnly;
+      nodes_.emplace(NodeLinker::Parts{.runtime = runtime_,
+                                       .capabilities = capabilities_,
+                                       .problems = problems_,
+                                       .links = sources.nodes,
+                                       .nodes = edition_->environment().nodes,
+                                       .opening = opening_,
+                                       .tap = tap_,
+                                       .plans = edition_->plans_});
       start_providers(before);
       for (const AppSettings& app : edition_->apps()) load(app, sources.arguments);
       check_arguments(sources.arguments);
@@ -166,7 +167,7 @@ class EditionMaker {
         continue;
       }
       if (link.to == LinkSettings::To::kNode) {
-        wanted.links.push_back(link_to_node(app, link));
+        wanted.links.push_back(nodes_->link(app.name, link));
         continue;
       }
       auto callee = loaded_.find({app.name, link.name.text});
@@ -189,86 +190,6 @@ class EditionMaker {
     if (lacks.empty()) warn_of_idle_links(component, *plan);
     loaded_[{app.name, component.plan.name}] = edition_->plans_.size();
     edition_->plans_.push_back(std::move(plan));
-  }
-
-  // With what it offers, where it is asked and there. One that is away is waited for by the calls.
-  Plan::Component::LinkTo link_to_node(const AppSettings& app, const LinkSettings& link) {
-    Plan::Component::LinkTo made{link};
-    std::shared_ptr<LinkedNode> node = node_of(link.name);  // Shared by the links to it.
-    if (node == nullptr || opening_ == Plan::Opening::kLookOnly || tap_.replays(link)) return made;
-    if (link.how == LinkSettings::How::kFetch) {
-      made.callee = fetched(app, link, *node);
-      return made;
-    }
-    // One that was away a moment ago is not waited for again.
-    std::string& away = away_[link.name.text];
-    Result<NodeOffer> offer = failure(Errc::kUnavailable, away);
-    if (away.empty()) offer = node->offer(link.library.text, Deadline::after(kNodeAskMax));
-    if (offer) {
-      made.offer = std::make_shared<const NodeOffer>(*std::move(offer));
-    } else if (offer.error().code() == Errc::kUnavailable ||
-               offer.error().code() == Errc::kTimeout) {
-      away = offer.error().message();
-      problems_.warn(link.interface.place,
-                     fmt::format("{} is away: {}", link.end_text(), offer.error().message()),
-                     "its calls fail until it is there, and the first of them checks its types");
-    } else {
-      problems_.error(link.interface.place,
-                      fmt::format("{}: {}", link.end_text(), offer.error().message()), "");
-      return made;
-    }
-    made.node = std::move(node);
-    return made;
-  }
-
-  // Null: there is none, which was told.
-  std::shared_ptr<LinkedNode> node_of(const Placed& name) {
-    if (auto open = nodes_.find(name.text); open != nodes_.end()) return open->second;
-    std::shared_ptr<LinkedNode>& node = nodes_[name.text];
-    const std::vector<NodeTable>& all = edition_->environment().nodes;
-    auto table = std::ranges::find(
-        all, name.text, [](const NodeTable& each) { return std::string_view(each.name.text); });
-    if (table == all.end() || table->at.text.empty() || table->key.text.empty()) return node;
-    if (node_links_ == nullptr) {
-      problems_.error(name.place, fmt::format("node {} cannot be linked to here", name.text),
-                      "serve the app with weft run");
-      return node;
-    }
-    auto opened = node_links_->open(*table);
-    if (opened) {
-      node = *std::move(opened);
-    } else {
-      problems_.error(table->name.place,
-                      fmt::format("[node.{}]: {}", name.text, opened.error().message()), "");
-    }
-    return node;
-  }
-
-  // The plan of a library that was fetched, once for an app: a component that nothing is granted
-  // to. Null: it is not to be had, which was told.
-  const Plan* fetched(const AppSettings& app, const LinkSettings& link, LinkedNode& node) {
-    auto [entry, fresh] = fetched_.try_emplace(At(app.name, link.end_text()), nullptr);
-    if (!fresh) return entry->second;
-    auto file = node.fetch(link.library.text, Deadline::after(kNodeFetchMax));
-    if (!file) {
-      problems_.error(link.interface.place,
-                      fmt::format("{}: {}", link.end_text(), file.error().message()), "");
-      return nullptr;
-    }
-    Plan::Component wanted{.app = app.name, .name = link.library.text, .file = file->string()};
-    wanted.granting = Plan::Component::Granting::kAsWritten;
-    wanted.grants.args = {wanted.name};
-    wanted.tap = tap_;
-    std::vector<Lack> lacks;
-    auto plan = Plan::make(runtime_, capabilities_, std::move(wanted), opening_, lacks);
-    for (const Lack& lack : lacks) {
-      problems_.error(link.interface.place, fmt::format("{}: {}", link.end_text(), lack.found),
-                      "a library that is fetched is granted nothing: call it where it is");
-    }
-    if (plan == nullptr) return nullptr;
-    entry->second = plan.get();
-    edition_->plans_.push_back(std::move(plan));
-    return entry->second;
   }
 
   void warn_of_idle_links(const ComponentSettings& component, const Plan& plan) {
@@ -531,10 +452,7 @@ class EditionMaker {
   Plan::Opening opening_;
   Problems& problems_;
   LinkTap tap_;
-  NodeLinks* node_links_ = nullptr;
-  std::map<std::string, std::shared_ptr<LinkedNode>> nodes_;  // Null: it is none, which was told.
-  std::map<std::string, std::string> away_;                   // Why; empty: it is not.
-  std::map<At, const Plan*> fetched_;                         // By app and end.
+  std::optional<NodeLinker> nodes_;
   std::shared_ptr<Edition> edition_;  // Shared once it is made: by the loops' decks.
   // Whether words that name no app were given to a component that takes no arguments.
   bool strays_ = false;

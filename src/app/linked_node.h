@@ -46,7 +46,8 @@ class LinkedNode {
   // so do the next two.
   virtual Result<NodeOffer> offer(const std::string& library, Deadline deadline) = 0;
   // A library's module as a file here, whole and verified: fetched where it is not there yet. Of a
-  // node that is away, what was fetched of it before.
+  // node that is away, what was fetched of it before. An interface in the place of the library's
+  // name ("acme:dict/words@1.0.0") means one that exports it.
   virtual Result<std::filesystem::path> fetch(const std::string& library, Deadline deadline) = 0;
   // Whether it is there and lets us call: what it calls itself.
   virtual Result<std::string> connect(Deadline deadline) = 0;

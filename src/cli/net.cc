@@ -27,6 +27,7 @@
 #include "node/client/description.h"
 #include "node/client/remote_node.h"
 #include "node/client/spread.h"
+#include "node/links/offered.h"
 #include "node/object/key_file.h"
 #include "node/runs/command_line.h"
 
@@ -87,14 +88,42 @@ std::function<Result<Bytes>(std::uint32_t)> reader_of(const Chunked& module) {
   };
 }
 
-// "HASH", or a file that is stored where the node has it not.
+// "HASH", a library of the node's, or a file that is stored where the node has it not.
 struct Wanted {
   node::Hash module;
-  std::optional<Chunked> from;
+  std::optional<Chunked> from = {};
+  std::vector<ExportedFunction> exports = {};  // Of a library, as the node tells them.
 };
 
-Result<Wanted> wanted(const std::string& text) {
-  if (auto hash = node::Hash::parse(text)) return Wanted{*hash, std::nullopt};
+std::vector<ExportedFunction> exported(std::span<const node::library::LibraryFunction> functions) {
+  std::vector<ExportedFunction> exports;
+  for (const auto& each : functions) {
+    std::size_t cut = each.name.rfind('#');
+    bool bare = cut == std::string::npos;
+    exports.push_back({.interface = bare ? "" : each.name.substr(0, cut),
+                       .name = bare ? each.name : each.name.substr(cut + 1),
+                       .signature = each.signature});
+  }
+  return exports;
+}
+
+Result<Wanted> library_there(const std::string& name, RemoteNode& node, Loop& loop,
+                             Deadline deadline) {
+  TRY(std::string told, run_task(loop, node.describe(deadline)));
+  TRY(auto description, node::client::read_description(told));
+  TRY(const node::library::Library* found, node::links::find_library(description, name));
+  return Wanted{.module = found->module, .exports = exported(found->functions)};
+}
+
+Result<Wanted> wanted(const std::string& text, RemoteNode& node, Loop& loop, Deadline deadline) {
+  if (auto hash = node::Hash::parse(text)) return Wanted{*hash};
+  std::error_code failed;
+  if (!fs::exists(text, failed)) {
+    auto there = library_there(text, node, loop, deadline);
+    if (there || there.error().code() != Errc::kNotFound) return there;
+    return failure(Errc::kNotFound, fmt::format("there is no file {} here, and of the node: {}",
+                                                text, there.error().message()));
+  }
   TRY(Chunked module, chunked(text));
   node::Hash name = module.list.name();
   return Wanted{name, std::move(module)};
@@ -170,8 +199,8 @@ Deadline deadline_of(const node::RequestLimits& limits) {
 }
 
 Result<int> run_there(const NetWords& words, RemoteNode& node, Loop& loop) {
-  TRY(Wanted module, wanted(words.rest[1]));
   TRY(auto limits, limits_of(words));
+  TRY(Wanted module, wanted(words.rest[1], node, loop, deadline_of(limits)));
   TRY(Bytes input, standard_input());
   node::client::RemoteRun run{.module = module.module, .limits = limits};
   run.arguments = node::runs::command_line_bytes(
@@ -208,29 +237,36 @@ Result<int> finish_call(const NetWords& words, const CallForm& form, const Prepa
   return code;
 }
 
-// The types are those of the file here: arguments are read, and the result is shown, by them.
+// The types are those of the file here, or those that the node tells of its library: arguments are
+// read, and the result is shown, by them.
 Result<int> call_there(const NetWords& words, RemoteNode& node, Loop& loop) {
   CallForm form{.function = words.rest[2],
                 .arguments = words.rest.size() > 3 ? words.rest[3] : std::string(),
                 .json = words.args_json,
                 .json_flag = "--args-json"};
   TRY(CallText call, read_call(form));
-  TRY(Wanted module, wanted(words.rest[1]));
-  if (!module.from) {
-    return failure(Errc::kInvalid, "weft net call: name the file, whose types the call is read by");
-  }
   TRY(auto limits, limits_of(words));
-  TRY(auto runtime, Runtime::create({.cache_folder = default_cache_folder()}));
-  TRY(auto program, runtime->load(words.rest[1], Limits().memory_bytes));
-  auto prepared = prepare_call(form, call, program->info().exports);
+  TRY(Wanted module, wanted(words.rest[1], node, loop, deadline_of(limits)));
+  if (module.from) {
+    TRY(auto runtime, Runtime::create({.cache_folder = default_cache_folder()}));
+    TRY(auto program, runtime->load(words.rest[1], Limits().memory_bytes));
+    module.exports = program->info().exports;
+  } else if (module.exports.empty()) {
+    return failure(Errc::kInvalid,
+                   "weft net call: name a file, or a library of the node's: the call is read by "
+                   "its types");
+  }
+  auto prepared = prepare_call(form, call, module.exports);
   if (!prepared) return std::unexpected(std::move(prepared).error().within(words.rest[1]));
-  const ExportedFunction& function = program->info().exports[prepared->number];
+  const ExportedFunction& function = module.exports[prepared->number];
   node::client::RemoteRun run{.module = module.module,
-                              .list = &module.from->list,
-                              .chunk = reader_of(*module.from),
                               .function = FunctionName{function.interface, function.name}.text(),
                               .arguments = prepared->arguments,
                               .limits = limits};
+  if (module.from) {
+    run.list = &module.from->list;
+    run.chunk = reader_of(*module.from);
+  }
   return finish_call(words, form, *prepared, std::move(run), node, loop);
 }
 
@@ -246,11 +282,7 @@ Result<int> call_service(const NetWords& words, RemoteNode& node, Loop& loop) {
   TRY(auto description, node::client::read_description(told));
   std::vector<ExportedFunction> functions;
   for (const auto& service : description.services) {
-    for (const auto& each : service.functions) {
-      functions.push_back({.interface = service.interface,
-                           .name = each.name.substr(each.name.rfind('#') + 1),
-                           .signature = each.signature});
-    }
+    std::ranges::move(exported(service.functions), std::back_inserter(functions));
   }
   auto prepared = prepare_call(form, call, functions);
   if (!prepared) return std::unexpected(std::move(prepared).error().within(words.rest[0]));
@@ -262,9 +294,8 @@ Result<int> call_service(const NetWords& words, RemoteNode& node, Loop& loop) {
 }
 
 Result<int> fetch(const NetWords& words, RemoteNode& node, Loop& loop) {
-  TRY(auto module, node::Hash::parse(words.rest[1]));
   if (words.output.empty()) {
-    return failure(Errc::kInvalid, "weft net fetch NODE HASH: name a file with --output");
+    return failure(Errc::kInvalid, "weft net fetch NODE HASH|LIBRARY: name a file with --output");
   }
   Bytes all;
   auto take = [&](BytesView chunk) -> Result<void> {
@@ -272,7 +303,13 @@ Result<int> fetch(const NetWords& words, RemoteNode& node, Loop& loop) {
     return {};
   };
   TRY(auto limits, limits_of(words));
-  TRY(auto list, run_task(loop, node.fetch(module, take, deadline_of(limits))));
+  Deadline deadline = deadline_of(limits);
+  auto named = node::Hash::parse(words.rest[1]);
+  if (!named) {
+    TRY(Wanted library, library_there(words.rest[1], node, loop, deadline));
+    named = library.module;
+  }
+  TRY(auto list, run_task(loop, node.fetch(*named, take, deadline)));
   TRY_VOID(write_whole(words.output, all, Durable::kYes));
   say(fmt::format("weft: {} bytes in {}", list.size(), words.output));
   return 0;
@@ -339,12 +376,13 @@ void add_net_options(CLI::App& verb, NetWords& words) {
   verb.add_flag("--loopback", words.loopback, "Listen on this machine, too");
   take_by_action(verb, kActions, [&words] { return words.action; });
   verb.footer(
-      "describe NODE; run NODE FILE|HASH [WORDS]; call NODE [FILE] CALL; store NODE,NODE|all FILE; "
-      "fetch NODE HASH --output FILE; cancel NODE RUN. A node is KEY@ADDRESS:PORT, or its name or "
-      "the first digits of its key as `weft net` shows them. A file is sent where the node does "
-      "not "
-      "have it; without one it is a service of the node's that is called. Stored at several nodes, "
-      "it is sent about once, and they take it from each other.");
+      "describe NODE; run NODE MODULE [WORDS]; call NODE [MODULE] CALL; store NODE,NODE|all FILE; "
+      "fetch NODE LIBRARY|HASH --output FILE; cancel NODE RUN. A node is KEY@ADDRESS:PORT, or its "
+      "name or the first digits of its key as `weft net` shows them. A module is a file, which is "
+      "sent where the node does not have it, a library of the node's (acme:words, the newest, or "
+      "acme:words@1.2), or a hash; without one it is a service of the node's that is called. "
+      "Stored "
+      "at several nodes, a file is sent about once, and they take it from each other.");
 }
 
 Result<int> run_net(const NetWords& words) {
@@ -359,10 +397,10 @@ Result<int> run_net(const NetWords& words) {
     std::string_view usage;
   };
   static constexpr Known kKnown[] = {{"describe", 1, "describe NODE"},
-                                     {"run", 2, "run NODE FILE|HASH [WORDS]"},
-                                     {"call", 2, "call NODE [FILE] CALL"},
+                                     {"run", 2, "run NODE FILE|LIBRARY|HASH [WORDS]"},
+                                     {"call", 2, "call NODE [FILE|LIBRARY] CALL"},
                                      {"store", 2, "store NODE,NODE|all FILE"},
-                                     {"fetch", 2, "fetch NODE HASH --output FILE"},
+                                     {"fetch", 2, "fetch NODE LIBRARY|HASH --output FILE"},
                                      {"cancel", 2, "cancel NODE RUN"}};
   const Known* known = std::ranges::find(kKnown, words.action, &Known::name);
   if (known == std::end(kKnown)) {

@@ -17,6 +17,7 @@ from hashlib import sha256
 import node_wire as wire
 from client import get
 from host import ROOT, SECONDS_MAX, WEFT, Host, environment, guest, run, until
+from test_admin import Admin
 from test_apps import App
 from test_node import GROUP, Case, Node
 
@@ -211,6 +212,28 @@ class Links(Served):
         calls = [each for each in node.events() if each["action"] == "call"]
         self.assertEqual({each["module"] for each in calls}, {module})
 
+    def test_a_library_is_meant_by_its_name(self):
+        node = self.node()
+        self.add_library(node)
+        other = self.add_library(node, "words_other", version="2.0.0")
+        for library, call, told in [
+                ("acme:words@1.2", 'count("a b a")',
+                 'ok([{word: "a", count: 2}, {word: "b", count: 1}])\n'),
+                ("acme:words", 'count("abc")', "3\n"), (other, 'count("abc")', None),
+                ("acme:wards", "calls()", None), ("acme:words@3", "calls()", None)]:
+            done = self.net("call", node.at, library, f"{INTERFACE}#{call}")
+            self.assertEqual((done.code, done.out), (1, "") if told is None else (0, told), done)
+        self.assertIn("acme:words@1.2.0, acme:words@2.0.0", done.err)
+        output = os.path.join(self.home, "fetched.wasm")
+        done = self.net("fetch", node.at, "acme:words@1.2", "--output", output)
+        self.assertEqual(done.code, 0, done)
+        with open(guest("words"), "rb") as ours, open(output, "rb") as theirs:
+            self.assertEqual(ours.read(), theirs.read())
+        self.add_library(node, "hello_command", "acme:hello", "1.0.0")
+        done = self.net("run", node.at, "acme:hello")
+        self.assertEqual(done.code, 0, done)
+        self.assertIn("ello", done.out)
+
     def test_a_library_is_fetched_once_and_outlives_its_node(self):
         node = self.node()
         module = self.add_library(node)
@@ -240,6 +263,60 @@ class Links(Served):
         node.start()
         with self.host(app, node.at, state=state) as host:
             self.assertEqual(get(host, TEXT).text, COUNTED)
+
+    @staticmethod
+    def needing(imports, exports):
+        """A component's text: `calls` of the interface that it imports, and ten; exported in an
+        interface, or as `calls` itself."""
+        out = f"""(instance $out (export "calls" (func $f)))
+              (export "{exports}" (instance $out))""" if "/" in exports else \
+            '(export "calls" (func $f))'
+        return f"""(component
+              (import "{imports}" (instance $of (export "calls" (func (result u32)))))
+              (core func $calls (canon lower (func $of "calls")))
+              (core module $m (import "" "calls" (func $calls (result i32)))
+                (func (export "f") (result i32) (i32.add (call $calls) (i32.const 10))))
+              (core instance $i (instantiate $m
+                (with "" (instance (export "calls" (func $calls))))))
+              (func $f (result u32) (canon lift (core func $i "f")))
+              {out})"""
+
+    def test_a_library_is_fetched_with_what_it_needs(self):
+        node = self.node()
+        self.add_library(node)
+        path = os.path.join(self.home, "needing.wat")
+        for imports, exports in [(INTERFACE + "@1.2.0", "need:middle/api@1.0.0"),
+                                 ("need:middle/api@1.0.0", "need:top/api@1.0.0"),
+                                 ("need:ring/api@1.0.0", "need:ring/api@1.0.0"),
+                                 ("need:nobody/api@1.0.0", "need:lost/api@1.0.0")]:
+            with open(path, "w") as file:
+                file.write(self.needing(imports, exports))
+            done = node.ask("library", "add", path, "--name", exports.split("/")[0],
+                            "--version", "1.0.0")
+            self.assertEqual(done.code, 0, done)
+        manifest = MANIFEST.replace("LINK", '{ to = "node:words", library = "acme:words", '
+                                    'how = "fetch" }') + """
+[component.ops]
+source = "ops.wat"
+links."need:top/api" = { to = "node:words", library = "need:top", how = "fetch" }
+"""
+        app = App(manifest, web="words_caller")
+        self.addCleanup(app.__exit__)
+        app.write("ops.wat", self.needing("need:top/api@1.0.0", "calls"))
+        on = self.on(node.at)
+        with open(on, "a") as file:
+            file.write('[admin]\nlisten = "127.0.0.1:0"\ncalls = true\n')
+        with Host(app.folder, "--on", on) as host:
+            self.assertEqual(get(host, TEXT).text, COUNTED)
+            called = run("call", "--at", "%s:%d" % Admin(host).address, "counted/ops", "calls()")
+            self.assertEqual((called.code, called.out), (0, "31\n"), called)
+        self.assertEqual([each["action"] for each in node.events()].count("fetch"), 3)
+        for wrong, told in [("ring", "needs itself"), ("lost", "exports need:nobody/api@1.0.0")]:
+            app.write("weft.toml", manifest.replace("need:top", "need:" + wrong))
+            app.write("ops.wat", self.needing(f"need:{wrong}/api@1.0.0", "calls"))
+            refused = run("run", "--http", "127.0.0.1:0", "--on", on, app.folder)
+            self.assertEqual(refused.code, 1, refused)
+            self.assertIn(told, refused.err)
 
     def test_a_chain_of_nodes(self):
         """The interface of an app is served by what a second node serves: the app calls the first,

@@ -84,7 +84,8 @@ Result<std::filesystem::path> NetNode::fetch(const std::string& library, Deadlin
     return std::unexpected(std::move(description).error());
   }
   TRY_VOID(check_right(*description, "fetch"));
-  TRY(const library::Library* found, find_library(*description, library));
+  TRY(const library::Library* found, library.contains('/') ? find_exporter(*description, library)
+                                                           : find_library(*description, library));
   auto file = fetched_.find(found->module);
   if (!file) {
     TRY(Bytes bytes, bytes_of(found->module, deadline));

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "app/interface_name.h"
 #include "app/linked_import.h"
 #include "node/library/names.h"
 #include "values/type.h"
@@ -31,7 +32,7 @@ void add_exports(std::span<const library::LibraryFunction> functions,
 }  // namespace
 
 Result<const library::Library*> find_library(const client::Description& description,
-                                             const std::string& library) {
+                                             std::string_view library) {
   auto [name, version] = library::cut_version(library);
   std::string within = version ? fmt::format("{}.", *version) : "";
   const library::Library* found = nullptr;
@@ -46,6 +47,24 @@ Result<const library::Library*> find_library(const client::Description& descript
   return failure(Errc::kNotFound,
                  fmt::format("it has no library {}; what it has: {}", library,
                              known.empty() ? "none" : fmt::format("{}", fmt::join(known, ", "))));
+}
+
+Result<const library::Library*> find_exporter(const client::Description& description,
+                                              std::string_view interface) {
+  const library::Library* found = nullptr;
+  for (const library::Library& each : description.libraries) {
+    bool exports = std::ranges::any_of(each.functions, [&](const library::LibraryFunction& one) {
+      std::size_t cut = one.name.rfind('#');
+      return cut != std::string::npos &&
+             serves(InterfaceName::of(one.name.substr(0, cut)), InterfaceName::of(interface));
+    });
+    if (!exports) continue;
+    bool newer = found != nullptr && found->name == each.name &&
+                 library::version_before(found->version, each.version);
+    if (found == nullptr || newer) found = &each;
+  }
+  if (found != nullptr) return found;
+  return failure(Errc::kNotFound, fmt::format("no library of it exports {}", interface));
 }
 
 Result<void> check_right(const client::Description& description, std::string_view right) {

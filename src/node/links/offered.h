@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "app/linked_node.h"
@@ -12,7 +13,10 @@ namespace weft::node::links {
 // The library that is meant by NAME, the newest; by NAME@1.2, the newest of 1.2 and 1.2.x.
 // kNotFound tells which there are.
 Result<const library::Library*> find_library(const client::Description& description,
-                                             const std::string& library);
+                                             std::string_view library);
+// The newest that exports the interface, or a later version on its track. kNotFound: none does.
+Result<const library::Library*> find_exporter(const client::Description& description,
+                                              std::string_view interface);
 
 // What a node that described itself so offers to a link; without a library its services. kDenied:
 // the key has not the right that this takes.
