@@ -52,6 +52,9 @@ pub struct Runtime {
     note: Mutex<String>,
 }
 
+/// Between ticks while no guest runs: the first slice of the next one may be so long.
+const IDLE_TICK: Duration = Duration::from_millis(20);
+
 struct Ticking {
     stop: AtomicBool,
     engines: Mutex<Vec<wasmtime::EngineWeak>>,
@@ -69,7 +72,8 @@ pub fn runtime_new(options: &RuntimeOptions) -> Result<Box<Runtime>> {
             .name("weft-tick".into())
             .spawn(move || {
                 while !ticker.stop.load(Ordering::Relaxed) {
-                    std::thread::sleep(period);
+                    let idle = !crate::state::take_polled();
+                    std::thread::sleep(if idle { period.max(IDLE_TICK) } else { period });
                     for engine in ticker.engines.lock().unwrap().iter() {
                         if let Some(engine) = engine.upgrade() {
                             engine.increment_epoch();

@@ -6,7 +6,7 @@ use crate::report::LimitReached;
 use crate::stdio::GuestOutput;
 use std::cell::Cell;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use wasmtime::component::{ResourceAny, ResourceTable};
 use wasmtime::{ResourceLimiter, Result, Store, UpdateDeadline, error::Context as _};
 use wasmtime_wasi::p2::pipe::MemoryInputPipe;
@@ -101,6 +101,15 @@ thread_local! {
     static SLICE_OVER: Cell<bool> = const { Cell::new(false) };
 }
 
+/// A guest was polled since the ticks were last counted. Written where it is not so already: the
+/// line stays shared between the loops' processors.
+static POLLED: AtomicBool = AtomicBool::new(false);
+
+/// Whether any guest was polled since this was last asked: where none was, nobody needs ticks soon.
+pub fn take_polled() -> bool {
+    POLLED.swap(false, Relaxed)
+}
+
 /// Whether a guest on this thread was made to yield at a tick since this was last asked.
 pub fn take_slice_over() -> bool {
     SLICE_OVER.take()
@@ -145,6 +154,9 @@ impl Meter {
         over
     }
     pub fn begin(&self) {
+        if !POLLED.load(Relaxed) {
+            POLLED.store(true, Relaxed);
+        }
         self.poll_began_ns.store(clock_ns(libc::CLOCK_MONOTONIC), Relaxed);
         self.thread_began_ns.store(0, Relaxed);
         self.inner_before_ns.store(INNER_NS.replace(0), Relaxed);
