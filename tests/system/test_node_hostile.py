@@ -2,6 +2,8 @@
 """A hostile group at its limit: what it does ends at its bounds, and another group's small calls go
 on meanwhile."""
 
+import glob
+import os
 import subprocess
 import sys
 import threading
@@ -58,6 +60,30 @@ class Hostile(test_node.Case):
         self.assertLess(hostile.quantile(times, 0.99), P99_SECONDS_MAX)
         self.assertEqual(self.net("describe", node.at).code, 0)
         self.assertLess(node.memory_kib(), 1024 * 1024)
+
+    @unittest.skipIf(os.cpu_count() < 2, "there is one processor")
+    def test_a_group_computes_on_as_many_processors_as_it_may(self):
+        node = self.attacked()
+
+        def used():
+            """Of each loop, in ticks of the system's clock."""
+            found = {}
+            for task in glob.glob(f"/proc/{node.process.pid}/task/*/stat"):
+                with open(task) as file:
+                    name, _, rest = file.read().partition(") ")
+                if "weft-loop-" in name:
+                    found[task] = int(rest.split()[11])
+            return found
+
+        spinners = [threading.Thread(target=self.call, args=(node, hostile.SPIN), kwargs={
+            "limits": (2_000_000_000, hostile.MIB, 60_000, 0)}) for _ in range(4)]
+        before = used()
+        for each in spinners:
+            each.start()
+        for each in spinners:
+            each.join()
+        spent = sorted(count - before[task] for task, count in used().items())
+        self.assertGreater(spent[-1], 0.9 * sum(spent), spent)
 
     def test_each_of_it_ends_at_its_bound(self):
         node = self.attacked()

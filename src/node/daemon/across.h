@@ -40,4 +40,27 @@ Task<typename std::invoke_result_t<F&>::value_type> across(Loop& there, Loop& he
   co_return std::move(*step->outcome);
 }
 
+// The same for a task, which runs on `there` to its end.
+inline Task<void> task_across(Loop& there, Loop& here, std::move_only_function<Task<void>()> work) {
+  namespace asio = boost::asio;
+  struct Step {
+    std::move_only_function<Task<void>()> work;
+    std::optional<Result<void>> outcome = {};
+    std::move_only_function<void()> resume = {};
+  };
+  // Shared by the handlers and the task.
+  auto step = std::make_shared<Step>(std::move(work));
+  auto start = [&](auto handler) {
+    step->resume = [handler = std::move(handler)]() mutable { std::move(handler)(); };
+    there.post([step, &there, &here] {
+      there.spawn(step->work(), [step, &here](Result<void> done) {
+        step->outcome.emplace(std::move(done));
+        here.post([step] { std::exchange(step->resume, nullptr)(); });
+      });
+    });
+  };
+  co_await asio::async_initiate<const asio::use_awaitable_t<>, void()>(start, asio::use_awaitable);
+  co_return std::move(*step->outcome);
+}
+
 }  // namespace weft::node::daemon

@@ -190,10 +190,27 @@ Task<Bytes> Desk::cancel(const wire::Asked& asked) {
   co_return Bytes();
 }
 
+// On a loop where the group may compute.
+Task<std::unique_ptr<wire::OutputReader>> Desk::execute(wire::Asked asked, Bytes follows,
+                                                        std::function<void()> ready) {
+  Hash run = asked.name;
+  auto cores = parts_.policy.get()->settings.of_group(asked.group).quota.cores;
+  RunSeats::Seat seat = parts_.seats.of(asked.group, cores, loop_);
+  if (seat.loop == &loop_) {
+    CO_TRY_VOID(co_await runs_.begin(std::move(asked), std::move(follows)));
+    co_return near_reader(loop_, runs_.runs(), run, 0, std::move(ready));
+  }
+  auto begin = [seat, asked = std::move(asked), follows = std::move(follows)]() mutable {
+    return seat.desk->begin(std::move(asked), std::move(follows));
+  };
+  CO_TRY_VOID(co_await task_across(*seat.loop, loop_, std::move(begin)));
+  co_return co_await far_reader(loop_, *seat.loop, seat.desk->runs(), run, 0, std::move(ready));
+}
+
 Task<std::unique_ptr<wire::OutputReader>> Desk::begin(wire::Asked asked, Bytes follows,
                                                       std::function<void()> ready) {
   if (asked.request.action != Action::kResume) {
-    co_return co_await runs_.begin(std::move(asked), std::move(follows), std::move(ready));
+    co_return co_await execute(std::move(asked), std::move(follows), std::move(ready));
   }
   auto place = parts_.places.find(asked.request.run);
   if (!place) {

@@ -34,6 +34,8 @@ class Desk final : public wire::NodeApi {
   RunDesk& runs() { return runs_; }
 
  private:
+  Task<std::unique_ptr<wire::OutputReader>> execute(wire::Asked asked, Bytes follows,
+                                                    std::function<void()> ready);
   Task<Bytes> act(wire::Asked& asked, Bytes follows);
   Bytes describe(const wire::Asked& asked) const;
   Task<Bytes> fetch(const wire::Asked& asked);

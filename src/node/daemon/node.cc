@@ -170,6 +170,7 @@ Result<void> Node::Impl::open() {
                           .tickets = tickets,
                           .gatherings = *gatherings,
                           .places = places,
+                          .seats = seats,
                           .facts = *facts,
                           .pool = *pool,
                           .runs = running});
@@ -195,6 +196,7 @@ Result<void> Node::Impl::listen() {
   loops->on_each([this](Loop& loop, std::size_t index) {
     sides[index] = std::make_unique<LoopPart>(*runtime, loop, *parts, *plans);
   });
+  for (std::size_t i = 0; i < sides.size(); ++i) seats.add(sides[i]->desk.runs(), (*loops)[i]);
   std::vector<HttpHandler*> handlers;
   for (const auto& side : sides) handlers.push_back(&side->handler);
   HttpServer::Options serve{.addresses = {}, .limits = wire_limits()};

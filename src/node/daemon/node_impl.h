@@ -69,6 +69,7 @@ struct Node::Impl {
   std::unique_ptr<library::Catalogue> catalogue;
   Tickets tickets;
   RunPlaces places;
+  RunSeats seats;
   Gate running;
   std::optional<OwnFacts> facts;
   std::optional<Pool> pool;

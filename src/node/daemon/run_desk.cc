@@ -8,7 +8,6 @@
 #include "base/log.h"
 #include "io/blocking.h"
 #include "node/daemon/quota_meter.h"
-#include "node/daemon/readers.h"
 
 namespace weft::node::daemon {
 namespace {
@@ -128,8 +127,7 @@ void RunDesk::let_go() {
   while (!held_.empty() && loop_.now() - held_.back().used > kModuleHeldFor) held_.pop_back();
 }
 
-Task<std::unique_ptr<wire::OutputReader>> RunDesk::begin(wire::Asked asked, Bytes follows,
-                                                         std::function<void()> ready) {
+Task<void> RunDesk::begin(wire::Asked asked, Bytes follows) {
   if (asked.request.module == Hash()) {
     auto served = parts_.catalogue.serving(asked.request.function);
     if (!served || asked.request.action != Action::kCall) {
@@ -185,7 +183,7 @@ Task<std::unique_ptr<wire::OutputReader>> RunDesk::begin(wire::Asked asked, Byte
   }
   parts_.places.add(asked.name,
                     {.desk = this, .loop = &loop_, .group = asked.group, .reply = request.reply});
-  co_return near_reader(loop_, runs_, asked.name, 0, std::move(ready));
+  co_return Result<void>();
 }
 
 // The charge goes back, the event to the disk, and behind it the receipt to whoever reads.

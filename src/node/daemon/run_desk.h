@@ -31,9 +31,8 @@ class RunDesk {
   RunDesk(const RunDesk&) = delete;
   ~RunDesk();
 
-  // Of a kRun or a kCall: its output, from the first frame.
-  Task<std::unique_ptr<wire::OutputReader>> begin(wire::Asked asked, Bytes follows,
-                                                  std::function<void()> ready);
+  // A kRun or a kCall: from then on the run can be read.
+  Task<void> begin(wire::Asked asked, Bytes follows);
   runs::Runs& runs() { return runs_; }
   // Lets go of modules that nobody runs any more. Every so often.
   void let_go();

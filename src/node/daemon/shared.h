@@ -6,6 +6,7 @@
 #include "io/pool.h"
 #include "node/admission/admission.h"
 #include "node/daemon/run_places.h"
+#include "node/daemon/run_seats.h"
 #include "node/daemon/tickets.h"
 #include "node/events/event_log.h"
 #include "node/gather/gatherings.h"
@@ -30,6 +31,7 @@ struct NodeParts {
   Tickets& tickets;
   gather::Gatherings& gatherings;
   RunPlaces& places;
+  const RunSeats& seats;
   runs::NodeFacts& facts;
   Pool& pool;  // For the disk.
   Gate& runs;  // Every run is inside until it has its receipt.

@@ -67,8 +67,8 @@ struct Quota {
   std::optional<std::uint64_t> memory_bytes = {};
   std::optional<std::uint64_t> storage_bytes = {};
   std::optional<std::uint32_t> runs = {};
-  // Processors that may compute at the same time. In a period no more than cores * per of
-  // processor time is spent, whatever `cpu_ns` says.
+  // Processors that may compute at the same time: as many loops of the node have its runs. In a
+  // period no more than cores * per of processor time is spent, whatever `cpu_ns` says.
   std::optional<std::uint32_t> cores = {};
   RateQuota rate = {};
 
