@@ -113,7 +113,9 @@ function(weft_guest name)
     get_filename_component(source "${source}" ABSOLUTE)
     _weft_guest_object(${name} "${source}" "${folder}/gen" "${bindings}")
   endforeach()
-  set(link --target=wasm32-wasi -Wno-deprecated -Wl,--gc-sections -fno-exceptions)
+  # As weft build links: see kHeapBytes there.
+  set(link --target=wasm32-wasi -Wno-deprecated -Wl,--gc-sections -Wl,--initial-heap=131072
+    -fno-exceptions)
   if(adapt STREQUAL "reactor" OR adapt STREQUAL "proxy" OR adapt STREQUAL "none")
     list(APPEND link -mexec-model=reactor)
   elseif(NOT ARG_MODULE)

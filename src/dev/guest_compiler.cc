@@ -25,6 +25,10 @@ using Words = std::vector<std::string>;
 
 // Of the guest's stack, which lies below everything else: to run over it is a trap.
 constexpr std::size_t kStackBytes = 256 * 1024;
+// Of the heap that an instance begins with: a memory that grows has its pages' protection changed,
+// which every processor of the host hears of, for each page and each instance anew. What is not
+// touched costs nothing.
+constexpr std::size_t kHeapBytes = 128 * 1024;
 
 // What a guest's sources have read before they begin: parsing the standard library is most of the
 // time that compiling takes.
@@ -271,7 +275,8 @@ class Build {
                 "-Wl,--gc-sections",
                 "-Wl,--strip-debug",
                 "-Wl,--stack-first",
-                fmt::format("-Wl,-z,stack-size={}", kStackBytes)};
+                fmt::format("-Wl,-z,stack-size={}", kStackBytes),
+                fmt::format("-Wl,--initial-heap={}", kHeapBytes)};
     if (effort_is_full()) words.emplace_back("-Wl,-s");
     words.emplace_back(command ? "-nostartfiles" : "-mexec-model=reactor");
     for (const CompileJob& job : jobs) words.push_back(job.output);
