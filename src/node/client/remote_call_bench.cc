@@ -79,13 +79,19 @@ Hash stored(Loop& loop, client::RemoteNode& remote, const char* guest) {
   return list.name();
 }
 
-int run(const char* guest, std::size_t count) {
+// Of a node whose group has the key.
+std::string node_folder(const SigningKey& key) {
   std::string folder = (fs::temp_directory_path() / "weft-bench-XXXXXX").string();
   CHECK(mkdtemp(folder.data()) != nullptr);
   CHECK(init_folder(fs::path(folder) / "node").has_value());
   std::ofstream(fs::path(folder) / "node" / "node.toml") << kSettings;
-  SigningKey key = SigningKey::random();
   CHECK(trust_key(fs::path(folder) / "node" / "groups", "bench", "me", key.public_key()));
+  return folder;
+}
+
+int run(const char* guest, std::size_t count) {
+  SigningKey key = SigningKey::random();
+  std::string folder = node_folder(key);
   {
     Problems problems;
     auto node = daemon::Node::start({.folder = fs::path(folder) / "node", .loops = 1}, problems);
