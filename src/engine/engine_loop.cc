@@ -1,7 +1,7 @@
 #include "engine/engine_loop.h"
 
 #include "base/check.h"
-#include "weft-engine/src/bridge.rs.h"
+#include "engine/slice.h"
 
 namespace weft {
 
@@ -15,7 +15,7 @@ EngineLoop::EngineLoop(Runtime& runtime, Loop& loop, HttpClientOptions http_clie
     Entry entry = entries_[index];
     if (entry.pollable != nullptr && entry.generation == generation) entry.pollable->poll();
   };
-  wakes_ = WakeTarget::make(loop, std::move(poll), &bridge::take_slice_over);
+  wakes_ = WakeTarget::make(loop, std::move(poll), &take_slice_over);
 }
 
 EngineLoop::~EngineLoop() {

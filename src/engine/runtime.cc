@@ -7,6 +7,7 @@
 
 #include "engine/program_loader.h"
 #include "engine/runtime_impl.h"
+#include "engine/slice.h"
 
 namespace weft {
 
@@ -124,6 +125,10 @@ Runtime::ThreadGuard Runtime::enter_thread() {
   using Guard = rust::Box<bridge::ThreadGuard>;
   return {new Guard(impl_->engines->enter_thread()),
           [](void* guard) { delete static_cast<Guard*>(guard); }};
+}
+
+bool take_slice_over() {
+  return bridge::take_slice_over();
 }
 
 std::string Runtime::fallback_note() const {

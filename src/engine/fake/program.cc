@@ -6,6 +6,8 @@
 #include <fstream>
 #include <sstream>
 
+#include "engine/slice.h"
+
 namespace weft {
 
 namespace {
@@ -105,6 +107,11 @@ Result<std::unique_ptr<Program>> Runtime::load(const std::string& path, std::uin
 
 Runtime::ThreadGuard Runtime::enter_thread() {
   return {nullptr, [](void*) {}};
+}
+
+// A fake guest computes nothing.
+bool take_slice_over() {
+  return false;
 }
 
 std::string Runtime::fallback_note() const {
