@@ -45,6 +45,8 @@ struct Node::Impl {
   Result<void> listen();
   Result<void> discover();
   void keep_house();
+  // Calls that were cancelled touch what the loops have until they are unwound.
+  void wait_until_unwound(Deadline deadline);
   // On loop 0, and waits.
   template <class F>
   void on_first(F&& work) {
@@ -67,6 +69,7 @@ struct Node::Impl {
   std::optional<QuotaMeter> meter;
   std::unique_ptr<library::ModuleStore> modules;
   std::unique_ptr<library::Catalogue> catalogue;
+  ServicePlans services;
   Tickets tickets;
   RunPlaces places;
   RunSeats seats;

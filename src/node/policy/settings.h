@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "app/link_settings.h"
 #include "app/listen_address.h"
 #include "app/problems.h"
 #include "app/toml.h"
@@ -44,10 +45,9 @@ struct DiscoverySettings {
 struct ServiceSettings {
   std::filesystem::path file = {};  // Empty: it is a library.
   std::string library = {};         // "acme:words@1.2.0", or without a version the newest.
+  // What serves its imports, each on a node: behind `node:` stands where or who that is.
+  std::vector<LinkSettings> links = {};
   Place place = {};
-  friend bool operator==(const ServiceSettings& a, const ServiceSettings& b) {
-    return a.file == b.file && a.library == b.library;
-  }
 };
 
 // A log with less would be no log: it is cut in pieces of this size.
