@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
 """Services that other nodes' services serve: chains and rings of daemons, what each of them bills,
-and how a call ends when one of them is slow, away, or does not want it."""
+and how a call ends when one of them is slow, away, or does not want it. Services that keep
+things."""
 
 import json
 import os
 import re
+import signal
 import threading
 import unittest
 from hashlib import sha256
@@ -270,6 +272,80 @@ class Settings(Services):
         receipt = wire.fields_of(list(wire.records(answer.body))[-1][1])
         self.assertEqual(receipt[8], b"\x02", "it traps: nothing serves its import")
         self.assertIn(b"not offered", receipt[10])
+
+
+# Of eight runs each may have what one usually has.
+ROOMY = GROUP.replace('"256MiB"', '"1GiB"')
+STOCK = """
+[service.stock]
+file = "words.wasm"
+keyvalue = "1MiB"
+"""
+
+
+class Stores(Services):
+    """A service with a store of its own: it counts things."""
+
+    def add(self, node, name="nuts", more=1):
+        done = self.net("call", node.at, f'weft-test:stock/items#count("{name}", {more})')
+        self.assertEqual(done.code, 0, done)
+        return int(done.out)
+
+    def test_what_a_service_keeps_is_there_for_the_next_call_and_the_next_start(self):
+        node = self.prepare("attic", "stock", service=STOCK, group=ROOMY)
+        node.start()
+        self.assertEqual([self.add(node), self.add(node, more=4)], [1, 5])
+        sums = []
+        threads = [threading.Thread(target=lambda: sums.append(self.add(node))) for _ in range(6)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(SECONDS_MAX)
+        self.assertEqual(sorted(sums), list(range(6, 12)))
+        self.assertEqual(node.ask("reload").code, 0)
+        self.assertEqual(self.add(node), 12)
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            node.stop(number)
+            node.start()
+            self.assertEqual(self.add(node, more=0), 12)
+        file = os.path.join(node.folder, "state", "services", "stock", "keyvalue", "data.mdb")
+        self.assertLessEqual(os.stat(file).st_size, 1 << 20)
+        # It is the service's and not the component's; and stays while nothing serves it.
+        settings = node.settings()
+        node.write(settings.replace("[service.stock]", "[service.other]"))
+        self.assertEqual(node.ask("reload").code, 0)
+        self.assertEqual(self.add(node), 1)
+        node.write(settings)
+        self.assertEqual(node.ask("reload").code, 0)
+        self.assertEqual(self.add(node), 13)
+
+    def test_nothing_but_a_service_that_is_granted_it_keeps_anything(self):
+        node = self.prepare("attic", "stock", service=STOCK)
+        node.start()
+        settings = node.settings()
+        for wrong, told in [("", 'keyvalue = "64MiB"'), ('keyvalue = "1KiB"', "1MiB"),
+                            ("keyvalue = true", "keyvalue")]:
+            node.write(settings.replace('keyvalue = "1MiB"', wrong))
+            refused = node.ask("reload")
+            self.assertEqual(refused.code, 1, refused)
+            self.assertIn(told, refused.err)
+        node.write(settings.replace("[service.stock]", '[service."../stock"]'))
+        refused = node.ask("reload")
+        self.assertEqual(refused.code, 1, refused)
+        self.assertIn("../stock", refused.err)
+        node.write(settings.replace('"1MiB"', '"2MiB"'))
+        warned = node.ask("reload")
+        self.assertEqual(warned.code, 0, warned)
+        self.assertIn("start the node again", warned.err)
+        self.assertEqual(self.add(node), 1)
+        # The module by its hash, and a program.
+        done = self.net("call", node.at, guest("stock"), 'weft-test:stock/items#count("nuts", 1)')
+        self.assertEqual(done.code, 1, done)
+        self.assertIn("wasi:keyvalue/", done.err)
+        done = self.net("run", node.at, guest("keyvalue_draft2"))
+        self.assertEqual(done.code, 1, done)
+        self.assertIn("wasi:keyvalue/", done.err)
+        self.assertEqual(self.add(node), 2)
 
 
 if __name__ == "__main__":

@@ -149,6 +149,7 @@ Result<void> Node::Impl::open() {
   std::vector<std::unique_ptr<Capability>> served;
   served.push_back(std::make_unique<runs::ResourcesCapability>());
   capabilities.emplace(std::move(served));
+  stores.emplace(settings.state / "services");
   runs::ModulePlans::Options compiling;
   if (!options.compiler.empty()) {
     compiling.apart = [this, cache](const std::string& file) {
@@ -181,7 +182,7 @@ Result<void> Node::Impl::open() {
 }
 
 bool Node::Impl::serve(const NodeSettings& settings, Problems& problems) {
-  auto next = services_of(settings, *parts, {*runtime, *capabilities}, problems);
+  auto next = services_of(settings, *parts, {*runtime, *capabilities, *stores}, problems);
   if (!next) return false;
   std::vector<Hash> before;
   for (const library::Service& each : catalogue->services()) before.push_back(each.module);

@@ -17,6 +17,7 @@
 #include "node/daemon/node.h"
 #include "node/daemon/own_facts.h"
 #include "node/daemon/quota_meter.h"
+#include "node/daemon/service_stores.h"
 #include "node/discovery/discovery.h"
 #include "node/runs/module_plans.h"
 #include "node/wire/node_handler.h"
@@ -61,6 +62,7 @@ struct Node::Impl {
   std::unique_ptr<Runtime> runtime;
   std::optional<Loops> loops;
   std::optional<CapabilityTable> capabilities;
+  std::optional<ServiceStores> stores;
   std::unique_ptr<runs::ModulePlans> plans;
   std::unique_ptr<Ledger> ledger;
   std::unique_ptr<SeenRequests> seen;

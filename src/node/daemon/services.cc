@@ -45,8 +45,10 @@ class ServiceMaker {
     component.name = name_;
     component.link_meter = runs::link_meter;
     if (!add_links(component)) return nullptr;
+    const CapabilityTable* capabilities = grant(component);
+    if (capabilities == nullptr) return nullptr;
     std::vector<Lack> lacks;
-    auto plan = Plan::make(making_.runtime, making_.capabilities, std::move(component),
+    auto plan = Plan::make(making_.runtime, *capabilities, std::move(component),
                            Plan::Opening::kOpen, lacks);
     for (const Lack& lack : lacks) tell(lack);
     if (!lacks.empty()) return nullptr;
@@ -67,7 +69,9 @@ class ServiceMaker {
   void tell(const Lack& lack) {
     std::string write = lack.write;
     if (lack.kind == Lack::Kind::kImport && write.empty()) {
-      write = fmt::format("link it to a node that serves it, in [service.{}.links]", name_);
+      write = lack.found.starts_with("wasi:keyvalue/") && settings_.keyvalue_bytes == 0
+                  ? "grant it a store: keyvalue = \"64MiB\""
+                  : fmt::format("link it to a node that serves it, in [service.{}.links]", name_);
     }
     problems_.error(lack.place.value_or(settings_.place), fmt::format("{}: {}", where_, lack.found),
                     write);
@@ -84,6 +88,23 @@ class ServiceMaker {
       module_ = library.module;
     }
     return parts_.modules.use(module_);
+  }
+
+  // What it is linked with beside its links; null: its store cannot be.
+  const CapabilityTable* grant(Plan::Component& component) {
+    if (settings_.keyvalue_bytes == 0) return &making_.capabilities;
+    auto store = making_.stores.open(name_, settings_.keyvalue_bytes);
+    if (!store) {
+      wrong(store.error().message());
+      return nullptr;
+    }
+    if ((*store)->bytes_max != settings_.keyvalue_bytes) {
+      problems_.warn(settings_.place,
+                     fmt::format("{}: keyvalue changed, which a reload does not heed", where_),
+                     "start the node again");
+    }
+    component.uses["keyvalue"] = Use{.any_name = true};
+    return &(*store)->capabilities;
   }
 
   bool add_links(Plan::Component& component) {

@@ -7,6 +7,7 @@
 #include "capabilities/table.h"
 #include "engine/runtime.h"
 #include "node/daemon/service_plans.h"
+#include "node/daemon/service_stores.h"
 #include "node/daemon/shared.h"
 #include "node/library/catalogue.h"
 
@@ -15,7 +16,8 @@ namespace weft::node::daemon {
 // What makes a component of a service ready to run. All outlive its plan.
 struct ServiceMaking {
   Runtime& runtime;
-  const CapabilityTable& capabilities;
+  const CapabilityTable& capabilities;  // Of those that keep nothing.
+  ServiceStores& stores;
 };
 
 // What is to be served: as others are told of it, and as it is run.

@@ -283,6 +283,7 @@ class SettingsReader {
                         fmt::format("{} names {}", where, file ? "two modules" : "no module"),
                         "write file = \"FILE.wasm\" or library = \"NAME@VERSION\", one of the two");
       }
+      read_keyvalue(reader, entry, service);
       if (const TomlEntry* links = reader.take_table("links")) {
         service.links = read_links(links->value, reader.name_of("links"));
       }
@@ -293,6 +294,20 @@ class SettingsReader {
       problems_.error(table.place, fmt::format("there are {} services", settings_.service.size()),
                       fmt::format("write at most {}", kServiceTablesMax));
     }
+  }
+
+  // Its store is a folder of its name.
+  void read_keyvalue(TableReader& reader, const TomlEntry& entry, ServiceSettings& service) {
+    auto bytes = reader.size("keyvalue", kServiceKeyvalueLeast, kServiceKeyvalueMost);
+    if (!bytes) return;
+    service.keyvalue_bytes = *bytes;
+    if (is_name(entry.key, kGroupNameMax)) return;
+    problems_.error(
+        entry.place,
+        fmt::format("[service.{}] has keyvalue, and a name that no folder "
+                    "has",
+                    entry.key),
+        fmt::format("name it with 1 to {} of a-z A-Z 0-9 . _ -, no dot first", kGroupNameMax));
   }
 
   // Only a node serves what a service imports, and only where it is.
