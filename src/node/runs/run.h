@@ -57,6 +57,7 @@ class Run final : private OutputSink, private ResourcesCapability::Asking, priva
   // Asking
   NodeFacts* facts() override { return order_.facts; }
   std::string_view group() override { return order_.group; }
+  std::string requester() override { return order_.requester.text(); }
   bool pay(std::chrono::nanoseconds price) override;
   // LinkPayer
   Result<void> sends(std::size_t bytes) override;
