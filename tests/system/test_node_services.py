@@ -7,12 +7,13 @@ import json
 import os
 import re
 import signal
+import subprocess
 import threading
 import unittest
 from hashlib import sha256
 
 import node_wire as wire
-from host import SECONDS_MAX, guest, run, until
+from host import ROOT, SECONDS_MAX, WEFT, environment, guest, run, until
 from test_node import GROUP, Case, Node
 from test_node_links import INTERFACE, SERVICE
 
@@ -346,6 +347,73 @@ class Stores(Services):
         self.assertEqual(done.code, 1, done)
         self.assertIn("wasi:keyvalue/", done.err)
         self.assertEqual(self.add(node), 2)
+
+
+CHAT = """
+[service.chat]
+file = "words.wasm"
+keyvalue = "4MiB"
+"""
+DOOR = """
+[service.chat]
+file = "words.wasm"
+[service.chat.links]
+"example:node/chat" = "node:AT"
+"""
+
+
+class Chat(Services):
+    """examples/node: a chat on one node, and the door to it on another."""
+
+    def talk(self, key, node, *words):
+        script = os.path.join(ROOT, "examples", "node", "chat.sh")
+        done = subprocess.run([script, key, node.at, *words], check=False, capture_output=True,
+                              env=dict(environment(self.home), WEFT=WEFT), text=True,
+                              timeout=SECONDS_MAX)
+        self.assertEqual((done.returncode, done.stderr), (0, ""), done)
+        return json.loads(done.stdout)
+
+    def lines(self, key, node, *since):
+        return [(each["who"], each["text"]) for each in self.talk(key, node, "read", *since)["ok"]]
+
+    def test_three_users_talk_over_two_nodes(self):
+        attic = self.prepare("attic", "chat_service", service=CHAT, group=ROOMY)
+        cellar = self.prepare("cellar", "chat_door", service="", group=ROOMY)
+        self.trust(attic, cellar)
+        attic.start()
+        cellar.write(cellar.settings() + DOOR.replace("AT", attic.at))
+        # attic knows two people and a node; the third is known there alone.
+        alice, bob, carol = self.key, self.new_key("bob"), self.new_key("carol")
+        attic.trust(bob)
+        cellar.trust(carol)
+        self.assertEqual(attic.ask("reload").code, 0)
+        cellar.start()
+        digits = {key: wire.Key(key).public.hex()[:8] for key in (alice, bob, carol)}
+        self.assertEqual(self.talk(alice, attic, "say", "alice", "hello,\nall"), {"ok": 1})
+        self.assertEqual(self.talk(bob, attic, "say", "alice", 'am "I" \\ alice?'), {"ok": 2})
+        self.assertEqual(self.talk(carol, cellar, "say", "carol", "at the door"), {"ok": 3})
+        said = [(f"alice/{digits[alice]}", "hello, all"),
+                (f"alice/{digits[bob]}", 'am "I" \\ alice?'),
+                (f"carol/{digits[carol]}/{cellar.key[:8]}", "at the door")]
+        for key, node in ((alice, attic), (bob, attic), (carol, cellar), (alice, cellar)):
+            self.assertEqual(self.lines(key, node), said)
+        self.assertEqual(self.lines(carol, cellar, "3"), said[2:])
+        self.assertIn("1 to 500", self.talk(alice, cellar, "say", "alice", "x" * 501)["err"])
+        stranger = run("net", "call", attic.at, "example:node/chat#read(1)", "--key", carol)
+        self.assertEqual(stranger.code, 1, stranger)
+        # Many at once, and over a restart of the node that keeps them: nothing is lost.
+        threads = [threading.Thread(target=self.talk, args=(key, node, "say", "all", str(number)))
+                   for number in range(4) for key, node in ((alice, attic), (carol, cellar))]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(SECONDS_MAX)
+        attic.write(attic.settings().replace("127.0.0.1:0", f"127.0.0.1:{attic.address[1]}"))
+        attic.stop()
+        attic.start()
+        lines = self.talk(carol, cellar, "read")["ok"]
+        self.assertEqual([each["number"] for each in lines], list(range(1, 12)))
+        self.assertEqual(sorted(each["text"] for each in lines[3:]), sorted(list("0123") * 2))
 
 
 if __name__ == "__main__":
