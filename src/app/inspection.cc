@@ -125,7 +125,8 @@ Service find_service(std::string_view interface,
   }
   // Of an app nothing is a node; what is sent to one has these there.
   if (interface.starts_with("weft:node/")) {
-    service.by = "a node, to runs that may observe";
+    service.by = interface.starts_with("weft:node/requester@") ? "a node, to its runs"
+                                                               : "a node, to runs that may observe";
     return service;
   }
   std::vector<DeclaredFunction> declared;
@@ -206,7 +207,7 @@ std::string FileReport::text(Signatures signatures) const {
       for (const InspectedFunction* function : each.functions) {
         if (function->name.empty()) continue;
         std::string line = fmt::format("      {}: {}", function->name, function->signature);
-        out += signatures == Signatures::kCut ? cut(std::move(line)) : line;
+        out += signatures == Signatures::kCut ? cut(line) : line;
         out += '\n';
       }
     }

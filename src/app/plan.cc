@@ -467,6 +467,8 @@ void Plan::deploy_links(Deployment& deployment, const Deployments& others,
   for (const ServedByLink& served : linked_imports_) {
     const LinkedImport& import = served.import;
     Provider& provider = provider_of(import, deployment, others);
+    Layer* own = nullptr;
+    if (component_.link_meter) own = &deployment.links.keep(component_.link_meter());
     std::optional<LinkLayers::OnLoop> around;
     // What was recorded is what came of the layers.
     if (import.layers != nullptr && import.replay == nullptr) {
@@ -497,6 +499,7 @@ void Plan::deploy_links(Deployment& deployment, const Deployments& others,
         layers.push_back(&deployment.links.keep(std::make_unique<DeadlineLayer>(*deadline)));
       }
       Provider& serving = around ? around->add(function, provider, notes, layers) : provider;
+      if (own != nullptr) layers.push_back(own);
       deployment.links.set(served.functions[i], std::make_unique<Link>(function, serving, layers));
     }
   }

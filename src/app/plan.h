@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -70,6 +71,8 @@ class Plan {
       std::shared_ptr<const NodeOffer> offer = nullptr;
     };
     std::vector<LinkTo> links = {};
+    // What stands around each call of them, inside all else: made for each loop. Null: nothing.
+    std::function<std::unique_ptr<Layer>()> link_meter = {};
     LinkTap tap = {};
     // One instance of it serves all that are linked to it, on every loop.
     bool shared = false;

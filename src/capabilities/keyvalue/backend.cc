@@ -1,5 +1,8 @@
 #include "capabilities/keyvalue/backend.h"
 
+#include <algorithm>
+
+#include "base/check.h"
 #include "capabilities/keyvalue/drivers/lmdb.h"
 #include "capabilities/keyvalue/drivers/memory.h"
 
@@ -21,12 +24,13 @@ class MemoryBackend final : public Backend {
 
 class LmdbBackend final : public Backend {
  public:
-  explicit LmdbBackend(StateFolderOnDemand& state) : state_(state) {}
+  LmdbBackend(StateFolderOnDemand& state, lmdb::EnvironmentOptions options)
+      : state_(state), options_(options) {}
 
   Result<void> open() override {
     if (database_ != nullptr) return {};
     TRY(auto folder, state_.subfolder("keyvalue"));
-    TRY(database_, LmdbDatabase::open(folder));
+    TRY(database_, LmdbDatabase::open(folder, options_));
     return {};
   }
   std::unique_ptr<Store> store(Loop& loop) override {
@@ -35,6 +39,7 @@ class LmdbBackend final : public Backend {
 
  private:
   StateFolderOnDemand& state_;
+  const lmdb::EnvironmentOptions options_;
   std::shared_ptr<LmdbDatabase> database_;  // Shared with the loops' views.
 };
 
@@ -49,7 +54,16 @@ std::unique_ptr<Backend> memory_backend(std::size_t bytes_max) {
 }
 
 std::unique_ptr<Backend> lmdb_backend(StateFolderOnDemand& state) {
-  return std::make_unique<LmdbBackend>(state);
+  return std::make_unique<LmdbBackend>(state, lmdb::EnvironmentOptions());
+}
+
+std::unique_ptr<Backend> bounded_lmdb_backend(StateFolderOnDemand& state, std::uint64_t bytes_max) {
+  CHECK(bytes_max >= kFileBytesStep);
+  lmdb::EnvironmentOptions options;
+  // Whole pages, of any system.
+  options.map_bytes_max = bytes_max - bytes_max % kFileBytesStep;
+  options.map_bytes_at_first = std::min(options.map_bytes_at_first, options.map_bytes_max);
+  return std::make_unique<LmdbBackend>(state, options);
 }
 
 }  // namespace weft::keyvalue

@@ -20,5 +20,9 @@ std::unique_ptr<Backend> memory_backend();
 std::unique_ptr<Backend> memory_backend(std::size_t bytes_max);
 // In the folder `keyvalue` of the state folder, which outlives it.
 std::unique_ptr<Backend> lmdb_backend(StateFolderOnDemand& state);
+// The same, in a file of so many bytes at most, in whole steps: one at least. One that has more by
+// now does not grow.
+inline constexpr std::uint64_t kFileBytesStep = 64 * 1024;
+std::unique_ptr<Backend> bounded_lmdb_backend(StateFolderOnDemand& state, std::uint64_t bytes_max);
 
 }  // namespace weft::keyvalue

@@ -23,6 +23,8 @@ namespace fs = std::filesystem;
 constexpr std::chrono::seconds kHouseEvery{1};
 // From cancelling what is left to its receipts.
 constexpr std::chrono::seconds kCancelledMax{5};
+// From one look at whether cancelled calls are over to the next.
+constexpr std::chrono::milliseconds kUnwindLook{5};
 // Of a guest that computes, before others of its loop have their turn: all of them are strangers to
 // each other, and a small call has several turns.
 constexpr std::chrono::milliseconds kTick{2};
@@ -147,6 +149,7 @@ Result<void> Node::Impl::open() {
   std::vector<std::unique_ptr<Capability>> served;
   served.push_back(std::make_unique<runs::ResourcesCapability>());
   capabilities.emplace(std::move(served));
+  stores.emplace(settings.state / "services");
   runs::ModulePlans::Options compiling;
   if (!options.compiler.empty()) {
     compiling.apart = [this, cache](const std::string& file) {
@@ -167,6 +170,7 @@ Result<void> Node::Impl::open() {
                           .events = *events,
                           .modules = *modules,
                           .catalogue = *catalogue,
+                          .services = services,
                           .tickets = tickets,
                           .gatherings = *gatherings,
                           .places = places,
@@ -178,15 +182,21 @@ Result<void> Node::Impl::open() {
 }
 
 bool Node::Impl::serve(const NodeSettings& settings, Problems& problems) {
-  auto exports = [this](const std::string& file) { return component_exports(*runtime, file); };
-  auto services = services_of(settings, *parts, exports, problems);
-  if (!services) return false;
+  auto next = services_of(settings, *parts, {*runtime, *capabilities, *stores}, problems);
+  if (!next) return false;
   std::vector<Hash> before;
   for (const library::Service& each : catalogue->services()) before.push_back(each.module);
-  if (auto set = catalogue->set_services(*std::move(services)); !set) {
+  // A call that finds a module in the catalogue finds its plan.
+  ServicePlans::All earlier = services.all();
+  ServicePlans::All both = next->plans;
+  both.insert(earlier.begin(), earlier.end());
+  services.set(std::move(both));
+  if (auto set = catalogue->set_services(std::move(next->offered)); !set) {
+    services.set(std::move(earlier));
     problems.error({.file = (settings.folder / "node.toml").string()}, set.error().message(), "");
     return false;
   }
+  services.set(std::move(next->plans));
   let_go(*parts, before);
   return true;
 }
@@ -262,6 +272,21 @@ void Node::Impl::keep_house() {
   }
 }
 
+void Node::Impl::wait_until_unwound(Deadline deadline) {
+  for (;;) {
+    std::atomic<bool> unwound = true;
+    loops->on_each([&](Loop&, std::size_t index) {
+      if (!sides[index]->desk.runs().runs().unwound()) unwound = false;
+    });
+    if (unwound) return;
+    if (deadline.passed()) {
+      log::warn("node", "calls that were cancelled are not over when the node ends");
+      return;
+    }
+    std::this_thread::sleep_for(kUnwindLook);
+  }
+}
+
 Node::Impl::~Impl() {
   {
     std::lock_guard hold(house_mutex);
@@ -287,6 +312,7 @@ Node::Impl::~Impl() {
           log::warn("node", left.error().message());
         }
       }
+      wait_until_unwound(end);
     }
     // What works on the disk posts to loops.
     if (pool) pool->stop();

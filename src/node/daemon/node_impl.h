@@ -17,6 +17,7 @@
 #include "node/daemon/node.h"
 #include "node/daemon/own_facts.h"
 #include "node/daemon/quota_meter.h"
+#include "node/daemon/service_stores.h"
 #include "node/discovery/discovery.h"
 #include "node/runs/module_plans.h"
 #include "node/wire/node_handler.h"
@@ -45,6 +46,8 @@ struct Node::Impl {
   Result<void> listen();
   Result<void> discover();
   void keep_house();
+  // Calls that were cancelled touch what the loops have until they are unwound.
+  void wait_until_unwound(Deadline deadline);
   // On loop 0, and waits.
   template <class F>
   void on_first(F&& work) {
@@ -59,6 +62,7 @@ struct Node::Impl {
   std::unique_ptr<Runtime> runtime;
   std::optional<Loops> loops;
   std::optional<CapabilityTable> capabilities;
+  std::optional<ServiceStores> stores;
   std::unique_ptr<runs::ModulePlans> plans;
   std::unique_ptr<Ledger> ledger;
   std::unique_ptr<SeenRequests> seen;
@@ -67,6 +71,7 @@ struct Node::Impl {
   std::optional<QuotaMeter> meter;
   std::unique_ptr<library::ModuleStore> modules;
   std::unique_ptr<library::Catalogue> catalogue;
+  ServicePlans services;
   Tickets tickets;
   RunPlaces places;
   RunSeats seats;

@@ -128,6 +128,7 @@ void RunDesk::let_go() {
 }
 
 Task<void> RunDesk::begin(wire::Asked asked, Bytes follows) {
+  ServicePlans::PlanPtr service;
   if (asked.request.module == Hash()) {
     auto served = parts_.catalogue.serving(asked.request.function);
     if (!served || asked.request.action != Action::kCall) {
@@ -136,6 +137,7 @@ Task<void> RunDesk::begin(wire::Asked asked, Bytes follows) {
     }
     // From here on it is a call of the module that serves it: its charge, event and receipt too.
     asked.request.module = *served;
+    service = parts_.services.find(*served);
   }
   const Request& request = asked.request;
   auto in_use = co_await module(request.module, asked.group);
@@ -145,7 +147,7 @@ Task<void> RunDesk::begin(wire::Asked asked, Bytes follows) {
   }
   runs::RunLimits limits = limits_of(asked);
   std::uint64_t bytes_in = asked.bytes.size() + follows.size();
-  bool compiled = plans_.find(request.module) != nullptr;
+  bool compiled = service != nullptr || plans_.find(request.module) != nullptr;
   auto pass = parts_.runs.enter();
   if (!pass) co_return failure(Errc::kUnavailable, "the node stops: ask another one");
   bool observes = parts_.policy.get()->settings.of_group(asked.group).may.has(Right::kObserve);
@@ -156,6 +158,7 @@ Task<void> RunDesk::begin(wire::Asked asked, Bytes follows) {
   runs::RunOrder order{.name = asked.name,
                        .module = request.module,
                        .file = (*in_use)->path().string(),
+                       .service = std::move(service),
                        .function = request.function,
                        .arguments = std::move(follows),
                        .limits = limits,

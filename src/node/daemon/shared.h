@@ -7,6 +7,7 @@
 #include "node/admission/admission.h"
 #include "node/daemon/run_places.h"
 #include "node/daemon/run_seats.h"
+#include "node/daemon/service_plans.h"
 #include "node/daemon/tickets.h"
 #include "node/events/event_log.h"
 #include "node/gather/gatherings.h"
@@ -28,6 +29,7 @@ struct NodeParts {
   events::EventLog& events;
   library::ModuleStore& modules;
   library::Catalogue& catalogue;
+  ServicePlans& services;
   Tickets& tickets;
   gather::Gatherings& gatherings;
   RunPlaces& places;

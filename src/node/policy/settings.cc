@@ -283,6 +283,10 @@ class SettingsReader {
                         fmt::format("{} names {}", where, file ? "two modules" : "no module"),
                         "write file = \"FILE.wasm\" or library = \"NAME@VERSION\", one of the two");
       }
+      read_keyvalue(reader, entry, service);
+      if (const TomlEntry* links = reader.take_table("links")) {
+        service.links = read_links(links->value, reader.name_of("links"));
+      }
       reader.finish();
       settings_.service.emplace(entry.key, std::move(service));
     }
@@ -290,6 +294,40 @@ class SettingsReader {
       problems_.error(table.place, fmt::format("there are {} services", settings_.service.size()),
                       fmt::format("write at most {}", kServiceTablesMax));
     }
+  }
+
+  // Its store is a folder of its name.
+  void read_keyvalue(TableReader& reader, const TomlEntry& entry, ServiceSettings& service) {
+    auto bytes = reader.size("keyvalue", kServiceKeyvalueLeast, kServiceKeyvalueMost);
+    if (!bytes) return;
+    service.keyvalue_bytes = *bytes;
+    if (is_name(entry.key, kGroupNameMax)) return;
+    problems_.error(
+        entry.place,
+        fmt::format("[service.{}] has keyvalue, and a name that no folder "
+                    "has",
+                    entry.key),
+        fmt::format("name it with 1 to {} of a-z A-Z 0-9 . _ -, no dot first", kGroupNameMax));
+  }
+
+  // Only a node serves what a service imports, and only where it is.
+  std::vector<LinkSettings> read_links(const TomlValue& table, const std::string& where) {
+    std::vector<LinkSettings> links = LinkSettings::read(table, where, problems_);
+    for (const LinkSettings& link : links) {
+      if (link.to != LinkSettings::To::kNode) {
+        problems_.error(link.name.place,
+                        fmt::format("{} links to {}: a service is linked to nodes alone", where,
+                                    link.end_text()),
+                        "write \"node:KEY@ADDRESS:PORT\", or node: and a name that `weft net` "
+                        "shows");
+      } else if (link.how == LinkSettings::How::kFetch) {
+        problems_.error(link.library.place,
+                        fmt::format("{} fetches {}: a service calls a library where it is", where,
+                                    link.end_text()),
+                        "take how = \"fetch\" out");
+      }
+    }
+    return links;
   }
 
   Problems& problems_;

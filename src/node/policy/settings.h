@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "app/link_settings.h"
 #include "app/listen_address.h"
 #include "app/problems.h"
 #include "app/toml.h"
@@ -44,11 +45,15 @@ struct DiscoverySettings {
 struct ServiceSettings {
   std::filesystem::path file = {};  // Empty: it is a library.
   std::string library = {};         // "acme:words@1.2.0", or without a version the newest.
+  // What serves its imports, each on a node: behind `node:` stands where or who that is.
+  std::vector<LinkSettings> links = {};
+  // What it may keep by wasi:keyvalue, in a store of its own; 0: it has none.
+  std::uint64_t keyvalue_bytes = 0;
   Place place = {};
-  friend bool operator==(const ServiceSettings& a, const ServiceSettings& b) {
-    return a.file == b.file && a.library == b.library;
-  }
 };
+// Of a store.
+inline constexpr std::uint64_t kServiceKeyvalueLeast = std::uint64_t{1} << 20;
+inline constexpr std::uint64_t kServiceKeyvalueMost = std::uint64_t{1} << 40;
 
 // A log with less would be no log: it is cut in pieces of this size.
 inline constexpr std::uint64_t kEventsRetainLeast = std::uint64_t{64} << 20;

@@ -158,6 +158,44 @@ perr = "1h"
   }
 }
 
+TEST_F(SettingsTest, AServiceIsLinkedToNodesWhereTheyAreAndMayKeepSomething) {
+  auto settings = NodeSettings::parse(R"(
+[service.chat]
+file = "chat.wasm"
+keyvalue = "4MiB"
+[service.chat.links]
+"acme:words/count" = "node:cellar"
+"acme:dict/look-up" = { to = "node:attic", library = "acme:dict@1.2", deadline = "2s" }
+)",
+                                      "node.toml", problems_);
+  ASSERT_TRUE(settings) << problems_.text();
+  const ServiceSettings& chat = settings->service.at("chat");
+  EXPECT_EQ(chat.keyvalue_bytes, 4u << 20);
+  ASSERT_EQ(chat.links.size(), 2u);
+  EXPECT_EQ(chat.links[0].name.text, "cellar");
+  EXPECT_EQ(chat.links[1].library.text, "acme:dict@1.2");
+  EXPECT_EQ(chat.links[1].deadline, std::chrono::seconds(2));
+
+  EXPECT_FALSE(NodeSettings::parse(R"(
+[service."../chat"]
+file = "chat.wasm"
+keyvalue = "4MiB"
+[service.words]
+file = "words.wasm"
+keyvalue = "1KiB"
+links."acme:a/b" = "component:c"
+links."acme:d/e" = { to = "node:attic", library = "acme:d", how = "fetch" }
+)",
+                                   "node.toml", problems_));
+  for (std::string_view each :
+       {"[service.../chat] has keyvalue, and a name that no folder has",
+        "node.toml:7:12: service.words.keyvalue",
+        "service.words.links links to component c: a service is linked to nodes",
+        "service.words.links fetches library acme:d of node attic: a service calls a library"}) {
+    EXPECT_THAT(problems_.text(), HasSubstr(each));
+  }
+}
+
 TEST_F(SettingsTest, FilesOfNodeDAreJoinedAndAConflictNamesBoth) {
   write("node.toml", "[group.friends]\nruns = 3\n");
   write("node.d/10-more.toml", "[group.friends]\nmemory = \"64MiB\"\n[group.lab]\nmay = []\n");

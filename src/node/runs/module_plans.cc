@@ -27,11 +27,22 @@ std::chrono::nanoseconds thread_time() {
 
 }  // namespace
 
+Plan::Component component_of(const Hash& module, std::string file, std::uint64_t memory_bytes_max) {
+  Plan::Component component{.app = "node",
+                            .name = module.text().substr(0, kModuleNameDigits),
+                            .file = std::move(file),
+                            .cpu = std::chrono::nanoseconds(0),
+                            .time = std::chrono::milliseconds(0),
+                            .granting = Plan::Component::Granting::kAsWritten};
+  component.limits.memory_bytes = memory_bytes_max;
+  return component;
+}
+
 ModulePlans::ModulePlans(Runtime& runtime, const CapabilityTable& capabilities, Options options)
     : runtime_(runtime),
       capabilities_(capabilities),
-      options_(options),
-      pool_({.threads = options.threads, .waiting_max = options.threads}) {}
+      options_(std::move(options)),
+      pool_({.threads = options_.threads, .waiting_max = options_.threads}) {}
 
 ModulePlans::~ModulePlans() {
   {
@@ -171,14 +182,9 @@ Result<ModulePlans::PlanPtr> ModulePlans::plan_of_file(const Job& job,
     cost += compiled.cost;
     if (!compiled.how) return std::unexpected(std::move(compiled.how).error());
   }
-  Plan::Component component{.app = "node",
-                            .name = job.module.text().substr(0, kModuleNameDigits),
-                            .file = job.file,
-                            .cpu = std::chrono::nanoseconds(0),
-                            .time = std::chrono::milliseconds(0),
-                            .granting = Plan::Component::Granting::kAsWritten};
-  component.limits.memory_bytes = options_.memory_bytes_max;
-  TRY(std::unique_ptr<Plan> plan, Plan::make(runtime_, capabilities_, std::move(component)));
+  TRY(std::unique_ptr<Plan> plan,
+      Plan::make(runtime_, capabilities_,
+                 component_of(job.module, job.file, options_.memory_bytes_max)));
   return PlanPtr(std::move(plan));
 }
 

@@ -33,6 +33,9 @@ inline constexpr std::size_t kCompilesWaitingMax = 256;
 inline constexpr std::chrono::seconds kCompileMax{20};
 inline constexpr std::size_t kRefusedKept = 4'096;
 
+// A module as whoever may run it has it: each run says its own bounds, and nothing is granted.
+Plan::Component component_of(const Hash& module, std::string file, std::uint64_t memory_bytes_max);
+
 // Modules made into plans, each once while it is kept, on threads of its own.
 //
 // One for the process, from any thread. `runtime` and `capabilities` outlive it; it outlives the

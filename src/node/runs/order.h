@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <string>
 
 #include "base/bytes.h"
@@ -11,6 +12,10 @@
 #include "node/object/key.h"
 #include "node/object/receipt.h"
 #include "node/runs/node_facts.h"
+
+namespace weft {
+class Plan;
+}
 
 namespace weft::node::runs {
 
@@ -40,6 +45,9 @@ struct RunOrder {
   Hash name = {};  // Of the request.
   Hash module = {};
   std::string file = {};  // Where the module is, whole, and stays until the run has begun.
+  // Of a service: the module with what its owner links and grants, and no other has. Null: the plan
+  // is made of the module alone. Shared with whoever serves it and its other runs.
+  std::shared_ptr<const Plan> service = nullptr;
   // Which function is called, with `arguments` as docs/ENCODING.md has them. Empty: the module is a
   // program, and the arguments are a CommandLine.
   std::string function = {};

@@ -4,6 +4,7 @@
 
 #include "capabilities/hosted.h"
 #include "wit/weft/node_0_1_0/neighbours.h"
+#include "wit/weft/node_0_1_0/requester.h"
 #include "wit/weft/node_0_1_0/resources.h"
 
 namespace weft::node::runs {
@@ -11,6 +12,7 @@ namespace {
 
 namespace wit = ::weft::wit::weft::node_0_1_0::resources;
 namespace neighbours = ::weft::wit::weft::node_0_1_0::neighbours;
+namespace requester = ::weft::wit::weft::node_0_1_0::requester;
 template <class T>
 using Or = std::expected<T, wit::Error>;
 
@@ -22,12 +24,17 @@ struct Attached final : Context::Attachment {
   ResourcesCapability::Asking& asking;
 };
 
+ResourcesCapability::Asking* asking_of(Call& call) {
+  auto* attached = static_cast<Attached*>(call.context().attachment(&kOwner));
+  return attached == nullptr ? nullptr : &attached->asking;
+}
+
 // Asks for what was granted and paid.
 template <class T, class Ask>
 Or<T> answer(Call& call, Ask ask) {
-  auto* attached = static_cast<Attached*>(call.context().attachment(&kOwner));
+  ResourcesCapability::Asking* attached = asking_of(call);
   if (attached == nullptr) return std::unexpected(wit::Error::kDenied);
-  ResourcesCapability::Asking& asking = attached->asking;
+  ResourcesCapability::Asking& asking = *attached;
   NodeFacts* facts = asking.facts();
   if (facts == nullptr) return std::unexpected(wit::Error::kDenied);
   if (!asking.pay(kQuestionPrice)) return std::unexpected(wit::Error::kLimit);
@@ -86,8 +93,21 @@ class Neighbours final : public neighbours::Host {
   }
 };
 
+class Requester final : public requester::Host {
+ public:
+  Answer<std::string> key(Call& call) override {
+    Asking* asking = asking_of(call);
+    return asking == nullptr ? std::string() : asking->requester();
+  }
+  Answer<std::string> group(Call& call) override {
+    Asking* asking = asking_of(call);
+    return asking == nullptr ? std::string() : std::string(asking->group());
+  }
+};
+
 constexpr Offer kOffers[] = {{wit::kName, wit::kFunctions},
-                             {neighbours::kName, neighbours::kFunctions}};
+                             {neighbours::kName, neighbours::kFunctions},
+                             {requester::kName, requester::kFunctions}};
 
 }  // namespace
 
@@ -98,6 +118,9 @@ std::span<const Offer> ResourcesCapability::offers() const {
 std::unique_ptr<Provider> ResourcesCapability::provider(const Offer& offer, Site) {
   if (offer.interface == neighbours::kName) {
     return std::make_unique<Hosted<Neighbours, neighbours::Binding>>();
+  }
+  if (offer.interface == requester::kName) {
+    return std::make_unique<Hosted<Requester, requester::Binding>>();
   }
   return std::make_unique<Hosted<Resources, wit::Binding>>();
 }

@@ -8,9 +8,9 @@
 
 namespace weft::node::runs {
 
-// weft:node: what a run may ask about its node. Each question has its price; one that the
-// run may not ask, or cannot pay, is answered so. One object a process; what a run may ask is
-// attached to its instance.
+// weft:node: what a run may ask about its node, and whose it is. Each question about the node has
+// its price; one that the run may not ask, or cannot pay, is answered so. One object a process;
+// what a run may ask is attached to its instance.
 class ResourcesCapability final : public Capability {
  public:
   // What pays for one instance's questions, and answers them. Gone with the instance's run.
@@ -20,6 +20,8 @@ class ResourcesCapability final : public Capability {
     // Null: it may not ask.
     virtual NodeFacts* facts() = 0;
     virtual std::string_view group() = 0;
+    // In digits.
+    virtual std::string requester() = 0;
     // Whether the price was paid.
     virtual bool pay(std::chrono::nanoseconds price) = 0;
   };

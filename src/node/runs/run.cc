@@ -65,6 +65,7 @@ Run::Run(Runs& runs, RunOrder order)
       order_(std::move(order)),
       log_(std::make_shared<OutputLog>(order_.name, runs.node_, runs.options_.output_kept_max)),
       began_at_(unix_now()),
+      until_(Deadline::after(order_.limits.time)),
       limit_(runs.engine_.loop(),
              [this] {
                stop(Outcome::kLimited, fmt::format("ran longer than its time limit of {} ms",
@@ -75,7 +76,7 @@ Run::Run(Runs& runs, RunOrder order)
                                               runs_.options_.unread_max.count()));
       }) {
   used_.bytes_in = order_.bytes_in;
-  limit_.arm(Deadline::after(order_.limits.time));
+  limit_.arm(until_);
   log_->on_change([this] {
     if (waits_ || well_) look_later();
   });
@@ -91,7 +92,7 @@ void Run::go(ModulePlans::Made made) {
   used_.compile_ns += static_cast<std::uint64_t>(made.cost.count());
   if (stopped_) return refuse(Error(Errc::kCancelled, stopped_->message));
   if (!made.plan) return refuse(made.plan.error());
-  deployed_ = runs_.deployed(order_.module, *std::move(made.plan));
+  deployed_ = runs_.deployed(order_, *std::move(made.plan));
   Result<void> started = start();
   if (!started) return refuse(started.error());
   began_ = true;
@@ -126,9 +127,15 @@ GuestRun::Own Run::own(std::vector<std::string> words, Bytes input) {
   grants.args = std::move(words);
   grants.input = as_text(input);
   grants.args.insert(grants.args.begin(), deployed_->deployment->component);
+  // What it calls of others ends with it; the limit, which comes first, says why.
+  auto left = std::chrono::ceil<std::chrono::milliseconds>(until_.when() - Deadline::Clock::now());
   return {.program = deployed_->deployment->program.with(limits, grants),
           .output = this,
-          .starts = [this](Context& context) { ResourcesCapability::attach(context, *this); }};
+          .time = std::max(left, std::chrono::milliseconds(0)) + std::chrono::milliseconds(1),
+          .starts = [this](Context& context) {
+            ResourcesCapability::attach(context, *this);
+            attach_payer(context, *this);
+          }};
 }
 
 std::size_t Run::room(Stream) {
@@ -140,7 +147,7 @@ std::size_t Run::room(Stream) {
 }
 
 void Run::write(Stream stream, BytesView bytes) {
-  std::uint64_t left = order_.limits.output_bytes - log_->bytes();
+  std::uint64_t left = output_left();
   over_ = bytes.size() > left ? bytes.size() - left : 0;
   log_->write(OutputStream{static_cast<std::uint8_t>(stream)}, bytes.first(bytes.size() - over_));
   if (over_ > 0) look_later();
@@ -157,6 +164,20 @@ bool Run::pay(std::chrono::nanoseconds price) {
   priced_ += price;
   look_later();
   return true;
+}
+
+// Twice the bound, and one result beyond it, is the most that one run can have moved.
+Result<void> Run::sends(std::size_t bytes) {
+  if (bytes > output_left() || received_ > order_.limits.output_bytes) {
+    return failure(Errc::kLimit, fmt::format("it has moved the {} bytes that it may, with what it "
+                                             "asked of other nodes",
+                                             order_.limits.output_bytes));
+  }
+  if (!pay(kLinkCallPrice)) {
+    return failure(Errc::kLimit, "no processor time is left for a call of another node");
+  }
+  sent_ += bytes;
+  return {};
 }
 
 void Run::look_later() {
@@ -199,7 +220,7 @@ void Run::returned(RunOutcome outcome, BytesView reply) {
               .exit_code = static_cast<std::uint8_t>(outcome.exit_code),
               .message = std::move(outcome.message)};
   if (well.outcome != Outcome::kDone) return end(std::move(well));
-  if (over_ + reply.size() > order_.limits.output_bytes - log_->bytes()) {
+  if (over_ + reply.size() > output_left()) {
     return stop(Outcome::kLimited, fmt::format("its output is more than the {} bytes it may write",
                                                order_.limits.output_bytes));
   }
@@ -247,7 +268,8 @@ Usage Run::usage() const {
   Usage used = used_;
   if (guest_) add(guest_->spent(), used);
   used.cpu_ns += static_cast<std::uint64_t>(priced_.count());
-  used.bytes_out = log_->bytes();
+  used.bytes_in += received_;
+  used.bytes_out = log_->bytes() + sent_;
   return used;
 }
 

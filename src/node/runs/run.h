@@ -9,6 +9,7 @@
 #include "app/deployments.h"
 #include "engine/guest_run.h"
 #include "io/timer.h"
+#include "node/runs/link_meter.h"
 #include "node/runs/module_plans.h"
 #include "node/runs/order.h"
 #include "node/runs/output_log.h"
@@ -18,14 +19,16 @@ namespace weft::node::runs {
 
 class Runs;
 
-// A module on one loop. Outlives its runs.
+// A module on one loop. Outlives its runs, and calls of theirs that unwind.
 struct Deployed {
+  Hash module;
+  bool service = false;  // Or as anybody may run it.
   ModulePlans::PlanPtr plan;
   std::unique_ptr<Deployment> deployment;
 };
 
 // One run, from its admission until its output is forgotten. Owned by Runs, on its loop.
-class Run final : private OutputSink, private ResourcesCapability::Asking {
+class Run final : private OutputSink, private ResourcesCapability::Asking, private LinkPayer {
  public:
   Run(Runs& runs, RunOrder order);
   Run(const Run&) = delete;
@@ -54,7 +57,11 @@ class Run final : private OutputSink, private ResourcesCapability::Asking {
   // Asking
   NodeFacts* facts() override { return order_.facts; }
   std::string_view group() override { return order_.group; }
+  std::string requester() override { return order_.requester.text(); }
   bool pay(std::chrono::nanoseconds price) override;
+  // LinkPayer
+  Result<void> sends(std::size_t bytes) override;
+  void receives(std::size_t bytes) override { received_ += bytes; }
 
   Result<void> start();
   GuestRun::Own own(std::vector<std::string> words, Bytes input);
@@ -65,6 +72,7 @@ class Run final : private OutputSink, private ResourcesCapability::Asking {
   void end(RunEnd how);
   void look_later();
   bool paid_too_much() const;
+  std::uint64_t output_left() const { return order_.limits.output_bytes - log_->bytes() - sent_; }
 
   Runs& runs_;
   RunOrder order_;
@@ -78,12 +86,15 @@ class Run final : private OutputSink, private ResourcesCapability::Asking {
   std::size_t put_ = 0;  // Of the result.
   Usage used_;           // But for the guest that runs, and questions.
   std::chrono::nanoseconds priced_{0};
-  std::uint64_t over_ = 0;  // Bytes beyond the limit of its output: it is to be stopped.
-  bool waits_ = false;      // For room in the log.
+  std::uint64_t sent_ = 0;      // By links to other nodes,
+  std::uint64_t received_ = 0;  // and from these.
+  std::uint64_t over_ = 0;      // Bytes beyond the limit of its output: it is to be stopped.
+  bool waits_ = false;          // For room in the log.
   Wake wake_ = Wake::kNone;
   bool began_ = false;
   bool ended_ = false;
   UnixMs began_at_ = 0;
+  const Deadline until_;
   Timer limit_;
   Timer unread_;
 };

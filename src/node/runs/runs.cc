@@ -45,7 +45,9 @@ Result<void> Runs::begin(RunOrder order) {
     auto found = (*self)->all_.find(name);
     if (found != (*self)->all_.end()) found->second->go(std::move(made));
   };
-  if (auto plan = plans_.find(run.order().module)) {
+  auto plan =
+      run.order().service != nullptr ? run.order().service : plans_.find(run.order().module);
+  if (plan != nullptr) {
     engine_.loop().defer([go, plan = std::move(plan)]() mutable { go({std::move(plan)}); });
   } else {
     const RunOrder& wants = run.order();
@@ -54,21 +56,43 @@ Result<void> Runs::begin(RunOrder order) {
   return {};
 }
 
-std::shared_ptr<Deployed> Runs::deployed(const Hash& module, ModulePlans::PlanPtr plan) {
-  auto found = std::ranges::find(deployed_, module, [](const auto& each) { return each.first; });
-  // One that was made of an earlier plan goes with its last run.
-  if (found != deployed_.end() && found->second->plan == plan) {
+std::shared_ptr<Deployed> Runs::deployed(const RunOrder& order, ModulePlans::PlanPtr plan) {
+  bool service = order.service != nullptr;
+  auto found = std::ranges::find_if(deployed_, [&](const auto& each) {
+    return each->module == order.module && each->service == service;
+  });
+  if (found != deployed_.end() && (*found)->plan == plan) {
     deployed_.splice(deployed_.begin(), deployed_, found);
-    return found->second;
+    return deployed_.front();
   }
-  if (found != deployed_.end()) deployed_.erase(found);
+  // One that was made of an earlier plan goes with its last run.
+  if (found != deployed_.end()) take_out(found);
   static const std::vector<std::unique_ptr<Plan>> kNoOthers;
   auto made = std::make_shared<Deployed>();
+  made->module = order.module;
+  made->service = service;
   made->deployment = plan->deploy(engine_, Deployments(kNoOthers, engine_), nullptr);
   made->plan = std::move(plan);
-  deployed_.emplace_front(module, made);
-  if (deployed_.size() > kDeployedMax) deployed_.pop_back();
+  deployed_.push_front(made);
+  if (deployed_.size() > kDeployedMax) take_out(std::prev(deployed_.end()));
   return made;
+}
+
+void Runs::take_out(std::list<std::shared_ptr<Deployed>>::iterator deployed) {
+  leaving_.splice(leaving_.end(), deployed_, deployed);
+  sweep();
+}
+
+void Runs::sweep() {
+  std::erase_if(leaving_, [](const std::shared_ptr<Deployed>& each) {
+    return each.use_count() == 1 && each->deployment->contexts == 0;
+  });
+}
+
+bool Runs::unwound() {
+  sweep();
+  auto is_quiet = [](const auto& each) { return each->deployment->contexts == 0; };
+  return leaving_.empty() && std::ranges::all_of(deployed_, is_quiet);
 }
 
 Result<void> Runs::close(const Hash& run, BytesView receipt) {
@@ -119,6 +143,7 @@ std::vector<const RunOrder*> Runs::running() const {
 // From inside the run, which stays.
 void Runs::ended(Run& run) {
   --live_;
+  sweep();
   finished_.push_back({run.order().name, engine_.loop().now()});
   finished_bytes_ += run.log().kept();
   while (finished_.size() > 1 &&

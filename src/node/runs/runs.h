@@ -49,7 +49,7 @@ class Runs {
   Runs(EngineLoop& engine, ModulePlans& plans, const SigningKey& node, Options options);
   Runs(const Runs&) = delete;
   // Runs that have not ended are dropped where they are, and nobody is called any more:
-  // `cancel_all` and a wait for `live` to be 0 is the way to end them.
+  // `cancel_all` and a wait for `live` to be 0, then for `unwound`, is the way to end them.
   ~Runs();
 
   // kLimit: there are too many. kConflict: one of that name is known. Then nothing of the order is
@@ -69,6 +69,8 @@ class Runs {
   // What it used up to now.
   Usage usage(const Hash& run) const;
   std::size_t live() const { return live_; }
+  // Whether no call that was cancelled is unwinding: until then nothing of this may go.
+  bool unwound();
   std::vector<const RunOrder*> running() const;
 
  private:
@@ -78,7 +80,9 @@ class Runs {
     Deadline::Clock::time_point when;
   };
 
-  std::shared_ptr<Deployed> deployed(const Hash& module, ModulePlans::PlanPtr plan);
+  std::shared_ptr<Deployed> deployed(const RunOrder& order, ModulePlans::PlanPtr plan);
+  void take_out(std::list<std::shared_ptr<Deployed>>::iterator deployed);
+  void sweep();
   void ended(Run& run);
   void forget_oldest();
   void expire();
@@ -92,7 +96,9 @@ class Runs {
   std::list<Finished> finished_;  // Oldest first.
   std::size_t finished_bytes_ = 0;
   // The one that was used last is first. Shared with its runs.
-  std::list<std::pair<Hash, std::shared_ptr<Deployed>>> deployed_;
+  std::list<std::shared_ptr<Deployed>> deployed_;
+  // Taken out of those while something of them ran or unwound.
+  std::list<std::shared_ptr<Deployed>> leaving_;
   Timer expiry_;
   const std::shared_ptr<Runs*> self_;  // Null once it is gone: what was posted comes later.
 };

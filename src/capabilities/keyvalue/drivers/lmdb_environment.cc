@@ -124,7 +124,9 @@ Environment::~Environment() {
 }
 
 std::size_t Environment::map_bytes_for(std::size_t file_bytes) const {
-  return std::max(options_.map_bytes_at_first, std::bit_ceil(file_bytes));
+  std::size_t wanted = std::max(options_.map_bytes_at_first, std::bit_ceil(file_bytes));
+  // A file that was made when it might be larger stays as it is.
+  return std::max(file_bytes, std::min(wanted, options_.map_bytes_max));
 }
 
 void Environment::close() {

@@ -147,6 +147,32 @@ TEST_F(Lmdb, a_full_file_refuses_what_does_not_fit_and_that_alone) {
   EXPECT_TRUE(again.has_value()) << again.error().message();
 }
 
+TEST_F(Lmdb, a_file_grows_to_its_bound_and_no_further_also_when_it_is_opened_again) {
+  constexpr std::size_t kBound = std::size_t{3} << 20;
+  lmdb::EnvironmentOptions options{.map_bytes_at_first = 1 << 20, .map_bytes_max = kBound};
+  auto bucket = open(options);
+  Bytes value(100'000, 1);
+  int written = 0;
+  while (set(*bucket, fmt::format("k{}", written), value)) ++written;
+  EXPECT_GT(written, 20);
+  EXPECT_EQ(fs::file_size(file()), kBound);
+  bucket.reset();
+  bucket = open(options);
+  EXPECT_EQ(fs::file_size(file()), kBound);
+  EXPECT_FALSE(set(*bucket, "more", value));
+  // What is removed makes room.
+  ASSERT_TRUE(await(loop_, bucket->erase(request(), "k0")).has_value());
+  ASSERT_TRUE(set(*bucket, "a", as_bytes("1")).has_value());
+  EXPECT_TRUE(set(*bucket, "k0", value).has_value());
+  // With a smaller bound what is there stays, and the file as long as it is.
+  bucket.reset();
+  options.map_bytes_max = 1 << 20;
+  bucket = open(options);
+  EXPECT_EQ(fs::file_size(file()), kBound);
+  EXPECT_EQ(get(*bucket, "k1").size(), value.size());
+  EXPECT_FALSE(set(*bucket, "more", value));
+}
+
 // Runs in a process of its own, where files may not grow beyond a bound: what the system then does
 // to a write is what it does on a full disk.
 int write_on_a_full_disk(const fs::path& folder) {
