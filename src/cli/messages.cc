@@ -417,7 +417,7 @@ void add_messages_options(CLI::App& verb, MessagesWords& words) {
       ->required();
   verb.add_option("WORDS", words.words,
                   "tail: PATTERN; publish: TOPIC DATA, or - for standard input; replay: GROUP "
-                  "NUMBER...");
+                  "NUMBER...; what looks like an option stands behind --");
   verb.add_option("--at", words.at, "The host's admin address; default: 127.0.0.1:9090")
       ->type_name("ADDR:PORT");
   verb.add_option("--meta", words.metadata, "With publish: metadata, as often as needed")
