@@ -98,9 +98,7 @@ Result<node::NamedKey> key_called(const std::string& word) {
 }
 
 void add_key_options(CLI::App& verb, KeyWords& words) {
-  verb.add_option("ACTION", words.action, "new, show or trust")
-      ->required()
-      ->check(CLI::IsMember(std::vector<std::string>{"new", "show", "trust"}));
+  verb.add_option("ACTION", words.action, "new, show or trust")->required();
   verb.add_option(
       "WORD", words.words,
       "new and show: the key's file. trust: the folder of the groups, the group, and the "

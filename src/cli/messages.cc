@@ -409,9 +409,7 @@ Result<int> forget(const MessagesWords& words) {
 
 void add_messages_options(CLI::App& verb, MessagesWords& words) {
   verb.add_option("ACTION", words.what, "tail, publish, dead, replay, groups or forget")
-      ->required()
-      ->check(CLI::IsMember(
-          std::vector<std::string>{"tail", "publish", "dead", "replay", "groups", "forget"}));
+      ->required();
   verb.add_option("BROKER", words.where,
                   "APP for its default broker, or APP/BROKER as its weft.toml calls it")
       ->required();

@@ -438,9 +438,7 @@ Result<int> run_net(const NetWords& words, StopSignals& signals) {
                                      {"cancel", 2, "cancel NODE RUN"}};
   const Known* known = std::ranges::find(kKnown, words.action, &Known::name);
   if (known == std::end(kKnown)) {
-    return failure(Errc::kInvalid, fmt::format("weft net {}: write list, describe, run, call, "
-                                               "store, fetch or cancel",
-                                               words.action));
+    return failure(Errc::kInvalid, "weft net list takes no words: write weft net describe NODE");
   }
   if (words.rest.size() < known->least) {
     return failure(Errc::kInvalid, fmt::format("write weft net {}", known->usage));

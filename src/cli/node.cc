@@ -41,8 +41,7 @@ constexpr const char* kSelf = "/proc/self/exe";
 constexpr std::chrono::seconds kStopMax{30};
 constexpr std::size_t kProofBytesMax = 1 << 20;
 
-// What the daemon starts itself, compile, is not among them.
-constexpr std::array<ActionOptions, 15> kActions{{
+constexpr std::array<ActionOptions, 16> kActions{{
     {"init", "--dir"},
     {"start", "--dir --quiet"},
     {"status", "--dir --json"},
@@ -63,6 +62,7 @@ constexpr std::array<ActionOptions, 15> kActions{{
 std::string action_of(const NodeWords& words) {
   if (words.action != "library") return words.action;
   return words.action + " " + (words.rest.empty() ? "list" : words.rest[0]);
+    {"compile", "", Told::kNo},  // What the daemon starts itself.
 }
 
 fs::path folder_of(const NodeWords& words) {
@@ -341,10 +341,8 @@ Result<int> run_node(const NodeWords& words, StopSignals& signals) {
   if (action == "events") return events(words);
   if (action == "bill") return bill(words);
   if (action == "verify") return verify(words);
-  return failure(Errc::kInvalid,
-                 fmt::format("weft node {}: write init, start, status, runs, cancel RUN, drain, "
-                             "undrain, reload, stop, library, events, bill or verify",
-                             action));
+  return failure(Errc::kInvalid, fmt::format("write weft node {} {}", action,
+                                             action == "cancel" ? "RUN" : "FILE FOLDER"));
 }
 
 }  // namespace weft

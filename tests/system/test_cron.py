@@ -99,7 +99,7 @@ class Cron(unittest.TestCase):
             schedule, = json.loads(done.out)["schedules"]
             self.assertEqual(len(schedule["next"]), 5)
             self.assertEqual(schedule["next"], sorted(schedule["next"]))
-            self.assertEqual(run("cron", "show", app.folder).code, 1)
+            self.assertEqual(run("cron", "show", app.folder).code, 2)
             self.assertEqual(run("cron", "list", "/no/such/app").code, 1)
 
     def test_run(self):
