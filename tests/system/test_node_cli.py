@@ -52,5 +52,33 @@ class Signals(test_node.Case):
             os.kill(node.process.pid, signal.SIGCONT)
 
 
+class Settings(test_node.Case):
+    def test_a_name_that_nobody_has_is_told(self):
+        node = self.node(extra='[control]\nlook = ["no-such-user", "@no-such-group", "root"]')
+        for name in ("no-such-user", "@no-such-group"):
+            self.assertIn(name, node.text())
+        self.assertNotIn("name=root", node.text())
+
+    def test_keys_go_where_the_node_looks_for_them(self):
+        node = self.node()
+        for folder, said in ((node.folder, "is a node's folder"),
+                             (os.path.join(node.folder, "groups", "friends"), "is one group"),
+                             (os.path.join(node.folder, "gruops", "x"), "there is no folder")):
+            done = run("key", "trust", folder, "friends", self.key)
+            self.assertEqual(done.code, 1, done)
+            self.assertIn(said, done.err)
+        self.assertFalse(os.path.exists(os.path.join(node.folder, "friends")))
+
+    def test_the_first_line_is_what_others_name_it_by(self):
+        node = self.node()
+        node.stop()
+        node.write(node.settings().replace('"127.0.0.1:0"', '"0.0.0.0:0"'))
+        os.truncate(os.path.join(node.home, "log"), 0)
+        node.start()
+        first = node.text().splitlines()[0]
+        self.assertRegex(first, rf"^attic {node.key}@\d+\.\d+\.\d+\.\d+:{node.address[1]}$")
+        self.assertNotIn("0.0.0.0", first)
+
+
 if __name__ == "__main__":
     unittest.main()

@@ -66,6 +66,7 @@ void warn_of_fixed(const NodeSettings& now, const NodeSettings& next, Problems& 
   tell(now.key == next.key, "key");
   tell(now.state == next.state, "state");
   tell(now.control_socket == next.control_socket, "control-socket");
+  tell(now.control_permits == next.control_permits, "[control]");
   tell(now.events == next.events, "events.retain");
 }
 
