@@ -12,6 +12,8 @@ import test_node_links
 from host import SECONDS_MAX, WEFT, environment, guest, run, until
 from test_bad_input import FullDisk
 
+# A program of WASI 0.1 that ends when somebody ends it.
+FOREVER = '(module (memory (export "memory") 1) (func (export "_start") (loop br 0)))'
 MEGABYTE = 1 << 20
 NETWORK_IN = 1 << 30
 
@@ -30,13 +32,16 @@ class Signals(test_node.Case):
 
     def test_a_signal_cancels_the_run_there(self):
         node = self.node()
-        self.store(node, "spin")
+        program = os.path.join(self.home, "forever.wat")
+        with open(program, "w") as file:
+            file.write(FOREVER)
         for number, words in ((signal.SIGINT, ("call", node.at, guest("values"), "spin()")),
-                              (signal.SIGTERM, ("run", node.at, guest("spin")))):
+                              (signal.SIGTERM, ("run", node.at, program))):
             process = self.begin(node, *words)
             process.send_signal(number)
-            self.assertEqual(process.wait(SECONDS_MAX), 128 + number, process.stderr.read())
-            self.assertIn(b"was cancelled there", process.stderr.read())
+            code, said = process.wait(SECONDS_MAX), process.stderr.read()
+            self.assertEqual(code, 128 + number, said)
+            self.assertIn(b"was cancelled there", said)
             until(lambda: node.status()["runs"] == 0, "it is gone there")
             self.assertEqual(node.events()[-1]["outcome"], "cancelled")
 
@@ -50,6 +55,59 @@ class Signals(test_node.Case):
             self.assertIn(b"was not cancelled", process.stderr.read())
         finally:
             os.kill(node.process.pid, signal.SIGCONT)
+
+
+class Bill(test_node.Case):
+    def test_the_bill_has_what_the_quota_took(self):
+        """Of a store of 1 MiB, of a run that is not there yet, and of calls."""
+        node = self.node(group=test_node.GROUP + 'network-in = "1GiB"\n')
+        path = os.path.join(self.home, "module")
+        with open(path, "wb") as file:
+            file.write(os.urandom(MEGABYTE))
+        done = self.net("store", node.at, path)
+        self.assertEqual(done.code, 0, done)
+        self.assertEqual(self.net("run", node.at, guest("hello_command")).code, 0)
+        self.assertEqual(self.net("call", node.at, guest("values"), "add(1, 2)").code, 0)
+        self.assertEqual(self.net("cancel", node.at, "0" * 64).code, 1)
+        described = json.loads(self.net("describe", node.at, "--json").out)
+        took = NETWORK_IN - described["left"]["network-in"]
+        node.stop()
+        self.assertGreater(took, MEGABYTE)
+        self.assertEqual(sum(each["bytes_in"] for each in node.events()), took)
+        bill = json.loads(node.ask("bill", "--json").out)
+        self.assertEqual(bill["total"]["bytes_in"], took)
+        # That it was to be sent first is nothing that somebody was refused; the cancel neither.
+        self.assertEqual(bill["total"]["refused"], 0)
+
+    def test_what_is_left_is_told(self):
+        node = self.node()
+        done = self.net("describe", node.at)
+        self.assertIn("left of its quota: cpu 600.0 s, compile 120.0 s,", done.out)
+        self.assertIn("runs 8", done.out)
+
+
+class Room(test_node.Case):
+    def test_a_full_disk_is_told_as_what_it_is(self):
+        """To who asked, in the events, and in the log, there once a while."""
+        self.folder = self.home
+        path = os.path.join(self.home, "module")
+        with open(path, "wb") as file:
+            file.write(bytes(24 * MEGABYTE))
+        with FullDisk(self, 16 * 1024) as disk:
+            os.mkdir(os.path.join(self.home, "attic-home"))
+            node = test_node.Node(os.path.join(self.home, "attic-home"), "attic")
+            node.write(node.settings().replace(
+                "[node]\n", f'[node]\nstate = "{disk.path}"\ncontrol = "state/control.sock"\n'))
+            os.mkdir(os.path.join(node.folder, "state"))
+            node.trust(self.key)
+            with node:
+                for _ in range(3):
+                    done = self.net("store", node.at, path)
+                    self.assertEqual(done.code, 1, done)
+                    self.assertIn("the node's disk is full", done.err)
+                    self.assertNotIn(disk.path, done.err)
+                self.assertEqual({each["reason"] for each in node.events()}, {"full"})
+                self.assertEqual(node.text().count("no room for what is to be stored"), 1)
 
 
 class Settings(test_node.Case):

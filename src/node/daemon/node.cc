@@ -174,7 +174,8 @@ Result<void> Node::Impl::open() {
                           .seats = seats,
                           .facts = *facts,
                           .pool = *pool,
-                          .runs = running});
+                          .runs = running,
+                          .full = full});
   return {};
 }
 
@@ -235,7 +236,8 @@ Result<void> Node::Impl::discover() {
   return opened;
 }
 
-// Saves what is spent, forgets nonces that have expired, lets go of modules.
+// Saves what is spent, bills chunks that moved, forgets nonces that have expired, lets go of
+// modules.
 void Node::Impl::keep_house() {
   name_thread("weft house");
   bool told = false;
@@ -246,6 +248,7 @@ void Node::Impl::keep_house() {
     hold.unlock();
     auto saved = turn % kLedgerSaveEvery.count() == 0 ? ledger->save() : Result<void>();
     auto tidied = seen->tidy(unix_now());
+    bill_moved();
     for (std::size_t i = 0; i < sides.size(); ++i) {
       (*loops)[i].post([&desk = sides[i]->desk] { desk.runs().let_go(); });
     }
@@ -260,6 +263,25 @@ void Node::Impl::keep_house() {
       if (options.broken) options.broken(*ended);
     }
     hold.lock();
+  }
+}
+
+// As many events as there are seconds in which something moved, each with the request that the
+// chunks belong to.
+void Node::Impl::bill_moved() {
+  for (auto& [ticket, moved] : tickets.take_moved(unix_now())) {
+    bool stored = ticket.way == Tickets::Way::kWrite;
+    events::Event event{.time = unix_now(),
+                        .action = stored ? Action::kStore : Action::kFetch,
+                        .requester = ticket.requester,
+                        .group = event_group(ticket.group),
+                        .request = ticket.request,
+                        .module = ticket.module};
+    event.usage.bytes_in = moved.bytes_in;
+    event.usage.bytes_out = moved.bytes_out;
+    if (auto told = events->append(std::move(event)); !told) {
+      log::error("node", "an event is lost", {{"why", told.error().message()}});
+    }
   }
 }
 
@@ -295,6 +317,7 @@ Node::Impl::~Impl() {
       if (index < sides.size()) sides[index].reset();
     });
     loops->stop();
+    if (events != nullptr) bill_moved();
   }
   if (seen != nullptr) {
     if (auto closed = seen->close(); !closed) log::error("node", closed.error().message());

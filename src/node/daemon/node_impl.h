@@ -45,6 +45,8 @@ struct Node::Impl {
   Result<void> listen();
   Result<void> discover();
   void keep_house();
+  // Of chunks that moved, into the log of events.
+  void bill_moved();
   // On loop 0, and waits.
   template <class F>
   void on_first(F&& work) {
@@ -71,6 +73,7 @@ struct Node::Impl {
   RunPlaces places;
   RunSeats seats;
   Gate running;
+  FullNotice full;
   std::optional<OwnFacts> facts;
   std::optional<Pool> pool;
   std::optional<gather::Gatherings> gatherings;
