@@ -138,5 +138,30 @@ class Settings(test_node.Case):
         self.assertNotIn("0.0.0.0", first)
 
 
+class Checked(test_node_links.Served):
+    def check(self, link, at):
+        return run("check", self.app(link).folder, "--on", self.on(at), "--connect")
+
+    def test_the_libraries_of_links_are_looked_for(self):
+        node = self.serving()
+        self.add_library(node)
+        for how in ("call", "fetch"):
+            link = '{ to = "node:words", library = "%s", how = "' + how + '" }'
+            self.assertEqual(self.check(link % "acme:words@1.2", node.at).code, 0)
+            done = self.check(link % "acme:wrods", node.at)
+            self.assertEqual(done.code, 1, done)
+            self.assertIn("it has no library acme:wrods; what it has: acme:words@1.2.0", done.out)
+
+    def test_a_node_that_no_link_names_is_told(self):
+        node = self.serving()
+        on = self.on(node.at)
+        with open(on, "a") as file:
+            file.write(f'[node.wrods]\nat = "{node.at}"\nkey = "{self.key}"\n')
+        done = run("check", self.app().folder, "--on", on)
+        self.assertEqual(done.code, 0, done)
+        self.assertIn("no component is linked to [node.wrods]", done.out)
+        self.assertNotIn("[node.words]", done.out)
+
+
 if __name__ == "__main__":
     unittest.main()
