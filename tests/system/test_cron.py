@@ -146,6 +146,22 @@ class Cron(unittest.TestCase):
                     self.assertEqual(done.code, 1, done)
                     self.assertIn(what, done.err)
 
+    def test_a_run_that_waits_says_for_what(self):
+        """One that had only waited for the lock of its schedule does not say that it ran."""
+        with clock("@yearly", 'deadline = "3s"') as app:
+            app.write("on.toml", '[admin]\nlisten = "127.0.0.1:0"\ncalls = true\n')
+            with Host(app.folder, "--on", os.path.join(app.folder, "on.toml")) as host:
+                at = "%s:%d" % Admin(host).address
+                self.assertEqual(put(host, "/kv/fail", b"2").status // 100, 2)
+                words = ("cron", "run", "--at", at, "clock", "ticker")
+                other = threading.Thread(target=run, args=words)
+                other.start()
+                said = until(lambda: [line for line in [run(*words, "--time", "50ms").err]
+                                      if "waited for" in line], "the other has the lock")[0]
+                self.assertIn("it did not begin within 50 ms: it waited for the lock of its "
+                              "schedule", said)
+                other.join()
+
     def test_what_is_wrong(self):
         """Said at its place before anything runs."""
         for schedule, more, what in (
