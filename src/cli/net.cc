@@ -168,6 +168,7 @@ std::string_view ended_as(node::Outcome outcome) {
     case node::Outcome::kTrapped: return "trapped";
     case node::Outcome::kLimited: return "reached a limit";
     case node::Outcome::kCancelled: return "was cancelled";
+    case node::Outcome::kUnfit: return "cannot run";
     default: return "failed";
   }
 }

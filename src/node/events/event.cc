@@ -102,7 +102,7 @@ Result<Event> read_event(BytesView record) {
     if (outcome == kNoOutcome) return event;
     return failure(Errc::kInvalid, "an event that was refused has an outcome");
   }
-  if (!between(outcome, Outcome::kDone, Outcome::kFailed)) {
+  if (!between(outcome, Outcome::kDone, Outcome::kUnfit)) {
     return failure(Errc::kInvalid, "an outcome that is not known here");
   }
   event.outcome = static_cast<Outcome>(outcome);
