@@ -426,7 +426,13 @@ void add_messages_options(CLI::App& verb, MessagesWords& words) {
       ->type_name("GROUP");
   verb.add_option("--count", words.count, "With tail: end after so many messages")
       ->type_name("N")
-      ->check(CLI::PositiveNumber);
+      ->check(
+          [](const std::string& text) {
+            bool none = text.empty() || text.find_first_not_of("0123456789") != text.npos ||
+                        text.find_first_not_of('0') == text.npos;
+            return std::string(none ? "write how many messages, 1 or more" : "");
+          },
+          "");
   verb.add_flag("--bodies", words.bodies, "With dead: show the messages' data too");
   verb.add_flag("--all", words.all, "With replay: all dead letters of the group");
   verb.add_flag("--json", words.json, "Print what the host answers: data is base64");

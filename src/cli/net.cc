@@ -444,6 +444,16 @@ Result<int> run_net(const NetWords& words, StopSignals& signals) {
   if (words.rest.size() < known->least) {
     return failure(Errc::kInvalid, fmt::format("write weft net {}", known->usage));
   }
+  Result<node::Hash> run;
+  if (words.action == "cancel") {
+    run = node::Hash::parse(words.rest[1]);
+    if (!run) {
+      return failure(Errc::kInvalid,
+                     fmt::format("\"{}\" is no run: write its 64 digits of 0-9a-f, as weft node "
+                                 "runs shows them there",
+                                 words.rest[1]));
+    }
+  }
   TRY(auto key, key_of(words));
   if (words.action == "describe") return describe_node(words, key);
   Loop loop;
@@ -456,8 +466,7 @@ Result<int> run_net(const NetWords& words, StopSignals& signals) {
     return is_service_call(words) ? call_service(there) : call_there(there);
   }
   if (words.action == "fetch") return fetch(words, node, loop);
-  TRY(auto run, node::Hash::parse(words.rest[1]));
-  TRY_VOID(run_task(loop, node.cancel(run, Deadline::after(std::chrono::seconds(30)))));
+  TRY_VOID(run_task(loop, node.cancel(*run, Deadline::after(std::chrono::seconds(30)))));
   return 0;
 }
 

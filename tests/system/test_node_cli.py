@@ -110,6 +110,29 @@ class Room(test_node.Case):
                 self.assertEqual(node.text().count("no room for what is to be stored"), 1)
 
 
+class Words(test_node.Case):
+    def test_words_that_look_like_options_are_the_programs(self):
+        node = self.node()
+        done = self.net("run", node.at, "--", guest("hello_command"), "--memory", "-x", "[a]")
+        self.assertEqual(done.code, 0, done)
+        self.assertIn("argument 1: --memory\nargument 2: -x\nargument 3: [a]\n", done.out)
+
+    def net(self, *words, **options):
+        return run("net", words[0], "--key", self.key, *words[1:], **options)
+
+    def test_what_never_ran_did_not_trap(self):
+        node = self.node()
+        done = self.net("run", node.at, self.key)
+        self.assertEqual(done.code, 1, done)
+        self.assertIn("it cannot run there", done.err)
+        self.assertEqual(node.events()[-1]["outcome"], "unfit")
+
+    def test_a_run_has_a_name(self):
+        done = run("net", "cancel", "attic", "99")
+        self.assertEqual(done.code, 1, done)
+        self.assertIn('"99" is no run: write its 64 digits', done.err)
+
+
 class Settings(test_node.Case):
     def test_a_name_that_nobody_has_is_told(self):
         node = self.node(extra='[control]\nlook = ["no-such-user", "@no-such-group", "root"]')
