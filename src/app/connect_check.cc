@@ -46,6 +46,19 @@ Result<void> connect(const Environment& environment, const CapabilityTable& capa
   return capability->connect(driver.name.text, driver.choice);
 }
 
+std::vector<const LinkSettings*> links_to(std::string_view node,
+                                          const std::vector<AppSettings>& apps) {
+  std::vector<const LinkSettings*> links;
+  for (const AppSettings& app : apps) {
+    for (const ComponentSettings& component : app.components) {
+      for (const LinkSettings& link : component.links) {
+        if (link.to == LinkSettings::To::kNode && link.name.text == node) links.push_back(&link);
+      }
+    }
+  }
+  return links;
+}
+
 }  // namespace
 
 std::vector<Reached> connect_all(const Environment& environment,
@@ -69,27 +82,39 @@ std::vector<Reached> connect_all(const Environment& environment,
   return reached;
 }
 
-std::vector<Reached> connect_nodes(const Environment& environment, NodeLinks& nodes,
+std::vector<Reached> connect_nodes(const EditionSettings& settings, NodeLinks& nodes,
                                    Problems& problems) {
   std::vector<Reached> reached;
-  for (const NodeTable& table : environment.nodes) {
+  for (const NodeTable& table : settings.environment.nodes) {
     if (table.at.text.empty() || table.key.text.empty()) continue;  // Told where it was read.
     auto began = std::chrono::steady_clock::now();
-    auto asked = [&]() -> Result<std::string> {
+    std::vector<const LinkSettings*> links = links_to(table.name.text, settings.apps);
+    std::vector<NodeWant> wants;
+    for (const LinkSettings* link : links) wants.push_back({link->library.text, link->how});
+    auto asked = [&]() -> Result<NodeLook> {
       TRY(auto node, nodes.open(table));
-      return node->connect(Deadline::after(kNodeAskMax));
+      return node->look(wants, Deadline::after(kNodeAskMax));
     };
-    auto called = asked();
-    if (called) {
-      reached.push_back({"node." + table.name.text, *std::move(called),
-                         std::chrono::steady_clock::now() - began});
+    auto look = asked();
+    if (!look) {
+      problems.error(table.name.place,
+                     fmt::format("[node.{}]: {}", table.name.text, look.error().message()),
+                     "write where it is, and see that it runs and can be reached");
       continue;
     }
-    problems.error(table.name.place,
-                   fmt::format("[node.{}]: {}", table.name.text, called.error().message()),
-                   called.error().code() == Errc::kDenied
-                       ? "have its owner trust the key in a group that may describe and call"
-                       : "write where it is, and see that it runs and can be reached");
+    bool well = true;
+    for (std::size_t i = 0; i < links.size(); ++i) {
+      if (look->wants[i]) continue;
+      well = false;
+      const Error& why = look->wants[i].error();
+      problems.error(
+          links[i]->interface.place, fmt::format("{}: {}", links[i]->end_text(), why.message()),
+          why.code() == Errc::kDenied ? "have its owner trust the key in a group that may do so"
+                                      : "write one that it has, or have its owner add it");
+    }
+    if (!well) continue;
+    reached.push_back({"node." + table.name.text, std::move(look->name),
+                       std::chrono::steady_clock::now() - began});
   }
   return reached;
 }

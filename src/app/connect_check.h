@@ -4,8 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "app/environment.h"
-#include "app/linked_node.h"
+#include "app/edition_settings.h"
 #include "app/problems.h"
 #include "capabilities/table.h"
 
@@ -23,8 +22,8 @@ struct Reached {
 // its line. Changes nothing there.
 std::vector<Reached> connect_all(const Environment& environment,
                                  const CapabilityTable& capabilities, Problems& problems);
-// The same of the nodes that links may name.
-std::vector<Reached> connect_nodes(const Environment& environment, NodeLinks& nodes,
+// The same of the nodes that links may name, and of what the links of the apps want there.
+std::vector<Reached> connect_nodes(const EditionSettings& settings, NodeLinks& nodes,
                                    Problems& problems);
 
 }  // namespace weft

@@ -101,7 +101,7 @@ class EditionMaker {
     std::vector<ProviderSettings> wanted;
     for (const AppSettings& app : edition_->apps()) {
       for (const AppSettings::Provider& provider : app.providers) {
-        if (is_linked(app, provider.settings.name)) {
+        if (is_linked(app, LinkSettings::To::kProvider, provider.settings.name)) {
           places.push_back(provider.place);
           wanted.push_back(provider.settings);
         } else {
@@ -127,10 +127,10 @@ class EditionMaker {
     }
   }
 
-  static bool is_linked(const AppSettings& app, std::string_view provider) {
+  static bool is_linked(const AppSettings& app, LinkSettings::To to, std::string_view name) {
     return std::ranges::any_of(app.components, [&](const ComponentSettings& component) {
       return std::ranges::any_of(component.links, [&](const LinkSettings& link) {
-        return link.to == LinkSettings::To::kProvider && link.name.text == provider;
+        return link.to == to && link.name.text == name;
       });
     });
   }
@@ -444,6 +444,20 @@ class EditionMaker {
           driver.name.place,
           fmt::format("no component uses {} \"{}\"", driver.capability, driver.name.text),
           "take it out, or write the name into a uses line");
+    }
+    warn_of_unused_nodes();
+  }
+
+  void warn_of_unused_nodes() {
+    for (const NodeTable& node : edition_->environment().nodes) {
+      bool linked = std::ranges::any_of(edition_->apps(), [&](const AppSettings& app) {
+        return is_linked(app, LinkSettings::To::kNode, node.name.text);
+      });
+      if (linked) continue;
+      problems_.warn(node.name.place,
+                     fmt::format("no component is linked to [node.{}]", node.name.text),
+                     fmt::format("write links.\"PKG:NAME/INTERFACE\" = \"node:{}\", or take it out",
+                                 node.name.text));
     }
   }
 

@@ -3,10 +3,12 @@
 #include <chrono>
 #include <filesystem>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "app/link_settings.h"
 #include "app/node_settings.h"
 #include "base/deadline.h"
 #include "base/error.h"
@@ -36,6 +38,18 @@ struct NodeImport {
   std::vector<ImportedFunction> functions = {};
 };
 
+// What one link wants of a node.
+struct NodeWant {
+  std::string library = {};  // Empty: a service.
+  LinkSettings::How how = LinkSettings::How::kCall;
+};
+
+// What came of asking for that.
+struct NodeLook {
+  std::string name = {};                 // What the node calls itself.
+  std::vector<Result<void>> wants = {};  // In their order: kNotFound, kDenied.
+};
+
 // A node that serves interfaces: how it is reached, and as whom. From any thread but for what is
 // said. Shared by an edition and its plans.
 class LinkedNode {
@@ -49,8 +63,8 @@ class LinkedNode {
   // node that is away, what was fetched of it before. An interface in the place of the library's
   // name ("acme:dict/words@1.0.0") means one that exports it.
   virtual Result<std::filesystem::path> fetch(const std::string& library, Deadline deadline) = 0;
-  // Whether it is there and lets us call: what it calls itself.
-  virtual Result<std::string> connect(Deadline deadline) = 0;
+  // Whether it is there, and has what the links to it want.
+  virtual Result<NodeLook> look(std::span<const NodeWant> wants, Deadline deadline) = 0;
 
   // What serves the import on `loop`: on the loop's thread, and destroyed there, before the loop.
   // It may outlive this object. `offer` is what the import was checked against; null: the first

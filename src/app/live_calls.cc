@@ -148,8 +148,13 @@ Result<void> LiveCalls::start_operation(std::uint64_t number, Running& running,
 // Ends it after so long, whatever has been told by then.
 void LiveCalls::bound(std::uint64_t number, Running& running, std::chrono::milliseconds most) {
   running.late.emplace(loop_, [this, number, most] {
+    const OperatorWork* operation = running_.at(number)->operation.get();
+    std::string awaited = operation == nullptr ? "" : operation->waits_for();
     failed(number,
-           Error(Errc::kTimeout, fmt::format("it did not return within {} ms", most.count())));
+           Error(Errc::kTimeout,
+                 awaited.empty() ? fmt::format("it did not return within {} ms", most.count())
+                                 : fmt::format("it did not begin within {} ms: it waited for {}",
+                                               most.count(), awaited)));
   });
   running.late->arm(Deadline::after(most));
 }

@@ -38,6 +38,8 @@ class OperatorWork {
   virtual ~OperatorWork() = default;
   // Whether it ends only when somebody wants it to: it holds up no reload and no end of the host.
   virtual bool endless() const { return false; }
+  // What it waits for before it begins, for messages: "a lock". Empty: it has begun.
+  virtual std::string waits_for() const { return {}; }
 };
 
 // A capability of which operators may ask something. Implemented beside Capability, which says that

@@ -25,7 +25,8 @@ void add_check_options(CLI::App& verb, CheckWords& words) {
       ->type_name("DIR");
   verb.add_flag(
       "--connect", words.connect,
-      "Also ask every server and node that the operator's file names whether it can be used");
+      "Also ask every server and node that the operator's file names whether it can be used, and "
+      "nodes for the libraries of links");
   verb.add_flag("--json", words.json, "Print one JSON object");
 }
 
@@ -46,13 +47,13 @@ Result<int> run_check(const CheckWords& words) {
   sources.nodes = &nodes;
   Problems problems;
   EditionSettings settings = EditionSettings::read(sources, capabilities, problems);
-  const Environment environment = settings.environment;
+  const EditionSettings known = settings;
   Edition::make(*runtime, capabilities, sources, std::move(settings), Plan::Opening::kLookOnly,
                 problems);
   std::vector<Reached> reached;
   if (words.connect) {
-    reached = connect_all(environment, capabilities, problems);
-    std::ranges::move(connect_nodes(environment, nodes, problems), std::back_inserter(reached));
+    reached = connect_all(known.environment, capabilities, problems);
+    std::ranges::move(connect_nodes(known, nodes, problems), std::back_inserter(reached));
   }
   if (words.json) {
     fmt::print("{}\n", problems.json());

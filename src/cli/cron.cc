@@ -189,10 +189,6 @@ void add_cron_options(CLI::App& verb, CronWords& words) {
 
 Result<int> run_cron(const CronWords& words) {
   if (words.what == "run") return run_one(words);
-  if (words.what != "list") {
-    return failure(Errc::kInvalid,
-                   fmt::format("weft cron {} is nothing: write weft cron list or run", words.what));
-  }
   if (words.times == 0 || words.times > kTimesMax) {
     return failure(Errc::kInvalid, fmt::format("--times: from 1 to {}", kTimesMax));
   }

@@ -71,6 +71,7 @@ std::string name_of(const KeyWords& words, const node::PublicKey& key) {
 Result<int> trust(const KeyWords& words) {
   const std::string& group = words.words[1];
   TRY(node::NamedKey named, key_called(words.words[2]));
+  TRY_VOID(node::check_groups_folder(words.words[0], group));
   TRY(fs::path path, node::trust_key(words.words[0], group, name_of(words, named.key), named.key));
   say(fmt::format("weft: {} is in group {}: {}", named.key.text(), group, path.string()));
   return 0;
@@ -98,9 +99,7 @@ Result<node::NamedKey> key_called(const std::string& word) {
 }
 
 void add_key_options(CLI::App& verb, KeyWords& words) {
-  verb.add_option("ACTION", words.action, "new, show or trust")
-      ->required()
-      ->check(CLI::IsMember(std::vector<std::string>{"new", "show", "trust"}));
+  verb.add_option("ACTION", words.action, "new, show or trust")->required();
   verb.add_option(
       "WORD", words.words,
       "new and show: the key's file. trust: the folder of the groups, the group, and the "
@@ -114,7 +113,8 @@ void add_key_options(CLI::App& verb, KeyWords& words) {
       "a "
       "file that is there stays. weft key show FILE prints the public key of a private or a public "
       "file in hexadecimal digits, as a line of OpenSSH's and in PEM. weft key trust GROUPS GROUP "
-      "FILE adds the public key to the folder of a group: a node that reads it lets the key do "
+      "FILE adds the public key to the folder of a group, DIR/groups of a node's folder DIR: a "
+      "node that reads it lets the key do "
       "what "
       "the group may. Keys of ssh-keygen -t ed25519 and of openssl are read too.\n"
       "Exit code: 0; 1 when it could not be done.");

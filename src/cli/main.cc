@@ -87,7 +87,7 @@ void add_verbs(Verbs& verbs, const CLI::App& app, StopSignals& signals) {
                        add_node_options,
                        [&](NodeWords& words) { return run_node(words, signals); });
   verbs.add<NetWords>("net", "Show the nodes of the network, and have them run what you have",
-                      add_net_options, run_net);
+                      add_net_options, [&](NetWords& words) { return run_net(words, signals); });
   verbs.add<TopWords>("top", "Show what a running host does, each second", add_top_options,
                       run_top);
   verbs.add<SpyWords>("spy", "Show the calls of a running host as they end", add_spy_options,

@@ -409,15 +409,13 @@ Result<int> forget(const MessagesWords& words) {
 
 void add_messages_options(CLI::App& verb, MessagesWords& words) {
   verb.add_option("ACTION", words.what, "tail, publish, dead, replay, groups or forget")
-      ->required()
-      ->check(CLI::IsMember(
-          std::vector<std::string>{"tail", "publish", "dead", "replay", "groups", "forget"}));
+      ->required();
   verb.add_option("BROKER", words.where,
                   "APP for its default broker, or APP/BROKER as its weft.toml calls it")
       ->required();
   verb.add_option("WORDS", words.words,
                   "tail: PATTERN; publish: TOPIC DATA, or - for standard input; replay: GROUP "
-                  "NUMBER...");
+                  "NUMBER...; what looks like an option stands behind --");
   verb.add_option("--at", words.at, "The host's admin address; default: 127.0.0.1:9090")
       ->type_name("ADDR:PORT");
   verb.add_option("--meta", words.metadata, "With publish: metadata, as often as needed")
@@ -428,7 +426,13 @@ void add_messages_options(CLI::App& verb, MessagesWords& words) {
       ->type_name("GROUP");
   verb.add_option("--count", words.count, "With tail: end after so many messages")
       ->type_name("N")
-      ->check(CLI::PositiveNumber);
+      ->check(
+          [](const std::string& text) {
+            bool none = text.empty() || text.find_first_not_of("0123456789") != text.npos ||
+                        text.find_first_not_of('0') == text.npos;
+            return std::string(none ? "write how many messages, 1 or more" : "");
+          },
+          "");
   verb.add_flag("--bodies", words.bodies, "With dead: show the messages' data too");
   verb.add_flag("--all", words.all, "With replay: all dead letters of the group");
   verb.add_flag("--json", words.json, "Print what the host answers: data is base64");

@@ -17,6 +17,7 @@
 #include "base/limits.h"
 #include "base/whole_file.h"
 #include "cli/actions.h"
+#include "cli/cancel_there.h"
 #include "cli/net_list.h"
 #include "cli/net_nodes.h"
 #include "cli/run_options.h"
@@ -167,6 +168,7 @@ std::string_view ended_as(node::Outcome outcome) {
     case node::Outcome::kTrapped: return "trapped";
     case node::Outcome::kLimited: return "reached a limit";
     case node::Outcome::kCancelled: return "was cancelled";
+    case node::Outcome::kUnfit: return "cannot run";
     default: return "failed";
   }
 }
@@ -198,9 +200,40 @@ Deadline deadline_of(const node::RequestLimits& limits) {
   return Deadline::after(std::chrono::milliseconds(limits.time_ms) + kBeside);
 }
 
-Result<int> run_there(const NetWords& words, RemoteNode& node, Loop& loop) {
+// What the words want executed, and on which node.
+struct There {
+  const NetWords& words;
+  RemoteNode& node;
+  Loop& loop;
+  StopSignals& signals;
+};
+
+struct Executed {
+  node::client::RemoteEnd end;
+  int code = 0;  // What the process ends with.
+};
+
+// To its end, which a signal brings about.
+Result<Executed> execute(const There& there, node::client::RemoteRun run,
+                         node::ProvenOutput::Frame take) {
+  Deadline deadline = deadline_of(run.limits);
+  CancelOnSignal cancel(there.loop, there.node, there.signals);
+  auto end = run_task(there.loop, there.node.execute(std::move(run), std::move(take), deadline));
+  std::optional<int> signalled = cancel.finish();
+  if (!end) return std::unexpected(std::move(end).error());
+  TRY_VOID(keep_proof(there.words, *end));
+  if (signalled && end->receipt.outcome == node::Outcome::kCancelled) {
+    say("weft: the run was cancelled there");
+    return Executed{*std::move(end), *signalled};
+  }
+  TRY(int code, code_of(end->receipt));
+  return Executed{*std::move(end), code};
+}
+
+Result<int> run_there(const There& there) {
+  const NetWords& words = there.words;
   TRY(auto limits, limits_of(words));
-  TRY(Wanted module, wanted(words.rest[1], node, loop, deadline_of(limits)));
+  TRY(Wanted module, wanted(words.rest[1], there.node, there.loop, deadline_of(limits)));
   TRY(Bytes input, standard_input());
   node::client::RemoteRun run{.module = module.module, .limits = limits};
   run.arguments = node::runs::command_line_bytes(
@@ -212,15 +245,13 @@ Result<int> run_there(const NetWords& words, RemoteNode& node, Loop& loop) {
   auto take = [](node::OutputStream stream, BytesView bytes) {
     write_all(stream == node::OutputStream::kStderr ? STDERR_FILENO : STDOUT_FILENO, bytes);
   };
-  TRY(auto end, run_task(loop, node.execute(std::move(run), take, deadline_of(limits))));
-  TRY_VOID(keep_proof(words, end));
-  return code_of(end.receipt);
+  TRY(Executed done, execute(there, std::move(run), take));
+  return done.code;
 }
 
 // To its result, which is printed.
-Result<int> finish_call(const NetWords& words, const CallForm& form, const PreparedCall& prepared,
-                        node::client::RemoteRun run, RemoteNode& node, Loop& loop) {
-  Deadline deadline = deadline_of(run.limits);
+Result<int> finish_call(const There& there, const CallForm& form, const PreparedCall& prepared,
+                        node::client::RemoteRun run) {
   Bytes result;
   auto take = [&](node::OutputStream stream, BytesView bytes) {
     if (stream == node::OutputStream::kResult) {
@@ -229,24 +260,25 @@ Result<int> finish_call(const NetWords& words, const CallForm& form, const Prepa
       write_all(STDERR_FILENO, bytes);
     }
   };
-  TRY(auto end, run_task(loop, node.execute(std::move(run), take, deadline)));
-  TRY_VOID(keep_proof(words, end));
-  TRY(int code, code_of(end.receipt));
-  TRY(std::string text, result_text(prepared, form, result));
-  TRY_VOID(print_line(text));
-  return code;
+  TRY(Executed done, execute(there, std::move(run), take));
+  if (done.end.receipt.outcome == node::Outcome::kDone) {
+    TRY(std::string text, result_text(prepared, form, result));
+    TRY_VOID(print_line(text));
+  }
+  return done.code;
 }
 
 // The types are those of the file here, or those that the node tells of its library: arguments are
 // read, and the result is shown, by them.
-Result<int> call_there(const NetWords& words, RemoteNode& node, Loop& loop) {
+Result<int> call_there(const There& there) {
+  const NetWords& words = there.words;
   CallForm form{.function = words.rest[2],
                 .arguments = words.rest.size() > 3 ? words.rest[3] : std::string(),
                 .json = words.args_json,
                 .json_flag = "--args-json"};
   TRY(CallText call, read_call(form));
   TRY(auto limits, limits_of(words));
-  TRY(Wanted module, wanted(words.rest[1], node, loop, deadline_of(limits)));
+  TRY(Wanted module, wanted(words.rest[1], there.node, there.loop, deadline_of(limits)));
   if (module.from) {
     TRY(auto runtime, Runtime::create({.cache_folder = default_cache_folder()}));
     TRY(auto program, runtime->load(words.rest[1], Limits().memory_bytes));
@@ -267,18 +299,19 @@ Result<int> call_there(const NetWords& words, RemoteNode& node, Loop& loop) {
     run.list = &module.from->list;
     run.chunk = reader_of(*module.from);
   }
-  return finish_call(words, form, *prepared, std::move(run), node, loop);
+  return finish_call(there, form, *prepared, std::move(run));
 }
 
 // A service of the node's, which names its own types.
-Result<int> call_service(const NetWords& words, RemoteNode& node, Loop& loop) {
+Result<int> call_service(const There& there) {
+  const NetWords& words = there.words;
   CallForm form{.function = words.rest[1],
                 .arguments = words.rest.size() > 2 ? words.rest[2] : std::string(),
                 .json = words.args_json,
                 .json_flag = "--args-json"};
   TRY(CallText call, read_call(form));
   TRY(auto limits, limits_of(words));
-  TRY(std::string told, run_task(loop, node.describe(deadline_of(limits))));
+  TRY(std::string told, run_task(there.loop, there.node.describe(deadline_of(limits))));
   TRY(auto description, node::client::read_description(told));
   std::vector<ExportedFunction> functions;
   for (const auto& service : description.services) {
@@ -290,7 +323,7 @@ Result<int> call_service(const NetWords& words, RemoteNode& node, Loop& loop) {
   node::client::RemoteRun run{.function = FunctionName{function.interface, function.name}.text(),
                               .arguments = prepared->arguments,
                               .limits = limits};
-  return finish_call(words, form, *prepared, std::move(run), node, loop);
+  return finish_call(there, form, *prepared, std::move(run));
 }
 
 Result<int> fetch(const NetWords& words, RemoteNode& node, Loop& loop) {
@@ -382,10 +415,12 @@ void add_net_options(CLI::App& verb, NetWords& words) {
       "sent where the node does not have it, a library of the node's (acme:words, the newest, or "
       "acme:words@1.2), or a hash; without one it is a service of the node's that is called. "
       "Stored "
-      "at several nodes, a file is sent about once, and they take it from each other.");
+      "at several nodes, a file is sent about once, and they take it from each other. A word that "
+      "looks "
+      "like an option stands behind --. A signal cancels there what run and call have begun.");
 }
 
-Result<int> run_net(const NetWords& words) {
+Result<int> run_net(const NetWords& words, StopSignals& signals) {
   if (words.action == "list" && words.rest.empty()) {
     auto own = key_of(words);
     if (!own && !words.key.empty()) return std::unexpected(std::move(own).error());
@@ -404,12 +439,20 @@ Result<int> run_net(const NetWords& words) {
                                      {"cancel", 2, "cancel NODE RUN"}};
   const Known* known = std::ranges::find(kKnown, words.action, &Known::name);
   if (known == std::end(kKnown)) {
-    return failure(Errc::kInvalid, fmt::format("weft net {}: write list, describe, run, call, "
-                                               "store, fetch or cancel",
-                                               words.action));
+    return failure(Errc::kInvalid, "weft net list takes no words: write weft net describe NODE");
   }
   if (words.rest.size() < known->least) {
     return failure(Errc::kInvalid, fmt::format("write weft net {}", known->usage));
+  }
+  Result<node::Hash> run;
+  if (words.action == "cancel") {
+    run = node::Hash::parse(words.rest[1]);
+    if (!run) {
+      return failure(Errc::kInvalid,
+                     fmt::format("\"{}\" is no run: write its 64 digits of 0-9a-f, as weft node "
+                                 "runs shows them there",
+                                 words.rest[1]));
+    }
   }
   TRY(auto key, key_of(words));
   if (words.action == "describe") return describe_node(words, key);
@@ -417,13 +460,13 @@ Result<int> run_net(const NetWords& words) {
   if (words.action == "store") return store(words, key, loop);
   TRY(auto address, find_node(loop, words, words.rest[0]));
   RemoteNode node(loop, address, key);
-  if (words.action == "run") return run_there(words, node, loop);
+  There there{words, node, loop, signals};
+  if (words.action == "run") return run_there(there);
   if (words.action == "call") {
-    return is_service_call(words) ? call_service(words, node, loop) : call_there(words, node, loop);
+    return is_service_call(words) ? call_service(there) : call_there(there);
   }
   if (words.action == "fetch") return fetch(words, node, loop);
-  TRY(auto run, node::Hash::parse(words.rest[1]));
-  TRY_VOID(run_task(loop, node.cancel(run, Deadline::after(std::chrono::seconds(30)))));
+  TRY_VOID(run_task(loop, node.cancel(*run, Deadline::after(std::chrono::seconds(30)))));
   return 0;
 }
 

@@ -11,6 +11,8 @@ class App;
 
 namespace weft {
 
+class StopSignals;
+
 // The words of `weft net`.
 struct NetWords {
   std::string action = "list";
@@ -30,7 +32,7 @@ struct NetWords {
 };
 
 void add_net_options(CLI::App& verb, NetWords& words);
-// Who is there, and what they do for us.
-Result<int> run_net(const NetWords& words);
+// Who is there, and what they do for us. A signal cancels there what runs there.
+Result<int> run_net(const NetWords& words, StopSignals& signals);
 
 }  // namespace weft

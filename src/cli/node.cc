@@ -1,12 +1,16 @@
 #include "cli/node.h"
 
 #include <fmt/format.h>
+#include <ifaddrs.h>
+#include <netinet/in.h>
 #include <signal.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <array>
 #include <boost/json.hpp>
 #include <filesystem>
+#include <memory>
 #include <mutex>
 #include <optional>
 
@@ -14,6 +18,7 @@
 #include "base/console.h"
 #include "base/limits.h"
 #include "base/log.h"
+#include "base/net_address.h"
 #include "base/read_file.h"
 #include "base/shown_text.h"
 #include "cli/actions.h"
@@ -41,8 +46,7 @@ constexpr const char* kSelf = "/proc/self/exe";
 constexpr std::chrono::seconds kStopMax{30};
 constexpr std::size_t kProofBytesMax = 1 << 20;
 
-// What the daemon starts itself, compile, is not among them.
-constexpr std::array<ActionOptions, 15> kActions{{
+constexpr std::array<ActionOptions, 16> kActions{{
     {"init", "--dir"},
     {"start", "--dir --quiet"},
     {"status", "--dir --json"},
@@ -58,6 +62,7 @@ constexpr std::array<ActionOptions, 15> kActions{{
     {"events", "--dir --from --follow"},
     {"bill", "--dir --from --by --json --csv"},
     {"verify", "--key"},
+    {"compile", "", Told::kNo},  // What the daemon starts itself.
 }};
 
 std::string action_of(const NodeWords& words) {
@@ -142,6 +147,36 @@ Result<int> init(const NodeWords& words) {
   return 0;
 }
 
+// Of this machine, as others may reach it: no loopback, and no link's own.
+std::optional<std::string> own_address(int family) {
+  ifaddrs* all = nullptr;
+  if (::getifaddrs(&all) != 0) return std::nullopt;
+  std::unique_ptr<ifaddrs, decltype(&::freeifaddrs)> held(all, ::freeifaddrs);
+  for (const ifaddrs* each = all; each != nullptr; each = each->ifa_next) {
+    if (each->ifa_addr == nullptr || each->ifa_addr->sa_family != family) continue;
+    auto address = IpAddress::of(*each->ifa_addr);
+    if (!address) continue;
+    AddressKind kind = kind_of(*address);
+    if (kind != AddressKind::kLoopback && kind != AddressKind::kLinkLocal) {
+      return address->text();
+    }
+  }
+  return std::nullopt;
+}
+
+// "192.168.1.4:7420" of "https://0.0.0.0:7420/": what others name it by.
+std::string shown_address(std::string_view url) {
+  constexpr std::string_view kScheme = "https://";
+  if (url.starts_with(kScheme)) url.remove_prefix(kScheme.size());
+  if (url.ends_with('/')) url.remove_suffix(1);
+  std::size_t colon = url.rfind(':');
+  std::string_view host = url.substr(0, colon);
+  std::string_view port = url.substr(std::min(colon, url.size()));
+  if (host == "0.0.0.0") return own_address(AF_INET).value_or("127.0.0.1") + std::string(port);
+  if (host == "[::]") return fmt::format("[{}]{}", own_address(AF_INET6).value_or("::1"), port);
+  return std::string(url);
+}
+
 Result<int> start(const NodeWords& words, StopSignals& signals) {
   if (auto raised = raise_open_files(); !raised) log::warn("weft", raised.error().message());
   Problems problems;
@@ -174,7 +209,7 @@ Result<int> start(const NodeWords& words, StopSignals& signals) {
                                                  }}));
   auto status = node.status();
   for (const std::string& url : status.urls) {
-    say(fmt::format("{} {}@{}", status.name, status.key.text(), url));
+    say(fmt::format("{} {}@{}", status.name, status.key.text(), shown_address(url)));
   }
   if (!words.quiet) say(fmt::format("control: {}", policy->settings.control_socket.string()));
   signals.hold();
@@ -341,10 +376,8 @@ Result<int> run_node(const NodeWords& words, StopSignals& signals) {
   if (action == "events") return events(words);
   if (action == "bill") return bill(words);
   if (action == "verify") return verify(words);
-  return failure(Errc::kInvalid,
-                 fmt::format("weft node {}: write init, start, status, runs, cancel RUN, drain, "
-                             "undrain, reload, stop, library, events, bill or verify",
-                             action));
+  return failure(Errc::kInvalid, fmt::format("write weft node {} {}", action,
+                                             action == "cancel" ? "RUN" : "FILE FOLDER"));
 }
 
 }  // namespace weft

@@ -13,6 +13,7 @@
 #include <iterator>
 #include <utility>
 
+#include "cli/given_words.h"
 #include "door/codec.h"
 #include "io/http_client/http_client.h"
 #include "observe/otlp.h"
@@ -209,8 +210,7 @@ void take_app_words(RunWords& words) {
                                      &RunWords::allow_net};
   std::array<std::vector<std::string>, kLists.size()> before;
   for (std::size_t i = 0; i < kLists.size(); ++i) before[i] = std::exchange(words.*kLists[i], {});
-  std::vector<std::string> reversed(words.args.rbegin(), words.args.rend());
-  rest.parse(std::move(reversed));
+  GivenWords::parse(rest, std::exchange(words.args, {}));
   words.args = std::move(more);
   for (std::size_t i = 0; i < kLists.size(); ++i) {
     std::vector<std::string>& after = words.*kLists[i];
@@ -328,7 +328,9 @@ void add_run_options(CLI::App& verb, RunWords& words) {
   verb.add_option("TARGET", words.target,
                   "An app (a folder with a weft.toml), or a component or WASI module: .wasm, .wat")
       ->required();
-  verb.add_option("ARGS", words.args, "More apps and options; or arguments of a command");
+  verb.add_option("ARGS", words.args,
+                  "More apps and options; or arguments of a command, and for that of an app behind "
+                  "-- where they look like options");
   add_options(verb, words);
   verb.positionals_at_end();
 }

@@ -187,9 +187,7 @@ Result<std::string> state_folder(const SecretWords& words) {
 }  // namespace
 
 void add_secret_options(CLI::App& verb, SecretWords& words) {
-  verb.add_option("ACTION", words.action, "set, list or remove")
-      ->required()
-      ->check(CLI::IsMember(std::vector<std::string>{"set", "list", "remove"}));
+  verb.add_option("ACTION", words.action, "set, list or remove")->required();
   verb.add_option("NAME", words.name, "The secret that is set or removed");
   verb.add_option("--state", words.state, "The state folder that has the store, as for weft run")
       ->type_name("DIR");

@@ -99,7 +99,7 @@ class Cron(unittest.TestCase):
             schedule, = json.loads(done.out)["schedules"]
             self.assertEqual(len(schedule["next"]), 5)
             self.assertEqual(schedule["next"], sorted(schedule["next"]))
-            self.assertEqual(run("cron", "show", app.folder).code, 1)
+            self.assertEqual(run("cron", "show", app.folder).code, 2)
             self.assertEqual(run("cron", "list", "/no/such/app").code, 1)
 
     def test_run(self):
@@ -145,6 +145,22 @@ class Cron(unittest.TestCase):
                     done = now(*words)
                     self.assertEqual(done.code, 1, done)
                     self.assertIn(what, done.err)
+
+    def test_a_run_that_waits_says_for_what(self):
+        """One that had only waited for the lock of its schedule does not say that it ran."""
+        with clock("@yearly", 'deadline = "3s"') as app:
+            app.write("on.toml", '[admin]\nlisten = "127.0.0.1:0"\ncalls = true\n')
+            with Host(app.folder, "--on", os.path.join(app.folder, "on.toml")) as host:
+                at = "%s:%d" % Admin(host).address
+                self.assertEqual(put(host, "/kv/fail", b"2").status // 100, 2)
+                words = ("cron", "run", "--at", at, "clock", "ticker")
+                other = threading.Thread(target=run, args=words)
+                other.start()
+                said = until(lambda: [line for line in [run(*words, "--time", "50ms").err]
+                                      if "waited for" in line], "the other has the lock")[0]
+                self.assertIn("it did not begin within 50 ms: it waited for the lock of its "
+                              "schedule", said)
+                other.join()
 
     def test_what_is_wrong(self):
         """Said at its place before anything runs."""

@@ -111,6 +111,10 @@ class RunNow final : public OperatorWork {
     run_->hold = nullptr;
     run_->keeping.locks->close();
   }
+  std::string waits_for() const override {
+    if (run_->hold != nullptr) return {};
+    return "the lock of its schedule, which a run of it has, here or on another host";
+  }
 
  private:
   static Task<void> begin(Run::Weak weak) {

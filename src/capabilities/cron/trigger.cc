@@ -64,6 +64,14 @@ struct CronTrigger::State : std::enable_shared_from_this<CronTrigger::State> {
                {"due", shown_time(options.zone, due)},
                {"why", std::string(why)}});
   }
+  void tell_skipped(sys_seconds done) const {
+    auto first = options.schedule.next(options.zone, done);
+    log::info("cron", "what was due while nobody was there is left out: missed is \"skip\"",
+              {{"app", app},
+               {"component", component},
+               {"schedule", options.text},
+               {"first", first ? shown_time(options.zone, *first) : ""}});
+  }
   lock::Request request() const { return {loop, Deadline::after(kAskMax)}; }
 
   // Everything under way has the state weakly, and asks whether it is still there after each wait.
@@ -269,6 +277,7 @@ Task<void> CronTrigger::State::turn(Weak weak) {
       self->options.schedule.next(self->options.zone, record.done).value_or(now + seconds(1)) <=
       now;
   if (!passed) co_return Result<void>();
+  if (runs.empty()) self->tell_skipped(record.done);
   // What ran here and could not be written down is only written down.
   std::erase_if(runs, [&](sys_seconds each) { return self->ran && each <= *self->ran; });
   if (self->options.overlap) {

@@ -221,7 +221,11 @@ TEST_F(CronTriggers, AreMadeUpForAsTheySay) {
     host({.missed = missed}).reset();
     // Nobody is there for some hours.
     now_ = kNoon + 2h + 30min;
+    ::testing::internal::CaptureStderr();
     auto trigger = host({.missed = missed});
+    // What is left out is told.
+    std::string said = ::testing::internal::GetCapturedStderr();
+    EXPECT_EQ(said.contains("is left out"), missed == Missed::kSkip) << said;
     EXPECT_EQ(calls_.due(), due);
     go_to(now_ + 1s, *trigger);
     EXPECT_EQ(calls_.due(), due);

@@ -27,7 +27,7 @@ constexpr std::uint64_t kEpochMax = std::uint64_t{1} << 31;
 constexpr std::size_t kInboxesMax = 65'536;
 // So many groups have a mark of their own, and the others the last one together.
 constexpr unsigned kMarks = 64;
-// Between two counts of whom a full log waits for.
+// Between two counts of whom a full log waits for, and two lines of what is not kept.
 constexpr std::chrono::seconds kFullToldEvery{10};
 
 std::chrono::milliseconds age_of(const Standing& standing, std::int64_t now_ms) {
@@ -230,9 +230,19 @@ Error Log::full() {
   return Error(Errc::kFull, full_why_);
 }
 
-void Log::published(const Place& place, bool kept) {
+// Who published is told each time, and the operator, whose disk may be full, now and then.
+void Log::tell_lost(const Error& why) {
+  ++lost_;
+  if (!lost_told_.passed()) return;
+  lost_told_ = Deadline::after(kFullToldEvery);
+  log::warn("messaging", "publishing fails: what is published cannot be kept",
+            {{"messages", std::to_string(std::exchange(lost_, 0))}, {"why", why.message()}});
+}
+
+void Log::published(const Place& place, const Result<void>& kept) {
   std::lock_guard hold(mutex_);
   under_way_.erase(place.sequence);
+  if (!kept) tell_lost(kept.error());
   if (kept) kept_.emplace_hint(kept_.end(), place.sequence, place.wanted);
   for (const auto& [name, standing] : place.fresh) {
     if (auto group = groups_.find(name); kept && group != groups_.end()) {
@@ -274,6 +284,7 @@ void Log::expect(const std::string& group, std::string_view pattern) {
   // Before the log was read nobody knows whether it is new, and `started` does this.
   if (is_new) expected.standing.position = next_;
   expected.standing.pattern = pattern;
+  expected.told = false;
   ++expected.users;
 }
 
@@ -382,6 +393,19 @@ std::vector<std::uint64_t> Log::stands(const std::string& group, Standing standi
   auto end = kept_.lower_bound(written.standing.position);
   for (auto each = kept_.lower_bound(before.position); each != end;) each = look(each);
   return gone;
+}
+
+std::map<std::string, std::uint64_t> Log::orphans() {
+  std::lock_guard hold(mutex_);
+  std::map<std::string, std::uint64_t> orphans;
+  for (auto& [name, group] : groups_) {
+    if (group.users > 0 || group.told) continue;
+    std::uint64_t waits = backlog(group, kBacklogCounted);
+    if (waits == 0) continue;
+    group.told = true;
+    orphans[name] = waits;
+  }
+  return orphans;
 }
 
 std::vector<std::string> Log::due(std::int64_t now_ms) const {

@@ -100,8 +100,8 @@ class Log {
   };
   // Nothing: no group wants it. kFull: no more is kept, and for whom most of it is.
   Result<std::optional<Place>> reserve(std::string_view topic);
-  // It is kept, and what is fresh with it, or not.
-  void published(const Place& place, bool kept);
+  // It is kept, and what is fresh with it, or not: why not is logged, now and then.
+  void published(const Place& place, const Result<void>& kept);
 
   // Whether it is a reply to a request: who waits for it is given it, if somebody still does.
   bool reply(const Message& message);
@@ -136,6 +136,9 @@ class Log {
 
   // ---- groups whose triggers do not run ----
 
+  // Those that messages wait for, as `backlogs` counts them, each once until its trigger runs
+  // again.
+  std::map<std::string, std::uint64_t> orphans();
   // Those that have not for so long that they are to be forgotten.
   std::vector<std::string> due(std::int64_t now_ms) const;
   // There is no such group any more. `erase` has the store erase where it stands; called with the
@@ -174,6 +177,7 @@ class Log {
     bool written = false;    // The store has a standing of it.
     std::uint64_t mark = 0;  // One bit, in what messages have of who wants them.
     std::size_t users = 0;   // Its triggers that run, on whatever loop.
+    bool told = false;       // Of being without one.
     std::deque<Claim> claims;
     std::optional<Waiter> news;
     Replayed replayed;  // Where there is news.
@@ -189,6 +193,7 @@ class Log {
   // Of what it has not looked at, the next `most` messages are looked through.
   std::uint64_t backlog(const Group& group, std::size_t most = kMessagesMax) const;
   Error full();
+  void tell_lost(const Error& why);
 
   const LogBounds bounds_;
   Replays replays_;
@@ -204,6 +209,9 @@ class Log {
   // Why no more is kept, as it was told last; counting that takes a while.
   std::string full_why_;
   Deadline full_told_ = Deadline::after(std::chrono::milliseconds(0));
+  // Messages that the store did not keep, since that was told last.
+  std::uint64_t lost_ = 0;
+  Deadline lost_told_ = Deadline::after(std::chrono::milliseconds(0));
   struct Inbox {
     Loop* loop;
     std::shared_ptr<std::function<void(Message)>> arrived;

@@ -16,7 +16,7 @@ constexpr std::int64_t kNow = 1'000'000'000'000;
 std::uint64_t keep(Log& log, std::string_view topic) {
   auto place = log.reserve(topic);
   if (!place || !*place) return 0;
-  log.published(**place, true);
+  log.published(**place, {});
   return (*place)->sequence;
 }
 

@@ -82,6 +82,9 @@ class LogAccess : public std::enable_shared_from_this<LogAccess> {
         name_(std::move(name.name)) {}
 
   Loop& loop() { return loop_; }
+  // The app's name and the broker's.
+  std::string_view app() const { return std::string_view(owner_).substr(kOwner.size()); }
+  const std::string& name() const { return name_; }
   const std::shared_ptr<Log>& log() { return log_; }
   // Where it is ready.
   const std::shared_ptr<keyvalue::Bucket>& bucket() { return bucket_; }
@@ -248,7 +251,7 @@ class LogBroker final : public Broker {
     if (!place) return {};
     return keep(access, request, *place, encode(message))
         .settle([log = access.log(), place = *std::move(place)](Result<void> kept) {
-          log->published(place, kept.has_value());
+          log->published(place, kept);
           return kept;
         });
   }
@@ -359,8 +362,21 @@ class LogBroker final : public Broker {
   // nobody has used yet is not read for that.
   void look() {
     if (!access_->ready()) return look_.arm(Deadline::after(first_look()));
+    tell_orphans();
     look_.arm(Deadline::after(access_->log()->bounds().look_every));
     access_->loop().spawn(forget_old_groups(access_->site()));
+  }
+
+  void tell_orphans() {
+    for (const auto& [group, messages] : access_->log()->orphans()) {
+      log::warn("messaging",
+                "messages are kept for a group whose trigger does not run here: it goes by itself "
+                "after a week, or now with weft messages forget",
+                {{"app", std::string(access_->app())},
+                 {"broker", access_->name()},
+                 {"group", group},
+                 {"messages", std::to_string(messages)}});
+    }
   }
 
   const std::shared_ptr<LogAccess> access_;  // Shared with what is under way.

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 
+#include <algorithm>
 #include <map>
 
 #include "capabilities/keyvalue/backend.h"
@@ -216,6 +217,37 @@ TEST(GroupStandings, WithoutAPatternAreReadStill) {
   EXPECT_FALSE(Standing::decode(standing.encode()).has_value());
 }
 
+TEST(GroupsWithoutATrigger, AreToldOfOnce) {
+  Log log;
+  log.expect("runs", "old.>");
+  log.started(1, {}, {{"old", Standing{.pattern = "old.>"}}}, 0);
+  EXPECT_TRUE(log.orphans().empty());  // Nothing waits for it.
+  auto place = log.reserve("old.a");
+  ASSERT_TRUE(place && *place);
+  log.published(**place, {});
+  EXPECT_THAT(log.orphans(), ElementsAre(Pair("old", 1U)));
+  EXPECT_TRUE(log.orphans().empty());
+  log.expect("old", "old.>");
+  EXPECT_TRUE(log.orphans().empty());
+  log.leave("old", 0);
+  EXPECT_THAT(log.orphans(), ElementsAre(Pair("old", 1U)));
+}
+
+TEST(AFullDisk, IsToldToTheOperatorNowAndThen) {
+  Log log;
+  log.expect("g", ">");
+  log.started(1, {}, {}, 0);
+  ::testing::internal::CaptureStderr();
+  for (int i = 0; i < 3; ++i) {
+    auto place = log.reserve("a");
+    ASSERT_TRUE(place && *place);
+    log.published(**place, failure(Errc::kFull, "no room on the device"));
+  }
+  std::string said = ::testing::internal::GetCapturedStderr();
+  EXPECT_THAT(said, HasSubstr("no room on the device"));
+  EXPECT_EQ(std::ranges::count(said, '\n'), 1) << said;
+}
+
 TEST(ManyGroups, HaveTheirMessagesWhoeverSharesAMark) {
   Log log;
   log.started(1, {}, {}, 0);
@@ -223,7 +255,7 @@ TEST(ManyGroups, HaveTheirMessagesWhoeverSharesAMark) {
   for (int i = 0; i < 80; ++i) {
     auto place = log.reserve(fmt::format("t{}", i));
     ASSERT_TRUE(place && *place);
-    log.published(**place, true);
+    log.published(**place, {});
   }
   auto known = log.groups(Counted::kYes, 0);
   ASSERT_EQ(known.size(), 80U);

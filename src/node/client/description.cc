@@ -3,7 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <boost/json.hpp>
+#include <utility>
 
 #include "node/library/names.h"
 #include "node/object/beacon.h"
@@ -16,6 +18,9 @@ namespace json = boost::json;
 
 constexpr std::size_t kDepthMax = 8;
 constexpr std::size_t kMayMax = 200;
+// In the order in which people are shown them.
+constexpr std::array<std::string_view, 7> kLeftKinds{
+    "cpu", "compile", "network-in", "network-out", "memory", "storage", "runs"};
 // Digits of a module that people are shown.
 constexpr std::size_t kDigitsShown = 16;
 
@@ -89,6 +94,32 @@ Result<library::Service> read_service(const json::object& object) {
   return service;
 }
 
+// Of the kinds that there are; others are of a later weft.
+Result<std::vector<std::pair<std::string, std::uint64_t>>> read_left(const json::object& object) {
+  std::vector<std::pair<std::string, std::uint64_t>> left;
+  const json::value* value = object.if_contains("left");
+  if (value == nullptr) return left;
+  if (!value->is_object()) return wrong("what is left is no object");
+  for (std::string_view kind : kLeftKinds) {
+    const json::value* amount = value->get_object().if_contains({kind.data(), kind.size()});
+    if (amount == nullptr) continue;
+    json::error_code bad;
+    auto number = amount->to_number<std::uint64_t>(bad);
+    if (bad) return wrong("what is left is no number");
+    left.emplace_back(kind, number);
+  }
+  return left;
+}
+
+std::string amount_text(std::string_view kind, std::uint64_t amount) {
+  constexpr double kNsPerS = 1e9;
+  constexpr double kMiB = 1 << 20;
+  if (kind == "runs") return fmt::format("{}", amount);
+  auto value = static_cast<double>(amount);
+  if (kind == "cpu" || kind == "compile") return fmt::format("{:.1f} s", value / kNsPerS);
+  return fmt::format("{:.1f} MiB", value / kMiB);
+}
+
 void add_functions(std::string& out, std::span<const library::LibraryFunction> functions) {
   for (const library::LibraryFunction& each : functions) {
     out += fmt::format("    {}: {}\n", each.name, each.signature);
@@ -112,6 +143,7 @@ Result<Description> read_description(std::string_view text) {
   if (object.contains("group")) {
     TRY(description.group, text_of(object, "group", kGroupNameMax));
   }
+  TRY(description.left, read_left(object));
   TRY(description.libraries,
       list_of<library::Library>(object, "libraries", library::kLibrariesMax, read_library));
   TRY(description.services,
@@ -123,6 +155,11 @@ std::string description_tree(const Description& description) {
   if (description.may.empty()) return "  tells strangers its name alone\n";
   std::string out =
       fmt::format("  in its group {} we may {}\n", description.group, description.may);
+  for (std::string_view between = "  left of its quota: ";
+       const auto& [kind, amount] : description.left) {
+    out += fmt::format("{}{} {}", std::exchange(between, ", "), kind, amount_text(kind, amount));
+  }
+  if (!description.left.empty()) out += '\n';
   for (const library::Service& each : description.services) {
     out += fmt::format("  service {}\n", each.interface);
     add_functions(out, each.functions);

@@ -2,6 +2,7 @@
 
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/error.h"
@@ -14,6 +15,8 @@ struct Description {
   std::string name = {};
   std::string group = {};  // Which the key is in there; empty: it was not told.
   std::string may = {};  // "describe, call": the rights of the key's group; empty: it was not told.
+  // What is left of the group's quota, by kind: "cpu" in nanoseconds, "runs", all others in bytes.
+  std::vector<std::pair<std::string, std::uint64_t>> left = {};
   std::vector<library::Library> libraries = {};
   std::vector<library::Service> services = {};
 };

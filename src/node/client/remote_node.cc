@@ -151,6 +151,7 @@ Task<RemoteEnd> RemoteNode::execute(RemoteRun run, ProvenOutput::Frame take, Dea
     if (!missing || stored || run.list == nullptr) {
       co_return std::unexpected(std::move(followed).error());
     }
+    last_.reset();
     CO_TRY_VOID(co_await store(*run.list, run.chunk, deadline));
   }
 }

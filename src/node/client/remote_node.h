@@ -79,7 +79,7 @@ class RemoteNode {
                                 std::uint32_t more_than, Deadline deadline);
   wire::NodeClient& client() { return client_; }
 
-  // The name of what `execute` asked for last.
+  // The name of what `execute` asked for last; absent before that, and while the module is sent.
   const std::optional<Hash>& last() const { return last_; }
 
  private:

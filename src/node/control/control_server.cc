@@ -231,6 +231,10 @@ ControlServer::ControlServer(std::unique_ptr<Impl> impl) : impl_(std::move(impl)
 Result<std::unique_ptr<ControlServer>> ControlServer::start(daemon::Node& node, Options options) {
   auto impl = std::make_unique<Impl>();
   std::string path = options.path;
+  for (const std::string& name : unknown_of(options.permits)) {
+    log::warn("node", "[control] of node.toml names somebody whom this machine does not know",
+              {{"name", name}});
+  }
   impl->loops.on_each([&](Loop& loop, std::size_t) {
     impl->handler = std::make_unique<ControlHandler>(loop, node, std::move(options));
   });

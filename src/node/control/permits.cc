@@ -4,6 +4,7 @@
 #include <pwd.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 
@@ -28,6 +29,21 @@ bool is_user(const std::string& name, uid_t uid) {
   passwd* found = nullptr;
   return getpwnam_r(name.c_str(), &entry, room.data(), room.size(), &found) == 0 &&
          found != nullptr && found->pw_uid == uid;
+}
+
+bool is_known(const std::string& name) {
+  std::array<char, kLookUpBytes> room;
+  if (name.starts_with('@')) {
+    group entry{};
+    group* found = nullptr;
+    // Where it cannot be looked up now, it may be known later.
+    return getgrnam_r(name.c_str() + 1, &entry, room.data(), room.size(), &found) != 0 ||
+           found != nullptr;
+  }
+  passwd entry{};
+  passwd* found = nullptr;
+  return getpwnam_r(name.c_str(), &entry, room.data(), room.size(), &found) != 0 ||
+         found != nullptr;
 }
 
 // The groups of the user's own list, beside the one that the process has.
@@ -81,6 +97,17 @@ bool may(const Permits& permits, Verb verb, const Asker& who) {
     if (each.starts_with('@') ? is_in(each.substr(1), who) : is_user(each, who.uid)) return true;
   }
   return false;
+}
+
+std::vector<std::string> unknown_of(const Permits& permits) {
+  std::vector<std::string> unknown;
+  for (const auto& [verb, names] : permits) {
+    for (const std::string& name : names) {
+      bool told = std::ranges::find(unknown, name) != unknown.end();
+      if (!told && !is_known(name)) unknown.push_back(name);
+    }
+  }
+  return unknown;
 }
 
 }  // namespace weft::node::control

@@ -27,5 +27,7 @@ using Permits = std::map<std::string, std::vector<std::string>, std::less<>>;
 // The user that this process runs as and root may everything; whoever else is written, that. Looks
 // users and groups up, which may wait for the system.
 bool may(const Permits& permits, Verb verb, const Asker& who);
+// What is written there, and this machine knows no user or group of the name: "alcie", "@staf".
+std::vector<std::string> unknown_of(const Permits& permits);
 
 }  // namespace weft::node::control

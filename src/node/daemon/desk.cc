@@ -30,8 +30,8 @@ std::string_view address_of(std::string_view peer) {
 events::Refusal refusal_of(Errc code) {
   switch (code) {
     case Errc::kNotFound: return events::Refusal::kNotFound;
-    case Errc::kLimit:
-    case Errc::kFull: return events::Refusal::kQuota;
+    case Errc::kLimit: return events::Refusal::kQuota;
+    case Errc::kFull: return events::Refusal::kFull;
     case Errc::kDenied: return events::Refusal::kForbidden;
     case Errc::kCorrupt: return events::Refusal::kMismatch;
     case Errc::kUnavailable: return events::Refusal::kDraining;
@@ -89,14 +89,45 @@ Result<void> Desk::spend(const std::string& group, QuotaKind kind, std::size_t b
   return {};
 }
 
+void Desk::count_out(const std::string& group, std::size_t bytes) {
+  auto charge = parts_.ledger.take(group, {}, unix_now());
+  if (!charge) return;
+  Amounts sent;
+  sent[QuotaKind::kNetworkOut] = bytes;
+  charge->settle(sent);
+}
+
+Result<Bytes> Desk::issue(const wire::Asked& asked, Tickets::Way way) {
+  return parts_.tickets.issue({.module = asked.request.module,
+                               .group = asked.group,
+                               .way = way,
+                               .requester = asked.signer,
+                               .request = asked.name},
+                              unix_now());
+}
+
+Error Desk::tell_full(Error why) {
+  if (why.code() != Errc::kFull) return why;
+  if (parts_.full.due()) {
+    log::warn("node", "there is no room for what is to be stored", {{"why", why.message()}});
+  }
+  bool says_where = why.message().contains(parts_.policy.get()->settings.state.string());
+  return says_where ? Error(Errc::kFull, "the node's disk is full") : why;
+}
+
 Task<Bytes> Desk::answer(wire::Asked asked, Bytes follows) {
   std::size_t bytes_in = asked.bytes.size() + follows.size();
   CO_TRY(auto room, parts_.events.reserve());
+  if (auto spent = spend(asked.group, QuotaKind::kNetworkIn, bytes_in); !spent) {
+    tell_refused(parts_, asked, events::Refusal::kQuota, 0);
+    co_return std::unexpected(std::move(spent).error());
+  }
   auto answer = co_await act(asked, std::move(follows));
   if (!answer) {
-    tell_refused(parts_, asked, refusal_of(answer.error().code()));
-    co_return answer;
+    tell_refused(parts_, asked, refusal_of(answer.error().code()), bytes_in);
+    co_return std::unexpected(tell_full(std::move(answer).error()));
   }
+  if (asked.request.action != Action::kFetch) count_out(asked.group, answer->size());
   events::Event event{.time = unix_now(),
                       .action = asked.request.action,
                       .requester = asked.signer,
@@ -117,7 +148,6 @@ Task<Bytes> Desk::answer(wire::Asked asked, Bytes follows) {
 }
 
 Task<Bytes> Desk::act(wire::Asked& asked, Bytes follows) {
-  CO_TRY_VOID(spend(asked.group, QuotaKind::kNetworkIn, asked.bytes.size() + follows.size()));
   switch (asked.request.action) {
     case Action::kDescribe: co_return describe(asked);
     case Action::kFetch: co_return co_await fetch(asked);
@@ -153,9 +183,9 @@ Task<Bytes> Desk::fetch(const wire::Asked& asked) {
     co_return std::unexpected(std::move(may).error());
   }
   CO_TRY(auto list, parts_.modules.list_of(module));
-  CO_TRY(Bytes answer, parts_.tickets.issue(module, asked.group, Tickets::Way::kRead, unix_now()));
+  CO_TRY(Bytes answer, issue(asked, Tickets::Way::kRead));
   Bytes encoded = list.encode();
-  CO_TRY_VOID(spend(asked.group, QuotaKind::kNetworkOut, encoded.size()));
+  CO_TRY_VOID(spend(asked.group, QuotaKind::kNetworkOut, answer.size() + encoded.size()));
   answer.insert(answer.end(), encoded.begin(), encoded.end());
   co_return answer;
 }
@@ -174,10 +204,14 @@ Task<Bytes> Desk::store(const wire::Asked& asked, Bytes follows) {
            };
            return have();
          }));
-  CO_TRY(Bytes answer, parts_.tickets.issue(module, asked.group, Tickets::Way::kWrite, unix_now()));
+  CO_TRY(Bytes answer, issue(asked, Tickets::Way::kWrite));
+  auto took = [&tickets = parts_.tickets, number = answer](std::size_t bytes) {
+    tickets.count(number, {.bytes_in = bytes});
+  };
   BytesView bits = there.view();
   answer.insert(answer.end(), bits.begin(), bits.end());
-  parts_.gatherings.begin(loop_, list, std::move(there), asked.group, std::move(peers));
+  parts_.gatherings.begin(loop_, list, std::move(there),
+                          {.group = asked.group, .took = std::move(took)}, std::move(peers));
   co_return answer;
 }
 
@@ -214,7 +248,7 @@ Task<std::unique_ptr<wire::OutputReader>> Desk::begin(wire::Asked asked, Bytes f
   }
   auto place = parts_.places.find(asked.request.run);
   if (!place) {
-    tell_refused(parts_, asked, events::Refusal::kNotFound);
+    tell_refused(parts_, asked, events::Refusal::kNotFound, 0);
     co_return failure(Errc::kNotFound, "no such run");
   }
   CO_TRY_VOID(spend(asked.group, QuotaKind::kNetworkIn, asked.bytes.size()));
@@ -235,19 +269,29 @@ Task<std::unique_ptr<wire::OutputReader>> Desk::begin(wire::Asked asked, Bytes f
 
 Task<Bytes> Desk::read_chunk(Bytes ticket, std::uint32_t index) {
   CO_TRY(auto found, parts_.tickets.look(ticket, Tickets::Way::kRead, unix_now()));
-  CO_TRY_VOID(spend(found.group, QuotaKind::kNetworkOut, library::kChunkBytes));
-  co_return co_await blocking(parts_.pool, loop_, [&parts = parts_, found, index] {
+  // A whole one is to be there; the last of a module is smaller.
+  Amounts amounts;
+  amounts[QuotaKind::kNetworkOut] = library::kChunkBytes;
+  auto charge = parts_.ledger.take(found.group, amounts, unix_now());
+  if (!charge) co_return failure(Errc::kLimit, charge.error().message());
+  auto chunk = co_await blocking(parts_.pool, loop_, [&parts = parts_, found, index] {
     return parts.modules.read(found.module, index);
   });
+  amounts[QuotaKind::kNetworkOut] = chunk ? chunk->size() : 0;
+  charge->settle(amounts);
+  if (chunk) parts_.tickets.count(ticket, {.bytes_out = chunk->size()});
+  co_return chunk;
 }
 
 Task<void> Desk::write_chunk(Bytes ticket, std::uint32_t index, Bytes chunk) {
   CO_TRY(auto found, parts_.tickets.look(ticket, Tickets::Way::kWrite, unix_now()));
   CO_TRY_VOID(spend(found.group, QuotaKind::kNetworkIn, chunk.size()));
-  CO_TRY_VOID(co_await blocking(parts_.pool, loop_,
-                                [&parts = parts_, found, index, chunk = std::move(chunk)] {
-                                  return parts.modules.put(found.module, index, chunk);
-                                }));
+  parts_.tickets.count(ticket, {.bytes_in = chunk.size()});
+  auto put = co_await blocking(parts_.pool, loop_,
+                               [&parts = parts_, found, index, chunk = std::move(chunk)] {
+                                 return parts.modules.put(found.module, index, chunk);
+                               });
+  if (!put) co_return std::unexpected(tell_full(std::move(put).error()));
   co_return Result<void>();
 }
 
@@ -269,6 +313,7 @@ Task<Bytes> Desk::have_chunks(Bytes ticket, std::uint32_t more_than) {
     if (there.there() > more_than || there.all() || !waits || end.passed()) {
       BytesView bits = there.view();
       CO_TRY_VOID(spend(found->group, QuotaKind::kNetworkOut, bits.size()));
+      parts_.tickets.count(ticket, {.bytes_out = bits.size()});
       co_return Bytes(bits.begin(), bits.end());
     }
     CO_TRY_VOID(co_await remote::pause(loop_, Deadline::after(kHaveTurn)));

@@ -43,6 +43,12 @@ class Desk final : public wire::NodeApi {
   Task<Bytes> cancel(const wire::Asked& asked);
   // So many bytes of the network, for the group; the failure says what is spent.
   Result<void> spend(const std::string& group, QuotaKind kind, std::size_t bytes);
+  // The same of a small answer that is there already, whatever is left.
+  void count_out(const std::string& group, std::size_t bytes);
+  Result<Bytes> issue(const wire::Asked& asked, Tickets::Way way);
+  // A disk that is full is the operator's to see, now and then. What is left for who asked, without
+  // where the node keeps it.
+  Error tell_full(Error why);
 
   NodeParts& parts_;
   Loop& loop_;

@@ -68,6 +68,7 @@ void warn_of_fixed(const NodeSettings& now, const NodeSettings& next, Problems& 
   tell(now.key == next.key, "key");
   tell(now.state == next.state, "state");
   tell(now.control_socket == next.control_socket, "control-socket");
+  tell(now.control_permits == next.control_permits, "[control]");
   tell(now.events == next.events, "events.retain");
 }
 
@@ -177,7 +178,8 @@ Result<void> Node::Impl::open() {
                           .seats = seats,
                           .facts = *facts,
                           .pool = *pool,
-                          .runs = running});
+                          .runs = running,
+                          .full = full});
   return {};
 }
 
@@ -244,7 +246,8 @@ Result<void> Node::Impl::discover() {
   return opened;
 }
 
-// Saves what is spent, forgets nonces that have expired, lets go of modules.
+// Saves what is spent, bills chunks that moved, forgets nonces that have expired, lets go of
+// modules.
 void Node::Impl::keep_house() {
   name_thread("weft house");
   bool told = false;
@@ -255,6 +258,7 @@ void Node::Impl::keep_house() {
     hold.unlock();
     auto saved = turn % kLedgerSaveEvery.count() == 0 ? ledger->save() : Result<void>();
     auto tidied = seen->tidy(unix_now());
+    bill_moved();
     for (std::size_t i = 0; i < sides.size(); ++i) {
       (*loops)[i].post([&desk = sides[i]->desk] { desk.runs().let_go(); });
     }
@@ -284,6 +288,25 @@ void Node::Impl::wait_until_unwound(Deadline deadline) {
       return;
     }
     std::this_thread::sleep_for(kUnwindLook);
+  }
+}
+
+// As many events as there are seconds in which something moved, each with the request that the
+// chunks belong to.
+void Node::Impl::bill_moved() {
+  for (auto& [ticket, moved] : tickets.take_moved(unix_now())) {
+    bool stored = ticket.way == Tickets::Way::kWrite;
+    events::Event event{.time = unix_now(),
+                        .action = stored ? Action::kStore : Action::kFetch,
+                        .requester = ticket.requester,
+                        .group = event_group(ticket.group),
+                        .request = ticket.request,
+                        .module = ticket.module};
+    event.usage.bytes_in = moved.bytes_in;
+    event.usage.bytes_out = moved.bytes_out;
+    if (auto told = events->append(std::move(event)); !told) {
+      log::error("node", "an event is lost", {{"why", told.error().message()}});
+    }
   }
 }
 
@@ -320,6 +343,7 @@ Node::Impl::~Impl() {
       if (index < sides.size()) sides[index].reset();
     });
     loops->stop();
+    if (events != nullptr) bill_moved();
   }
   if (seen != nullptr) {
     if (auto closed = seen->close(); !closed) log::error("node", closed.error().message());

@@ -48,6 +48,8 @@ struct Node::Impl {
   void keep_house();
   // Calls that were cancelled touch what the loops have until they are unwound.
   void wait_until_unwound(Deadline deadline);
+  // Of chunks that moved, into the log of events.
+  void bill_moved();
   // On loop 0, and waits.
   template <class F>
   void on_first(F&& work) {
@@ -76,6 +78,7 @@ struct Node::Impl {
   RunPlaces places;
   RunSeats seats;
   Gate running;
+  FullNotice full;
   std::optional<OwnFacts> facts;
   std::optional<Pool> pool;
   std::optional<gather::Gatherings> gatherings;

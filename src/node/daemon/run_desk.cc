@@ -42,7 +42,8 @@ Result<void> may_use(const NodeParts& parts, const Hash& module, const std::stri
   return missing;
 }
 
-void tell_refused(NodeParts& parts, const wire::Asked& asked, events::Refusal why) {
+void tell_refused(NodeParts& parts, const wire::Asked& asked, events::Refusal why,
+                  std::uint64_t bytes_in) {
   events::Event event{.time = unix_now(),
                       .action = asked.request.action,
                       .requester = asked.signer,
@@ -51,7 +52,7 @@ void tell_refused(NodeParts& parts, const wire::Asked& asked, events::Refusal wh
                       .module = asked.request.module,
                       .function = asked.request.function,
                       .refusal = why};
-  event.usage.bytes_in = asked.bytes.size();
+  event.usage.bytes_in = bytes_in;
   if (auto told = parts.events.append(std::move(event)); !told) {
     log::error("node", "an event is lost", {{"why", told.error().message()}});
   }
@@ -95,7 +96,7 @@ Result<Charge> RunDesk::charge(const wire::Asked& asked, const runs::RunLimits& 
   }
   auto taken = parts_.ledger.take(asked.group, most, unix_now());
   if (taken) return std::move(*taken);
-  tell_refused(parts_, asked, events::Refusal::kQuota);
+  tell_refused(parts_, asked, events::Refusal::kQuota, 0);
   return failure(Errc::kLimit, taken.error().message());
 }
 
@@ -132,7 +133,7 @@ Task<void> RunDesk::begin(wire::Asked asked, Bytes follows) {
   if (asked.request.module == Hash()) {
     auto served = parts_.catalogue.serving(asked.request.function);
     if (!served || asked.request.action != Action::kCall) {
-      tell_refused(parts_, asked, events::Refusal::kNotFound);
+      tell_refused(parts_, asked, events::Refusal::kNotFound, 0);
       co_return failure(Errc::kNotFound, "this node serves no such function: name a module");
     }
     // From here on it is a call of the module that serves it: its charge, event and receipt too.
@@ -142,7 +143,7 @@ Task<void> RunDesk::begin(wire::Asked asked, Bytes follows) {
   const Request& request = asked.request;
   auto in_use = co_await module(request.module, asked.group);
   if (!in_use) {
-    tell_refused(parts_, asked, events::Refusal::kNotFound);
+    tell_refused(parts_, asked, events::Refusal::kNotFound, 0);
     co_return std::unexpected(std::move(in_use).error());
   }
   runs::RunLimits limits = limits_of(asked);
@@ -181,7 +182,7 @@ Task<void> RunDesk::begin(wire::Asked asked, Bytes follows) {
   if (auto begun = runs_.begin(std::move(order)); !begun) {
     entry->second.charge.settle({});
     open_.erase(entry);
-    tell_refused(parts_, asked, events::Refusal::kQuota);
+    tell_refused(parts_, asked, events::Refusal::kQuota, 0);
     co_return std::unexpected(std::move(begun).error());
   }
   parts_.places.add(asked.name,

@@ -1,7 +1,10 @@
 #pragma once
 
+#include <chrono>
+#include <mutex>
 #include <string>
 
+#include "base/deadline.h"
 #include "io/gate.h"
 #include "io/pool.h"
 #include "node/admission/admission.h"
@@ -18,6 +21,24 @@
 #include "node/runs/node_facts.h"
 
 namespace weft::node::daemon {
+
+// Between two lines in the log which say that there is no room.
+inline constexpr std::chrono::seconds kFullToldEvery{10};
+
+// Whether what happens often is to be told now. One a node; from any thread.
+class FullNotice {
+ public:
+  bool due() {
+    std::lock_guard hold(mutex_);
+    if (!next_.passed()) return false;
+    next_ = Deadline::after(kFullToldEvery);
+    return true;
+  }
+
+ private:
+  std::mutex mutex_;
+  Deadline next_ = Deadline::after(std::chrono::milliseconds(0));
+};
 
 // What all loops of a node use, each from any thread. Owned by the node, which outlives its loops'
 // work.
@@ -37,6 +58,7 @@ struct NodeParts {
   runs::NodeFacts& facts;
   Pool& pool;  // For the disk.
   Gate& runs;  // Every run is inside until it has its receipt.
+  FullNotice& full;
 };
 
 // What an event says of whoever is in no group.

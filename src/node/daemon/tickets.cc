@@ -6,35 +6,73 @@
 
 namespace weft::node::daemon {
 
-Result<Bytes> Tickets::issue(Hash module, std::string group, Way way, UnixMs now) {
+namespace {
+
+UnixMs ms_of(std::chrono::milliseconds time) {
+  return static_cast<UnixMs>(time.count());
+}
+
+}  // namespace
+
+Tickets::Number Tickets::number_of(BytesView number) {
+  Number key{};
+  if (number.size() == key.size()) std::ranges::copy(number, key.begin());
+  return key;
+}
+
+void Tickets::drop_old(UnixMs now) {
+  std::erase_if(tickets_, [&](const auto& each) {
+    const auto& [ticket, moved] = each.second;
+    if (ticket.until + ms_of(kTicketCounted) > now || moved.bytes_in > 0 || moved.bytes_out > 0) {
+      return false;
+    }
+    --of_group_[ticket.group];
+    return true;
+  });
+}
+
+Result<Bytes> Tickets::issue(Ticket ticket, UnixMs now) {
   std::lock_guard hold(mutex_);
-  if (tickets_.size() >= kTicketsMax || of_group_[group] >= kTicketsOfGroupMax) {
-    std::erase_if(tickets_, [&](const auto& each) {
-      if (each.second.until > now) return false;
-      --of_group_[each.second.group];
-      return true;
-    });
-  }
-  if (tickets_.size() >= kTicketsMax || of_group_[group] >= kTicketsOfGroupMax) {
+  std::size_t& of_group = of_group_[ticket.group];
+  if (tickets_.size() >= kTicketsMax || of_group >= kTicketsOfGroupMax) drop_old(now);
+  if (tickets_.size() >= kTicketsMax || of_group >= kTicketsOfGroupMax) {
     return failure(Errc::kLimit, "too many modules are being moved: come again later");
   }
   Number number;
   randombytes_buf(number.data(), number.size());
-  auto life = std::chrono::duration_cast<std::chrono::milliseconds>(kTicketLife).count();
-  ++of_group_[group];
-  tickets_[number] = {module, std::move(group), way, now + static_cast<UnixMs>(life)};
+  ++of_group;
+  ticket.until = now + ms_of(kTicketLife);
+  tickets_[number] = {std::move(ticket)};
   return Bytes(number.begin(), number.end());
 }
 
 Result<Tickets::Ticket> Tickets::look(BytesView number, Way way, UnixMs now) const {
-  Number key{};
-  if (number.size() == key.size()) std::ranges::copy(number, key.begin());
   std::lock_guard hold(mutex_);
-  auto found = tickets_.find(key);
-  if (found == tickets_.end() || found->second.until <= now || found->second.way != way) {
+  auto found = tickets_.find(number_of(number));
+  if (found == tickets_.end() || found->second.ticket.until <= now ||
+      found->second.ticket.way != way) {
     return failure(Errc::kNotFound, "no such ticket: ask for the module again");
   }
-  return found->second;
+  return found->second.ticket;
+}
+
+void Tickets::count(BytesView number, Moved moved) {
+  std::lock_guard hold(mutex_);
+  auto found = tickets_.find(number_of(number));
+  if (found == tickets_.end()) return;
+  found->second.moved.bytes_in += moved.bytes_in;
+  found->second.moved.bytes_out += moved.bytes_out;
+}
+
+std::vector<std::pair<Tickets::Ticket, Tickets::Moved>> Tickets::take_moved(UnixMs now) {
+  std::lock_guard hold(mutex_);
+  std::vector<std::pair<Ticket, Moved>> all;
+  for (auto& [number, entry] : tickets_) {
+    if (entry.moved.bytes_in == 0 && entry.moved.bytes_out == 0) continue;
+    all.emplace_back(entry.ticket, std::exchange(entry.moved, {}));
+  }
+  drop_old(now);
+  return all;
 }
 
 }  // namespace weft::node::daemon

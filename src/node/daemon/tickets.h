@@ -7,10 +7,13 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "base/bytes.h"
 #include "base/error.h"
 #include "node/object/hash.h"
+#include "node/object/key.h"
 #include "node/object/request.h"
 #include "node/wire/node_api.h"
 
@@ -21,7 +24,11 @@ inline constexpr std::size_t kTicketsMax = 10'000;
 inline constexpr std::size_t kTicketsOfGroupMax = 1'000;
 inline constexpr std::chrono::minutes kTicketLife{10};
 
-// Who may move the chunks of one module: a number that nobody guesses, for a while.
+// Whoever uses one when it ends is counted still.
+inline constexpr std::chrono::minutes kTicketCounted{1};
+
+// Who may move the chunks of one module: a number that nobody guesses, for a while. What moved is
+// counted until somebody takes it, for the bill.
 //
 // One a node; from any thread.
 class Tickets {
@@ -31,19 +38,37 @@ class Tickets {
     Hash module = {};
     std::string group = {};
     Way way = Way::kRead;
+    PublicKey requester = {};
+    Hash request = {};  // That it was issued for.
     UnixMs until = 0;
   };
+  // Bytes of chunks, as the quota has them.
+  struct Moved {
+    std::uint64_t bytes_in = 0;
+    std::uint64_t bytes_out = 0;
+  };
 
-  // kLimit where there are too many, in all or of the group.
-  Result<Bytes> issue(Hash module, std::string group, Way way, UnixMs now);
+  // For kTicketLife. kLimit where there are too many, in all or of the group.
+  Result<Bytes> issue(Ticket ticket, UnixMs now);
   // kNotFound for one that is none, is over, or is for the other way.
   Result<Ticket> look(BytesView number, Way way, UnixMs now) const;
+  void count(BytesView number, Moved moved);
+  // What moved since this was asked last, of each ticket of which something did.
+  std::vector<std::pair<Ticket, Moved>> take_moved(UnixMs now);
 
  private:
   using Number = std::array<std::uint8_t, wire::kTicketBytes>;
+  struct Entry {
+    Ticket ticket;
+    Moved moved = {};
+  };
+
+  static Number number_of(BytesView number);
+  // Those that are over and of which nothing is to be told. With the lock.
+  void drop_old(UnixMs now);
 
   mutable std::mutex mutex_;
-  std::map<Number, Ticket> tickets_;
+  std::map<Number, Entry> tickets_;
   std::map<std::string, std::size_t, std::less<>> of_group_;
 };
 

@@ -11,7 +11,8 @@ constexpr std::uint64_t kMsPerS = 1'000;
 
 void BillLine::add(const Event& event) {
   ++events;
-  if (event.refused()) ++refused;
+  // Whoever runs what is not here yet is told so, and sends it.
+  if (event.refused() && event.refusal != Refusal::kNotFound) ++refused;
   const Usage& usage = event.usage;
   cpu_ns += usage.cpu_ns;
   compile_ns += usage.compile_ns;

@@ -22,7 +22,7 @@ enum class BillBy : std::uint8_t { kKey, kGroup };
 struct BillLine {
   std::string who = {};  // A key's 64 digits, or a group's name.
   std::uint64_t events = 0;
-  std::uint64_t refused = 0;  // Of them.
+  std::uint64_t refused = 0;  // Of them, without those for what is not here.
   std::uint64_t cpu_ns = 0;
   std::uint64_t compile_ns = 0;
   std::uint64_t memory_byte_s = 0;  // Of the sum; what is less than one is left off at the end.

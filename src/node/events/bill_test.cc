@@ -31,6 +31,11 @@ Bill some_bill() {
   refused.refusal = Refusal::kQuota;
   refused.usage = {};
   bill.add(refused);
+  Event missing = event_of_group(7, "a");
+  missing.refusal = Refusal::kNotFound;
+  missing.usage = {};
+  missing.stored_bytes = 0;
+  bill.add(missing);
   bill.add(event_of_group(8, "a"));
   return bill;
 }
@@ -91,11 +96,11 @@ TEST(Bill, HasABoundOfItsLines) {
 TEST(Bill, IsATable) {
   EXPECT_EQ(
       bill_table(some_bill()),
-      "group   events  refused  cpu s  compile s  memory/s       peak       in   out  stored\n"
-      "(none)       1        0  1.500      0.002       1 B  384.0 KiB  1.0 KiB  10 B     5 B\n"
-      "a            3        1  3.000      0.004       3 B  512.0 KiB  2.0 KiB  20 B    15 B\n"
-      "b,\"x\"        1        0  1.500      0.002       1 B  256.0 KiB  1.0 KiB  10 B     5 B\n"
-      "total        5        1  6.000      0.008       6 B  512.0 KiB  4.0 KiB  40 B    25 B\n");
+      "group   events  refused  cpu s  compile s  memory x s       peak       in   out  stored\n"
+      "(none)       1        0  1.500      0.002       1 B s  384.0 KiB  1.0 KiB  10 B     5 B\n"
+      "a            4        1  3.000      0.004       3 B s  512.0 KiB  2.0 KiB  20 B    15 B\n"
+      "b,\"x\"        1        0  1.500      0.002       1 B s  256.0 KiB  1.0 KiB  10 B     5 B\n"
+      "total        6        1  6.000      0.008       6 B s  512.0 KiB  4.0 KiB  40 B    25 B\n");
 }
 
 TEST(Bill, IsJson) {
@@ -105,13 +110,13 @@ TEST(Bill, IsJson) {
       R"x({"group":"(none)","events":1,"refused":0,"cpu_ns":1500000000,"compile_ns":2000000,)x"
       R"("memory_byte_s":1,"memory_peak_bytes":393216,"bytes_in":1024,"bytes_out":10,)"
       R"("stored_bytes":5},)"
-      R"({"group":"a","events":3,"refused":1,"cpu_ns":3000000000,"compile_ns":4000000,)"
+      R"({"group":"a","events":4,"refused":1,"cpu_ns":3000000000,"compile_ns":4000000,)"
       R"("memory_byte_s":3,"memory_peak_bytes":524288,"bytes_in":2048,"bytes_out":20,)"
       R"("stored_bytes":15},)"
       R"({"group":"b,\"x\"","events":1,"refused":0,"cpu_ns":1500000000,)"
       R"("compile_ns":2000000,"memory_byte_s":1,"memory_peak_bytes":262144,)"
       R"("bytes_in":1024,"bytes_out":10,"stored_bytes":5}],)"
-      R"("total":{"events":5,"refused":1,"cpu_ns":6000000000,"compile_ns":8000000,)"
+      R"("total":{"events":6,"refused":1,"cpu_ns":6000000000,"compile_ns":8000000,)"
       R"("memory_byte_s":6,"memory_peak_bytes":524288,"bytes_in":4096,"bytes_out":40,)"
       R"("stored_bytes":25}})"
       "\n");
@@ -122,7 +127,7 @@ TEST(Bill, IsCsv) {
             "group,events,refused,cpu_ns,compile_ns,memory_byte_s,memory_peak_bytes,bytes_in,"
             "bytes_out,stored_bytes\r\n"
             "(none),1,0,1500000000,2000000,1,393216,1024,10,5\r\n"
-            "a,3,1,3000000000,4000000,3,524288,2048,20,15\r\n"
+            "a,4,1,3000000000,4000000,3,524288,2048,20,15\r\n"
             "\"b,\"\"x\"\"\",1,0,1500000000,2000000,1,262144,1024,10,5\r\n");
 }
 

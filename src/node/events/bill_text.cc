@@ -35,7 +35,7 @@ Row row_of(const BillLine& line) {
           fmt::format("{}", line.refused),
           seconds(line.cpu_ns),
           seconds(line.compile_ns),
-          size(line.memory_byte_s),
+          size(line.memory_byte_s) + " s",
           size(line.memory_peak_bytes),
           size(line.bytes_in),
           size(line.bytes_out),
@@ -79,7 +79,7 @@ std::string csv_text(std::string_view text) {
 
 std::string bill_table(const Bill& bill) {
   std::vector<Row> rows = {{std::string(by_text(bill.by())), "events", "refused", "cpu s",
-                            "compile s", "memory/s", "peak", "in", "out", "stored"}};
+                            "compile s", "memory x s", "peak", "in", "out", "stored"}};
   for (const BillLine& line : bill.lines()) rows.push_back(row_of(line));
   rows.push_back(row_of(bill.total()));
   std::array<std::size_t, kColumns> widths{};

@@ -51,6 +51,7 @@ std::string_view to_string(Refusal refusal) {
     case Refusal::kRate: return "rate";
     case Refusal::kDraining: return "draining";
     case Refusal::kUnsupported: return "unsupported";
+    case Refusal::kFull: return "full";
   }
   return "?";
 }
@@ -91,7 +92,7 @@ Result<Event> read_event(BytesView record) {
   event.stored_bytes = fields.u64(kStored);
   TRY_VOID(fields.finish());
   if (!between(action, Action::kDescribe, Action::kStore) ||
-      !between(refusal, Refusal::kNone, Refusal::kUnsupported)) {
+      !between(refusal, Refusal::kNone, Refusal::kFull)) {
     return failure(Errc::kInvalid, "an action or a refusal that is not known here");
   }
   event.action = static_cast<Action>(action);
@@ -101,7 +102,7 @@ Result<Event> read_event(BytesView record) {
     if (outcome == kNoOutcome) return event;
     return failure(Errc::kInvalid, "an event that was refused has an outcome");
   }
-  if (!between(outcome, Outcome::kDone, Outcome::kFailed)) {
+  if (!between(outcome, Outcome::kDone, Outcome::kUnfit)) {
     return failure(Errc::kInvalid, "an outcome that is not known here");
   }
   event.outcome = static_cast<Outcome>(outcome);

@@ -26,6 +26,7 @@ enum class Refusal : std::uint8_t {
   kRate = 9,       // Too many too fast.
   kDraining = 10,  // The node takes nothing new.
   kUnsupported = 11,
+  kFull = 12,  // The node's disk, or its store, has no room for it.
 };
 std::string_view to_string(Refusal refusal);
 

@@ -33,9 +33,9 @@ inline Event some_event(std::uint64_t n) {
               .stored_bytes = n % 7 == 6 ? n : 0};
   event.requester.bytes.fill(static_cast<std::uint8_t>(n % 11));
   if (n % 6 == 5) {
-    event.refusal = static_cast<Refusal>(1 + n % 11);
+    event.refusal = static_cast<Refusal>(1 + n % 12);
   } else {
-    event.outcome = static_cast<Outcome>(1 + n % 5);
+    event.outcome = static_cast<Outcome>(1 + n % 6);
     event.exit_code = static_cast<std::uint8_t>(n % 3);
   }
   return event;

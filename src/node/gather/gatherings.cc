@@ -28,11 +28,12 @@ Deadline soon() {
 
 // One module that comes from others. On one loop.
 struct Gatherings::Gathering {
-  Gathering(Loop& on, ChunkList all, ChunkBits there, std::string whose,
+  Gathering(Loop& on, ChunkList all, ChunkBits there, For whose,
             std::vector<wire::NodeAddress> peers, Gate::Pass inside)
       : loop(on),
         list(std::move(all)),
-        group(std::move(whose)),
+        group(std::move(whose.group)),
+        took(std::move(whose.took)),
         waiting(peers.begin(), peers.end()),
         pass(std::move(inside)),
         mine(std::move(there)),
@@ -59,6 +60,7 @@ struct Gatherings::Gathering {
   Loop& loop;
   const ChunkList list;
   const std::string group;
+  const std::function<void(std::size_t)> took;
   std::deque<wire::NodeAddress> waiting;  // Not asked now.
   Gate::Pass pass;
   ChunkBits mine;
@@ -154,16 +156,16 @@ void Gatherings::leave(const Gathering& gathering) {
              {"ms", std::to_string(took.count())}});
 }
 
-void Gatherings::begin(Loop& loop, const ChunkList& list, ChunkBits there, std::string group,
+void Gatherings::begin(Loop& loop, const ChunkList& list, ChunkBits there, For whose,
                        std::vector<wire::NodeAddress> peers) {
   if (peers.empty() || stopping_) return;
   share(list.name(), peers);
   if (there.all()) return;
   peers = trusted(std::move(peers));
   auto pass = gate_.enter();
-  if (peers.empty() || !pass || !enter(list.name(), group)) return;
+  if (peers.empty() || !pass || !enter(list.name(), whose.group)) return;
   std::size_t workers = std::min(peers.size(), kPeersAtOnce);
-  auto gathering = std::make_shared<Gathering>(loop, list, std::move(there), std::move(group),
+  auto gathering = std::make_shared<Gathering>(loop, list, std::move(there), std::move(whose),
                                                std::move(peers), *std::move(pass));
   gathering->workers = workers;
   for (std::size_t i = 0; i < workers; ++i) {
@@ -272,6 +274,7 @@ Task<void> Gatherings::take_chunk(Gathering& gathering, const wire::NodeAddress&
     co_return failure(Errc::kLimit, charge.error().message());
   }
   charge->settle(amounts);
+  if (gathering.took) gathering.took(chunk.size());
   auto put =
       co_await blocking(parts_.pool, gathering.loop,
                         [&modules = parts_.modules, name = gathering.list.name(), index,

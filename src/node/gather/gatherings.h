@@ -3,6 +3,7 @@
 #include <atomic>
 #include <chrono>
 #include <deque>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -75,11 +76,17 @@ class Gatherings {
   Gatherings(const Gatherings&) = delete;
   ~Gatherings();
 
-  // `group` has begun to store the module, of which `there` is here, and says that `peers` store it
+  // Who pays for what is taken.
+  struct For {
+    std::string group = {};
+    // Is told of each part of it that was charged, on the loop.
+    std::function<void(std::size_t bytes)> took = {};
+  };
+  // A group has begun to store the module, of which `there` is here, and says that `peers` store it
   // too: they may read it here, and what is missing is taken from them, those whose keys are in a
   // group of ours.
-  void begin(Loop& loop, const library::ChunkList& list, library::ChunkBits there,
-             std::string group, std::vector<wire::NodeAddress> peers);
+  void begin(Loop& loop, const library::ChunkList& list, library::ChunkBits there, For whose,
+             std::vector<wire::NodeAddress> peers);
   // Whether a request that stored the module named this key.
   bool may_fetch(const Hash& module, const PublicKey& key) const;
 

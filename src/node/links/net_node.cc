@@ -48,10 +48,18 @@ Result<NodeOffer> NetNode::offer(const std::string& library, Deadline deadline) 
   return offer_of(description, library);
 }
 
-Result<std::string> NetNode::connect(Deadline deadline) {
+Result<NodeLook> NetNode::look(std::span<const NodeWant> wants, Deadline deadline) {
   TRY(auto description, describe(deadline));
-  TRY_VOID(check_right(description, "call"));
-  return description.name;
+  auto has = [&](const NodeWant& want) -> Result<void> {
+    bool fetches = want.how == LinkSettings::How::kFetch;
+    TRY_VOID(check_right(description, fetches ? "fetch" : "call"));
+    if (want.library.empty()) return {};
+    TRY_VOID(find_library(description, want.library));
+    return {};
+  };
+  NodeLook look{.name = description.name};
+  for (const NodeWant& want : wants) look.wants.push_back(has(want));
+  return look;
 }
 
 Result<Bytes> NetNode::bytes_of(const Hash& module, Deadline deadline) {

@@ -20,7 +20,7 @@ class NetNode final : public LinkedNode {
 
   Result<NodeOffer> offer(const std::string& library, Deadline deadline) override;
   Result<std::filesystem::path> fetch(const std::string& library, Deadline deadline) override;
-  Result<std::string> connect(Deadline deadline) override;
+  Result<NodeLook> look(std::span<const NodeWant> wants, Deadline deadline) override;
   std::unique_ptr<Provider> provider_for(Loop& loop, NodeImport import,
                                          std::shared_ptr<const NodeOffer> offer) override;
 

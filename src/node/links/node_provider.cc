@@ -35,6 +35,8 @@ Error not_done(const Receipt& receipt) {
     case Outcome::kLimited: return Error(Errc::kLimit, receipt.message);
     case Outcome::kCancelled: return Error(Errc::kCancelled, receipt.message);
     case Outcome::kFailed: return Error(Errc::kUnavailable, receipt.message);
+    case Outcome::kUnfit:
+      return Error(Errc::kTrap, fmt::format("it cannot run there: {}", receipt.message));
     case Outcome::kTrapped:
     case Outcome::kDone: break;
   }

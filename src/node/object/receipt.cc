@@ -48,6 +48,7 @@ std::string_view to_string(Outcome outcome) {
     case Outcome::kLimited: return "limited";
     case Outcome::kCancelled: return "cancelled";
     case Outcome::kFailed: return "failed";
+    case Outcome::kUnfit: return "unfit";
   }
   return "?";
 }
@@ -154,7 +155,7 @@ Result<Receipt> read_receipt(const SignedView& view) {
   if (action < static_cast<std::uint8_t>(Action::kDescribe) ||
       action > static_cast<std::uint8_t>(Action::kStore) ||
       outcome < static_cast<std::uint8_t>(Outcome::kDone) ||
-      outcome > static_cast<std::uint8_t>(Outcome::kFailed)) {
+      outcome > static_cast<std::uint8_t>(Outcome::kUnfit)) {
     return failure(Errc::kInvalid, "an action or an outcome that is not known here");
   }
   receipt.action = static_cast<Action>(action);

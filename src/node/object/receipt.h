@@ -16,6 +16,7 @@ enum class Outcome : std::uint8_t {
   kLimited = 3,    // It reached a limit of the request's or of its group's.
   kCancelled = 4,  // By the holder of the reply key, or by the node's owner.
   kFailed = 5,     // The node's fault.
+  kUnfit = 6,      // It was never begun: no such module, program or function as was asked for.
 };
 std::string_view to_string(Outcome outcome);
 

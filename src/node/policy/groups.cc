@@ -43,6 +43,11 @@ std::vector<fs::path> sorted_entries(const fs::path& folder, Problems& problems)
   return entries;
 }
 
+bool is_node_folder(const fs::path& path) {
+  std::error_code ignored;
+  return fs::exists(path / "node.toml", ignored);
+}
+
 bool is_key_file(const fs::path& path) {
   return path.extension() == ".pem" || path.extension() == ".pub";
 }
@@ -142,6 +147,30 @@ const Groups::Member* Groups::choose(const PublicKey& key, const Audience& audie
   if (audience.kind == Audience::Kind::kGroup) return in(audience.group, key);
   std::span<const Member> all = of(key);
   return all.empty() ? nullptr : &all.front();
+}
+
+Result<void> check_groups_folder(const fs::path& groups, std::string_view group) {
+  if (is_node_folder(groups)) {
+    return failure(Errc::kInvalid,
+                   fmt::format("{} is a node's folder, whose groups are in a folder "
+                               "of it: write weft key trust {} {} ...",
+                               groups.string(), (groups / "groups").string(), group));
+  }
+  std::error_code failed;
+  fs::path whole = fs::absolute(groups, failed).lexically_normal();
+  if (whole.filename().empty()) whole = whole.parent_path();
+  fs::path above = whole.parent_path();
+  if (above.filename() == "groups" && is_node_folder(above.parent_path())) {
+    return failure(Errc::kInvalid, fmt::format("{} is one group of a node: name the folder of all "
+                                               "of them, {}",
+                                               groups.string(), above.string()));
+  }
+  if (!fs::exists(whole, failed) && !fs::exists(above, failed)) {
+    return failure(Errc::kNotFound,
+                   fmt::format("there is no folder {}: name the groups of a node, DIR/groups",
+                               above.string()));
+  }
+  return {};
 }
 
 Result<fs::path> trust_key(const fs::path& groups, std::string_view group, std::string_view name,

@@ -49,6 +49,11 @@ class Groups {
   std::unordered_map<PublicKey, std::vector<Member>, HashOfKey> members_;
 };
 
+// Whether `groups`, as a person wrote it, can be the folder of a node's groups: not the node's
+// folder itself, nor one group of it, nor below a folder that is not there. There no node looks for
+// keys.
+Result<void> check_groups_folder(const std::filesystem::path& groups, std::string_view group);
+
 // Writes a public key into the folder of a group, which is made where it is not there, as
 // NAME.pem. Returns the path. kConflict where that name has another key; the same key again is no
 // failure.

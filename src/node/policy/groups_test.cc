@@ -13,6 +13,7 @@
 namespace weft::node {
 namespace {
 
+namespace fs = std::filesystem;
 using ::testing::HasSubstr;
 
 PublicKey key_of(char letter) {
@@ -97,6 +98,25 @@ TEST_F(GroupsTest, TrustAddsAKeyAndReplacesNone) {
   ASSERT_TRUE(groups) << problems_.text();
   EXPECT_EQ(groups->in("friends", key_of('a'))->name, "alice");
   EXPECT_EQ(groups->keys(), 1u);
+}
+
+// A key where no node looks for it is trusted by nobody: what cannot be meant is refused.
+TEST_F(GroupsTest, TheFolderOfGroupsIsNoOther) {
+  fs::path node = folder_.path() / "attic";
+  fs::create_directories(node / "groups" / "friends");
+  EXPECT_TRUE(check_groups_folder(node / "groups", "friends"));
+  std::ofstream(node / "node.toml").close();
+  EXPECT_TRUE(check_groups_folder(node / "groups", "friends"));
+  EXPECT_TRUE(check_groups_folder(folder_.path() / "new", "friends"));
+  auto itself = check_groups_folder(node, "friends");
+  ASSERT_FALSE(itself);
+  EXPECT_NE(itself.error().message().find("attic/groups friends"), std::string::npos);
+  for (const char* one : {"groups/friends", "groups/friends/", "groups/others"}) {
+    EXPECT_FALSE(check_groups_folder(node / one, "friends")) << one;
+  }
+  auto slip = check_groups_folder(folder_.path() / "atic" / "groups", "friends");
+  ASSERT_FALSE(slip);
+  EXPECT_EQ(slip.error().code(), Errc::kNotFound);
 }
 
 }  // namespace

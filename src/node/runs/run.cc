@@ -51,7 +51,7 @@ Outcome outcome_of(const Error& error) {
   switch (error.code()) {
     case Errc::kInvalid:
     case Errc::kNotFound:
-    case Errc::kUnsupported: return Outcome::kTrapped;
+    case Errc::kUnsupported: return Outcome::kUnfit;
     case Errc::kLimit: return Outcome::kLimited;
     case Errc::kCancelled: return Outcome::kCancelled;
     default: return Outcome::kFailed;

@@ -553,7 +553,7 @@ TEST_F(Apart, ABombCostsItsBoundAndHoldsUpNobody) {
   EXPECT_EQ(again.end->usage.compile_ns, 0U);
   // What is no module says why.
   Told& bad = run(program(file_with("bad2.wasm", "no module")));
-  EXPECT_EQ(bad.end->outcome, Outcome::kTrapped);
+  EXPECT_EQ(bad.end->outcome, Outcome::kUnfit);
   EXPECT_THAT(bad.end->message, HasSubstr("not WebAssembly"));
 }
 
