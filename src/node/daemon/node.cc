@@ -134,14 +134,7 @@ Result<void> Node::Impl::open() {
                     .bytes_max = settings.total.storage_bytes.value_or(kStorageUsual)},
                    *meter));
   TRY(catalogue, library::Catalogue::open(settings.state / "catalogue.json"));
-  AdmissionOptions admits{.node = key.public_key()};
-  admits.group_of_run = [this](const Hash& run,
-                               const PublicKey& signer) -> std::optional<std::string> {
-    auto place = places.find(run);
-    if (!place || place->reply != signer) return std::nullopt;
-    return place->group;
-  };
-  admission = std::make_unique<Admission>(std::move(admits), policy, *ledger, *seen);
+  admission = std::make_unique<Admission>(admits(), policy, *ledger, *seen);
 
   std::string cache = (settings.state / "compiled").string();
   TRY(runtime, Runtime::create(runtime_options(cache)));
@@ -181,6 +174,16 @@ Result<void> Node::Impl::open() {
                           .runs = running,
                           .full = full});
   return {};
+}
+
+AdmissionOptions Node::Impl::admits() {
+  auto group_of_run = [this](const Hash& run,
+                             const PublicKey& signer) -> std::optional<std::string> {
+    auto place = places.find(run);
+    if (!place || place->reply != signer) return std::nullopt;
+    return place->group;
+  };
+  return {.node = key.public_key(), .group_of_run = group_of_run};
 }
 
 bool Node::Impl::serve(const NodeSettings& settings, Problems& problems) {

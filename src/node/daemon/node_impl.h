@@ -40,6 +40,7 @@ struct Node::Impl {
   ~Impl();
 
   Result<void> open();
+  AdmissionOptions admits();
   // Begins to serve what the settings say, in the place of what it served. False: something of
   // it is wrong, and all stays as it was.
   bool serve(const NodeSettings& settings, Problems& problems);
