@@ -72,9 +72,9 @@ def bomb(salt=""):
 class Client:
     """A key's connection to a node."""
 
-    def __init__(self, address, key):
-        self.address, self.key = address, key
-        self.connection = wire.connect(address, 120)
+    def __init__(self, address, key, seconds=120):
+        self.address, self.key, self.seconds = address, key, seconds
+        self.connection = wire.connect(address, seconds)
 
     def send(self, signed, follows=b""):
         try:
@@ -83,7 +83,7 @@ class Client:
             return wire.Answer(response.status, response.read())
         except (OSError, wire.http.client.HTTPException):
             self.connection.close()
-            self.connection = wire.connect(self.address, 120)
+            self.connection = wire.connect(self.address, self.seconds)
             return wire.Answer(0, b"")
 
     def __enter__(self):

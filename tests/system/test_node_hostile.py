@@ -39,7 +39,7 @@ class Hostile(test_node.Case):
 
     def call(self, node, text, **options):
         """How a call of theirs ended: its receipt."""
-        with hostile.Client(node.address, self.them) as client:
+        with hostile.Client(node.address, self.them, BOMB_SECONDS_MAX) as client:
             return hostile.receipt_of(client.call(client.store(text), **options))
 
     def test_another_group_goes_on(self):

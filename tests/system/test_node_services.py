@@ -271,7 +271,7 @@ class Settings(Services):
                              function=f"{INTERFACE}#nothing".encode())
         answer = wire.post(attic.address, asked)
         receipt = wire.fields_of(list(wire.records(answer.body))[-1][1])
-        self.assertEqual(receipt[8], b"\x02", "it traps: nothing serves its import")
+        self.assertEqual(receipt[8], b"\x06", "it is unfit: nothing serves its import")
         self.assertIn(b"not offered", receipt[10])
 
 
