@@ -85,7 +85,11 @@ void WakeTarget::rest(std::uint32_t slot, std::uint32_t generation) {
   if (loop_ == nullptr) return;
   if (slot >= slots_.size()) slots_.resize(slot + 1);
   Slot& state = slots_[slot];
-  if (state.pending) return;  // Woken by others: it is polled anyway.
+  if (state.pending) {
+    // Woken by others, or the one before it in the slot was: it is polled anyway.
+    if (younger(generation, state.generation)) state.generation = generation;
+    return;
+  }
   state = Slot{.generation = generation, .resting = true};
   loop_->defer_idle(
       [self = shared_from_this(), slot, generation] { self->go_on(slot, generation); });

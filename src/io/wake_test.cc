@@ -128,6 +128,28 @@ TEST(WakeTarget, OneWhoseSliceIsOverWaitsForTheOthers) {
   target->close();
 }
 
+// A wake of the call that had the slot before, which is still on its way, does not swallow the one
+// of a call whose slice is over in its first poll.
+TEST(WakeTarget, OneWhoseSliceIsOverIsNotLostBehindAnOlderWake) {
+  Loop loop;
+  Seen seen;
+  auto target = WakeTarget::make(
+      loop,
+      [&](std::uint32_t slot, std::uint32_t generation) {
+        seen.emplace_back(slot, generation);
+        loop.stop();
+      },
+      [] { return true; });
+  loop.post([&] {
+    target->wake(0, 1);
+    WakeTarget::Poll poll(*target, 0, 2);
+    target->wake(0, 2);
+  });
+  loop.run();
+  EXPECT_THAT(seen, ElementsAre(Pair(0, 2)));
+  target->close();
+}
+
 // Wakes from four threads, each after a step of work that only the wake makes visible: the handler
 // sees the last step of every slot, so none is lost. Runs under TSan as well.
 TEST(WakeTarget, LosesNoWakeFromOtherThreads) {
