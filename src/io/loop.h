@@ -57,6 +57,7 @@ class Loop {
 
   // From the loop's thread: runs `work` when no handler is ready, or once kIdleWorkWait has passed
   // since such work ran last. One such work at a time, in their order: for what computes for long.
+  // Whoever defers has one at most for each thing that computes, and no other bound stands here.
   void defer_idle(Work work);
 
   // Starts `task` on the loop; `done` gets its outcome there. An exception of the task becomes

@@ -35,18 +35,21 @@ void WakeTarget::wake(std::uint32_t slot, std::uint32_t generation) {
   }
 }
 
-void WakeTarget::enqueue(std::uint32_t slot, std::uint32_t generation, Via via) {
-  std::lock_guard lock(mutex_);
-  if (loop_ == nullptr) return;
+WakeTarget::Slot* WakeTarget::quiet(std::uint32_t slot, std::uint32_t generation) {
+  if (loop_ == nullptr) return nullptr;
   if (slot >= slots_.size()) slots_.resize(slot + 1);
   Slot& state = slots_[slot];
-  if (state.pending) {
-    // A late wake of a generation that is gone does not displace the live one.
-    if (younger(generation, state.generation)) state.generation = generation;
-    return;
-  }
-  if (state.resting && !younger(generation, state.generation)) return;
-  state = Slot{.generation = generation, .pending = true};
+  if (!state.pending) return &state;
+  // A late wake of a generation that is gone does not displace the live one.
+  if (younger(generation, state.generation)) state.generation = generation;
+  return nullptr;
+}
+
+void WakeTarget::enqueue(std::uint32_t slot, std::uint32_t generation, Via via) {
+  std::lock_guard lock(mutex_);
+  Slot* state = quiet(slot, generation);
+  if (state == nullptr || (state->resting && !younger(generation, state->generation))) return;
+  *state = Slot{.generation = generation, .pending = true};
   ready_.push_back(slot);
   if (via == Via::kTurn) {
     if (!deferred_ && !posted_) {
@@ -82,15 +85,9 @@ void WakeTarget::drain() {
 
 void WakeTarget::rest(std::uint32_t slot, std::uint32_t generation) {
   std::lock_guard lock(mutex_);
-  if (loop_ == nullptr) return;
-  if (slot >= slots_.size()) slots_.resize(slot + 1);
-  Slot& state = slots_[slot];
-  if (state.pending) {
-    // Woken by others, or the one before it in the slot was: it is polled anyway.
-    if (younger(generation, state.generation)) state.generation = generation;
-    return;
-  }
-  state = Slot{.generation = generation, .resting = true};
+  Slot* state = quiet(slot, generation);
+  if (state == nullptr) return;  // Woken by others as well: it is polled anyway.
+  *state = Slot{.generation = generation, .resting = true};
   loop_->defer_idle(
       [self = shared_from_this(), slot, generation] { self->go_on(slot, generation); });
 }

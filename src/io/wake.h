@@ -65,6 +65,8 @@ class WakeTarget : public std::enable_shared_from_this<WakeTarget> {
         false;  // Its next poll is the loop's idle time's: other wakes have nothing to add.
   };
 
+  // Under the lock. Null: closed, or a wake of the slot is on its way, which is this one's as well.
+  Slot* quiet(std::uint32_t slot, std::uint32_t generation);
   void enqueue(std::uint32_t slot, std::uint32_t generation, Via via);
   void drain();
   void rest(std::uint32_t slot, std::uint32_t generation);
