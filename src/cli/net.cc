@@ -414,10 +414,9 @@ void add_net_options(CLI::App& verb, NetWords& words) {
       "name or the first digits of its key as `weft net` shows them. A module is a file, which is "
       "sent where the node does not have it, a library of the node's (acme:words, the newest, or "
       "acme:words@1.2), or a hash; without one it is a service of the node's that is called. "
-      "Stored "
-      "at several nodes, a file is sent about once, and they take it from each other. A word that "
-      "looks "
-      "like an option stands behind --. A signal cancels there what run and call have begun.");
+      "Stored at several nodes, a file is sent about once, and they take it from each other. A "
+      "word that looks like an option stands behind --. A signal cancels there what run and call "
+      "have begun.");
 }
 
 Result<int> run_net(const NetWords& words, StopSignals& signals) {

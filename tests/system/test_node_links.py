@@ -45,14 +45,19 @@ COUNTED = "to=2 be=2 or=1 not=1\n"
 class Served(Case):
     """Nodes with a service, and apps that are linked to them."""
 
-    def serving(self, name="attic", module="words", **options):
+    def prepare(self, name, module, service=SERVICE, **options):
+        """A node that is not started, with a service that it can be started with."""
         home = os.path.join(self.home, name + "-home")
         os.makedirs(home)
-        node = Node(home, name, extra=options.pop("extra", SERVICE), **options)
+        node = Node(home, name, extra=service, **options)
         self.put(node, module)
         node.trust(self.key)
-        node.start()
         self.addCleanup(node.stop)
+        return node
+
+    def serving(self, name="attic", module="words", extra=SERVICE, **options):
+        node = self.prepare(name, module, extra, **options)
+        node.start()
         return node
 
     @staticmethod

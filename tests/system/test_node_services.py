@@ -14,8 +14,8 @@ from hashlib import sha256
 
 import node_wire as wire
 from host import ROOT, SECONDS_MAX, WEFT, environment, guest, run, until
-from test_node import GROUP, Case, Node
-from test_node_links import INTERFACE, SERVICE
+from test_node import GROUP
+from test_node_links import INTERFACE, Served
 
 LINKED = """
 [service.words]
@@ -27,23 +27,7 @@ COUNT = f'{INTERFACE}#count("a b a")'
 COUNTED = 'ok([{word: "a", count: 2}, {word: "b", count: 1}])\n'
 
 
-class Services(Case):
-    def prepare(self, name, module, service=SERVICE, **options):
-        """A node that is not started, with a service that it can be started with."""
-        home = os.path.join(self.home, name + "-home")
-        os.makedirs(home)
-        node = Node(home, name, extra=service, **options)
-        self.put(node, module)
-        node.trust(self.key)
-        self.addCleanup(node.stop)
-        return node
-
-    @staticmethod
-    def put(node, module):
-        with open(guest(module), "rb") as file, \
-                open(os.path.join(node.folder, "words.wasm"), "wb") as copy:
-            copy.write(file.read())
-
+class Services(Served):
     @staticmethod
     def trust(node, other):
         key = os.path.join(other.folder, "node.key")
