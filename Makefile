@@ -13,6 +13,9 @@ export CCACHE_DIR := $(CACHE)/ccache
 # Objects are the same in whatever folder the checkout lies.
 export CCACHE_BASEDIR := $(CURDIR)
 export CCACHE_NOHASHDIR := 1
+# And know cmake/prelude.h by what it consists of.
+export CCACHE_SLOPPINESS := pch_defines,time_macros
+export CCACHE_PCH_EXTSUM := 1
 
 .PHONY: build run test test-fast bench fmt lint fuzz install dist clean configure
 

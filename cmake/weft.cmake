@@ -43,6 +43,51 @@ if(WEFT_COVERAGE)
   target_link_options(weft_options INTERFACE -fprofile-instr-generate)
 endif()
 
+# What most sources include is parsed once, which is more than half of the time that each takes:
+# cmake/prelude.h, and for tests cmake/test_prelude.h. Each source still includes what it uses: make
+# lint reads them without. A prelude names its folder inside, so ccache does not keep it, and knows
+# it by its sum: what is compiled with it fits in another checkout too.
+option(WEFT_PRELUDE "Precompile what most sources include" ON)
+set(CMAKE_PCH_INSTANTIATE_TEMPLATES ON)
+# Sources of tests are as many as those of weft, wait for servers, and are optimized less.
+set(_test_options $<IF:$<CONFIG:Release>,-O1,-O0>)
+
+function(weft_prelude name)
+  set(header "${CMAKE_SOURCE_DIR}/cmake/${name}.h")
+  add_library(${name} OBJECT "${CMAKE_SOURCE_DIR}/cmake/prelude.cc")
+  target_link_libraries(${name} PRIVATE weft_options Boost::headers Boost::json ${ARGN})
+  target_precompile_headers(${name} PRIVATE "${header}")
+  target_compile_options(${name} PRIVATE "SHELL:-Xclang -fno-pch-timestamp")
+  set_target_properties(${name} PROPERTIES CXX_COMPILER_LAUNCHER "")
+
+  # All that it consists of, and this file, which says how it is compiled.
+  set(sum "${CMAKE_BINARY_DIR}/CMakeFiles/${name}.dir/cmake_pch.hxx.pch.sum")
+  string(CONCAT command
+    "${CMAKE_CXX_COMPILER} -std=c++23 -E -P -x c++ '${header}' |"
+    " cat - '${CMAKE_SOURCE_DIR}/cmake/weft.cmake' | sha256sum >'${sum}'")
+  add_custom_command(OUTPUT "${sum}" COMMAND sh -c "${command}"
+    DEPENDS "${header}" "${CMAKE_SOURCE_DIR}/cmake/prelude.h" "${CMAKE_SOURCE_DIR}/cmake/weft.cmake"
+    VERBATIM)
+  add_custom_target(${name}_sum DEPENDS "${sum}")
+endfunction()
+
+if(WEFT_PRELUDE)
+  find_package(Boost 1.81 REQUIRED COMPONENTS json)
+  weft_prelude(prelude)
+  if(WEFT_TESTS)
+    weft_prelude(test_prelude GTest::gmock)
+    target_compile_options(test_prelude PRIVATE ${_test_options})
+  endif()
+endif()
+
+# weft_uses_prelude(target prelude|test_prelude)
+function(weft_uses_prelude target prelude)
+  if(WEFT_PRELUDE)
+    target_precompile_headers(${target} REUSE_FROM ${prelude})
+    add_dependencies(${target} ${prelude}_sum)
+  endif()
+endfunction()
+
 # What is built only when asked for.
 add_custom_target(benches)
 add_custom_target(fuzzers)
@@ -57,6 +102,7 @@ function(weft_library name)
   if(ARG_SOURCES)
     add_library(weft_${name} STATIC ${ARG_SOURCES})
     target_link_libraries(weft_${name} PUBLIC weft_options ${ARG_DEPENDS})
+    weft_uses_prelude(weft_${name} prelude)
     if(WEFT_UNITY AND NOT ARG_ALONE)
       set_target_properties(weft_${name} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 8)
     endif()
@@ -77,6 +123,8 @@ function(weft_test name)
   endif()
   add_executable(weft_${name}_test ${ARG_SOURCES})
   target_link_libraries(weft_${name}_test PRIVATE ${ARG_DEPENDS} GTest::gmock GTest::gtest_main)
+  target_compile_options(weft_${name}_test PRIVATE ${_test_options})
+  weft_uses_prelude(weft_${name}_test test_prelude)
   set_target_properties(weft_${name}_test PROPERTIES
     RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/tests")
   add_test(NAME ${name} COMMAND weft_${name}_test)

@@ -16,6 +16,7 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 BUILD = os.environ.get("WEFT_BUILD", os.path.join(ROOT, "build"))
@@ -37,9 +38,11 @@ TIDY_SECONDS_MAX = 300
 TIDY_AT_ONCE = 2
 # GoogleTest's macros are not written as we write, nor is what a sanitizer calls by name.
 TIDY_LEAVES = re.compile(r"(_(test|bench|fuzz)|/testing)\.cc$")
+# What a compile command says of cmake/prelude.h.
+PRELUDE = re.compile(r"-Winvalid-pch|-Xclang -include(-pch)? -Xclang \S*cmake_pch\S*")
 # From the ladder in the top CMakeLists.txt: who may include whom.
-LADDER = ["base", "io", "door", "values", "provider", "observe", "toolchain", "capabilities",
-          "engine", "triggers", "app", "dev", "cli"]
+LADDER = ["base", "io", "remote", "door", "values", "record", "provider", "observe", "toolchain",
+          "capabilities", "engine", "triggers", "app", "node", "dev", "cli"]
 
 
 def tracked(*patterns):
@@ -178,9 +181,9 @@ def touched(sources, files):
     return sorted(chosen)
 
 
-def tidy_one(file):
+def tidy_one(file, commands):
     """What clang-tidy finds in one source, and in our headers that it includes."""
-    command = ["clang-tidy-22", "--quiet", "-p", BUILD, f"--header-filter=^{ROOT}/src/",
+    command = ["clang-tidy-22", "--quiet", "-p", commands, f"--header-filter=^{ROOT}/src/",
                os.path.join(ROOT, file)]
     try:
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False,
@@ -196,15 +199,23 @@ def tidy_one(file):
 def tidy(findings, whole):
     try:
         with open(os.path.join(BUILD, "compile_commands.json")) as file:
-            known = {os.path.relpath(entry["file"], ROOT) for entry in json.load(file)}
+            entries = json.load(file)
     except OSError:
         findings.append("build:1: is not configured: run make build")
         return
+    known = {os.path.relpath(entry["file"], ROOT) for entry in entries}
     sources = [f for f in tracked("src/*.cc") if f in known and not TIDY_LEAVES.search(f)]
     chosen = sources if whole else touched(sources, changed("src"))
-    with concurrent.futures.ThreadPoolExecutor(TIDY_AT_ONCE) as pool:
-        # A header's finding comes with each source that includes it.
-        findings += sorted({line for lines in pool.map(tidy_one, chosen) for line in lines})
+    with tempfile.TemporaryDirectory() as commands:
+        # As if nothing were precompiled: a source that leaves out an include is a finding.
+        for entry in entries:
+            entry["command"] = PRELUDE.sub("", entry["command"])
+        with open(os.path.join(commands, "compile_commands.json"), "w") as file:
+            json.dump(entries, file)
+        with concurrent.futures.ThreadPoolExecutor(TIDY_AT_ONCE) as pool:
+            # A header's finding comes with each source that includes it.
+            findings += sorted({line for lines in pool.map(lambda file: tidy_one(file, commands),
+                                                           chosen) for line in lines})
 
 
 def main():

@@ -3,12 +3,11 @@
 
     run_tests.py [--fast] [--only SUITE]... [--fuzz-seconds N]
 
-Suites: unit (GoogleTest programs of build/tests), rust (cargo test), e2e (tests/e2e/*.txt), system
-(tests/system/test_*.py, which start the host and load it), asan and tsan (GoogleTest programs of
-build/dev and build/tsan), fuzz (each fuzzer of build/dev). What the last three run is built, with
-little priority, while those before them run. --fast leaves out slow programs and tests, asan, tsan
-and fuzz, and runs more programs beside each other. A suite that is not there is an error, unless it
-was not asked for.
+Suites: unit (GoogleTest programs of build/tests), e2e (tests/e2e/*.txt), system
+(tests/system/test_*.py, which start the host and load it), rust (cargo test), asan and tsan
+(GoogleTest programs of build/dev and build/tsan), fuzz (each fuzzer of build/dev). What the last
+four run is built, with little priority, while those before them run. --fast leaves out slow programs and tests, asan, tsan
+and fuzz. A suite that is not there is an error, unless it was not asked for.
 """
 
 import argparse
@@ -25,7 +24,7 @@ import xml.etree.ElementTree as ElementTree
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 BUILD = os.environ.get("WEFT_BUILD", os.path.join(ROOT, "build"))
-SUITES = ["unit", "rust", "e2e", "system", "asan", "tsan", "fuzz"]
+SUITES = ["unit", "e2e", "system", "rust", "asan", "tsan", "fuzz"]
 SLOW_SUITES = ["asan", "tsan", "fuzz"]
 # What each sanitizer runs: where memory is handed about, and where threads meet. TSan has a fake
 # engine, because it cannot follow the fibers of real guests.
@@ -37,27 +36,27 @@ TSAN_PROGRAMS = ["io", "routes", "door", "observe", "keyvalue_drivers", "blobsto
                  "sql_drivers", "messaging_drivers", "sensor_drivers", "fake_engine"]
 # librdkafka begins its threads by C11's thrd_create, of which TSan does not hear: it crashes then.
 TSAN_OPTIONS = ["--gtest_filter=-*/kafka"]
-# What is built for each on the way: the preset, and its targets.
-SLOW_BUILDS = {"asan": ("dev", " ".join(f"weft_{name}_test" for name in ASAN_PROGRAMS)),
-               "tsan": ("tsan", " ".join(f"weft_{name}_test" for name in TSAN_PROGRAMS)),
-               "fuzz": ("dev", "fuzzers")}
-OPTIONS = "-DWEFT_TESTS=ON -DWEFT_UNITY=ON"
 PROGRAM_SECONDS_MAX = 900
 BUILD_SECONDS_MAX = 3600
-# What --fast leaves out: each takes ten seconds and more, most of them waits.
-SLOW_PROGRAMS = ["weft_powercut_test", "weft_message_powercut_test", "weft_sql_powercut_test",
-                 "weft_keyvalue_gate_test", "weft_blobstore_gate_test", "weft_sql_gate_test",
-                 "weft_messaging_gate_test", "weft_lock_gate_test", "weft_keyvalue_drivers_test",
-                 "weft_sql_drivers_test", "weft_blobstore_drivers_test", "weft_lock_drivers_test",
-                 "weft_messaging_drivers_test", "weft_messaging_kafka_test", "weft_amqp_test",
-                 "weft_engine_test", "test_notes.py", "test_admin.py", "test_bindgen.py",
-                 "test_build.py", "test_call_at.py", "test_chat.py", "test_cron.py",
-                 "test_guarantees.py", "test_limits.py", "test_messages_cli.py",
-                 "test_messages_kill.py"]
-# Programs that --fast runs at once, and those of unit tests, sanitizers and fuzzers that a full run
-# does: many of them wait, for servers and for time to pass.
-FAST_LANES = 4
-LANES = 2
+# What --fast leaves out: each takes ten seconds and more, most of them waits. Begun in this order,
+# which is that of their length, so that none is left over at the end.
+SLOW_PROGRAMS = ["weft_messaging_gate_test", "weft_messaging_drivers_test",
+                 "weft_keyvalue_drivers_test", "weft_blobstore_drivers_test",
+                 "weft_lock_drivers_test", "weft_keyvalue_gate_test", "weft_sql_gate_test",
+                 "weft_sql_drivers_test", "weft_lock_gate_test", "weft_blobstore_gate_test",
+                 "weft_messaging_kafka_test", "weft_engine_test", "weft_amqp_test",
+                 "weft_powercut_test", "weft_message_powercut_test", "weft_sql_powercut_test",
+                 "test_messages_kill.py", "test_chat.py", "test_build.py",
+                 "test_limits.py", "test_notes.py", "test_call_at.py", "test_cron.py",
+                 "test_admin.py", "test_bindgen.py", "test_messages_cli.py", "test_guarantees.py"]
+# What measures how a busy machine answers: these run one at a time, after the others.
+ALONE_PROGRAMS = ["test_load.py", "test_node_hostile.py"]
+# Programs that run at once: those that wait for servers and for time to pass, those that start
+# hosts, fuzzers.
+LANES = 4
+SYSTEM_LANES = 2
+FAST_SYSTEM_LANES = 4
+FUZZ_LANES = 2
 # Of what is told again at the end about one failure.
 FAILURE_BYTES_MAX = 600
 
@@ -87,13 +86,19 @@ class Tally:
             print("\n".join(lines), flush=True)
 
 
-def each(options, programs, work, at_once=1):
-    """Does it to each program, so many at once; with --fast to those that are not slow, more."""
-    if options.fast:
-        at_once = FAST_LANES
-        programs = [each for each in programs if os.path.basename(each) not in SLOW_PROGRAMS]
+def each(options, programs, work, at_once):
+    """Does it to each program, so many at once, the slow ones first; with --fast not to those."""
+    def rank(program):
+        name = os.path.basename(program)
+        return SLOW_PROGRAMS.index(name) if name in SLOW_PROGRAMS else len(SLOW_PROGRAMS)
+
+    programs = [each for each in programs
+                if not options.fast or rank(each) == len(SLOW_PROGRAMS)]
+    alone = [each for each in programs if os.path.basename(each) in ALONE_PROGRAMS]
     with concurrent.futures.ThreadPoolExecutor(at_once) as lanes:
-        list(lanes.map(work, programs))
+        list(lanes.map(work, sorted(set(programs) - set(alone), key=lambda p: (rank(p), p))))
+    for program in alone:
+        work(program)
 
 
 def run(command, **options):
@@ -160,11 +165,31 @@ def googletest(tally, name, program, options=()):
 
 
 def unit(tally, options):
-    programs = sorted(glob.glob(os.path.join(BUILD, "tests/weft_*_test")))
+    programs = glob.glob(os.path.join(BUILD, "tests/weft_*_test"))
     each(options, programs,
          lambda program: googletest(tally, os.path.basename(program), program), LANES)
     if not programs:
         tally.add("unit", 0, 1, 0, "no test programs are built: run make test")
+
+
+def ninja(preset, *targets):
+    """The command that builds them."""
+    return (f"cmake --preset {preset} -DWEFT_TESTS=ON -DWEFT_UNITY=ON &&"
+            f" ninja -C build/{preset} {' '.join(targets)}")
+
+
+def cargo(*options):
+    """(the command, environment) of a test of the Rust part."""
+    found = subprocess.run([f"{ROOT}/scripts/find-cargo.sh"], capture_output=True, text=True,
+                           check=True).stdout.strip()
+    env = environment()
+    cache = env.get("XDG_CACHE_HOME") or os.path.join(env["HOME"], ".cache")
+    env["CARGO_TARGET_DIR"] = os.path.join(cache, "weft/cargo")
+    if found != run(["sh", "-c", "command -v cargo"])[1].strip():
+        env["RUSTC"] = os.path.join(os.path.dirname(found), "rustc")
+    return [found, "test", "--release", "--locked", "--manifest-path", "engine/Cargo.toml",
+            # As the build does: see cmake/cargo_build.sh.
+            "--workspace", *options], env
 
 
 class Builds:
@@ -175,14 +200,17 @@ class Builds:
         self.lanes = concurrent.futures.ThreadPoolExecutor(1)
         self.results = {}
         self.process = None
-        for suite, (preset, targets) in SLOW_BUILDS.items():
+        work = {"rust": cargo("--no-run"),
+                "asan": (["sh", "-c", ninja("dev", *map(program_of, ASAN_PROGRAMS))], None),
+                "tsan": (["sh", "-c", ninja("tsan", *map(program_of, TSAN_PROGRAMS))], None),
+                "fuzz": (["sh", "-c", ninja("dev", "fuzzers")], None)}
+        for suite, (command, env) in work.items():
             if suite in suites:
-                self.results[suite] = self.lanes.submit(self.build, preset, targets)
+                self.results[suite] = self.lanes.submit(self.build, command, env)
 
-    def build(self, preset, targets):
+    def build(self, command, env):
         """(exit code, output)"""
-        command = f"cmake --preset {preset} {OPTIONS} && ninja -C build/{preset} {targets}"
-        self.process = subprocess.Popen(["nice", "-n", "19", "sh", "-c", command],
+        self.process = subprocess.Popen(["nice", "-n", "19", *command], env=env,
                                         stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                                         stdin=subprocess.DEVNULL, cwd=ROOT, start_new_session=True)
         try:
@@ -210,39 +238,33 @@ class Builds:
             os.killpg(self.process.pid, signal.SIGTERM)
 
 
-def sanitized(tally, options, suite, programs, more=()):
-    preset = SLOW_BUILDS[suite][0]
+def program_of(name):
+    return f"weft_{name}_test"
+
+
+def sanitized(tally, options, suite, preset, names, more=()):
     if not options.builds.wait(tally, suite):
         return
-    each(options, programs,
-         lambda name: googletest(tally, f"{suite}/weft_{name}_test",
-                                 os.path.join(ROOT, f"build/{preset}/tests/weft_{name}_test"),
-                                 more),
+    each(options, map(program_of, names),
+         lambda name: googletest(tally, f"{suite}/{name}",
+                                 os.path.join(ROOT, f"build/{preset}/tests/{name}"), more),
          LANES)
 
 
 def asan(tally, options):
-    sanitized(tally, options, "asan", ASAN_PROGRAMS)
+    sanitized(tally, options, "asan", "dev", ASAN_PROGRAMS)
 
 
 def tsan(tally, options):
-    sanitized(tally, options, "tsan", TSAN_PROGRAMS, TSAN_OPTIONS)
+    sanitized(tally, options, "tsan", "tsan", TSAN_PROGRAMS, TSAN_OPTIONS)
 
 
-def rust(tally, _options):
-    cargo = subprocess.run([f"{ROOT}/scripts/find-cargo.sh"], capture_output=True, text=True,
-                           check=True).stdout.strip()
-    env = environment()
-    cache = env.get("XDG_CACHE_HOME") or os.path.join(env["HOME"], ".cache")
-    env["CARGO_TARGET_DIR"] = os.path.join(cache, "weft/cargo")
-    if cargo != run(["sh", "-c", "command -v cargo"])[1].strip():
-        env["RUSTC"] = os.path.join(os.path.dirname(cargo), "rustc")
+def rust(tally, options):
+    if not options.builds.wait(tally, "rust"):
+        return
+    command, env = cargo("--no-fail-fast")
     start = time.monotonic()
-    code, log = run([cargo, "test", "--release", "--locked", "--no-fail-fast",
-                     "--manifest-path", "engine/Cargo.toml",
-                     # As the build does: see cmake/cargo_build.sh.
-                     "--workspace"],
-                    env=env, timeout=3600)
+    code, log = run(command, env=env)
     counts = re.findall(r"^test result: .* (\d+) passed; (\d+) failed", log, re.M)
     passed = sum(int(p) for p, _ in counts)
     failed = sum(int(f) for _, f in counts)
@@ -261,7 +283,7 @@ def e2e(tally, options):
             failed = 1
         tally.add("e2e/" + os.path.basename(file), passed, failed, time.monotonic() - start, log)
 
-    each(options, sorted(glob.glob(os.path.join(ROOT, "tests/e2e/*.txt"))), golden)
+    each(options, glob.glob(os.path.join(ROOT, "tests/e2e/*.txt")), golden, SYSTEM_LANES)
 
 
 def system(tally, options):
@@ -286,7 +308,8 @@ def system(tally, options):
         tally.add("system/" + os.path.basename(file), max(total - bad - skipped, 0), bad,
                   time.monotonic() - start, log, failures)
 
-    each(options, sorted(glob.glob(os.path.join(ROOT, "tests/system/test_*.py"))), one)
+    each(options, glob.glob(os.path.join(ROOT, "tests/system/test_*.py")), one,
+         FAST_SYSTEM_LANES if options.fast else SYSTEM_LANES)
 
 
 def fuzz(tally, options):
@@ -304,14 +327,15 @@ def fuzz(tally, options):
         passed = 1 if code == 0 else 0
         tally.add(os.path.basename(program), passed, 1 - passed, time.monotonic() - start, log)
 
-    each(options, sorted(glob.glob(os.path.join(ROOT, "build/dev/fuzz/weft_*_fuzz"))), one, LANES)
+    each(options, glob.glob(os.path.join(ROOT, "build/dev/fuzz/weft_*_fuzz")), one,
+         FUZZ_LANES)
 
 
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--fast", action="store_true")
     parser.add_argument("--only", action="append", choices=SUITES)
-    parser.add_argument("--fuzz-seconds", type=int, default=20)
+    parser.add_argument("--fuzz-seconds", type=int, default=10)
     options = parser.parse_args()
     suites = options.only or [s for s in SUITES if not (options.fast and s in SLOW_SUITES)]
     tally = Tally()

@@ -9,7 +9,7 @@
 #include "app/interpolate.h"
 #include "app/limit_settings.h"
 #include "app/listen_address.h"
-#include "app/node_settings.h"
+#include "app/node_table.h"
 #include "app/operator_secrets.h"
 #include "app/problems.h"
 #include "app/table_reader.h"

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "app/link_settings.h"
-#include "app/node_settings.h"
+#include "app/node_table.h"
 #include "base/deadline.h"
 #include "base/error.h"
 #include "door/call.h"

@@ -15,7 +15,7 @@ namespace {
 // Of a `uses` line that a message shows.
 constexpr std::size_t kNamesShownMax = 8;
 
-std::string quoted(std::string_view text) {
+std::string in_quotes(std::string_view text) {
   std::string out;
   append_json_string(out, text);
   return out;
@@ -29,11 +29,11 @@ bool Use::allows(std::string_view name) const {
 
 std::string how_to_grant(const Use& use, std::string_view capability, std::string_view name) {
   if (use.names.size() >= kNamesShownMax) {
-    return fmt::format("add {} to its uses.{}", quoted(name), capability);
+    return fmt::format("add {} to its uses.{}", in_quotes(name), capability);
   }
   std::string write = fmt::format("write uses.{} = [", capability);
-  for (const std::string& each : use.names) write += quoted(each) + ", ";
-  return write + quoted(name) + "]";
+  for (const std::string& each : use.names) write += in_quotes(each) + ", ";
+  return write + in_quotes(name) + "]";
 }
 
 TriggerProblem not_granted(const Use& use, std::string_view capability, std::string_view key,
@@ -43,12 +43,12 @@ TriggerProblem not_granted(const Use& use, std::string_view capability, std::str
                          "it names no {0}, and the component is not granted the one "
                          "without a name",
                          key)
-                   : fmt::format("the component is not granted the {} {}", key, quoted(name));
+                   : fmt::format("the component is not granted the {} {}", key, in_quotes(name));
   std::string write = how_to_grant(use, capability, name);
   if (!use.names.empty()) {
     std::vector<std::string_view> known(use.names.begin(), use.names.end());
     std::string_view other = nearest(name, known).value_or(known.front());
-    write += fmt::format(", or {} = {}", key, quoted(other));
+    write += fmt::format(", or {} = {}", key, in_quotes(other));
   }
   return {std::string(key), std::move(found), std::move(write)};
 }

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <poll.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
@@ -18,8 +19,8 @@
 #include "base/whole_file.h"
 #include "cli/actions.h"
 #include "cli/cancel_there.h"
+#include "cli/find_nodes.h"
 #include "cli/net_list.h"
-#include "cli/net_nodes.h"
 #include "cli/run_options.h"
 #include "cli/standard_output.h"
 #include "engine/runtime.h"
@@ -148,13 +149,32 @@ Result<node::RequestLimits> limits_of(const NetWords& words) {
   return limits;
 }
 
-void write_all(int fd, BytesView bytes) {
-  while (!bytes.empty()) {
-    ssize_t count = ::write(fd, bytes.data(), bytes.size());
-    if (count < 0 && errno != EINTR) return;  // Nobody reads.
-    if (count > 0) bytes = bytes.subspan(static_cast<std::size_t>(count));
+// What a run puts out, here. Its end is awaited also where it cannot be written.
+class Output {
+ public:
+  void write(int fd, BytesView bytes) {
+    while (!bytes.empty() && error_ == 0) {
+      ssize_t count = ::write(fd, bytes.data(), bytes.size());
+      if (count >= 0) {
+        bytes = bytes.subspan(static_cast<std::size_t>(count));
+      } else if (errno == EAGAIN) {
+        pollfd writable{fd, POLLOUT, 0};
+        if (::poll(&writable, 1, kReaderWaitMs) == 0) error_ = ETIMEDOUT;
+      } else if (errno != EINTR) {
+        error_ = errno;
+      }
+    }
   }
-}
+  // Who reads may leave when it has enough.
+  Result<void> finish() const {
+    if (error_ == 0 || error_ == EPIPE) return {};
+    return system_failure("writing what came", error_);
+  }
+
+ private:
+  static constexpr int kReaderWaitMs = 60'000;  // Of a terminal or a pipe that does not block.
+  int error_ = 0;
+};
 
 // What proves the line of a bill, where somebody wants to keep it.
 Result<void> keep_proof(const NetWords& words, const node::client::RemoteEnd& end) {
@@ -242,10 +262,12 @@ Result<int> run_there(const There& there) {
     run.list = &module.from->list;
     run.chunk = reader_of(*module.from);
   }
-  auto take = [](node::OutputStream stream, BytesView bytes) {
-    write_all(stream == node::OutputStream::kStderr ? STDERR_FILENO : STDOUT_FILENO, bytes);
+  Output output;
+  auto take = [&](node::OutputStream stream, BytesView bytes) {
+    output.write(stream == node::OutputStream::kStderr ? STDERR_FILENO : STDOUT_FILENO, bytes);
   };
   TRY(Executed done, execute(there, std::move(run), take));
+  TRY_VOID(output.finish());
   return done.code;
 }
 
@@ -253,11 +275,12 @@ Result<int> run_there(const There& there) {
 Result<int> finish_call(const There& there, const CallForm& form, const PreparedCall& prepared,
                         node::client::RemoteRun run) {
   Bytes result;
+  Output output;
   auto take = [&](node::OutputStream stream, BytesView bytes) {
     if (stream == node::OutputStream::kResult) {
       result.insert(result.end(), bytes.begin(), bytes.end());
     } else {
-      write_all(STDERR_FILENO, bytes);
+      output.write(STDERR_FILENO, bytes);
     }
   };
   TRY(Executed done, execute(there, std::move(run), take));
@@ -397,16 +420,20 @@ void add_net_options(CLI::App& verb, NetWords& words) {
   verb.add_option("--receipt", words.receipt,
                   "With run and call: keep what proves it in FILE.request and FILE.receipt")
       ->type_name("FILE");
-  verb.add_option("--wait", words.wait, "How long to listen for nodes")->type_name("TIME");
-  verb.add_option("--time", words.time, "How long it may take there")->type_name("TIME");
-  verb.add_option("--cpu", words.cpu, "Processor time it may take there")->type_name("TIME");
-  verb.add_option("--memory", words.memory, "Memory it may take there")->type_name("SIZE");
+  verb.add_option("--wait", words.wait, "How long to listen for nodes; default: 1500ms")
+      ->type_name("TIME");
+  verb.add_option("--time", words.time, "How long it may take there; default: 60s; 1h at most")
+      ->type_name("TIME");
+  verb.add_option("--cpu", words.cpu, "Processor time it may take there; default: 10s")
+      ->type_name("TIME");
+  verb.add_option("--memory", words.memory, "Memory it may take there; default: 64MiB")
+      ->type_name("SIZE");
   verb.add_option("--interface", words.interfaces, "Listen on this interface alone");
   verb.add_flag("--json", words.json, "With list and describe: JSON");
   verb.add_flag("--tree", words.tree,
                 "With list: each node with all that it says, and what it tells you");
   verb.add_flag("--args-json", words.args_json, "With call: arguments and result are JSON");
-  verb.add_flag("--loopback", words.loopback, "Listen on this machine, too");
+  verb.add_flag("--loopback", words.loopback, "Listen on this machine alone, too: for tests");
   take_by_action(verb, kActions, [&words] { return words.action; });
   verb.footer(
       "describe NODE; run NODE MODULE [WORDS]; call NODE [MODULE] CALL; store NODE,NODE|all FILE; "
@@ -416,7 +443,8 @@ void add_net_options(CLI::App& verb, NetWords& words) {
       "acme:words@1.2), or a hash; without one it is a service of the node's that is called. "
       "Stored at several nodes, a file is sent about once, and they take it from each other. A "
       "word that looks like an option stands behind --. A signal cancels there what run and call "
-      "have begun.");
+      "have begun. run sends standard input, to its end, where that is no terminal: </dev/null "
+      "where it has none.");
 }
 
 Result<int> run_net(const NetWords& words, StopSignals& signals) {

@@ -9,7 +9,7 @@
 #include "base/console.h"
 #include "base/net_address.h"
 #include "base/shown_text.h"
-#include "cli/net_nodes.h"
+#include "cli/find_nodes.h"
 #include "cli/standard_output.h"
 #include "io/run_task.h"
 #include "node/client/description.h"
@@ -105,7 +105,7 @@ Result<int> list_nodes(const NetWords& words, const node::SigningKey* key) {
   TRY_VOID(finish_output());
   if (nodes.empty() && !words.json) {
     say("weft: nobody answered: nodes say who they are to UDP port 7420 of 239.255.74.20 and "
-        "ff02::7420");
+        "ff02::7420; name one that does not as KEY@ADDRESS:PORT, which weft node start prints");
   }
   return 0;
 }

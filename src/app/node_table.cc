@@ -1,4 +1,4 @@
-#include "app/node_settings.h"
+#include "app/node_table.h"
 
 #include <fmt/format.h>
 

@@ -1,4 +1,4 @@
-#include "cli/net_nodes.h"
+#include "cli/find_nodes.h"
 
 #include <fmt/format.h>
 #include <netdb.h>

@@ -1,0 +1,1 @@
+// What CMake makes a prelude with: see weft_prelude in weft.cmake.
