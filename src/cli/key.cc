@@ -73,7 +73,8 @@ Result<int> trust(const KeyWords& words) {
   TRY(node::NamedKey named, key_called(words.words[2]));
   TRY_VOID(node::check_groups_folder(words.words[0], group));
   TRY(fs::path path, node::trust_key(words.words[0], group, name_of(words, named.key), named.key));
-  say(fmt::format("weft: {} is in group {}: {}", named.key.text(), group, path.string()));
+  say(fmt::format("weft: {} is in group {}: {}; `weft node reload` has a running node read it",
+                  named.key.text(), group, path.string()));
   return 0;
 }
 

@@ -217,7 +217,7 @@ Result<int> start(const NodeWords& words, StopSignals& signals) {
     auto signal = signals.wait();
     if (signal == SIGHUP) {
       Problems again;
-      bool done = node.reload(again);
+      bool done = node.reload(node.change(), again);
       write_to_stderr(again.text());
       log::info("node", done ? "reloaded" : "not reloaded: all stays as it was");
     } else if (signal || asked) {
@@ -338,8 +338,8 @@ void add_node_options(CLI::App& verb, NodeWords& words) {
   verb.add_option("WORDS", words.rest, "What belongs to it");
   verb.add_option("--dir", words.folder, "The node's folder, with node.toml; default: /etc/weft")
       ->type_name("DIR");
-  verb.add_option("--name", words.name, "With library add: its name");
-  verb.add_option("--version", words.version, "With library add: its version");
+  verb.add_option("--name", words.name, "With library add: its name; default: the file's");
+  verb.add_option("--version", words.version, "With library add: its version; default: 0.1.0");
   verb.add_option("--by", words.by, "With bill: key or group");
   verb.add_option("--key", words.key, "With verify: the node's key, its digits or a file of it");
   verb.add_option("--from", words.from, "With events and bill: the first event");
@@ -350,8 +350,8 @@ void add_node_options(CLI::App& verb, NodeWords& words) {
   take_by_action(verb, kActions, [&words] { return action_of(words); });
   verb.footer(
       "weft node init DIR makes a folder with settings, a key and a group; weft node start --dir "
-      "DIR runs the node. All others speak to the node that runs, at its control socket; events "
-      "and bill read its log and need none.\n"
+      "DIR runs the node. All others speak to the node that runs, at its control socket; events, "
+      "bill and verify need none: events and bill read the log, as the node's user or root.\n"
       "library add FILE [--name N] [--version V], library remove NAME[@VERSION], cancel RUN, "
       "verify REQUEST RECEIPT --key KEY.");
 }

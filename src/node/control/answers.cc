@@ -39,9 +39,9 @@ Result<std::string> string_of(const json::object& object, std::string_view key) 
 }
 
 // Everything that was read anew, or all that is wrong.
-Result<std::string> reloaded(daemon::Node& node) {
+Result<std::string> reloaded(daemon::Node& node, const daemon::Node::Change& change) {
   Problems problems;
-  if (!node.reload(problems)) return failure(Errc::kInvalid, problems.text());
+  if (!node.reload(change, problems)) return failure(Errc::kInvalid, problems.text());
   return json::serialize(json::object{{"done", true}, {"warnings", problems.text()}});
 }
 
@@ -90,22 +90,29 @@ std::string libraries_json(daemon::Node& node) {
 }
 
 Result<std::string> reload(daemon::Node& node) {
-  return reloaded(node);
+  return reloaded(node, node.change());
 }
 
 Result<std::string> apply_settings(daemon::Node& node, const std::string& text, bool write) {
+  if (!text.contains('\n')) {
+    // It would be one comment: valid, and all that it says is gone.
+    return failure(Errc::kInvalid,
+                   "the settings have no line break: with curl, send them by --data-binary, as -d "
+                   "takes those out");
+  }
   fs::path file = node.parts().policy.get()->settings.folder / "node.toml";
   Problems problems;
   if (!NodeSettings::parse(text, file.string(), problems)) {
     return failure(Errc::kInvalid, problems.text());
   }
+  auto change = node.change();
   if (!write) {
-    TRY(std::string warnings, node.apply(text));
+    TRY(std::string warnings, node.apply(change, text));
     return json::serialize(json::object{{"done", true}, {"warnings", warnings}});
   }
   TRY(std::string before, read_file(file.string(), kSettingsBytesMax));
   TRY_VOID(write_whole(file, as_bytes(text), Durable::kYes));
-  auto done = reloaded(node);
+  auto done = reloaded(node, change);
   // The parts of node.d and it may not go together: then it is as it was.
   if (!done) TRY_VOID(write_whole(file, as_bytes(before), Durable::kYes));
   return done;
@@ -121,12 +128,18 @@ Result<std::string> add_library(daemon::Node& node, const std::string& text) {
   TRY(library.version, string_of(value.get_object(), "version"));
   TRY(library.functions, node.exports_of(library.file));
   daemon::NodeParts& parts = node.parts();
+  auto change = node.change();
   TRY(library.module,
       parts.modules.add_file(library.file, library::kOwnGroup, library::Keep::kPinned));
   TRY(auto info, parts.modules.info(library.module));
   library.size = info.size;
   std::string module = library.module.text();
-  TRY_VOID(parts.catalogue.add(std::move(library)));
+  Hash added = library.module;
+  if (auto named = parts.catalogue.add(std::move(library)); !named) {
+    // What no library names is nobody's, unless something else has it.
+    daemon::let_go(parts, {added});
+    return std::unexpected(std::move(named).error());
+  }
   node.offers_changed();
   return json::serialize(json::object{{"done", true}, {"module", module}});
 }
@@ -134,6 +147,7 @@ Result<std::string> add_library(daemon::Node& node, const std::string& text) {
 Result<void> remove_library(daemon::Node& node, std::string_view library) {
   auto [name, version] = library::cut_version(library);
   daemon::NodeParts& parts = node.parts();
+  auto change = node.change();
   TRY(library::Library named, parts.catalogue.find(name, version));
   auto policy = parts.policy.get();
   for (const auto& [service, settings] : policy->settings.service) {
@@ -153,8 +167,9 @@ Result<void> trust(daemon::Node& node, std::string_view group, std::string_view 
                    const std::string& key) {
   TRY(auto keys, parse_public_keys(key));
   if (keys.size() != 1) return failure(Errc::kInvalid, "one key at a time");
+  auto change = node.change();
   TRY_VOID(trust_key(groups_folder(node), group, name, keys[0].key));
-  TRY_VOID(reloaded(node));
+  TRY_VOID(reloaded(node, change));
   return {};
 }
 
@@ -162,13 +177,22 @@ Result<void> distrust(daemon::Node& node, std::string_view group, std::string_vi
   TRY_VOID(check_group_name(group));
   TRY_VOID(check_group_name(name));
   fs::path folder = groups_folder(node) / group;
+  auto change = node.change();
+  bool removed = false;
+  // A key may be there in both forms, and counts as long as one of them is.
   for (std::string_view ending : {".pem", ".pub"}) {
+    fs::path file = folder / (std::string(name) + std::string(ending));
     std::error_code failed;
-    if (!fs::remove(folder / (std::string(name) + std::string(ending)), failed)) continue;
-    TRY_VOID(reloaded(node));
-    return {};
+    if (fs::remove(file, failed)) removed = true;
+    if (failed) {
+      return system_failure(fmt::format("removing {}", file.string()), failed.value());
+    }
   }
-  return failure(Errc::kNotFound, fmt::format("group {} has no key called {}", group, name));
+  if (!removed) {
+    return failure(Errc::kNotFound, fmt::format("group {} has no key called {}", group, name));
+  }
+  TRY_VOID(reloaded(node, change));
+  return {};
 }
 
 }  // namespace weft::node::control

@@ -2,8 +2,10 @@
 
 #include <curl/curl.h>
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <boost/json.hpp>
+#include <cerrno>
 #include <memory>
 
 namespace weft::node::control {
@@ -29,7 +31,20 @@ Easy easy_for(const std::string& path, std::string_view method, std::string_view
   return easy;
 }
 
-Error not_reached(const std::string& path, CURLcode code) {
+Error not_reached(Easy& easy, const std::string& path, CURLcode code) {
+  curl_off_t connected = 0;
+  curl_easy_getinfo(easy.get(), CURLINFO_CONNECT_TIME_T, &connected);
+  if (connected > 0) {
+    return Error(code == CURLE_OPERATION_TIMEDOUT ? Errc::kTimeout : Errc::kUnavailable,
+                 fmt::format("{}: {}: the node may still be at it, or it was stopped", path,
+                             curl_easy_strerror(code)));
+  }
+  if (::access(path.c_str(), W_OK) != 0 && errno == EACCES) {
+    return Error(Errc::kDenied,
+                 fmt::format("{}: this user may not use it: be the node's user or root, or in that "
+                             "user's group and named in [control] of node.toml",
+                             path));
+  }
   return Error(Errc::kUnavailable,
                fmt::format("no node answers at {} ({}): start it with `weft node start`, or name "
                            "its folder with --dir",
@@ -87,7 +102,7 @@ Result<std::string> ask_control(const std::string& path, std::string_view method
   curl_easy_setopt(easy.get(), CURLOPT_WRITEFUNCTION, &Taking::on_bytes);
   curl_easy_setopt(easy.get(), CURLOPT_WRITEDATA, &taking);
   CURLcode code = curl_easy_perform(easy.get());
-  if (code != CURLE_OK) return std::unexpected(not_reached(path, code));
+  if (code != CURLE_OK) return std::unexpected(not_reached(easy, path, code));
   long status = 0;
   curl_easy_getinfo(easy.get(), CURLINFO_RESPONSE_CODE, &status);
   if (status == 200) return std::move(taking.text);
@@ -102,7 +117,7 @@ Result<void> follow_control(const std::string& path, std::string_view target,
   curl_easy_setopt(easy.get(), CURLOPT_WRITEDATA, &taking);
   CURLcode code = curl_easy_perform(easy.get());
   if (taking.stopped) return {};
-  if (code != CURLE_OK) return std::unexpected(not_reached(path, code));
+  if (code != CURLE_OK) return std::unexpected(not_reached(easy, path, code));
   long status = 0;
   curl_easy_getinfo(easy.get(), CURLINFO_RESPONSE_CODE, &status);
   if (status == 200) return {};

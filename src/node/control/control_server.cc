@@ -21,7 +21,7 @@ constexpr std::string_view kJson = "application/json";
 // From a stop to the last answers.
 constexpr std::chrono::seconds kAnswersOutMax{1};
 // And from there until nobody works for one any more.
-constexpr std::chrono::seconds kEndMax{10};
+constexpr std::chrono::seconds kEndUsual{10};
 
 // "/groups/friends/keys/alice?write=1": its path's parts, and what is behind the question mark.
 struct Target {
@@ -257,8 +257,12 @@ Result<std::unique_ptr<ControlServer>> ControlServer::start(daemon::Node& node, 
 ControlServer::~ControlServer() {
   static_cast<void>(impl_->server->drain(Deadline::after(kAnswersOutMax)));
   impl_->server.reset();
-  if (auto left = impl_->handler->gate().close_and_wait(Deadline::after(kEndMax)); !left) {
-    log::warn("node", left.error().message());
+  // What it does for somebody, compiling a library perhaps, uses the node and comes back to its
+  // loop.
+  for (;;) {
+    auto left = impl_->handler->gate().close_and_wait(Deadline::after(kEndUsual));
+    if (left) break;
+    log::warn("node", left.error().message(), {{"what", "the node waits for it, to end"}});
   }
   impl_->loops.on_each([this](Loop&, std::size_t) { impl_->handler.reset(); });
 }

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <boost/json.hpp>
 
 #include "base/log.h"
@@ -122,6 +123,7 @@ Task<Bytes> Desk::answer(wire::Asked asked, Bytes follows) {
     tell_refused(parts_, asked, events::Refusal::kQuota, 0);
     co_return std::unexpected(std::move(spent).error());
   }
+  bool owned = owns(asked.request.module, asked.group);
   auto answer = co_await act(asked, std::move(follows));
   if (!answer) {
     tell_refused(parts_, asked, refusal_of(answer.error().code()), bytes_in);
@@ -136,7 +138,8 @@ Task<Bytes> Desk::answer(wire::Asked asked, Bytes follows) {
                       .module = asked.request.module};
   event.usage.bytes_in = bytes_in;
   event.usage.bytes_out = answer->size();
-  if (asked.request.action == Action::kStore) {
+  // As the ledger has it: once, however often the group stores it.
+  if (asked.request.action == Action::kStore && !owned) {
     if (auto list = parts_.modules.list_of(asked.request.module)) {
       event.stored_bytes = library::stored_bytes(*list);
     }
@@ -145,6 +148,12 @@ Task<Bytes> Desk::answer(wire::Asked asked, Bytes follows) {
     log::error("node", "an event is lost", {{"why", told.error().message()}});
   }
   co_return answer;
+}
+
+bool Desk::owns(const Hash& module, const std::string& group) const {
+  auto info = parts_.modules.info(module);
+  return info &&
+         std::ranges::find(info->owners, group, &library::ModuleOwner::group) != info->owners.end();
 }
 
 Task<Bytes> Desk::act(wire::Asked& asked, Bytes follows) {
@@ -185,7 +194,11 @@ Task<Bytes> Desk::fetch(const wire::Asked& asked) {
   CO_TRY(auto list, parts_.modules.list_of(module));
   CO_TRY(Bytes answer, issue(asked, Tickets::Way::kRead));
   Bytes encoded = list.encode();
-  CO_TRY_VOID(spend(asked.group, QuotaKind::kNetworkOut, answer.size() + encoded.size()));
+  if (auto spent = spend(asked.group, QuotaKind::kNetworkOut, answer.size() + encoded.size());
+      !spent) {
+    parts_.tickets.take_back(answer);
+    co_return std::unexpected(std::move(spent).error());
+  }
   answer.insert(answer.end(), encoded.begin(), encoded.end());
   co_return answer;
 }
@@ -196,21 +209,25 @@ Task<Bytes> Desk::store(const wire::Asked& asked, Bytes follows) {
   std::size_t list_bytes = library::ChunkList::encoded_bytes(rest);
   CO_TRY(auto list, library::ChunkList::decode(rest.first(list_bytes), module));
   CO_TRY(auto peers, wire::read_peers(rest.subspan(list_bytes)));
-  CO_TRY(auto there,
-         co_await blocking(parts_.pool, loop_, [&parts = parts_, list, group = asked.group] {
-           auto have = [&]() -> Result<library::ChunkBits> {
-             TRY_VOID(parts.modules.begin(list, group));
-             return parts.modules.have(list.name());
-           };
-           return have();
-         }));
+  // First: without one, nothing may stay taken of the storage.
   CO_TRY(Bytes answer, issue(asked, Tickets::Way::kWrite));
+  auto there = co_await blocking(parts_.pool, loop_, [&parts = parts_, list, group = asked.group] {
+    auto have = [&]() -> Result<library::ChunkBits> {
+      TRY_VOID(parts.modules.begin(list, group));
+      return parts.modules.have(list.name());
+    };
+    return have();
+  });
+  if (!there) {
+    parts_.tickets.take_back(answer);
+    co_return std::unexpected(std::move(there).error());
+  }
   auto took = [&tickets = parts_.tickets, number = answer](std::size_t bytes) {
     tickets.count(number, {.bytes_in = bytes});
   };
-  BytesView bits = there.view();
+  BytesView bits = there->view();
   answer.insert(answer.end(), bits.begin(), bits.end());
-  parts_.gatherings.begin(loop_, list, std::move(there),
+  parts_.gatherings.begin(loop_, list, *std::move(there),
                           {.group = asked.group, .took = std::move(took)}, std::move(peers));
   co_return answer;
 }

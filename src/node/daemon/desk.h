@@ -37,6 +37,7 @@ class Desk final : public wire::NodeApi {
   Task<std::unique_ptr<wire::OutputReader>> execute(wire::Asked asked, Bytes follows,
                                                     std::function<void()> ready);
   Task<Bytes> act(wire::Asked& asked, Bytes follows);
+  bool owns(const Hash& module, const std::string& group) const;
   Bytes describe(const wire::Asked& asked) const;
   Task<Bytes> fetch(const wire::Asked& asked);
   Task<Bytes> store(const wire::Asked& asked, Bytes follows);

@@ -21,8 +21,11 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::chrono::seconds kHouseEvery{1};
-// From cancelling what is left to its receipts.
-constexpr std::chrono::seconds kCancelledMax{5};
+// From cancelling what is left to its receipts: what takes longer is told of, each time that it
+// has.
+constexpr std::chrono::seconds kCancelledUsual{5};
+// At the end, until there is room in the log of events for chunks that moved.
+constexpr std::chrono::seconds kBillMax{5};
 // From one look at whether cancelled calls are over to the next.
 constexpr std::chrono::milliseconds kUnwindLook{5};
 // Of a guest that computes, before others of its loop have their turn: all of them are strangers to
@@ -64,10 +67,15 @@ void warn_of_fixed(const NodeSettings& now, const NodeSettings& next, Problems& 
                   fmt::format("{} changed, which a reload does not heed", what),
                   "start the node again");
   };
+  tell(now.name == next.name, "name");
+  tell(now.discovery.on == next.discovery.on &&
+           now.discovery.interfaces == next.discovery.interfaces,
+       "[node.discovery]");
+  tell(now.total.storage_bytes == next.total.storage_bytes, "storage of [quota]");
   tell(now.listen == next.listen, "listen");
   tell(now.key == next.key, "key");
   tell(now.state == next.state, "state");
-  tell(now.control_socket == next.control_socket, "control-socket");
+  tell(now.control_socket == next.control_socket, "control");
   tell(now.control_permits == next.control_permits, "[control]");
   tell(now.events == next.events, "events.retain");
 }
@@ -259,9 +267,10 @@ void Node::Impl::keep_house() {
   for (unsigned turn = 0; !house_closed; ++turn) {
     house_closes.wait_for(hold, kHouseEvery);
     hold.unlock();
+    // First: what waits for the disk may take long, and until then nothing that moved is written.
+    static_cast<void>(bill_moved());
     auto saved = turn % kLedgerSaveEvery.count() == 0 ? ledger->save() : Result<void>();
     auto tidied = seen->tidy(unix_now());
-    bill_moved();
     for (std::size_t i = 0; i < sides.size(); ++i) {
       (*loops)[i].post([&desk = sides[i]->desk] { desk.runs().let_go(); });
     }
@@ -279,16 +288,27 @@ void Node::Impl::keep_house() {
   }
 }
 
-void Node::Impl::wait_until_unwound(Deadline deadline) {
+// What is inside uses what is freed behind this, so there is no going on without it. Whoever stops
+// the process has the deadline: what a node must not lose outlives that.
+void Node::Impl::wait_until_empty(Gate& gate) {
+  for (;;) {
+    auto left = gate.close_and_wait(Deadline::after(kCancelledUsual));
+    if (left) return;
+    log::warn("node", left.error().message(), {{"what", "the node waits for it, to end"}});
+  }
+}
+
+void Node::Impl::wait_until_unwound() {
+  Deadline usual = Deadline::after(kCancelledUsual);
   for (;;) {
     std::atomic<bool> unwound = true;
     loops->on_each([&](Loop&, std::size_t index) {
       if (!sides[index]->desk.runs().runs().unwound()) unwound = false;
     });
     if (unwound) return;
-    if (deadline.passed()) {
-      log::warn("node", "calls that were cancelled are not over when the node ends");
-      return;
+    if (usual.passed()) {
+      log::warn("node", "calls that were cancelled are not over: the node waits for them, to end");
+      usual = Deadline::after(kCancelledUsual);
     }
     std::this_thread::sleep_for(kUnwindLook);
   }
@@ -296,8 +316,14 @@ void Node::Impl::wait_until_unwound(Deadline deadline) {
 
 // As many events as there are seconds in which something moved, each with the request that the
 // chunks belong to.
-void Node::Impl::bill_moved() {
-  for (auto& [ticket, moved] : tickets.take_moved(unix_now())) {
+bool Node::Impl::bill_moved() {
+  for (;;) {
+    // Without room in the log, what moved stays where it is counted, until there is some.
+    auto room = events->reserve();
+    if (!room) return false;
+    auto next = tickets.take_moved(unix_now());
+    if (!next) return true;
+    const auto& [ticket, moved] = *next;
     bool stored = ticket.way == Tickets::Way::kWrite;
     events::Event event{.time = unix_now(),
                         .action = stored ? Action::kStore : Action::kFetch,
@@ -307,7 +333,7 @@ void Node::Impl::bill_moved() {
                         .module = ticket.module};
     event.usage.bytes_in = moved.bytes_in;
     event.usage.bytes_out = moved.bytes_out;
-    if (auto told = events->append(std::move(event)); !told) {
+    if (auto told = events->append(std::move(event), *std::move(room), {}); !told) {
       log::error("node", "an event is lost", {{"why", told.error().message()}});
     }
   }
@@ -324,21 +350,16 @@ Node::Impl::~Impl() {
     if (discovery != nullptr) on_first([this](Loop&) { discovery.reset(); });
     server.reset();
     if (!sides.empty() && sides[0] != nullptr) {
+      // Nothing begins from here on, so that all of it is cancelled.
+      running.close();
       loops->on_each([this](Loop&, std::size_t index) {
         sides[index]->desk.runs().runs().cancel_all("the node stops");
       });
       gatherings->stop();
-      Deadline end = Deadline::after(kCancelledMax);
-      if (auto left = gatherings->gate().close_and_wait(end); !left) {
-        log::warn("node", left.error().message());
-      }
-      if (auto left = running.close_and_wait(end); !left) log::warn("node", left.error().message());
-      for (const auto& side : sides) {
-        if (auto left = side->handler.gate().close_and_wait(end); !left) {
-          log::warn("node", left.error().message());
-        }
-      }
-      wait_until_unwound(end);
+      wait_until_empty(gatherings->gate());
+      wait_until_empty(running);
+      for (const auto& side : sides) wait_until_empty(side->handler.gate());
+      wait_until_unwound();
     }
     // What works on the disk posts to loops.
     if (pool) pool->stop();
@@ -346,7 +367,11 @@ Node::Impl::~Impl() {
       if (index < sides.size()) sides[index].reset();
     });
     loops->stop();
-    if (events != nullptr) bill_moved();
+    if (events != nullptr) {
+      Deadline end = Deadline::after(kBillMax);
+      while (!bill_moved() && events->wait(events->durable() + 1, end)) {
+      }
+    }
   }
   if (seen != nullptr) {
     if (auto closed = seen->close(); !closed) log::error("node", closed.error().message());
@@ -356,7 +381,11 @@ Node::Impl::~Impl() {
   }
 }
 
-bool Node::reload(Problems& problems) {
+Node::Change Node::change() {
+  return Change(impl_->changing);
+}
+
+bool Node::reload(const Change&, Problems& problems) {
   auto next = Policy::read(impl_->options.folder, problems);
   if (next == nullptr) return false;
   if (!impl_->serve(next->settings, problems)) return false;
@@ -367,7 +396,7 @@ bool Node::reload(Problems& problems) {
   return true;
 }
 
-Result<std::string> Node::apply(const std::string& text) {
+Result<std::string> Node::apply(const Change&, const std::string& text) {
   auto now = impl_->policy.get();
   Problems problems;
   auto settings =

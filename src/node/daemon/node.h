@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -65,12 +66,22 @@ class Node {
   ~Node();
   Node(const Node&) = delete;
 
+  // The right to change what holds: files and what they say, one at a time. Blocks for it, so it is
+  // for a thread that may wait. Whoever changes a file has it from before that until it is read.
+  class Change {
+   private:
+    friend class Node;
+    explicit Change(std::mutex& mutex) : hold_(mutex) {}
+    std::unique_lock<std::mutex> hold_;
+  };
+  Change change();
+
   // Reads settings and groups again. False: something is wrong, and all stays as it was. What only
   // a start can change (addresses, key, folders) is told as a warning where it differs.
-  bool reload(Problems& problems);
+  bool reload(const Change& change, Problems& problems);
   // The text of a node.toml in the place of what the files say, until the next reload. kInvalid
   // with all that is wrong; what only a start can change comes back as a warning.
-  Result<std::string> apply(const std::string& text);
+  Result<std::string> apply(const Change& change, const std::string& text);
   // Takes nothing new from now on; or takes it again.
   void drain();
   void undrain();

@@ -48,9 +48,10 @@ struct Node::Impl {
   Result<void> discover();
   void keep_house();
   // Calls that were cancelled touch what the loops have until they are unwound.
-  void wait_until_unwound(Deadline deadline);
-  // Of chunks that moved, into the log of events.
-  void bill_moved();
+  void wait_until_unwound();
+  static void wait_until_empty(Gate& gate);
+  // Of chunks that moved, into the log of events. False: there is no room for all of it now.
+  bool bill_moved();
   // On loop 0, and waits.
   template <class F>
   void on_first(F&& work) {
@@ -60,6 +61,7 @@ struct Node::Impl {
   }
 
   const NodeOptions options;
+  std::mutex changing;  // What policy, services and stores are made from.
   const SigningKey key;
   CurrentPolicy policy;
   std::unique_ptr<Runtime> runtime;

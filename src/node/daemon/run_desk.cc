@@ -228,6 +228,7 @@ void RunDesk::ended(const Hash& run, const runs::RunEnd& end) {
 }
 
 void RunDesk::close(const Hash& run, const Receipt& receipt) {
+  parts_.places.ended(run);
   open_.erase(run);
   if (auto closed = runs_.close(run, sign(receipt, parts_.key)); !closed) {
     log::warn("node", closed.error().message(), {{"run", run.text()}});

@@ -17,8 +17,9 @@ namespace weft::node::daemon {
 
 class RunDesk;
 
-// Runs that are remembered, those that ended included: the oldest goes first.
-inline constexpr std::size_t kRunPlacesMax = 8'192;
+// Runs that have ended and are remembered: the one that ended first goes first. Those under way are
+// all there; each loop bounds how many that are.
+inline constexpr std::size_t kEndedPlacesMax = 8'192;
 
 // On which loop each run is, and whose it is. One a node; from any thread.
 class RunPlaces {
@@ -32,11 +33,15 @@ class RunPlaces {
 
   void add(const Hash& run, Place place) {
     std::lock_guard hold(mutex_);
-    if (!places_.emplace(run, std::move(place)).second) return;
-    order_.push_back(run);
-    if (order_.size() <= kRunPlacesMax) return;
-    places_.erase(order_.front());
-    order_.pop_front();
+    places_.emplace(run, std::move(place));
+  }
+  // Once a run.
+  void ended(const Hash& run) {
+    std::lock_guard hold(mutex_);
+    ended_.push_back(run);
+    if (ended_.size() <= kEndedPlacesMax) return;
+    places_.erase(ended_.front());
+    ended_.pop_front();
   }
   std::optional<Place> find(const Hash& run) const {
     std::lock_guard hold(mutex_);
@@ -48,7 +53,7 @@ class RunPlaces {
  private:
   mutable std::mutex mutex_;
   std::unordered_map<Hash, Place, HashOfHash> places_;
-  std::deque<Hash> order_;
+  std::deque<Hash> ended_;
 };
 
 }  // namespace weft::node::daemon

@@ -46,6 +46,14 @@ Result<Bytes> Tickets::issue(Ticket ticket, UnixMs now) {
   return Bytes(number.begin(), number.end());
 }
 
+void Tickets::take_back(BytesView number) {
+  std::lock_guard hold(mutex_);
+  auto found = tickets_.find(number_of(number));
+  if (found == tickets_.end()) return;
+  --of_group_[found->second.ticket.group];
+  tickets_.erase(found);
+}
+
 Result<Tickets::Ticket> Tickets::look(BytesView number, Way way, UnixMs now) const {
   std::lock_guard hold(mutex_);
   auto found = tickets_.find(number_of(number));
@@ -64,15 +72,17 @@ void Tickets::count(BytesView number, Moved moved) {
   found->second.moved.bytes_out += moved.bytes_out;
 }
 
-std::vector<std::pair<Tickets::Ticket, Tickets::Moved>> Tickets::take_moved(UnixMs now) {
+std::optional<std::pair<Tickets::Ticket, Tickets::Moved>> Tickets::take_moved(UnixMs now) {
   std::lock_guard hold(mutex_);
-  std::vector<std::pair<Ticket, Moved>> all;
-  for (auto& [number, entry] : tickets_) {
+  for (auto next = tickets_.upper_bound(taken_); next != tickets_.end(); ++next) {
+    Entry& entry = next->second;
     if (entry.moved.bytes_in == 0 && entry.moved.bytes_out == 0) continue;
-    all.emplace_back(entry.ticket, std::exchange(entry.moved, {}));
+    taken_ = next->first;
+    return std::pair{entry.ticket, std::exchange(entry.moved, {})};
   }
+  taken_ = {};
   drop_old(now);
-  return all;
+  return std::nullopt;
 }
 
 }  // namespace weft::node::daemon

@@ -50,11 +50,14 @@ class Tickets {
 
   // For kTicketLife. kLimit where there are too many, in all or of the group.
   Result<Bytes> issue(Ticket ticket, UnixMs now);
+  // Of one that nobody was told.
+  void take_back(BytesView number);
   // kNotFound for one that is none, is over, or is for the other way.
   Result<Ticket> look(BytesView number, Way way, UnixMs now) const;
   void count(BytesView number, Moved moved);
-  // What moved since this was asked last, of each ticket of which something did.
-  std::vector<std::pair<Ticket, Moved>> take_moved(UnixMs now);
+  // Of the next ticket of which something moved, what did since it was taken last; nothing behind
+  // the last of them, and then from the first one on again.
+  std::optional<std::pair<Ticket, Moved>> take_moved(UnixMs now);
 
  private:
   using Number = std::array<std::uint8_t, wire::kTicketBytes>;
@@ -69,6 +72,7 @@ class Tickets {
 
   mutable std::mutex mutex_;
   std::map<Number, Entry> tickets_;
+  Number taken_ = {};  // Of which it was taken last.
   std::map<std::string, std::size_t, std::less<>> of_group_;
 };
 

@@ -160,11 +160,14 @@ Result<void> ModuleStore::settle(Entry& entry) {
   // All that belongs to it is on the disk before it is called whole.
   TRY_VOID(entry.file.sync());
   TRY_VOID(sync_path(place(entry.name(), ".list")));
-  std::scoped_lock lock(mutex_);
-  if (entry.gone) return not_here(entry.name());
+  {
+    std::scoped_lock lock(mutex_);
+    if (entry.gone) return not_here(entry.name());
+    TRY_VOID(entry.file.become_whole());
+    entry.whole = true;
+  }
+  // Without the lock, which loops take. An owner that came meanwhile is on the disk with the rest.
   (void)sync_path(place(entry.name(), ".owners"));
-  TRY_VOID(entry.file.become_whole());
-  entry.whole = true;
   return sync_path(options_.folder);
 }
 

@@ -69,9 +69,11 @@ Result<const library::Library*> find_exporter(const client::Description& descrip
 
 Result<void> check_right(const client::Description& description, std::string_view right) {
   if (description.may.contains(right)) return {};
-  return failure(Errc::kDenied, fmt::format("our key may not {} there; what it may: {}", right,
-                                            description.may.empty() ? "nothing, it is in no group"
-                                                                    : description.may));
+  return failure(Errc::kDenied,
+                 fmt::format("our key may not {} there; what it may: {}", right,
+                             description.may.empty() ? "nothing that it is told, as its group has "
+                                                       "to have describe, too, or it is in no group"
+                                                     : description.may));
 }
 
 Result<NodeOffer> offer_of(const client::Description& description, const std::string& library) {

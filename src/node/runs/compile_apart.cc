@@ -105,8 +105,14 @@ Compiled compile_apart(std::vector<std::string> command, std::chrono::seconds cp
   Compiled done{{}, time(used.ru_utime) + time(used.ru_stime)};
   if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return done;
   if (WIFSIGNALED(status) && WTERMSIG(status) == SIGALRM) {
-    done.how = failure(Errc::kLimit, fmt::format("compiling it took more than {} s",
-                                                 cpu_max.count() * kCompilePatience));
+    // Others had the processor meanwhile: another time it may fit.
+    done.how = failure(Errc::kTimeout, fmt::format("compiling it took more than {} s",
+                                                   cpu_max.count() * kCompilePatience));
+  } else if (WIFSIGNALED(status) && (WTERMSIG(status) == SIGTERM ||
+                                     (WTERMSIG(status) == SIGKILL && done.cost < cpu_max))) {
+    done.how = failure(
+        Errc::kUnavailable,
+        fmt::format("what compiled it was ended by signal {}: try it again", WTERMSIG(status)));
   } else if (WIFSIGNALED(status)) {
     done.how = failure(Errc::kLimit,
                        fmt::format("compiling it took more than {} s of processor time or {} bytes "

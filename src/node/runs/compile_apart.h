@@ -23,8 +23,9 @@ struct Compiled {
 
 // Runs a command that compiles, in a process of its own with bounds, and waits for it: what cannot
 // be interrupted here can be killed there. Its last words, on standard error, are the message where
-// it fails with an exit code. kLimit: it reached a bound. Blocks; from any thread that lives longer
-// than the call.
+// it fails with an exit code. kLimit: it reached a bound, and would again; kTimeout: it had
+// the processor too seldom; kUnavailable: somebody ended it. Blocks; from any thread that lives
+// longer than the call.
 Compiled compile_apart(std::vector<std::string> command, std::chrono::seconds cpu_max,
                        std::uint64_t memory_max = kCompileMemoryMax);
 

@@ -83,7 +83,8 @@ ModulePlans::Ticket ModulePlans::make(const Hash& module, std::string file, std:
     tell(std::move(wanted), {made->second->second});
   } else if (refused_.contains(module)) {
     tell(std::move(wanted),
-         {failure(Errc::kLimit, "it took too long to compile before, and is not compiled again")});
+         {failure(Errc::kLimit,
+                  "it reached a bound when it was compiled before, and is not compiled again")});
   } else if (jobs_.size() >= kCompilesWaitingMax) {
     tell(std::move(wanted),
          {failure(Errc::kLimit, fmt::format("{} modules wait to be compiled", jobs_.size()))});

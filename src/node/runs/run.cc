@@ -52,7 +52,8 @@ Outcome outcome_of(const Error& error) {
     case Errc::kInvalid:
     case Errc::kNotFound:
     case Errc::kUnsupported: return Outcome::kUnfit;
-    case Errc::kLimit: return Outcome::kLimited;
+    case Errc::kLimit:
+    case Errc::kTimeout: return Outcome::kLimited;
     case Errc::kCancelled: return Outcome::kCancelled;
     default: return Outcome::kFailed;
   }

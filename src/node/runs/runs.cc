@@ -148,22 +148,29 @@ void Runs::ended(Run& run) {
   finished_bytes_ += run.log().kept();
   while (finished_.size() > 1 &&
          (finished_.size() > options_.finished_max || finished_bytes_ > kFinishedBytesMax)) {
-    forget_oldest();
+    if (!forget_oldest()) break;
   }
   if (!expiry_.armed()) expiry_.arm(Deadline::after(options_.finished_kept));
 }
 
-void Runs::forget_oldest() {
+// False where its receipt waits for the disk still, and its readers for that: how many those are,
+// the queue of the log of events bounds.
+bool Runs::forget_oldest() {
   auto run = all_.find(finished_.front().name);
+  if (!run->second->log().finished()) return false;
   finished_bytes_ -= run->second->log().kept();
   all_.erase(run);
   finished_.pop_front();
+  return true;
 }
 
 void Runs::expire() {
   auto now = engine_.loop().now();
   while (!finished_.empty() && finished_.front().when + options_.finished_kept <= now) {
-    forget_oldest();
+    if (!forget_oldest()) {
+      expiry_.arm(Deadline::after(kReceiptLook));
+      return;
+    }
   }
   if (!finished_.empty()) {
     expiry_.arm(Deadline::at(finished_.front().when + options_.finished_kept));

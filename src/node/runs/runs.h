@@ -22,6 +22,8 @@ inline constexpr std::size_t kRunsMax = 256;
 // How long the output of one that has ended is kept, and of how many of a loop at most: the one
 // that ended first goes first.
 inline constexpr std::chrono::minutes kFinishedKept{10};
+// From one look at whether the receipt of one that is to be forgotten has come to the next.
+inline constexpr std::chrono::seconds kReceiptLook{1};
 inline constexpr std::size_t kFinishedMax = 1'024;
 inline constexpr std::size_t kFinishedBytesMax = std::size_t{64} << 20;
 // How long a guest waits for somebody to read what it wrote.
@@ -84,7 +86,7 @@ class Runs {
   void take_out(std::list<std::shared_ptr<Deployed>>::iterator deployed);
   void sweep();
   void ended(Run& run);
-  void forget_oldest();
+  bool forget_oldest();
   void expire();
 
   EngineLoop& engine_;

@@ -84,9 +84,11 @@ Task<void> read_to_end(std::unique_ptr<remote::HttpResponse> response, Deadline 
 
 Result<NodeAddress> NodeAddress::parse(std::string_view text) {
   auto wrong = [&] {
-    return failure(Errc::kInvalid,
-                   fmt::format("\"{}\" is no node: write KEY@ADDRESS:PORT, as `weft net` prints it",
-                               text.substr(0, 200)));
+    return failure(
+        Errc::kInvalid,
+        fmt::format("\"{}\" is no node: write KEY@ADDRESS:PORT, as `weft net` prints it, "
+                    "with the key's 64 digits and an IP address",
+                    text.substr(0, 200)));
   };
   NodeAddress address;
   std::size_t at = text.find('@');
