@@ -81,10 +81,15 @@ if(WEFT_PRELUDE)
 endif()
 
 # weft_uses_prelude(target prelude|test_prelude)
+#
+# By a path relative to the build tree, where CMake's own REUSE_FROM has a whole one, which ccache
+# would not take for the same in another checkout.
 function(weft_uses_prelude target prelude)
   if(WEFT_PRELUDE)
-    target_precompile_headers(${target} REUSE_FROM ${prelude})
-    add_dependencies(${target} ${prelude}_sum)
+    set(made "CMakeFiles/${prelude}.dir/cmake_pch.hxx.pch")
+    target_compile_options(${target} PRIVATE
+      "$<$<COMPILE_LANGUAGE:CXX>:SHELL:-Xclang -include-pch -Xclang ${made}>")
+    add_dependencies(${target} ${prelude} ${prelude}_sum)
   endif()
 endfunction()
 
