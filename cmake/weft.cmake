@@ -63,7 +63,7 @@ function(weft_prelude name)
   # All that it consists of, and this file, which says how it is compiled.
   set(sum "${CMAKE_BINARY_DIR}/CMakeFiles/${name}.dir/cmake_pch.hxx.pch.sum")
   string(CONCAT command
-    "${CMAKE_CXX_COMPILER} -std=c++23 -E -P -x c++ '${header}' |"
+    "${CMAKE_CXX_COMPILER} -std=c++23 -E -P -x c++-header '${header}' |"
     " cat - '${CMAKE_SOURCE_DIR}/cmake/weft.cmake' | sha256sum >'${sum}'")
   add_custom_command(OUTPUT "${sum}" COMMAND sh -c "${command}"
     DEPENDS "${header}" "${CMAKE_SOURCE_DIR}/cmake/prelude.h" "${CMAKE_SOURCE_DIR}/cmake/weft.cmake"
