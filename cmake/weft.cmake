@@ -49,8 +49,8 @@ endif()
 # it by its sum: what is compiled with it fits in another checkout too.
 option(WEFT_PRELUDE "Precompile what most sources include" ON)
 set(CMAKE_PCH_INSTANTIATE_TEMPLATES ON)
-# Sources of tests are as many as those of weft, wait for servers, and are optimized less.
-set(_test_options $<IF:$<CONFIG:Release>,-O1,-O0>)
+# Sources of tests are as many as those of weft, wait for servers, and are not optimized.
+set(_test_options -O0)
 
 function(weft_prelude name)
   set(header "${CMAKE_SOURCE_DIR}/cmake/${name}.h")
@@ -60,14 +60,15 @@ function(weft_prelude name)
   target_compile_options(${name} PRIVATE "SHELL:-Xclang -fno-pch-timestamp")
   set_target_properties(${name} PROPERTIES CXX_COMPILER_LAUNCHER "")
 
-  # All that it consists of, and this file, which says how it is compiled.
-  set(sum "${CMAKE_BINARY_DIR}/CMakeFiles/${name}.dir/cmake_pch.hxx.pch.sum")
+  # All that it consists of, and this file, which says how it is compiled. What is compiled with the
+  # prelude waits for this, and by it for the prelude.
+  set(made "${CMAKE_BINARY_DIR}/CMakeFiles/${name}.dir/cmake_pch.hxx.pch")
+  set(sum "${made}.sum")
   string(CONCAT command
     "${CMAKE_CXX_COMPILER} -std=c++23 -E -P -x c++-header '${header}' |"
     " cat - '${CMAKE_SOURCE_DIR}/cmake/weft.cmake' | sha256sum >'${sum}'")
   add_custom_command(OUTPUT "${sum}" COMMAND sh -c "${command}"
-    DEPENDS "${header}" "${CMAKE_SOURCE_DIR}/cmake/prelude.h" "${CMAKE_SOURCE_DIR}/cmake/weft.cmake"
-    VERBATIM)
+    DEPENDS "${made}" "${CMAKE_SOURCE_DIR}/cmake/weft.cmake" VERBATIM)
   add_custom_target(${name}_sum DEPENDS "${sum}")
 endfunction()
 
@@ -89,7 +90,7 @@ function(weft_uses_prelude target prelude)
     set(made "CMakeFiles/${prelude}.dir/cmake_pch.hxx.pch")
     target_compile_options(${target} PRIVATE
       "$<$<COMPILE_LANGUAGE:CXX>:SHELL:-Xclang -include-pch -Xclang ${made}>")
-    add_dependencies(${target} ${prelude} ${prelude}_sum)
+    add_dependencies(${target} ${prelude}_sum)
   endif()
 endfunction()
 

@@ -174,7 +174,7 @@ def unit(tally, options):
 
 def ninja(preset, *targets):
     """The command that builds them."""
-    return (f"cmake --preset {preset} -DWEFT_TESTS=ON -DWEFT_UNITY=ON &&"
+    return (f"cmake --preset {preset} -DWEFT_TESTS=ON &&"
             f" ninja -C build/{preset} {' '.join(targets)}")
 
 

@@ -143,7 +143,8 @@ Task<RemoteEnd> RemoteNode::execute(RemoteRun run, ProvenOutput::Frame take, Dea
     last_ = name;
     if (run.name != nullptr) *run.name = name;
     ProvenOutput output(name, client_.address().key);
-    auto followed = co_await follow(asked, run.arguments, output, take, deadline, run.until);
+    auto followed =
+        co_await follow(asked, run.arguments, output, take, deadline, run.until, run.watch);
     if (followed) {
       co_return RemoteEnd{output.receipt().value_or(Receipt()), asked, output.receipt_bytes()};
     }
@@ -159,11 +160,11 @@ Task<RemoteEnd> RemoteNode::execute(RemoteRun run, ProvenOutput::Frame take, Dea
 // To the receipt, over as many connections as it takes.
 Task<void> RemoteNode::follow(Bytes signed_request, Bytes follows, ProvenOutput& output,
                               const ProvenOutput::Frame& take, Deadline deadline,
-                              wire::NodeClient::Until until) {
+                              wire::NodeClient::Until until, wire::NodeClient::Watch watch) {
   Hash name = Hash::of(signed_request);
   bool begun = false;
   auto outcome = co_await client_.follow(signed_request, std::move(follows), output, take, deadline,
-                                         until, &begun);
+                                         until, &begun, watch);
   // What the node never had has nothing to be resumed.
   if (!outcome && !begun) co_return outcome;
   std::uint64_t before = 0;
@@ -177,7 +178,7 @@ Task<void> RemoteNode::follow(Bytes signed_request, Bytes follows, ProvenOutput&
     auto began = Deadline::Clock::now();
     auto again =
         co_await client_.follow(request({.action = Action::kResume, .run = name, .from = at}), {},
-                                output, take, deadline, until);
+                                output, take, deadline, until, nullptr, {.came = watch.came});
     // It may never have had the request, or have forgotten the run: the first failure says more.
     if (!again && again.error().code() == Errc::kNotFound) break;
     outcome = std::move(again);

@@ -36,6 +36,8 @@ struct RemoteRun {
   wire::NodeClient::Until until = wire::NodeClient::Until::kReceipt;
   // Where it is given, borrowed: the request's name, as soon as it is signed.
   Hash* name = nullptr;
+  // Told of all that comes for it, over however many connections.
+  wire::NodeClient::Watch watch = {};
 };
 
 // How it ended, with what proves it.
@@ -87,7 +89,7 @@ class RemoteNode {
   Task<Bytes> ask(Request wanted, Bytes follows, Deadline deadline);
   Task<void> follow(Bytes signed_request, Bytes follows, ProvenOutput& output,
                     const ProvenOutput::Frame& take, Deadline deadline,
-                    wire::NodeClient::Until until);
+                    wire::NodeClient::Until until, wire::NodeClient::Watch watch);
 
   Loop& loop_;
   const SigningKey& key_;

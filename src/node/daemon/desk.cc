@@ -40,6 +40,27 @@ events::Refusal refusal_of(Errc code) {
   }
 }
 
+events::Refusal refusal_of(wire::Cut why) {
+  switch (why) {
+    case wire::Cut::kTooLong: return events::Refusal::kTooLong;
+    case wire::Cut::kNoRoom: return events::Refusal::kQuota;
+    case wire::Cut::kGone:
+    case wire::Cut::kMismatch: break;
+  }
+  return events::Refusal::kMismatch;
+}
+
+// From any thread.
+Result<void> spend_of(Ledger& ledger, const std::string& group, QuotaKind kind,
+                      std::uint64_t bytes) {
+  Amounts amounts;
+  amounts[kind] = bytes;
+  auto charge = ledger.take(group, amounts, unix_now());
+  if (!charge) return failure(Errc::kLimit, charge.error().message());
+  charge->settle(amounts);
+  return {};
+}
+
 boost::json::object amounts_json(const Amounts& amounts) {
   boost::json::object json;
   for (std::size_t i = 0; i < kQuotaKinds; ++i) {
@@ -82,20 +103,25 @@ std::size_t Desk::follows_max(const wire::Asked& asked) const {
 }
 
 Result<void> Desk::spend(const std::string& group, QuotaKind kind, std::size_t bytes) {
-  Amounts amounts;
-  amounts[kind] = bytes;
-  auto charge = parts_.ledger.take(group, amounts, unix_now());
-  if (!charge) return failure(Errc::kLimit, charge.error().message());
-  charge->settle(amounts);
-  return {};
+  return spend_of(parts_.ledger, group, kind, bytes);
 }
 
-void Desk::count_out(const std::string& group, std::size_t bytes) {
+void Desk::count(const std::string& group, QuotaKind kind, std::size_t bytes) {
   auto charge = parts_.ledger.take(group, {}, unix_now());
   if (!charge) return;
-  Amounts sent;
-  sent[QuotaKind::kNetworkOut] = bytes;
-  charge->settle(sent);
+  Amounts moved;
+  moved[kind] = bytes;
+  charge->settle(moved);
+}
+
+wire::FollowsRoom::Part Desk::follows_room(const wire::Asked& asked) {
+  return parts_.follows.part_of(asked.group);
+}
+
+void Desk::cut_off(const wire::Asked& asked, wire::Cut why, std::size_t followed) {
+  std::size_t bytes_in = asked.bytes.size() + followed;
+  count(asked.group, QuotaKind::kNetworkIn, bytes_in);
+  tell_refused(parts_, asked, refusal_of(why), bytes_in);
 }
 
 Result<Bytes> Desk::issue(const wire::Asked& asked, Tickets::Way way) {
@@ -116,20 +142,22 @@ Error Desk::tell_full(Error why) {
   return says_where ? Error(Errc::kFull, "the node's disk is full") : why;
 }
 
-Task<Bytes> Desk::answer(wire::Asked asked, Bytes follows) {
-  std::size_t bytes_in = asked.bytes.size() + follows.size();
+Task<Bytes> Desk::answer(wire::Asked asked, wire::Follows follows) {
+  std::size_t bytes_in = asked.bytes.size() + follows.bytes.size();
   CO_TRY(auto room, parts_.events.reserve());
   if (auto spent = spend(asked.group, QuotaKind::kNetworkIn, bytes_in); !spent) {
     tell_refused(parts_, asked, events::Refusal::kQuota, 0);
     co_return std::unexpected(std::move(spent).error());
   }
   bool owned = owns(asked.request.module, asked.group);
-  auto answer = co_await act(asked, std::move(follows));
+  auto answer = co_await act(asked, std::move(follows.bytes));
   if (!answer) {
     tell_refused(parts_, asked, refusal_of(answer.error().code()), bytes_in);
     co_return std::unexpected(tell_full(std::move(answer).error()));
   }
-  if (asked.request.action != Action::kFetch) count_out(asked.group, answer->size());
+  if (asked.request.action != Action::kFetch) {
+    count(asked.group, QuotaKind::kNetworkOut, answer->size());
+  }
   events::Event event{.time = unix_now(),
                       .action = asked.request.action,
                       .requester = asked.signer,
@@ -242,46 +270,70 @@ Task<Bytes> Desk::cancel(const wire::Asked& asked) {
 }
 
 // On a loop where the group may compute.
-Task<std::unique_ptr<wire::OutputReader>> Desk::execute(wire::Asked asked, Bytes follows,
+Task<std::unique_ptr<wire::OutputReader>> Desk::execute(wire::Asked asked, wire::Follows follows,
                                                         std::function<void()> ready) {
   Hash run = asked.name;
   auto cores = parts_.policy.get()->settings.of_group(asked.group).quota.cores;
   RunSeats::Seat seat = parts_.seats.of(asked.group, cores, loop_);
   if (seat.loop == &loop_) {
     CO_TRY_VOID(co_await runs_.begin(std::move(asked), std::move(follows)));
-    co_return near_reader(loop_, runs_.runs(), run, 0, std::move(ready));
+    co_return near_reader(loop_, runs_.runs(), {.run = run}, std::move(ready));
   }
   auto begin = [seat, asked = std::move(asked), follows = std::move(follows)]() mutable {
     return seat.desk->begin(std::move(asked), std::move(follows));
   };
   CO_TRY_VOID(co_await task_across(*seat.loop, loop_, std::move(begin)));
-  co_return co_await far_reader(loop_, *seat.loop, seat.desk->runs(), run, 0, std::move(ready));
+  co_return co_await far_reader(loop_, *seat.loop, seat.desk->runs(), {.run = run},
+                                std::move(ready));
 }
 
-Task<std::unique_ptr<wire::OutputReader>> Desk::begin(wire::Asked asked, Bytes follows,
+Task<std::unique_ptr<wire::OutputReader>> Desk::begin(wire::Asked asked, wire::Follows follows,
                                                       std::function<void()> ready) {
   if (asked.request.action != Action::kResume) {
     co_return co_await execute(std::move(asked), std::move(follows), std::move(ready));
   }
+  co_return co_await resume(std::move(asked), std::move(ready));
+}
+
+// What was sent before is paid for as what is sent first: the run paid for that once.
+Task<std::unique_ptr<wire::OutputReader>> Desk::resume(wire::Asked asked,
+                                                       std::function<void()> ready) {
+  std::size_t bytes_in = asked.bytes.size();
+  CO_TRY(auto room, parts_.events.reserve());
+  if (auto spent = spend(asked.group, QuotaKind::kNetworkIn, bytes_in); !spent) {
+    tell_refused(parts_, asked, events::Refusal::kQuota, 0);
+    co_return std::unexpected(std::move(spent).error());
+  }
   auto place = parts_.places.find(asked.request.run);
   if (!place) {
-    tell_refused(parts_, asked, events::Refusal::kNotFound, 0);
+    tell_refused(parts_, asked, events::Refusal::kNotFound, bytes_in);
     co_return failure(Errc::kNotFound, "no such run");
   }
-  CO_TRY_VOID(spend(asked.group, QuotaKind::kNetworkIn, asked.bytes.size()));
+  std::uint64_t again = 0;
+  // On the run's loop, while this waits.
+  auto pay = [&ledger = parts_.ledger, &group = asked.group, &again](std::uint64_t bytes) {
+    auto spent = spend_of(ledger, group, QuotaKind::kNetworkOut, bytes);
+    if (spent) again = bytes;
+    return spent;
+  };
+  ReadFrom what{.run = asked.request.run, .frame = asked.request.from, .pay_again = pay};
+  auto reader = place->loop == &loop_
+                    ? near_reader(loop_, runs_.runs(), std::move(what), std::move(ready))
+                    : co_await far_reader(loop_, *place->loop, place->desk->runs(), std::move(what),
+                                          std::move(ready));
+  if (!reader) {
+    tell_refused(parts_, asked, refusal_of(reader.error().code()), bytes_in);
+    co_return std::unexpected(std::move(reader).error());
+  }
   events::Event event{.time = unix_now(),
                       .action = Action::kResume,
                       .requester = asked.signer,
                       .group = event_group(asked.group),
                       .request = asked.name};
-  event.usage.bytes_in = asked.bytes.size();
-  CO_TRY_VOID(parts_.events.append(std::move(event)));
-  if (place->loop == &loop_) {
-    co_return near_reader(loop_, runs_.runs(), asked.request.run, asked.request.from,
-                          std::move(ready));
-  }
-  co_return co_await far_reader(loop_, *place->loop, place->desk->runs(), asked.request.run,
-                                asked.request.from, std::move(ready));
+  event.usage.bytes_in = bytes_in;
+  event.usage.bytes_out = again;
+  CO_TRY_VOID(parts_.events.append(std::move(event), std::move(room)));
+  co_return std::move(*reader);
 }
 
 Task<Bytes> Desk::read_chunk(Bytes ticket, std::uint32_t index) {

@@ -24,8 +24,10 @@ class Desk final : public wire::NodeApi {
   std::expected<wire::Asked, wire::Refusal> admit(BytesView request,
                                                   std::string_view peer) override;
   std::size_t follows_max(const wire::Asked& asked) const override;
-  Task<Bytes> answer(wire::Asked asked, Bytes follows) override;
-  Task<std::unique_ptr<wire::OutputReader>> begin(wire::Asked asked, Bytes follows,
+  wire::FollowsRoom::Part follows_room(const wire::Asked& asked) override;
+  void cut_off(const wire::Asked& asked, wire::Cut why, std::size_t followed) override;
+  Task<Bytes> answer(wire::Asked asked, wire::Follows follows) override;
+  Task<std::unique_ptr<wire::OutputReader>> begin(wire::Asked asked, wire::Follows follows,
                                                   std::function<void()> ready) override;
   Task<Bytes> read_chunk(Bytes ticket, std::uint32_t index) override;
   Task<void> write_chunk(Bytes ticket, std::uint32_t index, Bytes chunk) override;
@@ -34,8 +36,9 @@ class Desk final : public wire::NodeApi {
   RunDesk& runs() { return runs_; }
 
  private:
-  Task<std::unique_ptr<wire::OutputReader>> execute(wire::Asked asked, Bytes follows,
+  Task<std::unique_ptr<wire::OutputReader>> execute(wire::Asked asked, wire::Follows follows,
                                                     std::function<void()> ready);
+  Task<std::unique_ptr<wire::OutputReader>> resume(wire::Asked asked, std::function<void()> ready);
   Task<Bytes> act(wire::Asked& asked, Bytes follows);
   bool owns(const Hash& module, const std::string& group) const;
   Bytes describe(const wire::Asked& asked) const;
@@ -44,8 +47,8 @@ class Desk final : public wire::NodeApi {
   Task<Bytes> cancel(const wire::Asked& asked);
   // So many bytes of the network, for the group; the failure says what is spent.
   Result<void> spend(const std::string& group, QuotaKind kind, std::size_t bytes);
-  // The same of a small answer that is there already, whatever is left.
-  void count_out(const std::string& group, std::size_t bytes);
+  // The same of what has come or is there already, whatever is left.
+  void count(const std::string& group, QuotaKind kind, std::size_t bytes);
   Result<Bytes> issue(const wire::Asked& asked, Tickets::Way way);
   // A disk that is full is the operator's to see, now and then. What is left for who asked, without
   // where the node keeps it.

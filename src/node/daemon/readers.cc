@@ -124,20 +124,27 @@ class FarReader final : public wire::OutputReader {
   bool given_all_ = false;
 };
 
+// One that has given nothing yet.
+Result<std::unique_ptr<runs::OutputReader>> paid_reader(runs::Runs& runs, const ReadFrom& what,
+                                                        std::function<void()> wake) {
+  TRY(auto reader, runs.read(what.run, what.frame, std::move(wake)));
+  if (what.pay_again) TRY_VOID(what.pay_again(reader->again()));
+  return reader;
+}
+
 }  // namespace
 
 Result<std::unique_ptr<wire::OutputReader>> near_reader(Loop& loop, runs::Runs& runs,
-                                                        const Hash& run, std::uint64_t from,
+                                                        const ReadFrom& what,
                                                         std::function<void()> ready) {
   auto made = std::make_unique<NearReader>();
-  TRY(auto reader, runs.read(run, from, posted(loop, made->alive(), std::move(ready))));
+  TRY(auto reader, paid_reader(runs, what, posted(loop, made->alive(), std::move(ready))));
   made->begin(std::move(reader));
   return made;
 }
 
 Task<std::unique_ptr<wire::OutputReader>> far_reader(Loop& here, Loop& there, runs::Runs& runs,
-                                                     Hash run, std::uint64_t from,
-                                                     std::function<void()> ready) {
+                                                     ReadFrom what, std::function<void()> ready) {
   auto alive = std::make_shared<int>(0);
   auto between = std::make_shared<Between>();
   auto pump = std::make_shared<Pump>(between, posted(here, alive, std::move(ready)));
@@ -146,7 +153,7 @@ Task<std::unique_ptr<wire::OutputReader>> far_reader(Loop& here, Loop& there, ru
     auto wake = posted(there, known, [known] {
       if (auto held = known.lock()) held->move();
     });
-    TRY(auto reader, runs.read(run, from, std::move(wake)));
+    TRY(auto reader, paid_reader(runs, what, std::move(wake)));
     pump->begin(std::move(reader));
     pump->move();
     return {};

@@ -19,6 +19,12 @@ std::uint64_t settle(std::uint64_t asked, std::uint64_t usual, std::uint64_t lef
   return std::max<std::uint64_t>(1, std::min(usual, left));
 }
 
+Amounts came_in(std::uint64_t bytes) {
+  Amounts came;
+  came[QuotaKind::kNetworkIn] = bytes;
+  return came;
+}
+
 Amounts used_of(const Usage& usage) {
   Amounts used;
   used[QuotaKind::kCpu] = usage.cpu_ns;
@@ -65,27 +71,42 @@ RunDesk::~RunDesk() {
   CHECK(open_.empty());
 }
 
-runs::RunLimits RunDesk::limits_of(const wire::Asked& asked) const {
+runs::RunLimits RunDesk::limits_of(const wire::Asked& asked, const Plan* service) const {
   using namespace std::chrono;
   const RequestLimits& wanted = asked.request.limits;
   Amounts left = parts_.ledger.left(asked.group, unix_now());
   runs::RunLimits limits;
-  limits.cpu = nanoseconds(
-      settle(wanted.cpu_ns, static_cast<std::uint64_t>(limits.cpu.count()), left[QuotaKind::kCpu]));
+  // A run computes on one loop, so no longer than it lives.
+  constexpr auto kCpuMost = static_cast<std::uint64_t>(nanoseconds(kRunTimeMax).count());
+  limits.cpu =
+      nanoseconds(settle(std::min(wanted.cpu_ns, kCpuMost),
+                         static_cast<std::uint64_t>(limits.cpu.count()), left[QuotaKind::kCpu]));
   limits.memory_bytes = settle(wanted.memory_bytes, limits.memory_bytes, left[QuotaKind::kMemory]);
-  limits.output_bytes =
-      settle(wanted.output_bytes, limits.output_bytes, left[QuotaKind::kNetworkOut]);
+  limits.output_bytes = settle(std::min(wanted.output_bytes, kRunOutputMax), limits.output_bytes,
+                               left[QuotaKind::kNetworkOut]);
+  limits.link_bytes = 0;
+  if (service != nullptr && !service->component().links.empty()) {
+    limits.link_bytes =
+        settle(0, std::max(limits.output_bytes, kLinkBytesLeast), left[QuotaKind::kNetworkIn]);
+  }
   constexpr auto kMost = static_cast<std::uint64_t>(milliseconds(kRunTimeMax).count());
   if (wanted.time_ms != 0) limits.time = milliseconds(std::min(wanted.time_ms, kMost));
   return limits;
 }
 
-Result<Charge> RunDesk::charge(const wire::Asked& asked, const runs::RunLimits& limits,
-                               std::uint64_t bytes_in, bool compiled) {
+Result<Charge> RunDesk::charge_in(const wire::Asked& asked, std::uint64_t bytes_in) {
+  auto taken = parts_.ledger.take(asked.group, came_in(bytes_in), unix_now());
+  if (taken) return std::move(*taken);
+  tell_refused(parts_, asked, events::Refusal::kQuota, 0);
+  return failure(Errc::kLimit, taken.error().message());
+}
+
+Result<void> RunDesk::charge_run(Charge& charge, const wire::Asked& asked,
+                                 const runs::RunLimits& limits, bool compiled) {
   Amounts most;
   most[QuotaKind::kCpu] = static_cast<std::uint64_t>(limits.cpu.count());
   most[QuotaKind::kMemory] = limits.memory_bytes;
-  most[QuotaKind::kNetworkIn] = bytes_in;
+  most[QuotaKind::kNetworkIn] = limits.link_bytes;
   most[QuotaKind::kNetworkOut] = limits.output_bytes;
   most[QuotaKind::kRuns] = 1;
   if (!compiled) {
@@ -94,9 +115,9 @@ Result<Charge> RunDesk::charge(const wire::Asked& asked, const runs::RunLimits& 
     auto usual = static_cast<std::uint64_t>(std::chrono::nanoseconds(runs::kCompileMax).count());
     most[QuotaKind::kCompile] = settle(0, usual, left);
   }
-  auto taken = parts_.ledger.take(asked.group, most, unix_now());
-  if (taken) return std::move(*taken);
-  tell_refused(parts_, asked, events::Refusal::kQuota, 0);
+  auto taken = charge.more(most, unix_now());
+  if (taken) return {};
+  tell_refused(parts_, asked, events::Refusal::kQuota, charge.taken()[QuotaKind::kNetworkIn]);
   return failure(Errc::kLimit, taken.error().message());
 }
 
@@ -128,12 +149,16 @@ void RunDesk::let_go() {
   while (!held_.empty() && loop_.now() - held_.back().used > kModuleHeldFor) held_.pop_back();
 }
 
-Task<void> RunDesk::begin(wire::Asked asked, Bytes follows) {
+Task<void> RunDesk::begin(wire::Asked asked, wire::Follows follows) {
+  std::uint64_t bytes_in = asked.bytes.size() + follows.bytes.size();
+  CO_TRY(auto room, parts_.events.reserve());
+  // First what came, whatever becomes of it: a charge that is dropped counts as spent.
+  CO_TRY(Charge taken, charge_in(asked, bytes_in));
   ServicePlans::PlanPtr service;
   if (asked.request.module == Hash()) {
     auto served = parts_.catalogue.serving(asked.request.function);
     if (!served || asked.request.action != Action::kCall) {
-      tell_refused(parts_, asked, events::Refusal::kNotFound, 0);
+      tell_refused(parts_, asked, events::Refusal::kNotFound, bytes_in);
       co_return failure(Errc::kNotFound, "this node serves no such function: name a module");
     }
     // From here on it is a call of the module that serves it: its charge, event and receipt too.
@@ -143,31 +168,35 @@ Task<void> RunDesk::begin(wire::Asked asked, Bytes follows) {
   const Request& request = asked.request;
   auto in_use = co_await module(request.module, asked.group);
   if (!in_use) {
-    tell_refused(parts_, asked, events::Refusal::kNotFound, 0);
+    tell_refused(parts_, asked, events::Refusal::kNotFound, bytes_in);
     co_return std::unexpected(std::move(in_use).error());
   }
-  runs::RunLimits limits = limits_of(asked);
-  std::uint64_t bytes_in = asked.bytes.size() + follows.size();
+  runs::RunLimits limits = limits_of(asked, service.get());
   bool compiled = service != nullptr || plans_.find(request.module) != nullptr;
   auto pass = parts_.runs.enter();
-  if (!pass) co_return failure(Errc::kUnavailable, "the node stops: ask another one");
+  if (!pass) {
+    tell_refused(parts_, asked, events::Refusal::kDraining, bytes_in);
+    co_return failure(Errc::kUnavailable, "the node stops: ask another one");
+  }
   bool observes = parts_.policy.get()->settings.of_group(asked.group).may.has(Right::kObserve);
-  // First what costs nobody anything: a charge that is dropped counts as spent.
-  CO_TRY(auto room, parts_.events.reserve());
-  CO_TRY(Charge taken, charge(asked, limits, bytes_in, compiled));
+  CO_TRY_VOID(charge_run(taken, asked, limits, compiled));
 
   runs::RunOrder order{.name = asked.name,
                        .module = request.module,
                        .file = (*in_use)->path().string(),
                        .service = std::move(service),
                        .function = request.function,
-                       .arguments = std::move(follows),
+                       .arguments = std::move(follows.bytes),
                        .limits = limits,
                        .requester = asked.signer,
                        .reply = request.reply,
                        .group = asked.group,
                        .bytes_in = bytes_in,
                        .facts = observes ? &parts_.facts : nullptr};
+  // The order is kept with the run's output, and the guest has the arguments before. Shared by the
+  // copies of a function.
+  auto held = std::make_shared<wire::FollowsRoom::Part>(std::move(follows.room));
+  order.began = [held](const Result<void>&) { held->give_back(); };
   order.ended = [this, name = asked.name](const runs::RunEnd& end) { ended(name, end); };
   // It is there before anything of it can end.
   auto [entry, fresh] = open_.emplace(
@@ -180,9 +209,9 @@ Task<void> RunDesk::begin(wire::Asked asked, Bytes follows) {
                                .function = request.function}});
   CHECK(fresh);  // Admission takes a name once.
   if (auto begun = runs_.begin(std::move(order)); !begun) {
-    entry->second.charge.settle({});
+    entry->second.charge.settle(came_in(bytes_in));
     open_.erase(entry);
-    tell_refused(parts_, asked, events::Refusal::kQuota, 0);
+    tell_refused(parts_, asked, events::Refusal::kQuota, bytes_in);
     co_return std::unexpected(std::move(begun).error());
   }
   parts_.places.add(asked.name,

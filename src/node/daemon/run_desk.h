@@ -17,6 +17,10 @@ namespace weft::node::daemon {
 // Bytes that may follow a request to run or to call.
 inline constexpr std::size_t kArgumentsMax = std::size_t{16} << 20;
 inline constexpr std::chrono::hours kRunTimeMax{1};
+// Of what a run may put out, whatever its quota is: so much of it is taken before the run begins.
+inline constexpr std::uint64_t kRunOutputMax = std::uint64_t{1} << 40;
+// What links of a service may bring to a run at least, where its output is to be small.
+inline constexpr std::uint64_t kLinkBytesLeast = std::uint64_t{1} << 20;
 // Modules of a loop that are held ready on the disk.
 inline constexpr std::size_t kModulesHeldMax = 64;
 // What was not run for so long is let go: what is held neither makes room nor is removed.
@@ -32,7 +36,7 @@ class RunDesk {
   ~RunDesk();
 
   // A kRun or a kCall: from then on the run can be read.
-  Task<void> begin(wire::Asked asked, Bytes follows);
+  Task<void> begin(wire::Asked asked, wire::Follows follows);
   runs::Runs& runs() { return runs_; }
   // Lets go of modules that nobody runs any more. Every so often.
   void let_go();
@@ -55,9 +59,12 @@ class RunDesk {
     Deadline::Clock::time_point used = {};
   };
 
-  Result<Charge> charge(const wire::Asked& asked, const runs::RunLimits& limits,
-                        std::uint64_t bytes_in, bool compiled);
-  runs::RunLimits limits_of(const wire::Asked& asked) const;
+  // What came; and, beside that, the most that the run may spend.
+  Result<Charge> charge_in(const wire::Asked& asked, std::uint64_t bytes_in);
+  Result<void> charge_run(Charge& charge, const wire::Asked& asked, const runs::RunLimits& limits,
+                          bool compiled);
+  // `service`: what it is a call of; null: of a module.
+  runs::RunLimits limits_of(const wire::Asked& asked, const Plan* service) const;
   // The module, if the group may run it.
   Task<InUse> module(Hash name, std::string group);
   void keep(const Hash& name, InUse module);
@@ -75,7 +82,7 @@ class RunDesk {
 // Whether that group may read or run a module: one that it stored, or that the node offers to all.
 Result<void> may_use(const NodeParts& parts, const Hash& module, const std::string& group);
 
-// The event of a request that was signed, and was not done.
+// The event of a request that was signed, and was not done. `bytes_in` was charged.
 void tell_refused(NodeParts& parts, const wire::Asked& asked, events::Refusal why,
                   std::uint64_t bytes_in);
 

@@ -19,6 +19,7 @@
 #include "node/policy/ledger.h"
 #include "node/policy/policy.h"
 #include "node/runs/node_facts.h"
+#include "node/wire/follows_room.h"
 
 namespace weft::node::daemon {
 
@@ -59,6 +60,7 @@ struct NodeParts {
   Pool& pool;  // For the disk.
   Gate& runs;  // Every run is inside until it has its receipt.
   FullNotice& full;
+  wire::FollowsRoom follows = {};  // The one that is these parts' own.
 };
 
 // What an event says of whoever is in no group.

@@ -9,6 +9,7 @@
 #include "door/late_call.h"
 #include "io/loop.h"
 #include "node/client/description.h"
+#include "node/runs/link_meter.h"
 #include "values/relocate.h"
 
 namespace weft::node::links {
@@ -57,6 +58,14 @@ struct NodeProvider::Busy {
   std::size_t& count;
 };
 
+struct NodeProvider::Paying {
+  LateCall& late;
+  runs::LinkPayer* payer;
+
+  // Null: nobody, or the call was given up, and who pays may be gone.
+  runs::LinkPayer* now() const { return late.waiting() ? payer : nullptr; }
+};
+
 NodeProvider::NodeProvider(std::shared_ptr<Way> way, NodeImport import,
                            const std::shared_ptr<const NodeOffer>& offer)
     : served_(std::make_shared<Served>()) {
@@ -86,17 +95,18 @@ void NodeProvider::begin(Call& call, Completion done) {
   }
   std::uint32_t number = call.function().ordinal;
   Bytes arguments(call.arguments().begin(), call.arguments().end());
+  runs::LinkPayer* payer = runs::payer_of(call.context());
   auto late = std::make_unique<LateCall>(std::move(done));
-  LateCall& there = *late;
-  LateCall::spawn(std::move(late), serve(served_, number, std::move(arguments), deadline, there));
+  Paying paying{*late, payer};
+  LateCall::spawn(std::move(late), serve(served_, number, std::move(arguments), deadline, paying));
 }
 
 Task<void> NodeProvider::serve(std::shared_ptr<Served> served, std::uint32_t number,
-                               Bytes arguments, Deadline deadline, LateCall& late) {
+                               Bytes arguments, Deadline deadline, Paying paying) {
   Busy busy(*served);
-  auto result = co_await call(served, number, std::move(arguments), deadline);
-  if (!late.waiting()) co_return Result<void>();
-  Completion done = late.take();
+  auto result = co_await call(served, number, std::move(arguments), deadline, paying);
+  if (!paying.late.waiting()) co_return Result<void>();
+  Completion done = paying.late.take();
   if (result) {
     done.reply().append(*result);
     std::move(done).finish();
@@ -107,7 +117,7 @@ Task<void> NodeProvider::serve(std::shared_ptr<Served> served, std::uint32_t num
 }
 
 Task<Bytes> NodeProvider::call(std::shared_ptr<Served> served, std::uint32_t number,
-                               Bytes arguments, Deadline deadline) {
+                               Bytes arguments, Deadline deadline, Paying paying) {
   // What a node says that it does not have was not begun: asked anew, it may have it elsewhere.
   for (bool again = false;; again = true) {
     CO_TRY(Way::Remote node, co_await served->way->node(deadline));
@@ -117,7 +127,7 @@ Task<Bytes> NodeProvider::call(std::shared_ptr<Served> served, std::uint32_t num
                           .function = there.functions[number],
                           .arguments = arguments,
                           .limits = {.time_ms = left_ms(deadline)}};
-    auto result = co_await execute(served, node, std::move(run), number, deadline);
+    auto result = co_await execute(served, node, std::move(run), number, deadline, paying);
     if (result) co_return result;
     Errc code = result.error().code();
     if (is_doubt(code)) served->bound.reset();
@@ -142,7 +152,8 @@ Task<Bound> NodeProvider::bound(std::shared_ptr<Served> served, Way::Remote node
 }
 
 Task<Bytes> NodeProvider::execute(std::shared_ptr<Served> served, Way::Remote node,
-                                  client::RemoteRun run, std::uint32_t number, Deadline deadline) {
+                                  client::RemoteRun run, std::uint32_t number, Deadline deadline,
+                                  Paying paying) {
   const weft::Signature& signature = served->signatures[number];
   Bytes result;
   bool too_long = false;
@@ -155,10 +166,23 @@ Task<Bytes> NodeProvider::execute(std::shared_ptr<Served> served, Way::Remote no
   Hash name;
   run.name = &name;
   run.until = wire::NodeClient::Until::kComplete;
+  std::size_t sent = run.arguments.size();
+  if (auto* payer = paying.now()) CO_TRY_VOID(payer->sends(sent));
+  bool unsent = false;
+  bool too_much = false;
+  run.watch.unsent = &unsent;
+  run.watch.came = [&](std::size_t bytes) -> Result<void> {
+    auto* payer = paying.now();
+    if (payer == nullptr) return {};
+    auto may = payer->receives(bytes);
+    too_much |= !may;
+    return may;
+  };
   auto end = co_await node->execute(std::move(run), take, deadline);
+  if (auto* payer = paying.now(); payer != nullptr && unsent) payer->unsent(sent);
   if (!end) {
     Errc code = end.error().code();
-    bool given_up = code == Errc::kCancelled || code == Errc::kTimeout;
+    bool given_up = code == Errc::kCancelled || code == Errc::kTimeout || too_much;
     if (given_up && name != Hash()) Way::cancel(served->way, node, name);
     co_return std::unexpected(std::move(end).error());
   }

@@ -46,13 +46,17 @@ class NodeProvider final : public Provider {
   // One of them, while it is under way.
   struct Busy;
 
+  // Who pays for what it moves, as long as it waits.
+  struct Paying;
+
   static Task<void> serve(std::shared_ptr<Served> served, std::uint32_t number, Bytes arguments,
-                          Deadline deadline, LateCall& late);
+                          Deadline deadline, Paying paying);
   static Task<Bytes> call(std::shared_ptr<Served> served, std::uint32_t number, Bytes arguments,
-                          Deadline deadline);
+                          Deadline deadline, Paying paying);
   static Task<Bound> bound(std::shared_ptr<Served> served, Way::Remote node, Deadline deadline);
   static Task<Bytes> execute(std::shared_ptr<Served> served, Way::Remote node,
-                             client::RemoteRun run, std::uint32_t number, Deadline deadline);
+                             client::RemoteRun run, std::uint32_t number, Deadline deadline,
+                             Paying paying);
 
   std::shared_ptr<Served> served_;
 };

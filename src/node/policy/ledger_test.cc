@@ -184,6 +184,29 @@ TEST_F(LedgerTest, OtherQuotasHoldForWhatWasSpentBefore) {
   EXPECT_FALSE(ledger->take("a", amounts({{QuotaKind::kCpu, 1}}), kNow));
 }
 
+// The node's own bounds hold where a group has none: what one of them asks for beyond these is
+// refused, and what it asks for within leaves the rest.
+TEST_F(LedgerTest, GroupsWithoutABoundShareTheNodesDefaults) {
+  Problems problems;
+  auto settings = NodeSettings::parse("[group.a]\n[group.b]\n", "node.toml", problems);
+  ASSERT_TRUE(settings) << problems.text();
+  auto ledger = open(*settings);
+  constexpr std::uint64_t kUsual = std::uint64_t{16} << 20;
+  for (std::size_t i = 0; i < kQuotaKinds; ++i) {
+    auto kind = static_cast<QuotaKind>(i);
+    EXPECT_LT(ledger->left("a", kNow)[kind], UINT64_MAX) << to_string(kind);
+    auto greedy = ledger->take("a", amounts({{kind, UINT64_MAX - kUsual}}), kNow);
+    ASSERT_FALSE(greedy) << to_string(kind);
+    EXPECT_TRUE(greedy.error().never);
+    EXPECT_TRUE(greedy.error().group.empty());
+  }
+  for (QuotaKind kind : {QuotaKind::kNetworkIn, QuotaKind::kNetworkOut}) {
+    auto much = ledger->take("a", amounts({{kind, std::uint64_t{1} << 30}}), kNow);
+    EXPECT_TRUE(much);
+    EXPECT_TRUE(ledger->take("b", amounts({{kind, kUsual}}), kNow));
+  }
+}
+
 constexpr std::array kKinds{QuotaKind::kCpu, QuotaKind::kMemory, QuotaKind::kRuns,
                             QuotaKind::kNetworkOut, QuotaKind::kStorage};
 constexpr UnixMs kPeriod = 10'000;

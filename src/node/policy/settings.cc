@@ -43,6 +43,9 @@ Quota default_total() {
   Quota quota;
   quota.cores = std::clamp(std::thread::hardware_concurrency(), 1u, kCoresMost);
   quota.compile_ns = std::chrono::nanoseconds(std::chrono::minutes(10)).count();
+  // Every kind has a bound of the node's: without one a single request could take all there is.
+  quota.network_in_bytes = std::uint64_t{10} << 30;
+  quota.network_out_bytes = std::uint64_t{10} << 30;
   quota.memory_bytes = std::uint64_t{1} << 30;
   quota.storage_bytes = std::uint64_t{4} << 30;
   quota.runs = 64;

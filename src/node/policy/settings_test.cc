@@ -257,10 +257,7 @@ TEST_F(SettingsTest, TheExampleNamesEveryKeyAndItsDefault) {
   EXPECT_EQ(written->key, plain->key);
   EXPECT_EQ(written->control_socket, plain->control_socket);
   EXPECT_EQ(written->strangers.quota, plain->strangers.quota);
-  EXPECT_EQ(written->total.memory_bytes, plain->total.memory_bytes);
-  EXPECT_EQ(written->total.rate, plain->total.rate);
-  EXPECT_EQ(written->total.runs, plain->total.runs);
-  EXPECT_EQ(written->total.compile_ns, plain->total.compile_ns);
+  EXPECT_EQ(written->total, plain->total);
   // Nothing is known that the example does not name.
   for (const auto& [table, keys] : problems_.keys()) {
     for (const std::string& key : keys) EXPECT_THAT(text, HasSubstr(key)) << table;

@@ -26,6 +26,8 @@ struct RunLimits {
   std::uint64_t memory_bytes = std::uint64_t{64} << 20;
   std::chrono::milliseconds time = std::chrono::seconds(60);  // With the compiling.
   std::uint64_t output_bytes = std::uint64_t{16} << 20;
+  // What links of a service to other nodes may bring.
+  std::uint64_t link_bytes = std::uint64_t{16} << 20;
 };
 
 // How a run ended, and what it came to. `message` is for a person and fits a receipt.

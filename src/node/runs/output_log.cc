@@ -95,6 +95,12 @@ std::size_t OutputLog::cost_of_frame(std::uint64_t number) const {
   return frames_[number - first()]->size() - kRecordHeadBytes - 1 + kFrameCost;
 }
 
+std::uint64_t OutputLog::bytes_between(std::uint64_t from, std::uint64_t to) const {
+  std::uint64_t bytes = 0;
+  for (; from < to; ++from) bytes += cost_of_frame(from) - kFrameCost;
+  return bytes;
+}
+
 // What everybody has read goes when the room is wanted.
 void OutputLog::forget() {
   while (kept_ > kept_max_ && first() < passed_) {
@@ -138,6 +144,8 @@ Result<std::unique_ptr<OutputReader>> OutputLog::read(std::uint64_t from,
   // One from the frame that still grows is one behind the others.
   std::unique_ptr<OutputReader> reader(new OutputReader(shared_from_this(), from, std::move(wake)));
   if (from > settled_) settle();
+  reader->paid_ = handed_;
+  reader->again_ = bytes_between(from, handed_);
   readers_.push_back(reader.get());
   look_again();
   return reader;
@@ -152,6 +160,16 @@ OutputReader::~OutputReader() {
   log_->look_again();
 }
 
+OutputReader::Record OutputReader::take_frame() {
+  OutputLog& log = *log_;
+  std::uint64_t number = position_++;
+  if (number < log.handed_ && number >= paid_) log.again_ += log.bytes_between(number, position_);
+  log.handed_ = std::max(log.handed_, position_);
+  Record frame = log.frames_[number - log.first()];
+  log.look_again();
+  return frame;
+}
+
 OutputReader::Record OutputReader::next() {
   OutputLog& log = *log_;
   if (over_) return nullptr;
@@ -163,11 +181,7 @@ OutputReader::Record OutputReader::next() {
     }
   }
   if (position_ == log.settled_ && !log.growing_.empty()) log.settle();
-  if (position_ < log.settled_) {
-    Record frame = log.frames_[position_++ - log.first()];
-    log.look_again();
-    return frame;
-  }
+  if (position_ < log.settled_) return take_frame();
   if (log.receipt_ != nullptr) {
     over_ = true;
     return log.receipt_;

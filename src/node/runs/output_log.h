@@ -59,6 +59,9 @@ class OutputLog : public std::enable_shared_from_this<OutputLog> {
   std::uint64_t frames() const;  // With the one that may still grow.
   const Hash& chain() const;     // Of those that do not grow any more: all of them after close.
   std::uint64_t bytes() const { return bytes_; }  // Written, kept or not.
+  // Of these, what was handed out once more to somebody who had not paid for it as OutputReader's
+  // `again`: several read at the same time.
+  std::uint64_t again() const { return again_; }
   std::size_t kept() const { return kept_; }
   std::size_t readers() const { return readers_.size(); }
   bool finished() const { return receipt_ != nullptr; }
@@ -83,6 +86,8 @@ class OutputLog : public std::enable_shared_from_this<OutputLog> {
   void wake_readers();
   std::size_t cost_of_frame(std::uint64_t number) const;
   std::uint64_t first() const { return settled_ - frames_.size(); }
+  // Of frames from one number up to another, both kept.
+  std::uint64_t bytes_between(std::uint64_t from, std::uint64_t to) const;
 
   const Hash request_;
   const SigningKey& node_;
@@ -98,6 +103,8 @@ class OutputLog : public std::enable_shared_from_this<OutputLog> {
   std::uint64_t passed_ = 0;  // Of them, those that everybody has read who reads now, or read last.
   Hash chain_;
   std::uint64_t bytes_ = 0;
+  std::uint64_t handed_ = 0;  // Frames that somebody was given.
+  std::uint64_t again_ = 0;
   std::size_t kept_ = 0;     // Of the frames, each with kFrameCost.
   std::size_t waiting_ = 0;  // Of those that are not passed.
   bool closed_ = false;
@@ -119,14 +126,19 @@ class OutputReader {
   // The receipt was given: nothing comes any more.
   bool over() const { return over_; }
   std::uint64_t position() const { return position_; }  // The frame that is next.
+  // Bytes from where it began on that somebody had been given by then.
+  std::uint64_t again() const { return again_; }
 
  private:
   friend class OutputLog;
   OutputReader(std::shared_ptr<OutputLog> log, std::uint64_t from, std::function<void()> wake);
+  Record take_frame();
 
   const std::shared_ptr<OutputLog> log_;
   std::uint64_t position_;
-  std::uint64_t proven_;  // Frames that a seal given to it covers.
+  std::uint64_t proven_;     // Frames that a seal given to it covers.
+  std::uint64_t paid_ = 0;   // Frames that had been handed out when it came, and
+  std::uint64_t again_ = 0;  // bytes of those from where it began.
   bool over_ = false;
   bool waits_ = false;
   std::function<void()> wake_;

@@ -165,6 +165,41 @@ TEST_F(Output, WaitsForItsReadersAndForNobodyWhereNoneIs) {
   EXPECT_FALSE(out->read(out->frames() + 1, [] {}));
 }
 
+// What somebody was given is told to whoever begins below it, and what is given to two at the same
+// time is counted.
+TEST_F(Output, KnowsWhatItHandsOutAgain) {
+  auto out = log();
+  out->write(Stream::kStdout, as_bytes(text(100)));
+  auto in = reader(*out);
+  EXPECT_EQ(in->again(), 0U);
+  EXPECT_EQ(reader(*out)->again(), 0U);  // Nobody has read it yet.
+  drain(*in);
+  out->write(Stream::kStderr, as_bytes(text(10)));
+  drain(*in);
+  out->write(Stream::kStdout, as_bytes(text(1)));  // Frame 2, which nobody has.
+  EXPECT_EQ(reader(*out, 0)->again(), 110U);
+  EXPECT_EQ(reader(*out, 1)->again(), 10U);
+  EXPECT_EQ(reader(*out, 2)->again(), 0U);
+  EXPECT_EQ(reader(*out, 3)->again(), 0U);
+  auto other = reader(*out);
+  drain(*other);
+  EXPECT_EQ(out->again(), 0U);  // It was the first to have what it did not say.
+  drain(*in);
+  EXPECT_EQ(out->again(), 1U);
+  EXPECT_EQ(out->bytes(), 111U);
+  in.reset();
+  other.reset();
+  out->close();
+  out->finish(receipt(*out));
+  // For ever the same, however often it is read.
+  for (int i = 0; i < 3; ++i) {
+    auto once_more = reader(*out);
+    EXPECT_EQ(once_more->again(), 111U);
+    drain(*once_more);
+    EXPECT_EQ(out->again(), 1U);
+  }
+}
+
 TEST_F(Output, HasSoManyReaders) {
   auto out = log();
   std::vector<std::unique_ptr<OutputReader>> all;

@@ -148,6 +148,8 @@ std::size_t Run::room(Stream) {
 }
 
 void Run::write(Stream stream, BytesView bytes) {
+  // Once over its limit it stays so, whatever it writes until it is stopped.
+  if (over_ > 0 || bytes.empty()) return;
   std::uint64_t left = output_left();
   over_ = bytes.size() > left ? bytes.size() - left : 0;
   log_->write(OutputStream{static_cast<std::uint8_t>(stream)}, bytes.first(bytes.size() - over_));
@@ -167,18 +169,35 @@ bool Run::pay(std::chrono::nanoseconds price) {
   return true;
 }
 
-// Twice the bound, and one result beyond it, is the most that one run can have moved.
-Result<void> Run::sends(std::size_t bytes) {
-  if (bytes > output_left() || received_ > order_.limits.output_bytes) {
-    return failure(Errc::kLimit, fmt::format("it has moved the {} bytes that it may, with what it "
-                                             "asked of other nodes",
-                                             order_.limits.output_bytes));
-  }
+Result<void> Run::asks() {
+  if (received_ >= order_.limits.link_bytes) return all_came();
   if (!pay(kLinkCallPrice)) {
     return failure(Errc::kLimit, "no processor time is left for a call of another node");
   }
+  return {};
+}
+
+Result<void> Run::sends(std::size_t bytes) {
+  if (bytes > output_left()) {
+    return failure(Errc::kLimit, fmt::format("it has moved the {} bytes out that it may, with what "
+                                             "it asked of other nodes",
+                                             order_.limits.output_bytes));
+  }
   sent_ += bytes;
   return {};
+}
+
+// What came has come: a piece of each call under way is the most that is beyond the bound.
+Result<void> Run::receives(std::size_t bytes) {
+  received_ += bytes;
+  if (received_ > order_.limits.link_bytes) return all_came();
+  return {};
+}
+
+std::unexpected<Error> Run::all_came() const {
+  return failure(Errc::kLimit, fmt::format("other nodes have sent the {} bytes that it may have "
+                                           "of them",
+                                           order_.limits.link_bytes));
 }
 
 void Run::look_later() {
@@ -270,7 +289,7 @@ Usage Run::usage() const {
   if (guest_) add(guest_->spent(), used);
   used.cpu_ns += static_cast<std::uint64_t>(priced_.count());
   used.bytes_in += received_;
-  used.bytes_out = log_->bytes() + sent_;
+  used.bytes_out = bytes_out();
   return used;
 }
 

@@ -2,6 +2,7 @@
 
 // For this folder's own sources.
 
+#include <algorithm>
 #include <memory>
 #include <optional>
 #include <string>
@@ -60,8 +61,11 @@ class Run final : private OutputSink, private ResourcesCapability::Asking, priva
   std::string requester() override { return order_.requester.text(); }
   bool pay(std::chrono::nanoseconds price) override;
   // LinkPayer
+  Result<void> asks() override;
   Result<void> sends(std::size_t bytes) override;
-  void receives(std::size_t bytes) override { received_ += bytes; }
+  void unsent(std::size_t bytes) override { sent_ -= bytes; }
+  Result<void> receives(std::size_t bytes) override;
+  std::unexpected<Error> all_came() const;
 
   Result<void> start();
   GuestRun::Own own(std::vector<std::string> words, Bytes input);
@@ -72,7 +76,10 @@ class Run final : private OutputSink, private ResourcesCapability::Asking, priva
   void end(RunEnd how);
   void look_later();
   bool paid_too_much() const;
-  std::uint64_t output_left() const { return order_.limits.output_bytes - log_->bytes() - sent_; }
+  std::uint64_t bytes_out() const { return log_->bytes() + log_->again() + sent_; }
+  std::uint64_t output_left() const {
+    return order_.limits.output_bytes - std::min(order_.limits.output_bytes, bytes_out());
+  }
 
   Runs& runs_;
   RunOrder order_;

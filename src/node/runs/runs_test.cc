@@ -14,6 +14,7 @@
 #include "node/runs/command_line.h"
 #include "node/runs/compile_apart.h"
 #include "node/runs/resources.h"
+#include "node/runs/runs_testing.h"
 
 namespace weft::node::runs {
 namespace {
@@ -35,6 +36,44 @@ constexpr std::string_view kTalker = R"((module
     (loop $on
       (drop (call $write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 8)))
       (br $on))))
+)";
+
+// Its function writes 4,096 bytes, and then none, without asking for room.
+constexpr std::string_view kOnce = R"((component
+  (import "wasi:io/error@0.2.0" (instance $error (export "error" (type (sub resource)))))
+  (alias export $error "error" (type $error))
+  (import "wasi:io/streams@0.2.0" (instance $io
+    (alias outer 1 $error (type $e'))
+    (export "error" (type $e (eq $e')))
+    (type $se' (variant (case "last-operation-failed" (own $e)) (case "closed")))
+    (export "stream-error" (type $se (eq $se')))
+    (export "output-stream" (type $out (sub resource)))
+    (export "[method]output-stream.write"
+      (func (param "self" (borrow $out)) (param "contents" (list u8))
+        (result (result (error $se)))))))
+  (alias export $io "output-stream" (type $out))
+  (import "wasi:cli/stdout@0.2.0" (instance $stdout
+    (alias outer 1 $out (type $o'))
+    (export "output-stream" (type $o (eq $o')))
+    (export "get-stdout" (func (result (own $o))))))
+  (core module $room (memory (export "memory") 1))
+  (core instance $room (instantiate $room))
+  (alias core export $room "memory" (core memory $memory))
+  (core func $write (canon lower (func $io "[method]output-stream.write") (memory $memory)))
+  (core func $get (canon lower (func $stdout "get-stdout")))
+  (core module $main
+    (import "" "memory" (memory 1))
+    (import "" "write" (func $write (param i32 i32 i32 i32)))
+    (import "" "get" (func $get (result i32)))
+    (func (export "says") (local $out i32)
+      (memory.fill (i32.const 1024) (i32.const 46) (i32.const 4096))
+      (call $write (local.tee $out (call $get)) (i32.const 1024) (i32.const 4096) (i32.const 0))
+      (call $write (local.get $out) (i32.const 1024) (i32.const 0) (i32.const 0))))
+  (core instance $main (instantiate $main (with "" (instance
+    (export "memory" (memory $memory))
+    (export "write" (func $write))
+    (export "get" (func $get))))))
+  (func (export "says") (canon lift (core func $main "says"))))
 )";
 
 // Asks so often how many processors there are: 1000 times the case, and the payload.
@@ -61,143 +100,12 @@ constexpr std::string_view kAsker = R"((component
   (func (export "ask") (param "times" u32) (result u32) (canon lift (core func $main "ask"))))
 )";
 
-template <class... T>
-Bytes encoded(const T&... values) {
-  Buffer buffer;
-  Writer writer(buffer);
-  (writer.write(values), ...);
-  must(writer.end());
-  return {buffer.view().begin(), buffer.view().end()};
+std::string talker() {
+  return file_with("talker.wat", kTalker);
 }
-
-class SomeFacts final : public MachineFacts {
- public:
-  std::uint32_t processors() override { return 7; }
-};
-
-// Each test has a node of its own, with one loop.
-class RunsTest : public ::testing::Test {
- protected:
-  // What was told of one run.
-  struct Told {
-    std::optional<Result<void>> began = {};
-    std::optional<RunEnd> end = {};
-    std::string out = {};
-    std::string error = {};
-    Bytes result = {};
-  };
-
-  static Runtime& runtime() {
-    static auto made = must(Runtime::create({.instances_max = 64,
-                                             .memory_slot_bytes = std::uint64_t{64} << 20,
-                                             .cache_folder = {},
-                                             .compiling = RuntimeOptions::Compiling::kAlone}));
-    return *made;
-  }
-  static CapabilityTable table() {
-    std::vector<std::unique_ptr<Capability>> all;
-    all.push_back(std::make_unique<ResourcesCapability>());
-    return CapabilityTable(std::move(all));
-  }
-  static ModulePlans::Options plan_options() {
-    return {.memory_bytes_max = std::uint64_t{64} << 20};
-  }
-
-  explicit RunsTest(ModulePlans::Options plans = plan_options(), Runtime& with = runtime())
-      : ground_(with),
-        plans_(with, capabilities_, std::move(plans)),
-        runs_(std::make_unique<Runs>(ground_.engine(), plans_, node_)) {}
-  ~RunsTest() override {
-    runs_->cancel_all("the test is over");
-    EXPECT_TRUE(ground_.run_until([&] { return runs_->live() == 0; }));
-  }
-
-  void again(Runs::Options options) {
-    runs_ = nullptr;
-    runs_ = std::make_unique<Runs>(ground_.engine(), plans_, node_, options);
-  }
-  RunOrder program(const std::string& file, CommandLine line = {}) {
-    RunOrder order;
-    order.name = Hash::of(as_bytes(fmt::format("run {}", ++last_)));
-    order.module = Hash::of(as_bytes(file));
-    order.file = file;
-    order.arguments = command_line_bytes(line);
-    order.group = "us";
-    return order;
-  }
-  RunOrder call(const std::string& file, std::string function, Bytes arguments = {}) {
-    RunOrder order = program(file);
-    order.function = std::move(function);
-    order.arguments = std::move(arguments);
-    return order;
-  }
-  Told& begin(RunOrder order) {
-    Told& told = *all_.emplace_back(std::make_unique<Told>());
-    Hash name = order.name;
-    order.began = [&told](const Result<void>& how) {
-      EXPECT_FALSE(told.began.has_value() || told.end.has_value());
-      told.began = how;
-    };
-    order.ended = [this, &told, name](const RunEnd& end) {
-      EXPECT_TRUE(told.began.has_value() && !told.end.has_value());
-      told.end = end;
-      Bytes receipt = sign(Receipt{.request = name,
-                                   .outcome = end.outcome,
-                                   .message = end.message,
-                                   .usage = end.usage,
-                                   .frames = end.frames,
-                                   .chain = end.chain},
-                           node_);
-      must(runs_->close(name, receipt));
-    };
-    must(runs_->begin(std::move(order)));
-    EXPECT_FALSE(told.began || told.end);
-    return told;
-  }
-  // Reads and proves all of it, and waits for the end.
-  Told& finish(const Hash& name, Told& told) {
-    ProvenOutput proof(name, node_.public_key());
-    auto reader = must(runs_->read(name, 0, [] {}));
-    auto take = [&](OutputStream stream, BytesView bytes) {
-      if (stream == OutputStream::kStdout) told.out += as_text(bytes);
-      if (stream == OutputStream::kStderr) told.error += as_text(bytes);
-      if (stream == OutputStream::kResult) {
-        told.result.insert(told.result.end(), bytes.begin(), bytes.end());
-      }
-    };
-    EXPECT_TRUE(ground_.run_until([&] {
-      while (auto record = reader->next()) must(proof.take(*record, take));
-      return reader->over();
-    }));
-    if (proof.receipt()) EXPECT_EQ(proof.receipt()->usage, told.end->usage);
-    return told;
-  }
-  Told& run(RunOrder order) {
-    Hash name = order.name;
-    Told& told = begin(std::move(order));
-    return finish(name, told);
-  }
-  std::string values() { return guest("values"); }
-  std::string unruly() { return file_with("unruly.wat", weft::testing::kUnrulyGuest); }
-  std::string talker() { return file_with("talker.wat", kTalker); }
-  std::string asker() { return file_with("asker.wat", kAsker); }
-  // The time that a call of another module takes now.
-  std::chrono::milliseconds other_call() {
-    auto began = Deadline::Clock::now();
-    Told& told = run(call(values(), "add", encoded(std::uint32_t{1}, std::uint32_t{2})));
-    EXPECT_EQ(told.result, encoded(std::uint32_t{3})) << told.end->message;
-    return std::chrono::duration_cast<std::chrono::milliseconds>(Deadline::Clock::now() - began);
-  }
-
-  const SigningKey node_ = SigningKey::random();
-  CapabilityTable capabilities_ = table();
-  weft::testing::Ground ground_;
-  ModulePlans plans_;
-  std::unique_ptr<Runs> runs_;
-  SomeFacts facts_;
-  std::vector<std::unique_ptr<Told>> all_;
-  int last_ = 0;
-};
+std::string asker() {
+  return file_with("asker.wat", kAsker);
+}
 
 TEST_F(RunsTest, AProgramHasItsWordsAndItsInput) {
   std::string file = guest("hello_command");
@@ -305,6 +213,12 @@ TEST_F(RunsTest, OutputIsBounded) {
   EXPECT_EQ(told.end->outcome, Outcome::kLimited);
   EXPECT_EQ(told.out, std::string(1'000'000, '.'));
   EXPECT_EQ(told.end->usage.bytes_out, 1'000'000U);
+  // Nothing that is written behind what was too much makes it well.
+  RunOrder once = call(file_with("once.wat", kOnce), "says");
+  once.limits.output_bytes = 100;
+  Told& cut = run(std::move(once));
+  EXPECT_EQ(cut.end->outcome, Outcome::kLimited);
+  EXPECT_EQ(cut.out, std::string(100, '.'));
   RunOrder result = call(values(), "add", encoded(std::uint32_t{1}, std::uint32_t{2}));
   result.limits.output_bytes = 0;
   Told& none = run(std::move(result));
@@ -392,6 +306,27 @@ TEST_F(RunsTest, TheTableIsBoundedAndForgets) {
   EXPECT_EQ(runs_->find(names[0]), nullptr);
   EXPECT_NE(runs_->find(names[4]), nullptr);
   EXPECT_TRUE(ground_.run_until([&] { return runs_->find(names[4]) == nullptr; }));
+}
+
+TEST_F(RunsTest, WhatEndedStaysUntilItsReceiptIsThere) {
+  again({.finished_max = 2, .finished_kept = std::chrono::milliseconds(100)});
+  disk_stands_ = true;
+  std::vector<Hash> names;
+  for (int i = 0; i < 4; ++i) {
+    RunOrder order = call(values(), "add", encoded(1U, 2U));
+    names.push_back(order.name);
+    Told& told = begin(std::move(order));
+    ASSERT_TRUE(ground_.run_until([&] { return told.end.has_value(); }));
+  }
+  auto later = Deadline::after(std::chrono::milliseconds(300));
+  ground_.run_until([&] { return later.passed(); });
+  auto reader = must(runs_->read(names[0], 0, [] {}));
+  for (auto& [name, receipt] : unwritten_) must(runs_->close(name, receipt));
+  ProvenOutput proof(names[0], node_.public_key());
+  while (auto record = reader->next()) must(proof.take(*record, [](OutputStream, BytesView) {}));
+  EXPECT_TRUE(proof.receipt());
+  disk_stands_ = false;
+  EXPECT_TRUE(ground_.run_until([&] { return runs_->find(names[0]) == nullptr; }));
 }
 
 TEST_F(RunsTest, QuestionsAboutTheNodeAreGrantedAndPriced) {

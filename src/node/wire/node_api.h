@@ -10,6 +10,7 @@
 #include "base/bytes.h"
 #include "io/task.h"
 #include "node/object/request.h"
+#include "node/wire/follows_room.h"
 
 namespace weft::node::wire {
 
@@ -28,6 +29,14 @@ struct Asked {
   Hash name;
   Bytes bytes;  // As it was signed.
   std::string peer;
+};
+
+// Why a request that was admitted is not done: for what came behind it.
+enum class Cut : std::uint8_t {
+  kGone,  // The client left before all of it came.
+  kTooLong,
+  kNoRoom,    // Of FollowsRoom.
+  kMismatch,  // It is not what the request names.
 };
 
 // The stream of one run, as one client takes it. On the run's loop; dropping it leaves the run be.
@@ -52,11 +61,15 @@ class NodeApi {
   virtual std::expected<Asked, Refusal> admit(BytesView request, std::string_view peer) = 0;
   // How much may follow it.
   virtual std::size_t follows_max(const Asked& asked) const = 0;
+  // Where the room for it is taken from, while it comes.
+  virtual FollowsRoom::Part follows_room(const Asked& asked) = 0;
+  // In the place of `answer` and `begin`: so many bytes followed, and it ends there.
+  virtual void cut_off(const Asked& asked, Cut why, std::size_t followed) = 0;
   // describe, fetch, store, cancel: the answer's bytes.
-  virtual Task<Bytes> answer(Asked asked, Bytes follows) = 0;
+  virtual Task<Bytes> answer(Asked asked, Follows follows) = 0;
   // run, call, resume. `ready` is called on the loop, never from inside `next`, and may be called
   // until the reader is dropped.
-  virtual Task<std::unique_ptr<OutputReader>> begin(Asked asked, Bytes follows,
+  virtual Task<std::unique_ptr<OutputReader>> begin(Asked asked, Follows follows,
                                                     std::function<void()> ready) = 0;
   virtual Task<Bytes> read_chunk(Bytes ticket, std::uint32_t index) = 0;
   virtual Task<void> write_chunk(Bytes ticket, std::uint32_t index, Bytes chunk) = 0;

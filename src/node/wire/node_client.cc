@@ -14,7 +14,7 @@
 namespace weft::node::wire {
 namespace {
 
-constexpr unsigned kOk = 200;
+constexpr unsigned kAnswered = 200;
 
 Errc code_of(unsigned status) {
   switch (status) {
@@ -60,11 +60,12 @@ Bytes body_of(const Bytes& request, const Bytes& follows) {
   return body;
 }
 
-Task<Bytes> whole_body(remote::HttpResponse& response, Deadline deadline) {
+Task<Bytes> whole_body(remote::HttpResponse& response, Deadline deadline, NodeClient::Watch watch) {
   Bytes all;
   for (;;) {
     CO_TRY(Bytes piece, co_await response.read(deadline));
     if (piece.empty()) co_return all;
+    if (watch.came) CO_TRY_VOID(watch.came(piece.size()));
     if (all.size() + piece.size() > kAnswerBytesMax) {
       co_return failure(Errc::kLimit, "a node answers with more than it may");
     }
@@ -74,10 +75,12 @@ Task<Bytes> whole_body(remote::HttpResponse& response, Deadline deadline) {
 
 // What is left of an answer that nobody needs.
 Task<void> read_to_end(std::unique_ptr<remote::HttpResponse> response, Deadline deadline) {
-  for (;;) {
+  for (std::size_t read = 0; read <= kTailBytesMax;) {
     CO_TRY(Bytes piece, co_await response->read(deadline));
     if (piece.empty()) co_return Result<void>();
+    read += piece.size();
   }
+  co_return Result<void>();
 }
 
 }  // namespace
@@ -141,32 +144,39 @@ Task<Bytes> NodeClient::move_chunk(const char* method, std::string path,
                                                 .headers = [] { return HttpHeaders(); },
                                                 .body = body},
                                                deadline));
-  co_return co_await answer_of(*response, deadline);
+  co_return co_await answer_of(*response, deadline, {});
 }
 
 // All of an answer, or what the node says in its place.
-Task<Bytes> NodeClient::answer_of(remote::HttpResponse& response, Deadline deadline) {
-  CO_TRY(Bytes answer, co_await whole_body(response, deadline));
-  if (response.status() == kOk) co_return answer;
+Task<Bytes> NodeClient::answer_of(remote::HttpResponse& response, Deadline deadline, Watch watch) {
+  CO_TRY(Bytes answer, co_await whole_body(response, deadline, std::move(watch)));
+  if (response.status() == kAnswered) co_return answer;
   co_return std::unexpected(refused(address_, response.status(), as_text(answer)));
 }
 
 Task<Bytes> NodeClient::ask(Bytes request, Bytes follows, Deadline deadline) {
   Bytes body[] = {body_of(request, follows)};
   CO_TRY(auto response, co_await post(body, deadline));
-  co_return co_await answer_of(*response, deadline);
+  co_return co_await answer_of(*response, deadline, {});
 }
 
 Task<void> NodeClient::follow(Bytes request, Bytes follows, ProvenOutput& output,
-                              ProvenOutput::Frame take, Deadline deadline, Until until,
-                              bool* begun) {
+                              ProvenOutput::Frame take, Deadline deadline, Until until, bool* begun,
+                              Watch watch) {
   Bytes body[] = {body_of(request, follows)};
-  CO_TRY(auto response, co_await post(body, deadline, begun));
+  auto posted = co_await post(body, deadline, begun);
+  if (!posted) {
+    // Where no connection came about; all else may have taken it there.
+    bool none = posted.error().code() == Errc::kUnavailable && begun != nullptr && !*begun;
+    if (watch.unsent != nullptr && none) *watch.unsent = true;
+    co_return std::unexpected(std::move(posted).error());
+  }
+  auto response = *std::move(posted);
   // A node that refuses has not begun; one that fails may have.
   constexpr unsigned kBroken = 500;
-  if (begun != nullptr) *begun = response->status() == kOk || response->status() == kBroken;
-  if (response->status() != kOk) {
-    CO_TRY(Bytes answer, co_await answer_of(*response, deadline));
+  if (begun != nullptr) *begun = response->status() == kAnswered || response->status() == kBroken;
+  if (response->status() != kAnswered) {
+    CO_TRY(Bytes answer, co_await answer_of(*response, deadline, watch));
   }
   auto enough = [&] {
     return output.receipt() ||
@@ -179,6 +189,7 @@ Task<void> NodeClient::follow(Bytes request, Bytes follows, ProvenOutput& output
           Errc::kUnavailable,
           fmt::format("node {}: its output ended without a receipt", address_.text()));
     }
+    if (watch.came) CO_TRY_VOID(watch.came(piece.size()));
     CO_TRY_VOID(output.take(piece, take));
   }
   // Broken off, each would count against us there as one that is abandoned.

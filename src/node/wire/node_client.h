@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -35,6 +36,8 @@ struct NodeAddress {
 // Without an answer to a question for so long, a node is given up. A stream is another matter: the
 // deadline of who asked holds.
 inline constexpr std::chrono::seconds kNodeSilenceMax{30};
+// What comes of a stream behind what is enough of it, its receipt, is read to its end up to here.
+inline constexpr std::size_t kTailBytesMax = std::size_t{64} << 10;
 // Of an answer that is taken whole.
 inline constexpr std::size_t kAnswerBytesMax = std::size_t{4} << 20;
 
@@ -55,11 +58,23 @@ class NodeClient {
     kReceipt,
     kComplete,  // All frames are proven, and a result among them: what is left is the receipt.
   };
+  // What somebody who pays for it wants to be told of a stream.
+  struct Watch {
+    // Bytes of the answer, proven or not, as they come. Where it fails, that is the end of it.
+    std::function<Result<void>(std::size_t bytes)> came = {};
+    // Where it is given, borrowed: set where what was asked surely never left.
+    bool* unsent = nullptr;
+  };
   // The answer to run, call and resume, to its receipt; `take` gets what is proven. kUnavailable
   // where the connection broke before it: `output` knows where a resume goes on. `begun`, where it
   // is given, is set once the node may have had the request.
   Task<void> follow(Bytes request, Bytes follows, ProvenOutput& output, ProvenOutput::Frame take,
-                    Deadline deadline, Until until = Until::kReceipt, bool* begun = nullptr);
+                    Deadline deadline, Until until, bool* begun, Watch watch);
+  Task<void> follow(Bytes request, Bytes follows, ProvenOutput& output, ProvenOutput::Frame take,
+                    Deadline deadline) {
+    return follow(std::move(request), std::move(follows), output, std::move(take), deadline,
+                  Until::kReceipt, nullptr, {});
+  }
   // A chunk of the module that the ticket is for.
   Task<Bytes> read_chunk(std::string ticket, std::uint32_t index, Deadline deadline);
   Task<void> write_chunk(std::string ticket, std::uint32_t index, Bytes chunk, Deadline deadline);
@@ -71,7 +86,7 @@ class NodeClient {
                                                    bool* begun = nullptr);
   Task<Bytes> move_chunk(const char* method, std::string path, std::span<const Bytes> body,
                          Deadline deadline);
-  Task<Bytes> answer_of(remote::HttpResponse& response, Deadline deadline);
+  Task<Bytes> answer_of(remote::HttpResponse& response, Deadline deadline, Watch watch);
 
   Loop& loop_;
   const NodeAddress address_;

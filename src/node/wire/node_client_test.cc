@@ -76,17 +76,31 @@ class FakeNode final : public NodeApi {
                  .peer = std::string(peer)};
   }
   std::size_t follows_max(const Asked&) const override { return std::size_t{8} << 20; }
-  Task<Bytes> answer(Asked asked, Bytes follows) override {
+  FollowsRoom::Part follows_room(const Asked&) override { return room.part_of(kGroup); }
+  void cut_off(const Asked&, Cut why, std::size_t followed) override {
+    last_cut = why;
+    last_followed = followed;
+    ++cuts;
+  }
+  Task<Bytes> answer(Asked asked, Follows follows) override {
     ++answered;
     if (asked.request.action == Action::kCancel) co_return failure(Errc::kNotFound, "no such run");
     if (asked.request.action == Action::kFetch) co_return failure(Errc::kLimit, "spent");
     co_return to_bytes(asked.signer.text());
   }
   std::atomic<int> answered = 0;  // Requests that were admitted, and have no stream.
+  static constexpr std::string_view kGroup = "friends";
+  FollowsRoom room{{.total = std::size_t{16} << 20, .group = std::size_t{9} << 20}};
+  // Of those that were cut off.
+  std::atomic<int> cuts = 0;
+  std::atomic<Cut> last_cut = Cut::kGone;
+  std::atomic<std::size_t> last_followed = 0;
+  std::atomic<std::size_t> room_at_begin = 0;
 
-  Task<std::unique_ptr<OutputReader>> begin(Asked asked, Bytes follows,
+  Task<std::unique_ptr<OutputReader>> begin(Asked asked, Follows follows,
                                             std::function<void()>) override {
-    co_return std::make_unique<Scripted>(key_, asked.name, std::move(follows));
+    room_at_begin = follows.room.bytes();
+    co_return std::make_unique<Scripted>(key_, asked.name, std::move(follows.bytes));
   }
   Task<Bytes> read_chunk(Bytes ticket, std::uint32_t index) override {
     co_return index == 7 ? Result<Bytes>(ticket) : failure(Errc::kNotFound, "no such chunk");
@@ -180,6 +194,66 @@ TEST_F(Wire, RefusalsArriveAsWhatTheyAre) {
   Bytes changed = request(Action::kDescribe);
   changed[60] ^= 1;
   EXPECT_EQ(code(changed, {}), Errc::kDenied);
+}
+
+// What follows a request has its room while it comes, and what has none is refused and counted.
+TEST_F(Wire, WhatFollowsIsTakenWhileThereIsRoom) {
+  NodeClient client(loop_, address(key_.public_key()));
+  auto follow = [&](std::size_t size) {
+    Bytes follows(size, 'x');
+    Bytes signed_bytes = request(Action::kRun, follows);
+    ProvenOutput output(Hash::of(signed_bytes), key_.public_key());
+    return run_task(loop_, client.follow(signed_bytes, follows, output, {}, soon()));
+  };
+  constexpr std::size_t kMuch = std::size_t{5} << 20;
+  ASSERT_TRUE(follow(kMuch).has_value());
+  EXPECT_EQ(api_.room_at_begin, kMuch);
+  EXPECT_EQ(api_.room.taken(FakeNode::kGroup), 0U);
+  EXPECT_EQ(api_.cuts, 0);
+  {
+    // Others of the group have most of it on their way.
+    auto others = api_.room.part_of(FakeNode::kGroup);
+    ASSERT_TRUE(others.more(kMuch));
+    auto refused = follow(kMuch);
+    ASSERT_FALSE(refused.has_value());
+    EXPECT_EQ(refused.error().code(), Errc::kLimit) << refused.error().message();
+    EXPECT_TRUE(refused.error().message().contains("group friends")) << refused.error().message();
+    EXPECT_EQ(api_.last_cut, Cut::kNoRoom);
+    // As much as there was room for, and the piece that was too much.
+    EXPECT_GT(api_.last_followed, std::size_t{4} << 20);
+    EXPECT_LE(api_.last_followed, kMuch);
+    EXPECT_EQ(api_.room.taken(FakeNode::kGroup), kMuch);
+  }
+  EXPECT_TRUE(follow(kMuch).has_value());
+  Bytes named = request(Action::kRun, as_bytes("named"));
+  ProvenOutput output(Hash::of(named), key_.public_key());
+  auto wrong = run_task(loop_, client.follow(named, to_bytes("sent"), output, {}, soon()));
+  EXPECT_EQ(wrong.error().code(), Errc::kCorrupt);
+  EXPECT_EQ(api_.last_cut, Cut::kMismatch);
+  EXPECT_EQ(api_.last_followed, 4U);
+  EXPECT_EQ(api_.cuts, 2);
+}
+
+TEST(FollowsRoom, HasABoundForAllAndOneForEachGroup) {
+  FollowsRoom room({.total = 100, .group = 60});
+  auto one = room.part_of("a");
+  ASSERT_TRUE(one.more(50));
+  auto two = room.part_of("a");
+  EXPECT_EQ(two.more(11).error().code(), Errc::kLimit);
+  EXPECT_TRUE(two.more(10));
+  auto other = room.part_of("b");
+  EXPECT_EQ(other.more(41).error().code(), Errc::kLimit);
+  EXPECT_TRUE(other.more(40));
+  // It goes along with what is moved, and back once.
+  auto moved = std::move(one);
+  EXPECT_EQ(one.bytes(), 0U);
+  moved.give_back();
+  EXPECT_EQ(room.taken("a"), 10U);
+  moved.give_back();
+  two = FollowsRoom::Part();
+  EXPECT_EQ(room.taken("a"), 0U);
+  EXPECT_TRUE(room.part_of("c").more(60));
+  EXPECT_EQ(room.taken("c"), 0U);
 }
 
 // A node that says no has said it: the same request again would be one that it has seen.

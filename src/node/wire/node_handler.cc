@@ -49,6 +49,37 @@ Task<void> send_stream(Serving& serving, OutputReader& reader) {
   co_return Serving::went();
 }
 
+// Takes what follows as it comes, and room for each piece of it. What ends it before is in `cut`,
+// with the answer to it, if somebody is there to read one.
+struct CutOff {
+  Cut why = Cut::kGone;
+  std::optional<Refusal> answer = {};
+};
+Task<void> read_follows(Serving& serving, std::size_t most, Follows& follows,
+                        std::optional<CutOff>& cut) {
+  for (;;) {
+    std::size_t before = follows.bytes.size();
+    auto more = co_await serving.read_some(follows.bytes, most + 1 - before);
+    if (!more) {
+      cut = CutOff();
+      co_return std::unexpected(std::move(more).error());
+    }
+    if (!*more) co_return Result<void>();
+    if (follows.bytes.size() > most) {
+      cut = CutOff{
+          Cut::kTooLong,
+          Refusal{413, "limit", fmt::format("at most {} bytes may follow the request", most)}};
+      co_return Result<void>();
+    }
+    if (auto room = follows.room.more(follows.bytes.size() - before); !room) {
+      cut = CutOff{Cut::kNoRoom,
+                   Refusal{status_of(room.error().code()),
+                           std::string(to_string(room.error().code())), room.error().message()}};
+      co_return Result<void>();
+    }
+  }
+}
+
 Task<void> serve_request(Serving& serving, NodeApi& api) {
   Bytes body;
   auto cut = Refusal{400, "invalid", "the body ends before the request that it begins with does"};
@@ -75,18 +106,19 @@ Task<void> serve_request(Serving& serving, NodeApi& api) {
     co_return Result<void>();
   }
   // From here on it is somebody who may: what follows is taken, as much as is theirs.
-  std::size_t most = api.follows_max(*asked);
-  Bytes follows;
-  CO_TRY(bool fits, co_await serving.read_all(follows, most));
-  if (!fits) {
-    serving.refuse({413, "limit", fmt::format("at most {} bytes may follow the request", most)});
-    co_return Result<void>();
-  }
+  Follows follows{.room = api.follows_room(*asked)};
+  std::optional<CutOff> cut_off;
+  auto read = co_await read_follows(serving, api.follows_max(*asked), follows, cut_off);
   Action action = asked->request.action;
-  if ((action == Action::kRun || action == Action::kCall) &&
-      Hash::of(follows) != asked->request.arguments) {
-    serving.refuse({422, "corrupt", "the arguments are not those that the request names"});
-    co_return Result<void>();
+  if (!cut_off && (action == Action::kRun || action == Action::kCall) &&
+      Hash::of(follows.bytes) != asked->request.arguments) {
+    cut_off = CutOff{Cut::kMismatch,
+                     Refusal{422, "corrupt", "the arguments are not those that the request names"}};
+  }
+  if (cut_off) {
+    api.cut_off(*asked, cut_off->why, follows.bytes.size());
+    if (cut_off->answer) serving.refuse(*cut_off->answer);
+    co_return read;
   }
   if (!streams(action)) {
     auto answer = co_await api.answer(*std::move(asked), std::move(follows));
