@@ -6,8 +6,9 @@
 Suites: unit (GoogleTest programs of build/tests), e2e (tests/e2e/*.txt), system
 (tests/system/test_*.py, which start the host and load it), rust (cargo test), asan and tsan
 (GoogleTest programs of build/dev and build/tsan), fuzz (each fuzzer of build/dev). What the last
-four run is built, with little priority, while those before them run. --fast leaves out slow programs and tests, asan, tsan
-and fuzz. A suite that is not there is an error, unless it was not asked for.
+four run is built, with little priority, while those before them run. --fast leaves out slow
+programs and tests, asan, tsan and fuzz. A suite that is not there is an error, unless it was not
+asked for.
 """
 
 import argparse
