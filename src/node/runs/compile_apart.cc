@@ -105,9 +105,10 @@ Compiled compile_apart(std::vector<std::string> command, std::chrono::seconds cp
   Compiled done{{}, time(used.ru_utime) + time(used.ru_stime)};
   if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return done;
   if (WIFSIGNALED(status) && WTERMSIG(status) == SIGALRM) {
-    // Others had the processor meanwhile: another time it may fit.
-    done.how = failure(Errc::kTimeout, fmt::format("compiling it took more than {} s",
-                                                   cpu_max.count() * kCompilePatience));
+    // Where others had the processor meanwhile, it may fit another time.
+    Errc code = done.cost < cpu_max / 2 ? Errc::kTimeout : Errc::kLimit;
+    done.how = failure(
+        code, fmt::format("compiling it took more than {} s", cpu_max.count() * kCompilePatience));
   } else if (WIFSIGNALED(status) && (WTERMSIG(status) == SIGTERM ||
                                      (WTERMSIG(status) == SIGKILL && done.cost < cpu_max))) {
     done.how = failure(
