@@ -98,18 +98,24 @@ endfunction()
 add_custom_target(benches)
 add_custom_target(fuzzers)
 
-# weft_library(base [ALONE] SOURCES a.cc b.cc TESTS a_test.cc DEPENDS weft_other ...)
+# weft_library(base [ALONE] [PACKAGED] SOURCES a.cc b.cc TESTS a_test.cc DEPENDS weft_other ...)
 #
 # ALONE: its sources use the same names for different things, and are never compiled together.
+# PACKAGED: it goes into the SDK for providers, of which others link the objects that they use and no
+# more: in a release they are not compiled together.
 # Makes the library weft_<name> and, where there are tests, one program weft_<name>_test that the
 # test run finds by its name.
 function(weft_library name)
-  cmake_parse_arguments(ARG "ALONE" "" "SOURCES;TESTS;DEPENDS;TEST_DEPENDS" ${ARGN})
+  cmake_parse_arguments(ARG "ALONE;PACKAGED" "" "SOURCES;TESTS;DEPENDS;TEST_DEPENDS" ${ARGN})
   if(ARG_SOURCES)
     add_library(weft_${name} STATIC ${ARG_SOURCES})
     target_link_libraries(weft_${name} PUBLIC weft_options ${ARG_DEPENDS})
     weft_uses_prelude(weft_${name} prelude)
-    if(WEFT_UNITY AND NOT ARG_ALONE)
+    set(together ${WEFT_UNITY})
+    if(ARG_ALONE OR (ARG_PACKAGED AND CMAKE_BUILD_TYPE STREQUAL "Release"))
+      set(together OFF)
+    endif()
+    if(together)
       set_target_properties(weft_${name} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 8)
     endif()
   else()
