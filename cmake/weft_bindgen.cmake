@@ -51,7 +51,7 @@ function(weft_wit_bindings target)
   add_library(${target} STATIC "${unit}")
   target_include_directories(${target} PUBLIC "${folder}")
   target_link_libraries(${target} PUBLIC weft_door)
-  weft_uses_prelude(${target} prelude)
-  # Many small functions: half the time under sanitizers is the optimizer's.
+  # Many small functions: half the time under sanitizers is the optimizer's. No prelude, which is
+  # compiled as the libraries are.
   target_compile_options(${target} PRIVATE $<$<NOT:$<CONFIG:Release>>:-O0>)
 endfunction()
