@@ -10,6 +10,8 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <memory>
+#include <vector>
 
 #include "base/log.h"
 #include "base/read_file.h"
@@ -58,9 +60,11 @@ class RecordTest : public ::testing::Test {
 
   void call(Provider& provider, BytesView arguments, const char* signature = kSignature,
             const char* interface = "acme:kv/store@1.0.0") {
-    RecordLayer layer(*recorder_, interface, "get", signature, "provider kv");
+    auto& layer = *layers_.emplace_back(
+        std::make_unique<RecordLayer>(*recorder_, interface, "get", signature, "provider kv"));
     Function function{.interface = interface, .name = "get", .signature = signature};
-    Link link(function, provider, {&layer});
+    auto& link = *links_.emplace_back(
+        std::make_unique<Link>(function, provider, std::vector<Layer*>{&layer}));
     pool_.start(link, context_, arguments, Deadline::never())->release();
   }
   void call(Provider& provider, const char* wave) {
@@ -77,6 +81,9 @@ class RecordTest : public ::testing::Test {
   std::string folder_;
   std::string file_;
   std::unique_ptr<CallRecorder> recorder_;
+  // As long as calls that wait.
+  std::vector<std::unique_ptr<RecordLayer>> layers_;
+  std::vector<std::unique_ptr<Link>> links_;
   CallPool pool_;
   Context context_{testing::no_loop(), "shop", "cart"};
   Store store_;
