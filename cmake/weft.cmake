@@ -101,8 +101,8 @@ add_custom_target(fuzzers)
 # weft_library(base [ALONE] [PACKAGED] SOURCES a.cc b.cc TESTS a_test.cc DEPENDS weft_other ...)
 #
 # ALONE: its sources use the same names for different things, and are never compiled together.
-# PACKAGED: it goes into the SDK for providers, of which others link the objects that they use and no
-# more: in a release they are not compiled together.
+# PACKAGED: it goes into the SDK for providers, of which others link the objects that they use and
+# no more: in a release they are not compiled together.
 # Makes the library weft_<name> and, where there are tests, one program weft_<name>_test that the
 # test run finds by its name.
 function(weft_library name)
