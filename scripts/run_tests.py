@@ -50,13 +50,13 @@ SLOW_PROGRAMS = ["weft_messaging_gate_test", "weft_messaging_drivers_test",
                  "test_messages_kill.py", "test_chat.py", "test_build.py",
                  "test_limits.py", "test_notes.py", "test_call_at.py", "test_cron.py",
                  "test_admin.py", "test_bindgen.py", "test_messages_cli.py", "test_guarantees.py"]
-# What measures how a busy machine answers: these run one at a time, after the others.
+# What measures how a busy machine answers: in a full run one at a time, after the others.
 ALONE_PROGRAMS = ["test_load.py", "test_node_hostile.py"]
 # Programs that run at once: those that wait for servers and for time to pass, those that start
 # hosts, fuzzers.
 LANES = 4
 SYSTEM_LANES = 2
-FAST_SYSTEM_LANES = 4
+FAST_LANES = 4
 FUZZ_LANES = 2
 # Of what is told again at the end about one failure.
 FAILURE_BYTES_MAX = 600
@@ -95,7 +95,8 @@ def each(options, programs, work, at_once):
 
     programs = [each for each in programs
                 if not options.fast or rank(each) == len(SLOW_PROGRAMS)]
-    alone = [each for each in programs if os.path.basename(each) in ALONE_PROGRAMS]
+    alone = [each for each in programs
+             if not options.fast and os.path.basename(each) in ALONE_PROGRAMS]
     with concurrent.futures.ThreadPoolExecutor(at_once) as lanes:
         list(lanes.map(work, sorted(set(programs) - set(alone), key=lambda p: (rank(p), p))))
     for program in alone:
@@ -174,9 +175,9 @@ def unit(tally, options):
 
 
 def ninja(preset, *targets):
-    """The command that builds them."""
-    return (f"cmake --preset {preset} -DWEFT_TESTS=ON &&"
-            f" ninja -C build/{preset} {' '.join(targets)}")
+    """(the command that builds them, environment)"""
+    return ["sh", "-c", f"cmake --preset {preset} -DWEFT_TESTS=ON &&"
+                        f" ninja -C build/{preset} {' '.join(targets)}"], None
 
 
 def cargo(*options):
@@ -201,13 +202,13 @@ class Builds:
         self.lanes = concurrent.futures.ThreadPoolExecutor(1)
         self.results = {}
         self.process = None
-        work = {"rust": cargo("--no-run"),
-                "asan": (["sh", "-c", ninja("dev", *map(program_of, ASAN_PROGRAMS))], None),
-                "tsan": (["sh", "-c", ninja("tsan", *map(program_of, TSAN_PROGRAMS))], None),
-                "fuzz": (["sh", "-c", ninja("dev", "fuzzers")], None)}
-        for suite, (command, env) in work.items():
+        work = {"rust": lambda: cargo("--no-run"),
+                "asan": lambda: ninja("dev", *map(program_of, ASAN_PROGRAMS)),
+                "tsan": lambda: ninja("tsan", *map(program_of, TSAN_PROGRAMS)),
+                "fuzz": lambda: ninja("dev", "fuzzers")}
+        for suite, made in work.items():
             if suite in suites:
-                self.results[suite] = self.lanes.submit(self.build, command, env)
+                self.results[suite] = self.lanes.submit(self.build, *made())
 
     def build(self, command, env):
         """(exit code, output)"""
@@ -284,7 +285,8 @@ def e2e(tally, options):
             failed = 1
         tally.add("e2e/" + os.path.basename(file), passed, failed, time.monotonic() - start, log)
 
-    each(options, glob.glob(os.path.join(ROOT, "tests/e2e/*.txt")), golden, SYSTEM_LANES)
+    each(options, glob.glob(os.path.join(ROOT, "tests/e2e/*.txt")), golden,
+         FAST_LANES if options.fast else SYSTEM_LANES)
 
 
 def system(tally, options):
@@ -310,7 +312,7 @@ def system(tally, options):
                   time.monotonic() - start, log, failures)
 
     each(options, glob.glob(os.path.join(ROOT, "tests/system/test_*.py")), one,
-         FAST_SYSTEM_LANES if options.fast else SYSTEM_LANES)
+         FAST_LANES if options.fast else SYSTEM_LANES)
 
 
 def fuzz(tally, options):

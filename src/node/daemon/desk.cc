@@ -50,17 +50,6 @@ events::Refusal refusal_of(wire::Cut why) {
   return events::Refusal::kMismatch;
 }
 
-// From any thread.
-Result<void> spend_of(Ledger& ledger, const std::string& group, QuotaKind kind,
-                      std::uint64_t bytes) {
-  Amounts amounts;
-  amounts[kind] = bytes;
-  auto charge = ledger.take(group, amounts, unix_now());
-  if (!charge) return failure(Errc::kLimit, charge.error().message());
-  charge->settle(amounts);
-  return {};
-}
-
 boost::json::object amounts_json(const Amounts& amounts) {
   boost::json::object json;
   for (std::size_t i = 0; i < kQuotaKinds; ++i) {
@@ -103,7 +92,12 @@ std::size_t Desk::follows_max(const wire::Asked& asked) const {
 }
 
 Result<void> Desk::spend(const std::string& group, QuotaKind kind, std::size_t bytes) {
-  return spend_of(parts_.ledger, group, kind, bytes);
+  Amounts amounts;
+  amounts[kind] = bytes;
+  auto charge = parts_.ledger.take(group, amounts, unix_now());
+  if (!charge) return failure(Errc::kLimit, charge.error().message());
+  charge->settle(amounts);
+  return {};
 }
 
 void Desk::count(const std::string& group, QuotaKind kind, std::size_t bytes) {
@@ -149,7 +143,8 @@ Task<Bytes> Desk::answer(wire::Asked asked, wire::Follows follows) {
     tell_refused(parts_, asked, events::Refusal::kQuota, 0);
     co_return std::unexpected(std::move(spent).error());
   }
-  bool owned = owns(asked.request.module, asked.group);
+  // As the ledger has it: once, however often the group stores it.
+  bool stores = asked.request.action == Action::kStore && !owns(asked.request.module, asked.group);
   auto answer = co_await act(asked, std::move(follows.bytes));
   if (!answer) {
     tell_refused(parts_, asked, refusal_of(answer.error().code()), bytes_in);
@@ -166,8 +161,7 @@ Task<Bytes> Desk::answer(wire::Asked asked, wire::Follows follows) {
                       .module = asked.request.module};
   event.usage.bytes_in = bytes_in;
   event.usage.bytes_out = answer->size();
-  // As the ledger has it: once, however often the group stores it.
-  if (asked.request.action == Action::kStore && !owned) {
+  if (stores) {
     if (auto list = parts_.modules.list_of(asked.request.module)) {
       event.stored_bytes = library::stored_bytes(*list);
     }
@@ -311,14 +305,14 @@ Task<std::unique_ptr<wire::OutputReader>> Desk::resume(wire::Asked asked,
   }
   std::uint64_t again = 0;
   // On the run's loop, while this waits.
-  auto pay = [&ledger = parts_.ledger, &group = asked.group, &again](std::uint64_t bytes) {
-    auto spent = spend_of(ledger, group, QuotaKind::kNetworkOut, bytes);
+  auto pay = [this, &group = asked.group, &again](std::uint64_t bytes) {
+    auto spent = spend(group, QuotaKind::kNetworkOut, bytes);
     if (spent) again = bytes;
     return spent;
   };
   ReadFrom what{.run = asked.request.run, .frame = asked.request.from, .pay_again = pay};
   auto reader = place->loop == &loop_
-                    ? near_reader(loop_, runs_.runs(), std::move(what), std::move(ready))
+                    ? near_reader(loop_, runs_.runs(), what, std::move(ready))
                     : co_await far_reader(loop_, *place->loop, place->desk->runs(), std::move(what),
                                           std::move(ready));
   if (!reader) {

@@ -45,7 +45,8 @@ class Desk final : public wire::NodeApi {
   Task<Bytes> fetch(const wire::Asked& asked);
   Task<Bytes> store(const wire::Asked& asked, Bytes follows);
   Task<Bytes> cancel(const wire::Asked& asked);
-  // So many bytes of the network, for the group; the failure says what is spent.
+  // So many bytes of the network, for the group; the failure says what is spent. From any
+  // thread.
   Result<void> spend(const std::string& group, QuotaKind kind, std::size_t bytes);
   // The same of what has come or is there already, whatever is left.
   void count(const std::string& group, QuotaKind kind, std::size_t bytes);
