@@ -239,23 +239,23 @@ void StreamQueue::go_on() {
   release_if_over();
 }
 
-// Asks for an answer, so that one that got lost on the way is written again.
+// Asks for an answer, so that one that got lost on the way is written again. Until it is heard the
+// message may come once more: it may have waited for a connection, behind the next pull.
 void StreamQueue::acknowledge(Id id, std::string_view word) {
   deliveries_.done(id);
   if ((id & kReplayed) != 0) return erase_letter(stream_, group_, id & ~kReplayed);
   auto receipt = receipts_.extract(id);
   if (receipt.mapped().empty()) return;
   ++writing_;
+  unheard_.insert(id);
+  if (unheard_.size() > kUnheardMax) unheard_.erase(unheard_.begin());
   stream_->client().request(
       {receipt.mapped(), {}, to_bytes(word)}, Deadline::after(kWriteTime), Client::Repeat::kRead,
-      [self = self_, id, generation = generation_](Result<remote::nats::Message> heard) {
+      [self = self_, id](Result<remote::nats::Message> heard) {
         if (*self == nullptr) return;
         StreamQueue& queue = **self;
         --queue.writing_;
-        if (!heard && generation == queue.generation_) queue.unheard_.insert(id);
-        if (queue.unheard_.size() > kUnheardMax) {
-          queue.unheard_.erase(queue.unheard_.begin());
-        }
+        if (heard) queue.unheard_.erase(id);
         queue.release_if_over();
       });
 }

@@ -18,7 +18,8 @@ namespace weft::messaging::jetstream {
 inline constexpr std::chrono::seconds kPullTime{20};
 // Before a message is brought again whose dead letter could not be kept: doubled up to this.
 inline constexpr std::chrono::milliseconds kBuryPauseMax{30'000};
-// Messages that are done and whose acknowledgement got lost, which are known again for a while.
+// Messages that are done and whose acknowledgement is on its way or got lost, which are known again
+// for a while.
 inline constexpr std::size_t kUnheardMax = 4'096;
 
 // One group's messages out of a durable consumer, by pull. On one loop.

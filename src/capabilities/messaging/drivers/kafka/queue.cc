@@ -58,8 +58,10 @@ KafkaQueue::KafkaQueue(std::shared_ptr<Site> site, Wanted wanted, Receiver& rece
 KafkaQueue::~KafkaQueue() {
   *self_ = nullptr;
   if (released_) return;
-  // What is done is not brought again for want of a moment.
-  if (client_ != nullptr) write();
+  // What is done is not brought again for want of a moment: also what was done since the last
+  // word, which may be on its way. This one goes behind it.
+  writing_.clear();
+  write();
   release();
 }
 
