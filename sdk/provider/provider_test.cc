@@ -238,7 +238,7 @@ TEST_F(ProcessTest, EndsStreamsWithTheirReadersAndWriters) {
 
 TEST_F(ProcessTest, TellsTheProviderOfCancels) {
   start("serve");
-  EXPECT_THAT(ask("never", Deadline::after(std::chrono::milliseconds(50))),
+  EXPECT_THAT(ask("never", Deadline::after(std::chrono::milliseconds(300))),
               HasSubstr("no answer before the deadline"));
   EXPECT_TRUE(until([&] { return session().running() == 0; }));
   EXPECT_EQ(ask("stopped"), "1");
@@ -309,7 +309,7 @@ TEST_F(ProcessTest, AnswersSoonAfterItWasKilled) {
   while (next == pid || next.starts_with("failed")) next = ask("pid");
   auto took = Deadline::Clock::now() - killed;
   // The bar is 200 ms; the bench measures it.
-  EXPECT_LT(took, std::chrono::seconds(2));
+  EXPECT_LT(took, std::chrono::seconds(10));
 }
 
 TEST_F(ProcessTest, IsStartedAgainWhenItHangs) {

@@ -233,7 +233,7 @@ TEST(HttpCalls, AnswersForGuestsThatTrap) {
 // A guest that spins is ended by its processor time and answered for with 503; its neighbours are
 // served meanwhile.
 TEST(HttpCalls, EndsGuestsThatSpin) {
-  Served served("spin", {.cpu = std::chrono::milliseconds(100)});
+  Served served("spin", {.cpu = std::chrono::milliseconds(1'000)});
   Client& spinning = served.start("/spin");
   int neighbours = 0;
   while (!spinning.released && neighbours < 1'000) {
@@ -295,7 +295,7 @@ TEST(HttpCalls, GivesUpIdleInstances) {
 // goes, retired or not.
 TEST(HttpCalls, EndsGuestsThatLinger) {
   for (std::uint32_t calls : {1u, 100u}) {
-    Served served("hello_p3", {.time = std::chrono::milliseconds(300),
+    Served served("hello_p3", {.time = std::chrono::milliseconds(1'500),
                                .reuse_calls_max = calls,
                                .reuse_idle = std::chrono::milliseconds(30)});
     EXPECT_TRUE(served.ask("/linger").well());

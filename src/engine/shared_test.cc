@@ -195,6 +195,7 @@ TEST_F(SharedWaiting, OutlivesACallersDeadline) {
   EXPECT_EQ(outcome.error().code(), Errc::kTimeout);
   EXPECT_EQ(stage_.script().cancelled, 0) << "the guest goes on";
   b_.start("text", encoded_text("y"));
+  ASSERT_TRUE(waits(1));
   stage_.script().way = [](const Call&) { return Script::Way::kInline; };
   stage_.script().finish(0);
   ASSERT_TRUE(ground_.run_until([&] { return b_.outcome.has_value(); }));
@@ -227,7 +228,7 @@ TEST_F(SharedWaiting, FailsWhatIsInItWhenItEnds) {
 }
 
 struct SharedOutOfTime : SharedWaiting {
-  SharedOutOfTime() : SharedWaiting({.limits = {.time = 300ms}}) {}
+  SharedOutOfTime() : SharedWaiting({.limits = {.time = 1s}}) {}
 };
 
 // The component's own time ends a call that does not come back, given up or not, and with it the

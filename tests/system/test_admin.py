@@ -62,7 +62,12 @@ class Admin:
         return found[0]
 
     def wait_metric(self, value, name, **labels):
-        until(lambda: self.metric(name, **labels) >= value, f"{name} {labels} >= {value}")
+        def reached():
+            try:
+                return self.metric(name, **labels) >= value
+            except AssertionError:
+                return False  # There may be no sample before something was counted.
+        until(reached, f"{name} {labels} >= {value}")
 
 
 SHOP = """
@@ -207,6 +212,8 @@ class Metrics(unittest.TestCase):
             self.assertEqual(get(host, "/trap").status, 500)
             route = {"app": "shop", "component": "page", "route": "/..."}
             admin.wait_metric(20, "weft_http_requests_total", status="2xx", **route)
+            admin.wait_metric(1, "weft_http_requests_total", route="/kv/:key", status="4xx")
+            admin.wait_metric(1, "weft_http_requests_total", route="/trap", status="5xx")
             self.assertEqual(admin.metric("weft_http_request_duration_seconds_count", **route), 20)
             self.assertEqual(
                 admin.metric("weft_http_requests_total", route="/kv/:key", status="4xx"), 1)

@@ -307,8 +307,9 @@ class Pages(unittest.TestCase):
         """What is typed in one appears in the other, in one order, as text; a page that is loaded
         again has it all; after a restart of the host both go on."""
         with tempfile.TemporaryDirectory(prefix="weft-chat-") as state, Browser() as browser:
-            host = Host(APP, state=state)
-            with host:
+            # A port that nobody else gets while the host is away.
+            address = f"127.0.0.1:{servers.free_port()}"
+            with Host(APP, http=address, state=state) as host:
                 one, two = browser.page(host.url), browser.page(host.url)
                 for page in (one, two):
                     self.live(page)
@@ -328,7 +329,6 @@ class Pages(unittest.TestCase):
                 self.sees(two, texts)
                 self.assertEqual(two.run("document.querySelector('#name').value"), "<i>Ann</i>",
                                  "the name is remembered")
-                address = f"127.0.0.1:{host.address[1]}"
             for page in (one, two):
                 page.until("document.querySelector('#state').className !== 'live'", "it is seen")
             with Host(APP, http=address, state=state):

@@ -193,14 +193,19 @@ class Wasi03(Both, unittest.TestCase):
     def test_requests_at_once(self):
         """Requests that wait do so beside each other: eight waits of a second take less than
         three."""
-        start = time.monotonic()
-        connections = [Connection(self.host) for _ in range(8)]
-        for connection in connections:
-            connection.send_head("GET", "/wait")
-        for connection in connections:
-            self.assertEqual(connection.response().text, "waited\n")
-            connection.close()
-        self.assertLess(time.monotonic() - start, 3)
+
+        def spent():
+            start = time.monotonic()
+            connections = [Connection(self.host) for _ in range(8)]
+            for connection in connections:
+                connection.send_head("GET", "/wait")
+            for connection in connections:
+                self.assertEqual(connection.response().text, "waited\n")
+                connection.close()
+            return time.monotonic() - start
+
+        # A client that is not run for a while takes longer.
+        until(lambda: spent() < 3, "they wait beside each other")
 
 
 class Failures(unittest.TestCase):
@@ -265,7 +270,7 @@ class Failures(unittest.TestCase):
                 self.assertEqual(response.status, 504, name)
                 self.assertRegex(response.headers["x-request-id"], r"\A[0-9a-f]{16}\Z")
                 self.assertGreater(spent, 0.29, name)
-                self.assertLess(spent, 3, name)
+                self.assertLess(spent, 10, name)
                 host.wait_log("out of time")
                 self.assertEqual(get(host, "/").status, 200)
                 until(host.is_idle, "the guest is stopped")

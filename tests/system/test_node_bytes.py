@@ -18,9 +18,10 @@ OTHERS = test_node.GROUP + '[group.others]\nmay = ["store", "run", "call"]\n'
 
 class Counted(test_node.Case):
     def event(self, node, request):
-        """The one of this request."""
+        """The one of this request, which may be answered before the disk has its event."""
         name = hashlib.sha256(request).hexdigest()
-        found = [each for each in node.events() if each["request"] == name]
+        found = until(lambda: [each for each in node.events() if each["request"] == name],
+                      "its event is written")
         self.assertEqual(len(found), 1, found)
         return found[0]
 

@@ -14,7 +14,7 @@ import unittest
 
 import node_wire as wire
 import test_node
-from host import guest, run
+from host import guest, run, until
 
 GROUPS = test_node.GROUP + """
 [group.nodes]
@@ -134,11 +134,11 @@ class Chunks(test_node.Case):
         self.assertLess(sent, 3 * MODULE_CHUNKS)
         for node in nodes:
             self.assert_has(node, module, path)
-        self.assertTrue(all("taken from other nodes" in node.text() for node in nodes))
+        # A node says so when it has looked that it has all of it.
+        until(lambda: all("taken from other nodes" in node.text() for node in nodes), "all say so")
         # They asked each other under their own keys, and paid for it as such.
-        fetches = [each for each in nodes[0].events()
-                   if each["action"] == "fetch" and each["group"] == "nodes"]
-        self.assertGreaterEqual(len(fetches), 1)
+        until(lambda: any(each["action"] == "fetch" and each["group"] == "nodes"
+                          for each in nodes[0].events()), "its event is written")
         # All of it is stored on behalf of who asked for it.
         store = [each for each in nodes[0].events() if each["action"] == "store"][0]
         self.assertEqual(store["group"], "friends")

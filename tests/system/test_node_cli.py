@@ -5,6 +5,7 @@ import json
 import os
 import signal
 import subprocess
+import time
 import unittest
 
 import test_node
@@ -43,9 +44,9 @@ class Signals(test_node.Case):
             self.assertEqual(code, 128 + number, said)
             self.assertIn(b"was cancelled there", said)
             until(lambda: node.status()["runs"] == 0, "it is gone there")
-            # What is told of the module that came first may come later.
+            # The first was refused for the want of the module, of whose store more may come.
             told = [each["outcome"] for each in node.events() if each["action"] == words[0]]
-            self.assertEqual(told, ["cancelled"])
+            self.assertEqual(told, ["refused", "cancelled"])
 
     def test_a_signal_ends_it_where_the_node_is_gone(self):
         node = self.node()
@@ -103,13 +104,16 @@ class Room(test_node.Case):
             os.mkdir(os.path.join(node.folder, "state"))
             node.trust(self.key)
             with node:
+                began = time.monotonic()
                 for _ in range(3):
                     done = self.net("store", node.at, path)
                     self.assertEqual(done.code, 1, done)
                     self.assertIn("the node's disk is full", done.err)
                     self.assertNotIn(disk.path, done.err)
                 self.assertEqual({each["reason"] for each in node.events()}, {"full"})
-                self.assertEqual(node.text().count("no room for what is to be stored"), 1)
+                # Once in ten seconds, which pass here only on a slow machine.
+                told = node.text().count("no room for what is to be stored")
+                self.assertIn(told, range(1, 2 + int((time.monotonic() - began) / 10)))
 
 
 class Words(test_node.Case):
@@ -128,7 +132,7 @@ class Words(test_node.Case):
         self.assertEqual(done.code, 1, done)
         self.assertIn("it cannot run there", done.err)
         told = [each["outcome"] for each in node.events() if each["action"] == "run"]
-        self.assertEqual(told, ["unfit"])
+        self.assertEqual(told, ["refused", "unfit"])
 
     def test_a_run_has_a_name(self):
         done = run("net", "cancel", "attic", "99")

@@ -69,8 +69,11 @@ class Hostile(test_node.Case):
             """Of each loop, in ticks of the system's clock."""
             found = {}
             for task in glob.glob(f"/proc/{node.process.pid}/task/*/stat"):
-                with open(task) as file:
-                    name, _, rest = file.read().partition(") ")
+                try:
+                    with open(task) as file:
+                        name, _, rest = file.read().partition(") ")
+                except OSError:
+                    continue  # A thread that has ended, which no loop does.
                 if "weft-loop-" in name:
                     found[task] = int(rest.split()[11])
             return found

@@ -65,6 +65,11 @@ class Walk(Networked):
                 self.addCleanup(node.terminate)
                 until(lambda: os.path.exists(os.path.join(place, "attic/state/control.sock")),
                       "the node listens")
+                # What follows listens for a second and a half, which a busy machine may miss.
+                heard = ["weft", "net", "list", "--json"]
+                until(lambda heard=heard: json.loads(subprocess.run(
+                    heard, cwd=place, env=where, check=False, capture_output=True, text=True,
+                    timeout=SECONDS_MAX).stdout)["nodes"], "the node is heard")
                 continue
             done = subprocess.run(command, shell=True, cwd=place, env=where, check=False,
                                   stdin=subprocess.DEVNULL, capture_output=True, text=True,
@@ -100,12 +105,18 @@ class Map(Networked):
         library = os.path.join(ROOT, "examples", "node", "collatz.wat")
         added = nodes[0].ask("library", "add", library, "--name", "collatz", "--version", "1.0.0")
         self.assertEqual(added.code, 0, added)
-        tree = self.net("list", "--tree").out
+        # A list is of those that are heard in its second and a half.
+        tree = until(lambda: [out for out in [self.net("list", "--tree").out]
+                              if out.count("  in its group friends we may") == 2], "the tree")[0]
         self.assertIn("  in its group friends we may describe, fetch, run, call", tree)
         self.assertIn("  library collatz@1.0.0 ", tree)
         self.assertIn("    steps: func(of: u64) -> u32\n", tree)
-        listed = {each["key"]: each["description"]
-                  for each in json.loads(self.net("list", "--json").out)["nodes"]}
+
+        def both():
+            found = {each["key"]: each["description"]
+                     for each in json.loads(self.net("list", "--json").out)["nodes"]}
+            return found if all(found.get(node.key) for node in nodes) else None
+        listed = until(both, "both are listed with what they tell")
         self.assertEqual([each["name"] for each in listed[nodes[0].key]["libraries"]], ["collatz"])
         self.assertEqual(listed[nodes[1].key]["libraries"], [])
         described = self.net("describe", nodes[0].at).out

@@ -139,6 +139,7 @@ class Owner(test_node.Case):
         node = self.node()
         for _ in range(2):
             self.store(node)
+        node.stop()  # All of it is written by then.
         stored = [each["stored_bytes"] for each in node.events() if each["action"] == "store"]
         self.assertEqual(sum(size > 0 for size in stored), 1, stored)
 

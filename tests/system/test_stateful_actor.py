@@ -353,7 +353,8 @@ class StatefulActor(unittest.TestCase):
     def test_deadline(self):
         """The link's deadline ends a prediction, in the provider too."""
         hasty = os.path.join(self.folder, "hasty")
-        variant(hasty, ["web", "textures", "colours"], **{'"25s"': '"1s"'})
+        # Long enough for one picture on a slow machine.
+        variant(hasty, ["web", "textures", "colours"], **{'"25s"': '"5s"'})
         os.symlink(f"{EXAMPLE}/build", f"{hasty}/build")
         with App(self.folder, hasty, threads=1) as app:
             app.ask("POST", "/textures/prefetch")

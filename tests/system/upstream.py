@@ -11,6 +11,7 @@ import threading
 import urllib.parse
 
 from host import SECONDS_MAX, until
+from servers import free_port
 
 
 class Upstream:
@@ -165,11 +166,6 @@ class Certificate:
              "subjectAltName=DNS:localhost,IP:127.0.0.1", "-keyout", self.key, "-out",
              self.certificate],
             check=True, capture_output=True, timeout=SECONDS_MAX)
-
-
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return probe.getsockname()[1]
 
 
 class Http2Upstream:

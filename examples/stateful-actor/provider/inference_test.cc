@@ -105,7 +105,7 @@ class InferenceTest : public testing::Test {
 
 class Hasty : public InferenceTest {
  protected:
-  Hasty() : InferenceTest({.pull_max = std::chrono::milliseconds(250)}) {}
+  Hasty() : InferenceTest({.pull_max = std::chrono::milliseconds(1'500)}) {}
 };
 
 // Who asks while another brings the state waits, and finds it there.

@@ -149,7 +149,7 @@ TEST(AsyncLocks, TellOfALoss) {
   TestGuest guest(capability, {.any_name = true});
   const Offer& offer = offer_of(capability, wit::async_locks::kName);
   auto guard =
-      guest.call<Or<Handle>>(offer, "acquire", "a", std::uint64_t{100'000'000}, std::uint64_t{0});
+      guest.call<Or<Handle>>(offer, "acquire", "a", std::uint64_t{500'000'000}, std::uint64_t{0});
   ASSERT_TRUE(guard.has_value() && guard->has_value());
   EXPECT_TRUE(guest.call<void>(offer, "[method]guard.lost", **guard).has_value());
   EXPECT_FALSE(*guest.call<bool>(offer, "[method]guard.is-held", **guard));

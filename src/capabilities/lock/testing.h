@@ -15,14 +15,14 @@ namespace weft::lock {
 inline std::unique_ptr<Backend> redis_at(std::uint16_t port, const std::string& /*prefix*/) {
   redis::Settings settings;
   settings.endpoint = {"127.0.0.1", port};
-  settings.silence = std::chrono::milliseconds(500);
+  settings.silence = std::chrono::milliseconds(1'500);
   return redis::redis_backend(std::move(settings));
 }
 
 inline std::unique_ptr<Backend> etcd_at(std::uint16_t port, const std::string& prefix) {
   etcd::Settings settings;
   settings.server.servers = {fmt::format("http://127.0.0.1:{}", port)};
-  settings.server.timeout = std::chrono::milliseconds(1000);
+  settings.server.timeout = std::chrono::milliseconds(2'000);
   settings.prefix = prefix;
   return etcd::etcd_backend(std::move(settings));
 }
@@ -30,7 +30,7 @@ inline std::unique_ptr<Backend> etcd_at(std::uint16_t port, const std::string& p
 inline std::unique_ptr<Backend> nats_at(std::uint16_t port, const std::string& prefix) {
   nats::Settings settings;
   settings.server.endpoints = {{"127.0.0.1", port}};
-  settings.server.silence = std::chrono::milliseconds(1000);
+  settings.server.silence = std::chrono::milliseconds(1'500);
   settings.prefix = prefix;
   return nats::nats_backend(std::move(settings));
 }

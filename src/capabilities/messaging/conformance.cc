@@ -143,7 +143,9 @@ TEST_P(Conformance, BringsWhatIsPublishedToEachGroupThatWantsIt) {
   EXPECT_EQ(publish("orders.new", "1"), "ok");
   EXPECT_EQ(publish("users.new", "2"), "ok");
   EXPECT_EQ(publish("orders.new.eu", "3"), "ok");
-  EXPECT_TRUE(until([&] { return all->taken.size() == 3 && !orders->taken.empty(); }));
+  EXPECT_TRUE(until([&] {
+    return all->taken.size() == 3 && !orders->taken.empty() && !other->taken.empty();
+  }));
   run_for(milliseconds(30));
   EXPECT_THAT(orders->texts(), ElementsAre("orders.new=1"));
   EXPECT_THAT(other->texts(), ElementsAre("orders.new=1"));
@@ -231,7 +233,7 @@ TEST_P(Conformance, APoisonMessageIsInNobodysWayAndAmongTheDeadLetters) {
   EXPECT_EQ(publish("t", "poison"), "ok");
   for (int i = 0; i < 20; ++i) EXPECT_EQ(publish("t", std::to_string(i)), "ok");
   EXPECT_TRUE(until([&] { return taker->taken.size() == 22; }));
-  run_for(milliseconds(50));
+  EXPECT_TRUE(until([&] { return !dead(10).empty(); }));
   std::vector<DeadLetter> letters = dead(10);
   ASSERT_EQ(letters.size(), 1U);
   EXPECT_EQ(letters[0].reason, "it is poison");

@@ -130,11 +130,15 @@ TEST_P(Conformance, WhatIsPublishedIsShownAndNotTaken) {
   std::size_t probes = 0;
   for (Deadline limit = Deadline::after(std::chrono::seconds(20)); seen.empty() && !limit.passed();
        ++probes) {
-    EXPECT_EQ(publish("orders.probe", "?"), "ok");
+    EXPECT_EQ(publish("orders.probe", "?", {{"key", "k"}}), "ok");
     run_for(milliseconds(5));
   }
-  EXPECT_TRUE(until([&] { return taker->taken.size() == probes; }));
-  run_for(milliseconds(50));
+  // Of one key they come in order: behind the last of them there is none.
+  EXPECT_EQ(publish("orders.probe", "last", {{"key", "k"}}), "ok");
+  ++probes;
+  EXPECT_TRUE(until([&] {
+    return taker->taken.size() == probes && !seen.empty() && seen.back() == "orders.probe=last";
+  }));
   seen.clear();
   EXPECT_EQ(publish("users.new", "1"), "ok");
   EXPECT_EQ(publish("orders.new", "2"), "ok");

@@ -216,7 +216,7 @@ TEST_P(Streams, OfTheLatestHaveItForWhoIsSlow) {
   ASSERT_TRUE(guest.until([&] { return end->state() == PipeState::kData; }));
   // A while passes in which nothing is read.
   auto begin = Deadline::Clock::now();
-  guest.until([&] { return Deadline::Clock::now() - begin > 200ms; });
+  guest.until([&] { return Deadline::Clock::now() - begin > 1s; });
   auto first = take(*end);
   EXPECT_EQ(first.missed, 0U);
   // One lay there; the newest comes after it, not those in between.

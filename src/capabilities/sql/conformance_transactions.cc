@@ -151,7 +151,7 @@ TEST_P(Transactions, two_statements_of_one_at_once_are_busy) {
 
 TEST_P(Transactions, one_that_nobody_uses_is_rolled_back) {
   with_table(1).reset();
-  start({.idle = std::chrono::milliseconds(100)});
+  start({.idle = std::chrono::milliseconds(500)});
   auto database = open();
   auto transaction = begin(*database);
   EXPECT_EQ(execute(*transaction, std::string(kUpdate)), "1");
@@ -312,7 +312,7 @@ TEST_P(Transactions, a_cursor_hands_out_no_more_bytes_than_the_bound_but_a_row_a
 
 TEST_P(Transactions, a_cursor_that_nobody_reads_is_closed) {
   with_table(3).reset();
-  start({.idle = std::chrono::milliseconds(50)});
+  start({.idle = std::chrono::milliseconds(400)});
   auto database = open();
   auto cursor = must(wait(database->open_cursor(request(), {"SELECT id FROM t"})));
   // Outlasts the idle time by waiting for a transaction that does.

@@ -18,7 +18,7 @@ void hello(HttpExchange::Ptr exchange) {
 
 HttpLimits quick() {
   HttpLimits limits;
-  limits.head_timeout = limits.idle_timeout = limits.body_timeout = limits.write_timeout = 150ms;
+  limits.head_timeout = limits.idle_timeout = limits.body_timeout = limits.write_timeout = 400ms;
   return limits;
 }
 

@@ -145,7 +145,7 @@ TEST(Tls, RefusesOldVersions) {
 // Whoever does not shake hands, or says something else, is cut; the others are served.
 TEST(Tls, CutsWhoDoesNotShakeHands) {
   HttpLimits limits;
-  limits.tls_timeout = 150ms;
+  limits.tls_timeout = 1'500ms;
   TlsServer server(hello, limits);
   Client silent(server.port());
   Client plain(server.port());

@@ -165,17 +165,17 @@ TEST_F(RunsTest, WhatCannotBeginSaysWhy) {
 TEST_F(RunsTest, EachLimitEndsItsRunAndNoOther) {
   other_call();
   RunOrder spin = call(unruly(), "spin");
-  spin.limits.cpu = std::chrono::milliseconds(200);
+  spin.limits.cpu = std::chrono::seconds(2);
   Hash name = spin.name;
   Told& spins = begin(std::move(spin));
   ASSERT_TRUE(ground_.run_until([&] { return spins.began.has_value(); }));
-  EXPECT_LT(other_call(), std::chrono::milliseconds(150));
+  EXPECT_LT(other_call(), std::chrono::milliseconds(1'500));
   EXPECT_FALSE(spins.end.has_value());
   EXPECT_GT(runs_->usage(name).memory_byte_ms, 0U);
   finish(name, spins);
   EXPECT_EQ(spins.end->outcome, Outcome::kLimited);
-  EXPECT_GE(spins.end->usage.cpu_ns, 190'000'000U);
-  EXPECT_LT(spins.end->usage.cpu_ns, 260'000'000U);
+  EXPECT_GE(spins.end->usage.cpu_ns, 1'900'000'000U);
+  EXPECT_LT(spins.end->usage.cpu_ns, 2'600'000'000U);
 
   RunOrder late = call(unruly(), "spin");
   late.limits.time = std::chrono::milliseconds(100);
@@ -227,7 +227,7 @@ TEST_F(RunsTest, OutputIsBounded) {
 }
 
 TEST_F(RunsTest, WhoeverWritesWaitsForReadersAndIsCancelledInTheEnd) {
-  again({.unread_max = std::chrono::milliseconds(300)});
+  again({.unread_max = std::chrono::milliseconds(1'500)});
   other_call();
   RunOrder talks = program(talker());
   Hash name = talks.name;
@@ -239,7 +239,7 @@ TEST_F(RunsTest, WhoeverWritesWaitsForReadersAndIsCancelledInTheEnd) {
   {
     // While somebody reads, however slowly, it lives.
     auto reader = must(runs_->read(name, 0, [] {}));
-    auto later = Deadline::after(std::chrono::milliseconds(600));
+    auto later = Deadline::after(std::chrono::milliseconds(2'500));
     ground_.run_until([&] { return later.passed(); });
     EXPECT_FALSE(told.end.has_value());
     auto before = runs_->usage(name).bytes_out;
@@ -287,7 +287,7 @@ TEST_F(RunsTest, IsResumedAndCancelledByName) {
 }
 
 TEST_F(RunsTest, TheTableIsBoundedAndForgets) {
-  again({.runs_max = 2, .finished_max = 3, .finished_kept = std::chrono::milliseconds(200)});
+  again({.runs_max = 2, .finished_max = 3, .finished_kept = std::chrono::seconds(2)});
   RunOrder one = call(unruly(), "spin");
   RunOrder same = one;
   begin(std::move(one));

@@ -16,7 +16,7 @@
 namespace weft::remote::etcd {
 namespace {
 
-constexpr std::chrono::seconds kStartTime{30};
+constexpr std::chrono::seconds kStartTime{90};
 
 // What /health answers.
 std::string health(std::uint16_t port) {

@@ -178,7 +178,7 @@ TEST_F(MqttClient, PingsWhileTheServerHasToWaitAndTakesWhatIsHeldOnceMore) {
   });
   // Longer than a server may be silent.
   EXPECT_FALSE(until([&] { return server_->connections() > 1; }, milliseconds(6'000)));
-  EXPECT_GE(server_->pings(), 5);
+  EXPECT_TRUE(until([&] { return server_->pings() >= 5; }));
   EXPECT_EQ(came, std::vector<std::uint16_t>({1}));
   room = true;
   in_loop([&] { client_->go_on(); });

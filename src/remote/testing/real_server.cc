@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cerrno>
 #include <chrono>
 #include <cstdlib>
@@ -46,13 +47,21 @@ bool accepts(std::uint16_t port) {
 
 }  // namespace
 
+// Not of those that the system gives to whoever asks for any (32768 and more): such a port may be
+// somebody else's before the server that is to have it has started. Each process begins elsewhere.
 std::uint16_t free_port() {
-  Fd socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  sockaddr_in address = loopback(0);
-  CHECK(bind(socket.get(), reinterpret_cast<sockaddr*>(&address), sizeof(address)) == 0);
-  socklen_t size = sizeof(address);
-  CHECK(getsockname(socket.get(), reinterpret_cast<sockaddr*>(&address), &size) == 0);
-  return ntohs(address.sin_port);
+  constexpr std::uint32_t kFirst = 20'000;
+  constexpr std::uint32_t kCount = 12'000;
+  static std::atomic<std::uint32_t> next = static_cast<std::uint32_t>(getpid()) * 61;
+  for (std::uint32_t tries = 0; tries < kCount; ++tries) {
+    auto port = static_cast<std::uint16_t>(kFirst + next++ % kCount);
+    Fd socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    sockaddr_in address = loopback(port);
+    if (bind(socket.get(), reinterpret_cast<sockaddr*>(&address), sizeof(address)) == 0) {
+      return port;
+    }
+  }
+  CHECK(false && "there is a free port");
 }
 
 RealServer::RealServer(Command command) : command_(std::move(command)), port_(free_port()) {

@@ -175,7 +175,7 @@ class MqttWithoutAWindow : public OneQueue, public ::testing::WithParamInterface
  protected:
   MqttWithoutAWindow() {
     settings_.server.endpoint = {"127.0.0.1", proxy_.port()};
-    settings_.server.silence = milliseconds(500);
+    settings_.server.silence = milliseconds(1'000);
     static int tests = 0;
     settings_.prefix = "flood" + std::to_string(++tests);
     settings_.client_id = settings_.prefix;

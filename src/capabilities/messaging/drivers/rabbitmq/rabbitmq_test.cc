@@ -99,7 +99,7 @@ class RabbitMq : public OneQueue {
     static int tests = 0;
     patience_ = std::chrono::seconds(30);
     settings_.server.endpoint = {"127.0.0.1", server().port()};
-    settings_.server.silence = milliseconds(2'000);
+    settings_.server.silence = milliseconds(5'000);
     settings_.prefix = "test" + std::to_string(++tests);
     client_ = std::make_shared<remote::amqp::Client>(
         loop_, std::make_shared<const remote::amqp::Settings>(settings_.server), "outside");
