@@ -26,7 +26,8 @@ enum class Refusal : std::uint8_t {
   kRate = 9,       // Too many too fast.
   kDraining = 10,  // The node takes nothing new.
   kUnsupported = 11,
-  kFull = 12,  // The node's disk, or its store, has no room for it.
+  kFull = 12,    // The node's disk, or its store, has no room for it.
+  kFailed = 13,  // The node could not do it; its own log says why.
 };
 std::string_view to_string(Refusal refusal);
 
