@@ -11,8 +11,8 @@
 
 namespace weft::node::events {
 
-// Why a request that its key did sign was not done. What is refused before its signature was
-// looked at has no event.
+// Why a request that was admitted was not done. What Admission refuses has no event, so nothing
+// writes kSeen, kNotForUs and kRate; their numbers stay theirs.
 enum class Refusal : std::uint8_t {
   kNone = 0,       // It was done; `Event::outcome` says how it ended.
   kForbidden = 1,  // The key's group has no right to it.

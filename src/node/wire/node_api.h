@@ -27,7 +27,7 @@ struct Refusal {
 struct Asked {
   Request request;
   PublicKey signer;
-  std::string group;  // Whose quota it spends. Empty: it is a stranger's.
+  std::string group;  // Whose quota it spends: "strangers" for a key in none.
   Hash name;
   Bytes bytes;  // As it was signed.
 };
