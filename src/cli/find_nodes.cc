@@ -64,8 +64,8 @@ Result<node::wire::NodeAddress> address_of(const node::discovery::Neighbour& who
 }
 
 // One of those that were heard, by its name or the first digits of its key.
-Result<node::wire::NodeAddress> find_among(const Heard& nodes, const NetWords& words,
-                                           const std::string& who) {
+Result<const node::discovery::Neighbour*> find_among(const Heard& nodes, const NetWords& words,
+                                                     const std::string& who) {
   std::vector<const node::discovery::Neighbour*> fit;
   for (const auto& each : nodes) {
     bool by_key = who.size() >= 8 && each.key.text().starts_with(who);
@@ -82,7 +82,7 @@ Result<node::wire::NodeAddress> find_among(const Heard& nodes, const NetWords& w
                                                 "net`, or name it as KEY@ADDRESS:PORT",
                                                 who, words.wait));
   }
-  return address_of(*fit[0]);
+  return fit[0];
 }
 
 }  // namespace
@@ -111,15 +111,16 @@ Result<node::wire::NodeAddress> find_node(Loop& loop, const NetWords& words,
                                           const std::string& who) {
   if (who.contains('@')) return node::wire::NodeAddress::parse(who);
   TRY(auto nodes, listen(loop, words));
-  return find_among(nodes, words, who);
+  TRY(const node::discovery::Neighbour* found, find_among(nodes, words, who));
+  return address_of(*found);
 }
 
-Result<std::vector<node::wire::NodeAddress>> find_nodes(Loop& loop, const NetWords& words,
-                                                        const std::string& text) {
+Result<FoundNodes> find_nodes(Loop& loop, const NetWords& words, const std::string& text) {
   std::vector<std::string> names;
   for (std::size_t at = 0; at <= text.size();) {
     std::size_t comma = std::min(text.find(',', at), text.size());
-    names.push_back(text.substr(at, comma - at));
+    std::string name = text.substr(at, comma - at);
+    if (std::ranges::find(names, name) == names.end()) names.push_back(std::move(name));
     at = comma + 1;
   }
   auto written = [](const std::string& name) { return name.contains('@'); };
@@ -127,22 +128,33 @@ Result<std::vector<node::wire::NodeAddress>> find_nodes(Loop& loop, const NetWor
   if (!std::ranges::all_of(names, written)) {
     TRY(heard, listen(loop, words));
   }
-  std::vector<node::wire::NodeAddress> nodes;
-  if (text == kAllNodes) {
-    for (const auto& each : heard) {
-      TRY(auto address, address_of(each));
-      nodes.push_back(std::move(address));
+  FoundNodes found;
+  auto add = [&](node::wire::NodeAddress address) {
+    auto same = [&](const auto& each) { return each.key == address.key; };
+    if (std::ranges::none_of(found.nodes, same)) found.nodes.push_back(std::move(address));
+  };
+  auto reach = [&](const node::discovery::Neighbour& who) {
+    if (auto address = address_of(who)) {
+      add(*std::move(address));
+    } else {
+      found.away.push_back(std::move(address).error());
     }
-    if (nodes.empty()) return failure(Errc::kNotFound, "nobody answered: see `weft net`");
-    return nodes;
+  };
+  if (text == kAllNodes) {
+    for (const auto& each : heard) reach(each);
+    if (heard.empty()) return failure(Errc::kNotFound, "nobody answered: see `weft net`");
+    return found;
   }
   for (const std::string& name : names) {
-    TRY(auto address,
-        written(name) ? node::wire::NodeAddress::parse(name) : find_among(heard, words, name));
-    auto same = [&](const auto& each) { return each.key == address.key; };
-    if (std::ranges::none_of(nodes, same)) nodes.push_back(std::move(address));
+    if (written(name)) {
+      TRY(auto address, node::wire::NodeAddress::parse(name));
+      add(std::move(address));
+    } else {
+      TRY(const node::discovery::Neighbour* who, find_among(heard, words, name));
+      reach(*who);
+    }
   }
-  return nodes;
+  return found;
 }
 
 }  // namespace weft

@@ -16,6 +16,7 @@
 #include "base/console.h"
 #include "base/fd.h"
 #include "base/limits.h"
+#include "base/shown_text.h"
 #include "base/whole_file.h"
 #include "cli/actions.h"
 #include "cli/cancel_there.h"
@@ -372,11 +373,14 @@ Result<int> fetch(const NetWords& words, RemoteNode& node, Loop& loop) {
 }
 
 Result<int> store(const NetWords& words, const node::SigningKey& key, Loop& loop) {
-  TRY(auto nodes, find_nodes(loop, words, words.rest[0]));
+  TRY(auto found, find_nodes(loop, words, words.rest[0]));
   TRY(Chunked module, chunked(words.rest[1]));
   TRY(auto limits, limits_of(words));
-  if (nodes.size() == 1) {
-    RemoteNode node(loop, nodes[0], key);
+  for (const Error& each : found.away)
+    say(fmt::format("weft: {}", without_controls(each.message())));
+  if (found.nodes.empty()) return 1;
+  if (found.nodes.size() == 1 && found.away.empty()) {
+    RemoteNode node(loop, found.nodes[0], key);
     TRY(std::size_t sent,
         run_task(loop, node.store(module.list, reader_of(module), deadline_of(limits))));
     TRY_VOID(print_line(module.list.name().text()));
@@ -384,19 +388,21 @@ Result<int> store(const NetWords& words, const node::SigningKey& key, Loop& loop
     return 0;
   }
   auto began = Deadline::Clock::now();
-  TRY(auto stored, run_task(loop, node::client::spread(loop, std::move(nodes), key, module.list,
-                                                       reader_of(module), deadline_of(limits))));
+  TRY(auto stored,
+      run_task(loop, node::client::spread(loop, std::move(found.nodes), key, module.list,
+                                          reader_of(module), deadline_of(limits))));
   std::chrono::duration<double> took = Deadline::Clock::now() - began;
   std::size_t sent = 0;
-  std::size_t failed = 0;
+  std::size_t failed = found.away.size();
+  std::size_t meant = stored.size() + found.away.size();
   for (const node::client::SpreadTo& each : stored) {
     sent += each.chunks_sent;
     if (!each.failed) continue;
     ++failed;
-    say(fmt::format("weft: {}: {}", each.address.text(), each.failed->message()));
+    say(fmt::format("weft: {}: {}", each.address.text(), without_controls(each.failed->message())));
   }
   say(fmt::format("weft: {} of {} nodes have it after {:.2f} s; {} chunks of {} were sent",
-                  stored.size() - failed, stored.size(), took.count(), sent, module.list.count()));
+                  meant - failed, meant, took.count(), sent, module.list.count()));
   if (failed > 0) return 1;
   TRY_VOID(print_line(module.list.name().text()));
   return 0;

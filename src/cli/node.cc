@@ -32,6 +32,7 @@
 #include "node/events/cloud_events.h"
 #include "node/events/event_reader.h"
 #include "node/events/verify.h"
+#include "node/policy/places.h"
 
 namespace weft {
 namespace {
@@ -49,17 +50,17 @@ constexpr std::size_t kProofBytesMax = 1 << 20;
 constexpr std::array<ActionOptions, 16> kActions{{
     {"init", "--dir"},
     {"start", "--dir --quiet"},
-    {"status", "--dir --json"},
-    {"runs", "--dir --json"},
-    {"cancel", "--dir"},
-    {"drain", "--dir"},
-    {"undrain", "--dir"},
-    {"reload", "--dir"},
-    {"stop", "--dir"},
-    {"library list", "--dir --json"},
-    {"library add", "--dir --name --version"},
-    {"library remove", "--dir"},
-    {"events", "--dir --from --follow"},
+    {"status", "--dir --socket --json"},
+    {"runs", "--dir --socket --json"},
+    {"cancel", "--dir --socket"},
+    {"drain", "--dir --socket"},
+    {"undrain", "--dir --socket"},
+    {"reload", "--dir --socket"},
+    {"stop", "--dir --socket"},
+    {"library list", "--dir --socket --json"},
+    {"library add", "--dir --socket --name --version"},
+    {"library remove", "--dir --socket"},
+    {"events", "--dir --socket --from --follow"},
     {"bill", "--dir --from --by --json --csv"},
     {"verify", "--key"},
     {"compile", "", Told::kNo},  // What the daemon starts itself.
@@ -74,20 +75,31 @@ fs::path folder_of(const NodeWords& words) {
   return words.folder.empty() ? fs::path(kUsualFolder) : fs::path(words.folder);
 }
 
-// The settings, for those who have no more than the folder.
-Result<node::NodeSettings> settings_of(const NodeWords& words) {
+// For those who have no more than the folder. Of its settings only these are read: a slip in one of
+// them is no reason not to reach a node that runs by those of before.
+Result<node::NodePlaces> places_of(const NodeWords& words) {
   Problems problems;
-  auto settings = node::NodeSettings::read(folder_of(words), problems);
-  if (settings) return *std::move(settings);
+  auto places = node::NodePlaces::read(folder_of(words), problems);
+  if (places) return *std::move(places);
   write_to_stderr(problems.text());
   return failure(Errc::kInvalid,
                  fmt::format("{}: {}", folder_of(words).string(), problems.summary()));
 }
 
+Result<std::string> socket_of(const NodeWords& words) {
+  if (!words.socket.empty()) return words.socket;
+  auto places = places_of(words);
+  if (places) return places->control_socket.string();
+  return failure(places.error().code(),
+                 fmt::format("{}: where the node's control socket is cannot be read there: name "
+                             "it with --socket",
+                             places.error().message()));
+}
+
 Result<std::string> at_socket(const NodeWords& words, std::string_view method,
                               std::string_view target, std::string_view body = {}) {
-  TRY(auto settings, settings_of(words));
-  return ask_control(settings.control_socket.string(), method, target, body);
+  TRY(std::string socket, socket_of(words));
+  return ask_control(socket, method, target, body);
 }
 
 // What was answered, indented for people.
@@ -255,8 +267,8 @@ Result<int> library(const NodeWords& words) {
 
 // From the files, which another process may be writing: a node need not run.
 Result<node::events::EventReader> reader_of(const NodeWords& words) {
-  TRY(auto settings, settings_of(words));
-  return node::events::EventReader::open(settings.state / "events", words.from);
+  TRY(auto places, places_of(words));
+  return node::events::EventReader::open(places.state / "events", words.from);
 }
 
 Result<int> events(const NodeWords& words) {
@@ -267,7 +279,7 @@ Result<int> events(const NodeWords& words) {
     TRY_VOID(print_line(node::events::cloud_event(*event, reader.node())));
   }
   if (!words.follow) return 0;
-  TRY(auto settings, settings_of(words));
+  TRY(std::string socket, socket_of(words));
   std::string line;
   auto take = [&](std::string_view bytes) {
     for (char c : bytes) {
@@ -283,8 +295,8 @@ Result<int> events(const NodeWords& words) {
     }
     return true;
   };
-  TRY_VOID(node::control::follow_control(settings.control_socket.string(),
-                                         fmt::format("/events?from={}", reader.position()), take));
+  TRY_VOID(node::control::follow_control(socket, fmt::format("/events?from={}", reader.position()),
+                                         take));
   return 0;
 }
 
@@ -338,6 +350,9 @@ void add_node_options(CLI::App& verb, NodeWords& words) {
   verb.add_option("WORDS", words.rest, "What belongs to it");
   verb.add_option("--dir", words.folder, "The node's folder, with node.toml; default: /etc/weft")
       ->type_name("DIR");
+  verb.add_option("--socket", words.socket,
+                  "The running node's control socket; default: the one that node.toml names")
+      ->type_name("PATH");
   verb.add_option("--name", words.name, "With library add: its name; default: the file's");
   verb.add_option("--version", words.version, "With library add: its version; default: 0.1.0");
   verb.add_option("--by", words.by, "With bill: key or group");
@@ -350,8 +365,10 @@ void add_node_options(CLI::App& verb, NodeWords& words) {
   take_by_action(verb, kActions, [&words] { return action_of(words); });
   verb.footer(
       "weft node init DIR makes a folder with settings, a key and a group; weft node start --dir "
-      "DIR runs the node. All others speak to the node that runs, at its control socket; events, "
-      "bill and verify need none: events and bill read the log, as the node's user or root.\n"
+      "DIR runs the node. All others speak to the node that runs, at its control socket, whatever "
+      "else is wrong in node.toml by now; --socket PATH says where that is, if the files cannot. "
+      "events, bill and verify need none: events and bill read the log, as the node's user or "
+      "root.\n"
       "library add FILE [--name N] [--version V], library remove NAME[@VERSION], cancel RUN, "
       "verify REQUEST RECEIPT --key KEY.");
 }

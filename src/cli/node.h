@@ -18,6 +18,7 @@ struct NodeWords {
   std::string action;
   std::vector<std::string> rest;
   std::string folder;
+  std::string socket;
   std::string name;
   std::string version;
   std::string by;

@@ -12,6 +12,7 @@ import test_node
 import test_node_links
 from host import SECONDS_MAX, WEFT, environment, guest, run, until
 from test_bad_input import FullDisk
+from test_node_map import Networked
 
 # A program of WASI 0.1 that ends when somebody ends it.
 FOREVER = '(module (memory (export "memory") 1) (func (export "_start") (loop br 0)))'
@@ -114,6 +115,31 @@ class Room(test_node.Case):
                 # Once in ten seconds, which pass here only on a slow machine.
                 told = node.text().count("no room for what is to be stored")
                 self.assertIn(told, range(1, 2 + int((time.monotonic() - began) / 10)))
+
+
+class All(Networked):
+    def test_one_that_is_heard_and_not_reached_keeps_the_file_from_no_other(self):
+        """Cellar listens where nobody else gets to: its beacons come from another address."""
+        near = self.node("attic", discovery="", listen="0.0.0.0:0")
+        self.node("cellar", discovery="", listen="127.0.0.1:0")
+        until(lambda: "cellar" in self.net("list").out, "cellar is heard")
+        path = os.path.join(self.home, "module")
+        with open(path, "wb") as file:
+            file.write(os.urandom(MEGABYTE))
+        for name in ("all", "attic,cellar"):
+            done = self.net("store", name, path)
+            self.assertEqual((done.code, done.out), (1, ""), done)
+            self.assertIn("weft: cellar is there, and nothing of it answers", done.err)
+            self.assertIn("weft: 1 of 2 nodes have it after", done.err)
+        self.assertEqual({each["action"] for each in near.events()}, {"store"})
+        alone = self.net("store", "cellar", path)
+        self.assertEqual(alone.code, 1, alone)
+        self.assertIn("weft: cellar is there, and nothing of it answers", alone.err)
+        # A name that nobody has is a slip of who wrote it.
+        slip = self.net("store", "attic,celar", path)
+        self.assertEqual(slip.code, 1, slip)
+        self.assertIn("no node called celar", slip.err)
+        self.assertNotIn("nodes have it", slip.err)
 
 
 class Words(test_node.Case):

@@ -20,6 +20,10 @@ class Owner(test_node.Case):
     def test_settings_change_at_once_and_wrong_ones_change_nothing(self):
         node = self.node()
         node.write(node.settings().replace('"describe", "fetch", "run"', '"describe", "fetsh"'))
+        # It is the node that refuses, and the command line tells its words.
+        status, text = node.at_socket("POST", "/reload")
+        self.assertEqual(status, 400, text)
+        self.assertIn("fetsh", text)
         refused = node.ask("reload")
         self.assertEqual(refused.code, 1)
         self.assertIn("fetsh", refused.err)
@@ -43,6 +47,40 @@ class Owner(test_node.Case):
         self.assertEqual(self.net("describe", node.at).code, 0)
         self.assertEqual(node.ask("undrain").code, 0)
         self.assertEqual(self.net("run", node.at, guest("hello_command")).code, 0)
+
+    def test_what_is_wrong_in_the_settings_keeps_nobody_from_the_node(self):
+        """A slip in node.toml does not matter. What is no TOML does, and is told with --socket."""
+        node = self.node()
+        right = node.settings()
+        node.write(right + "[gruop.lab]\nmay = 5\n")
+        for words in (("drain",), ("undrain",), ("runs",), ("library", "list"), ("events",)):
+            done = node.ask(*words)
+            self.assertEqual(done.code, 0, done)
+        self.assertFalse(node.status()["draining"])
+        gone = node.ask("cancel", "0" * 64)
+        self.assertEqual(gone.code, 1, gone)
+        self.assertNotIn("node.toml", gone.err)
+
+        socket = os.path.join(node.folder, "state", "control.sock")
+        for wrong in (right + "[[[", "[node]\nstate = 5\n"):
+            node.write(wrong)
+            lost = node.ask("drain")
+            self.assertEqual(lost.code, 1, lost)
+            self.assertIn("name it with --socket", lost.err)
+            self.assertEqual(node.ask("drain", "--socket", socket).code, 0)
+            self.assertTrue(json.loads(node.ask("status", "--json", "--socket", socket).out)
+                            ["draining"])
+            self.assertEqual(node.ask("undrain", "--socket", socket).code, 0)
+        # Elsewhere than the node that runs has it, nobody answers.
+        node.write(right.replace("[node]\n", '[node]\nstate = "elsewhere"\n'))
+        lost = node.ask("status")
+        self.assertEqual(lost.code, 1, lost)
+        self.assertIn("its socket with --socket", lost.err)
+
+        node.write(right + "[gruop.lab]\n")
+        done = node.ask("stop")
+        self.assertEqual((done.code, done.err), (0, ""), done)
+        self.assertEqual(node.process.wait(SECONDS_MAX), 0)
 
     def test_who_asks_for_the_stop_is_answered(self):
         for round_ in range(3):

@@ -132,7 +132,6 @@ Admission::Standing Admission::standing_of(const Request& request, const PublicK
   Standing standing{.group = std::string(kStrangers)};
   if (const Groups::Member* member = policy.groups.choose(signer, request.audience)) {
     standing.group = member->group;
-    standing.name = member->name;
   }
   standing.rights = policy.settings.of_group(standing.group).may;
   return standing;
@@ -179,8 +178,6 @@ std::expected<Admission::Asked, Refusal> Admission::look(const Arrival& arrival,
   auto standing = check_rights(*request, signer, policy);
   if (!standing) return std::unexpected(std::move(standing).error());
   if (auto may = ledger_.may_ask(standing->group, arrival.steady); !may) return refuse(may.error());
-  if (arrival.follows) fits = arguments_stand(*request, *arrival.follows);
-  if (!fits) return std::unexpected(std::move(fits).error());
   return Asked{*view, *std::move(request), *std::move(standing)};
 }
 
@@ -199,6 +196,35 @@ std::expected<void, Refusal> Admission::check_rates(const Arrival& arrival, cons
 }
 
 std::expected<Admitted, Refusal> Admission::admit(const Arrival& arrival) {
+  auto judged = judge(arrival);
+  if (!judged) {
+    refused_[static_cast<std::size_t>(judged.error().code)].fetch_add(1, std::memory_order_relaxed);
+  }
+  return judged;
+}
+
+Admission::Refused Admission::refused() const {
+  Refused all{};
+  for (std::size_t i = 0; i < all.size(); ++i) all[i] = refused_[i].load(std::memory_order_relaxed);
+  return all;
+}
+
+std::expected<void, Refusal> Admission::stands(const Request& request, const PublicKey& signer,
+                                               std::string_view group, UnixMs now) const {
+  if (request.expires <= now) {
+    return refuse(RefusalCode::kExpired,
+                  fmt::format("what follows it came too late: it expired {} ms ago, by this node's "
+                              "clock",
+                              now - request.expires));
+  }
+  auto standing = check_rights(request, signer, *policy_.get());
+  if (!standing) return std::unexpected(std::move(standing).error());
+  if (standing->group == group) return {};
+  return refuse(RefusalCode::kNotAllowed,
+                fmt::format("its key is no more in group {} here: sign a new one", group));
+}
+
+std::expected<Admitted, Refusal> Admission::judge(const Arrival& arrival) {
   std::shared_ptr<const Policy> policy = policy_.get();
   auto asked = look(arrival, *policy);
   if (!asked) return std::unexpected(std::move(asked).error());
@@ -224,15 +250,7 @@ std::expected<Admitted, Refusal> Admission::admit(const Arrival& arrival) {
   return Admitted{.request = std::move(asked->request),
                   .hash = asked->view.hash(),
                   .signer = signer,
-                  .group = std::move(asked->standing.group),
-                  .name = std::move(asked->standing.name),
-                  .rights = asked->standing.rights};
-}
-
-std::expected<void, Refusal> arguments_stand(const Request& request, const Hash& follows) {
-  bool executes = request.action == Action::kRun || request.action == Action::kCall;
-  if (!executes || request.arguments == follows) return {};
-  return refuse(RefusalCode::kArguments, "what follows the request is not what was signed");
+                  .group = std::move(asked->standing.group)};
 }
 
 }  // namespace weft::node

@@ -29,11 +29,11 @@ enum class RefusalCode : std::uint8_t {
   kExpired,     // 410: expired, or not yet
   kTooLong,     // 413
   kElsewhere,   // 421: for somebody else
-  kArguments,   // 422: what follows is not what was signed
   kSpent,       // 429
   kDraining,    // 503
   kFailed,      // 503: this node cannot remember it, so it does not take it
 };
+inline constexpr std::size_t kRefusalCodes = static_cast<std::size_t>(RefusalCode::kFailed) + 1;
 // "seen": what stands under "error".
 std::string_view to_string(RefusalCode code);
 // As docs/NODE_PROTOCOL.md has them.
@@ -52,16 +52,11 @@ struct Admitted {
   Hash hash = {};  // Its name.
   PublicKey signer = {};
   std::string group = {};  // Whose quota pays; kStrangers for a key in none.
-  std::string name = {};   // What the owner calls the key; empty for a stranger's.
-  Rights rights = {};      // A stranger without kDescribe that describes is told the name only.
 };
 
 struct Arrival {
   // All that stands behind the length, and nothing else: at most kRequestBytesMax are looked at.
   BytesView request = {};
-  // Of what follows the request, where that is there already. Otherwise `arguments_stand` is to be
-  // asked when it is, before anything is done with it.
-  std::optional<Hash> follows = {};
   IpAddress peer = IpAddress::v4({});  // Whom it came from.
   UnixMs now = 0;                      // The node's clock,
   SteadyNs steady{0};                  // and the one that nobody sets.
@@ -93,6 +88,14 @@ class Admission {
   Admission(const Admission&) = delete;
 
   std::expected<Admitted, Refusal> admit(const Arrival& arrival);
+  // Whether what was admitted may still be done: what follows it took its time to come, and its
+  // life, its key's group or the group's rights may have ended.
+  std::expected<void, Refusal> stands(const Request& request, const PublicKey& signer,
+                                      std::string_view group, UnixMs now) const;
+
+  // How often each was said, for the node's owner: of what is refused here there is no event.
+  using Refused = std::array<std::uint64_t, kRefusalCodes>;
+  Refused refused() const;
 
   // From now on nothing is taken that begins anything: describe, resume and cancel are.
   void drain() { draining_.store(true, std::memory_order_relaxed); }
@@ -103,7 +106,6 @@ class Admission {
   // Who asks, as far as it is about rights and quotas.
   struct Standing {
     std::string group = {};
-    std::string name = {};
     Rights rights = {};
   };
   // What was looked at, and not verified.
@@ -113,6 +115,7 @@ class Admission {
     Standing standing;
   };
 
+  std::expected<Admitted, Refusal> judge(const Arrival& arrival);
   std::expected<Asked, Refusal> look(const Arrival& arrival, const Policy& policy);
   std::expected<void, Refusal> check_rates(const Arrival& arrival, const PublicKey& signer,
                                            const RequestRates& quotas);
@@ -127,9 +130,7 @@ class Admission {
   SeenRequests& seen_;
   const std::unique_ptr<Rates> rates_;
   std::atomic<bool> draining_{false};
+  std::array<std::atomic<std::uint64_t>, kRefusalCodes> refused_{};
 };
-
-// Whether what follows is what was signed: `follows` is its hash. kArguments where it is not.
-std::expected<void, Refusal> arguments_stand(const Request& request, const Hash& follows);
 
 }  // namespace weft::node

@@ -50,8 +50,6 @@ TEST_F(AdmissionTest, SaysWhoAsksWhat) {
   EXPECT_EQ(admitted->hash, Hash::of(bytes));
   EXPECT_EQ(admitted->signer, test_key('k').public_key());
   EXPECT_EQ(admitted->group, "friends");
-  EXPECT_EQ(admitted->name, "kay");
-  EXPECT_TRUE(admitted->rights.has(Right::kCall));
 }
 
 TEST_F(AdmissionTest, EachActionNeedsItsRight) {
@@ -66,7 +64,6 @@ TEST_F(AdmissionTest, EachActionNeedsItsRight) {
   auto stranger = node_.admit(sign(test_request(Action::kDescribe), test_key('x')));
   ASSERT_TRUE(stranger);
   EXPECT_EQ(stranger->group, kStrangers);
-  EXPECT_FALSE(stranger->rights.has(Right::kDescribe));
 }
 
 TEST_F(AdmissionTest, TheAudienceSaysWhichGroupPays) {
@@ -233,20 +230,35 @@ TEST_F(AdmissionTest, TimesAreWithinTheirWindows) {
   EXPECT_EQ(status(request), 400);
 }
 
-TEST_F(AdmissionTest, WhatFollowsIsWhatWasSigned) {
-  Request request = test_request();
-  Bytes bytes = sign(request, test_key('k'));
-  auto with = [&](std::string_view follows) {
-    auto admitted = node_.admission->admit({.request = bytes,
-                                            .follows = Hash::of(as_bytes(follows)),
-                                            .now = node_.now,
-                                            .steady = node_.steady});
-    return admitted ? 200 : http_status(admitted.error().code);
+TEST_F(AdmissionTest, WhatWasAdmittedStandsWhileItsLifeAndItsRightsDo) {
+  Request request = test_request(Action::kCall);
+  PublicKey signer = test_key('k').public_key();
+  auto status = [&](std::string_view group = "friends") {
+    auto stands = node_.admission->stands(request, signer, group, node_.now);
+    return stands ? 200 : http_status(stands.error().code);
   };
-  EXPECT_EQ(with("other"), 422);
-  EXPECT_EQ(with("arguments"), 200);
-  EXPECT_FALSE(arguments_stand(request, Hash::of(as_bytes("other"))));
-  EXPECT_TRUE(arguments_stand(request, Hash::of(as_bytes("arguments"))));
+  EXPECT_EQ(status(), 200);
+  EXPECT_EQ(status("others"), 403);
+  UnixMs now = std::exchange(node_.now, request.expires);
+  EXPECT_EQ(status(), 410);
+  node_.now = now;
+  node_.apply("[group.friends]\nmay = [\"run\"]\n");
+  EXPECT_EQ(status(), 403);
+}
+
+TEST_F(AdmissionTest, CountsWhatItRefuses) {
+  auto counted = [&](RefusalCode code) {
+    return node_.admission->refused()[static_cast<std::size_t>(code)];
+  };
+  Bytes bytes = sign(test_request(), test_key('k'));
+  EXPECT_EQ(node_.status(bytes), 200);
+  EXPECT_EQ(node_.status(bytes), 409);
+  EXPECT_EQ(node_.status(bytes), 409);
+  bytes.back() ^= 1;
+  EXPECT_EQ(node_.status(Bytes(kRequestBytesMax + 1)), 413);
+  EXPECT_EQ(counted(RefusalCode::kSeen), 2U);
+  EXPECT_EQ(counted(RefusalCode::kTooLong), 1U);
+  EXPECT_EQ(counted(RefusalCode::kNotSigned), 0U);
 }
 
 TEST_F(AdmissionTest, WhatIsNoRequestIsRefused) {

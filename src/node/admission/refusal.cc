@@ -12,7 +12,6 @@ std::string_view to_string(RefusalCode code) {
     case RefusalCode::kExpired: return "expired";
     case RefusalCode::kTooLong: return "too-long";
     case RefusalCode::kElsewhere: return "for-another";
-    case RefusalCode::kArguments: return "other-arguments";
     case RefusalCode::kSpent: return "spent";
     case RefusalCode::kDraining: return "draining";
     case RefusalCode::kFailed: return "failed";
@@ -30,7 +29,6 @@ int http_status(RefusalCode code) {
     case RefusalCode::kExpired: return 410;
     case RefusalCode::kTooLong: return 413;
     case RefusalCode::kElsewhere: return 421;
-    case RefusalCode::kArguments: return 422;
     case RefusalCode::kSpent: return 429;
     case RefusalCode::kDraining: return 503;
     case RefusalCode::kFailed: return 503;

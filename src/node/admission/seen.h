@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <expected>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -31,11 +32,19 @@ enum class Seen : std::uint8_t {
   kNoPlace,  // As many as may be are remembered.
 };
 
+// Where `tidy` is, when it changes from one file to the next.
+enum class SeenSwitch : std::uint8_t {
+  kMade,  // The next one is on the disk, and nothing uses it.
+  kUsed,  // Nonces go into it; what came before may not be on the disk.
+};
+
 struct SeenOptions {
   std::filesystem::path folder;
   // Of the kernel: another one means that what was not flushed may be lost. Empty: it is asked.
   std::string boot = {};
   std::size_t most = kSeenMax;
+  // Of tests, which look at what a crash would find: called by `tidy`, and may look and record.
+  std::function<void(SeenSwitch)> switching = {};
 };
 
 // The requests that were taken, by (signer, nonce), until they expire; across restarts, kill -9,
@@ -57,8 +66,8 @@ class SeenRequests {
   Result<Seen> record(const PublicKey& signer, const Request& request, std::string_view group,
                       UnixMs now);
 
-  // Once a second or so: forgets what has expired, deletes files, and renews the lease ahead, so
-  // that no request waits for the disk.
+  // Once a second or so, not on a loop: forgets what has expired, deletes files, makes the next one
+  // and renews the lease ahead, so that no request waits for the disk. Takes no lock while it does.
   Result<void> tidy(UnixMs now);
   // Flushes, and says that nothing is lost. Nothing is recorded after it.
   Result<void> close();

@@ -54,6 +54,11 @@ fs::path groups_folder(daemon::Node& node) {
 std::string status_json(const daemon::NodeStatus& status) {
   json::array urls;
   for (const std::string& url : status.urls) urls.push_back(json::value(url));
+  json::object refused;
+  for (std::size_t i = 0; i < status.refused.size(); ++i) {
+    if (status.refused[i] == 0) continue;
+    refused[to_string(static_cast<RefusalCode>(i))] = status.refused[i];
+  }
   return json::serialize(json::object{{"name", status.name},
                                       {"key", status.key.text()},
                                       {"urls", std::move(urls)},
@@ -63,6 +68,7 @@ std::string status_json(const daemon::NodeStatus& status) {
                                       {"groups", status.groups},
                                       {"keys", status.keys},
                                       {"events", status.events},
+                                      {"refused", std::move(refused)},
                                       {"modules", status.store.modules},
                                       {"stored_bytes", status.store.bytes},
                                       {"stored_bytes_max", status.store.bytes_max}});

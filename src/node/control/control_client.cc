@@ -47,7 +47,7 @@ Error not_reached(Easy& easy, const std::string& path, CURLcode code) {
   }
   return Error(Errc::kUnavailable,
                fmt::format("no node answers at {} ({}): start it with `weft node start`, or name "
-                           "its folder with --dir",
+                           "its folder with --dir or its socket with --socket",
                            path, curl_easy_strerror(code)));
 }
 

@@ -10,6 +10,7 @@
 #include "io/blocking.h"
 #include "io/gate.h"
 #include "io/http/server.h"
+#include "io/pool.h"
 #include "node/control/answers.h"
 #include "node/control/events_stream.h"
 #include "node/wire/serving.h"
@@ -18,6 +19,10 @@ namespace weft::node::control {
 namespace {
 
 constexpr std::string_view kJson = "application/json";
+// What is done for who asks here: it compiles libraries and waits for changes under way, and the
+// node's own threads are for the network.
+constexpr std::size_t kControlThreads = 4;
+constexpr std::chrono::seconds kBodyMax{30};
 // From a stop to the last answers.
 constexpr std::chrono::seconds kAnswersOutMax{1};
 // And from there until nobody works for one any more.
@@ -63,8 +68,8 @@ std::uint64_t from_of(std::string_view query) {
 // What each path asks for, and which verb that is.
 class ControlHandler final : public HttpHandler {
  public:
-  ControlHandler(Loop& loop, daemon::Node& node, ControlServer::Options options)
-      : loop_(loop), node_(node), options_(std::move(options)) {}
+  ControlHandler(Loop& loop, Pool& pool, daemon::Node& node, ControlServer::Options options)
+      : loop_(loop), pool_(pool), node_(node), options_(std::move(options)) {}
 
   void handle(HttpExchange::Ptr exchange) override {
     if (auto pass = gate_.enter()) {
@@ -183,7 +188,11 @@ class ControlHandler final : public HttpHandler {
       serving.refuse({404, "not-found", "no such thing here: see the README of src/node/control"});
       co_return Result<void>();
     }
-    if (!may(options_.permits, found->verb, who)) {
+    // Who belongs to a group may be another machine's to say.
+    CO_TRY(bool allowed, co_await blocking(pool_, loop_, [&]() -> Result<bool> {
+             return may(options_.permits, found->verb, who);
+           }));
+    if (!allowed) {
       serving.refuse({403, "denied",
                       fmt::format("user {} may not {}: name it under [control] {} of node.toml",
                                   who.uid, to_string(found->verb), to_string(found->verb))});
@@ -191,13 +200,13 @@ class ControlHandler final : public HttpHandler {
     }
     if (events) co_return co_await send_events(serving, loop_, node_, from_of(target.query));
     Bytes body;
-    CO_TRY(bool fits, co_await serving.read_all(body, kControlBytesMax));
+    CO_TRY(bool fits, co_await serving.read_all(body, kControlBytesMax, Deadline::after(kBodyMax)));
     if (!fits) {
       serving.refuse({413, "limit", "that is more than any setting has"});
       co_return Result<void>();
     }
     auto done = co_await blocking(
-        node_.parts().pool, loop_,
+        pool_, loop_,
         [&found, &target, text = std::string(as_text(body))] { return found->act(target, text); });
     if (found->verb != Verb::kLook) {
       log::info("node", "asked at the control socket",
@@ -214,14 +223,18 @@ class ControlHandler final : public HttpHandler {
   }
 
   Loop& loop_;
+  Pool& pool_;
   daemon::Node& node_;
   const ControlServer::Options options_;
   Gate gate_;
 };
 
 struct ControlServer::Impl {
-  Impl() : loops({.count = 1, .started = {}, .stopping = {}}) {}
+  Impl()
+      : loops({.count = 1, .started = {}, .stopping = {}}),
+        pool({.threads = kControlThreads, .waiting_max = kControlConnectionsMax}) {}
   Loops loops;
+  Pool pool;
   std::unique_ptr<ControlHandler> handler;
   std::unique_ptr<HttpServer> server;
 };
@@ -236,7 +249,7 @@ Result<std::unique_ptr<ControlServer>> ControlServer::start(daemon::Node& node, 
               {{"name", name}});
   }
   impl->loops.on_each([&](Loop& loop, std::size_t) {
-    impl->handler = std::make_unique<ControlHandler>(loop, node, std::move(options));
+    impl->handler = std::make_unique<ControlHandler>(loop, impl->pool, node, std::move(options));
   });
   HttpLimits limits;
   limits.connections_max = kControlConnectionsMax;

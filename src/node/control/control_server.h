@@ -25,7 +25,7 @@ class ControlServer {
   struct Options {
     std::string path;
     Permits permits;
-    // A node is asked to stop. From the loop's thread; posts.
+    // A node is asked to stop. From a thread of the server's pool; it tells who stops, and returns.
     std::function<void()> stop;
   };
   static Result<std::unique_ptr<ControlServer>> start(daemon::Node& node, Options options);

@@ -28,22 +28,11 @@ std::string_view address_of(std::string_view peer) {
   return address;
 }
 
-events::Refusal refusal_of(Errc code) {
-  switch (code) {
-    case Errc::kNotFound: return events::Refusal::kNotFound;
-    case Errc::kLimit: return events::Refusal::kQuota;
-    case Errc::kFull: return events::Refusal::kFull;
-    case Errc::kDenied: return events::Refusal::kForbidden;
-    case Errc::kCorrupt: return events::Refusal::kMismatch;
-    case Errc::kUnavailable: return events::Refusal::kDraining;
-    default: return events::Refusal::kUnsupported;
-  }
-}
-
 events::Refusal refusal_of(wire::Cut why) {
   switch (why) {
     case wire::Cut::kTooLong: return events::Refusal::kTooLong;
     case wire::Cut::kNoRoom: return events::Refusal::kQuota;
+    case wire::Cut::kLate: return events::Refusal::kExpired;
     case wire::Cut::kGone:
     case wire::Cut::kMismatch: break;
   }
@@ -59,6 +48,11 @@ boost::json::object amounts_json(const Amounts& amounts) {
   return json;
 }
 
+wire::Refusal answer_to(const Refusal& why) {
+  return {static_cast<unsigned>(http_status(why.code)), std::string(to_string(why.code)),
+          why.message, why.again};
+}
+
 }  // namespace
 
 Desk::Desk(NodeParts& parts, EngineLoop& engine, runs::ModulePlans& plans)
@@ -70,16 +64,24 @@ std::expected<wire::Asked, wire::Refusal> Desk::admit(BytesView request, std::st
   auto admitted = parts_.admission.admit(
       {.request = request, .peer = *from, .now = unix_now(), .steady = steady_now()});
   if (!admitted) {
-    const Refusal& why = admitted.error();
-    return std::unexpected(wire::Refusal{static_cast<unsigned>(http_status(why.code)),
-                                         std::string(to_string(why.code)), why.message});
+    wire::Refusal answer = answer_to(admitted.error());
+    if (admitted.error().code == RefusalCode::kFailed) {
+      if (parts_.own_failure.due()) log::error("node", answer.message);
+      answer.message = "this node cannot remember requests now, and so takes none: see its log";
+    }
+    return std::unexpected(std::move(answer));
   }
   return wire::Asked{.request = std::move(admitted->request),
                      .signer = admitted->signer,
                      .group = std::move(admitted->group),
                      .name = admitted->hash,
-                     .bytes = Bytes(request.begin(), request.end()),
-                     .peer = std::string(peer)};
+                     .bytes = Bytes(request.begin(), request.end())};
+}
+
+std::expected<void, wire::Refusal> Desk::stands(const wire::Asked& asked) {
+  auto stands = parts_.admission.stands(asked.request, asked.signer, asked.group, unix_now());
+  if (stands) return {};
+  return std::unexpected(answer_to(stands.error()));
 }
 
 std::size_t Desk::follows_max(const wire::Asked& asked) const {
@@ -127,13 +129,24 @@ Result<Bytes> Desk::issue(const wire::Asked& asked, Tickets::Way way) {
                               unix_now());
 }
 
-Error Desk::tell_full(Error why) {
-  if (why.code() != Errc::kFull) return why;
-  if (parts_.full.due()) {
+wire::Refusal Desk::told(const Error& why) {
+  wire::Refusal answer{wire::status_of(why.code()), std::string(to_string(why.code())),
+                       why.message()};
+  bool full = why.code() == Errc::kFull;
+  bool says_where = why.message().contains(parts_.policy.get()->settings.state.string());
+  bool own = answer.status == wire::status_of(Errc::kInternal) || (says_where && !full);
+  if (full && parts_.disk_full.due()) {
     log::warn("node", "there is no room for what is to be stored", {{"why", why.message()}});
   }
-  bool says_where = why.message().contains(parts_.policy.get()->settings.state.string());
-  return says_where ? Error(Errc::kFull, "the node's disk is full") : why;
+  if (own && parts_.own_failure.due()) {
+    log::error("node", "a request failed", {{"why", why.message()}});
+  }
+  if (own) {
+    answer.message = "the node could not do it: its log says why";
+  } else if (says_where) {
+    answer.message = "the node's disk is full";
+  }
+  return answer;
 }
 
 Task<Bytes> Desk::answer(wire::Asked asked, wire::Follows follows) {
@@ -148,7 +161,7 @@ Task<Bytes> Desk::answer(wire::Asked asked, wire::Follows follows) {
   auto answer = co_await act(asked, std::move(follows.bytes));
   if (!answer) {
     tell_refused(parts_, asked, refusal_of(answer.error().code()), bytes_in);
-    co_return std::unexpected(tell_full(std::move(answer).error()));
+    co_return std::unexpected(std::move(answer).error());
   }
   if (asked.request.action != Action::kFetch) {
     count(asked.group, QuotaKind::kNetworkOut, answer->size());
@@ -354,7 +367,7 @@ Task<void> Desk::write_chunk(Bytes ticket, std::uint32_t index, Bytes chunk) {
                                [&parts = parts_, found, index, chunk = std::move(chunk)] {
                                  return parts.modules.put(found.module, index, chunk);
                                });
-  if (!put) co_return std::unexpected(tell_full(std::move(put).error()));
+  if (!put) co_return std::unexpected(std::move(put).error());
   co_return Result<void>();
 }
 

@@ -14,7 +14,7 @@ namespace weft::node::daemon {
 inline constexpr std::chrono::milliseconds kHaveWaitMax{1'000};
 inline constexpr std::chrono::milliseconds kHaveTurn{40};
 // Those that wait on one loop; more of them are answered at once.
-inline constexpr std::size_t kHaveWaitersMax = 256;
+inline constexpr std::size_t kHaveWaitersMax = 64;
 
 // What one loop does with what came over the wire. Made, used and destroyed on its loop.
 class Desk final : public wire::NodeApi {
@@ -23,6 +23,10 @@ class Desk final : public wire::NodeApi {
 
   std::expected<wire::Asked, wire::Refusal> admit(BytesView request,
                                                   std::string_view peer) override;
+  std::expected<void, wire::Refusal> stands(const wire::Asked& asked) override;
+  // What fails for a reason of the node's own is the operator's to see, now and then; who asked is
+  // told that it did, without where the node keeps what.
+  wire::Refusal told(const Error& why) override;
   std::size_t follows_max(const wire::Asked& asked) const override;
   wire::FollowsRoom::Part follows_room(const wire::Asked& asked) override;
   void cut_off(const wire::Asked& asked, wire::Cut why, std::size_t followed) override;
@@ -51,9 +55,6 @@ class Desk final : public wire::NodeApi {
   // The same of what has come or is there already, whatever is left.
   void count(const std::string& group, QuotaKind kind, std::size_t bytes);
   Result<Bytes> issue(const wire::Asked& asked, Tickets::Way way);
-  // A disk that is full is the operator's to see, now and then. What is left for who asked, without
-  // where the node keeps it.
-  Error tell_full(Error why);
 
   NodeParts& parts_;
   Loop& loop_;

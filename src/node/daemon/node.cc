@@ -72,6 +72,7 @@ void warn_of_fixed(const NodeSettings& now, const NodeSettings& next, Problems& 
            now.discovery.interfaces == next.discovery.interfaces,
        "[node.discovery]");
   tell(now.total.storage_bytes == next.total.storage_bytes, "storage of [quota]");
+  tell(now.total.cores == next.total.cores, "cores of [quota]");
   tell(now.listen == next.listen, "listen");
   tell(now.key == next.key, "key");
   tell(now.state == next.state, "state");
@@ -148,6 +149,7 @@ Result<void> Node::Impl::open() {
   TRY(runtime, Runtime::create(runtime_options(cache)));
   loops.emplace(
       Loops::Options{.count = loops_of(options, settings), .started = {}, .stopping = {}});
+  places.remember(std::max(kEndedPlacesMax, loops->size() * runs::kFinishedMax));
   std::vector<std::unique_ptr<Capability>> served;
   served.push_back(std::make_unique<runs::ResourcesCapability>());
   capabilities.emplace(std::move(served));
@@ -180,7 +182,8 @@ Result<void> Node::Impl::open() {
                           .facts = *facts,
                           .pool = *pool,
                           .runs = running,
-                          .full = full});
+                          .disk_full = disk_full,
+                          .own_failure = own_failure});
   return {};
 }
 
@@ -261,7 +264,16 @@ Result<void> Node::Impl::discover() {
 // modules.
 void Node::Impl::keep_house() {
   name_thread("weft house");
-  bool told = false;
+  // What lasts is told once.
+  struct Told {
+    bool broken = false;
+    void look(const Result<void>& done) {
+      if (!done && !broken) log::error("node", done.error().message());
+      broken = !done;
+    }
+  };
+  Told saving;
+  Told tidying;
   bool broken = false;
   std::unique_lock hold(house_mutex);
   for (unsigned turn = 0; !house_closed; ++turn) {
@@ -269,16 +281,11 @@ void Node::Impl::keep_house() {
     hold.unlock();
     // First: what waits for the disk may take long, and until then nothing that moved is written.
     static_cast<void>(bill_moved());
-    auto saved = turn % kLedgerSaveEvery.count() == 0 ? ledger->save() : Result<void>();
-    auto tidied = seen->tidy(unix_now());
+    if (turn % kLedgerSaveEvery.count() == 0) saving.look(ledger->save());
+    tidying.look(seen->tidy(unix_now()));
     for (std::size_t i = 0; i < sides.size(); ++i) {
       (*loops)[i].post([&desk = sides[i]->desk] { desk.runs().let_go(); });
     }
-    for (const auto* each : {&saved, &tidied}) {
-      if (*each || std::exchange(told, true)) continue;
-      log::error("node", each->error().message());
-    }
-    if (saved && tidied) told = false;
     auto ended = events->ended();
     if (ended && !std::exchange(broken, true)) {
       log::error("node", ended->message());
@@ -447,6 +454,7 @@ NodeStatus Node::status() {
                     .groups = policy->groups.names().size(),
                     .keys = policy->groups.keys(),
                     .events = impl_->events->durable(),
+                    .refused = impl_->admission->refused(),
                     .store = impl_->modules->use_of_room()};
   for (std::size_t i = 0; i < impl_->server->addresses().size(); ++i) {
     status.urls.push_back(impl_->server->url(i));

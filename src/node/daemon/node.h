@@ -41,6 +41,7 @@ struct NodeStatus {
   std::size_t groups = 0;
   std::size_t keys = 0;
   std::uint64_t events = 0;  // The newest that is durable.
+  Admission::Refused refused = {};
   library::StoreUse store;
 };
 

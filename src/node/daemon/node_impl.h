@@ -81,7 +81,8 @@ struct Node::Impl {
   RunPlaces places;
   RunSeats seats;
   Gate running;
-  FullNotice full;
+  Notice disk_full;
+  Notice own_failure;
   std::optional<OwnFacts> facts;
   std::optional<Pool> pool;
   std::optional<gather::Gatherings> gatherings;

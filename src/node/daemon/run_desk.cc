@@ -48,6 +48,20 @@ Result<void> may_use(const NodeParts& parts, const Hash& module, const std::stri
   return missing;
 }
 
+events::Refusal refusal_of(Errc code) {
+  switch (code) {
+    case Errc::kNotFound: return events::Refusal::kNotFound;
+    case Errc::kLimit: return events::Refusal::kQuota;
+    case Errc::kFull: return events::Refusal::kFull;
+    case Errc::kDenied: return events::Refusal::kForbidden;
+    case Errc::kCorrupt: return events::Refusal::kMismatch;
+    case Errc::kUnavailable: return events::Refusal::kDraining;
+    case Errc::kIo:
+    case Errc::kInternal: return events::Refusal::kFailed;
+    default: return events::Refusal::kUnsupported;
+  }
+}
+
 void tell_refused(NodeParts& parts, const wire::Asked& asked, events::Refusal why,
                   std::uint64_t bytes_in) {
   events::Event event{.time = unix_now(),
@@ -168,7 +182,7 @@ Task<void> RunDesk::begin(wire::Asked asked, wire::Follows follows) {
   const Request& request = asked.request;
   auto in_use = co_await module(request.module, asked.group);
   if (!in_use) {
-    tell_refused(parts_, asked, events::Refusal::kNotFound, bytes_in);
+    tell_refused(parts_, asked, refusal_of(in_use.error().code()), bytes_in);
     co_return std::unexpected(std::move(in_use).error());
   }
   runs::RunLimits limits = limits_of(asked, service.get());

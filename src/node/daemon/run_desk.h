@@ -83,6 +83,7 @@ class RunDesk {
 Result<void> may_use(const NodeParts& parts, const Hash& module, const std::string& group);
 
 // The event of a request that was signed, and was not done. `bytes_in` was charged.
+events::Refusal refusal_of(Errc code);
 void tell_refused(NodeParts& parts, const wire::Asked& asked, events::Refusal why,
                   std::uint64_t bytes_in);
 

@@ -18,7 +18,7 @@ namespace weft::node::daemon {
 class RunDesk;
 
 // Runs that have ended and are remembered: the one that ended first goes first. Those under way are
-// all there; each loop bounds how many that are.
+// all there; each loop bounds how many that are. With many loops, what these keep together.
 inline constexpr std::size_t kEndedPlacesMax = 8'192;
 
 // On which loop each run is, and whose it is. One a node; from any thread.
@@ -31,6 +31,9 @@ class RunPlaces {
     PublicKey reply = {};
   };
 
+  // How many that have ended are remembered. Before anybody uses it.
+  void remember(std::size_t ended_max) { ended_max_ = ended_max; }
+
   void add(const Hash& run, Place place) {
     std::lock_guard hold(mutex_);
     places_.emplace(run, std::move(place));
@@ -39,7 +42,7 @@ class RunPlaces {
   void ended(const Hash& run) {
     std::lock_guard hold(mutex_);
     ended_.push_back(run);
-    if (ended_.size() <= kEndedPlacesMax) return;
+    if (ended_.size() <= ended_max_) return;
     places_.erase(ended_.front());
     ended_.pop_front();
   }
@@ -51,6 +54,7 @@ class RunPlaces {
   }
 
  private:
+  std::size_t ended_max_ = kEndedPlacesMax;
   mutable std::mutex mutex_;
   std::unordered_map<Hash, Place, HashOfHash> places_;
   std::deque<Hash> ended_;

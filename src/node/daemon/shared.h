@@ -23,16 +23,16 @@
 
 namespace weft::node::daemon {
 
-// Between two lines in the log which say that there is no room.
-inline constexpr std::chrono::seconds kFullToldEvery{10};
+// Between two lines in the log which say the same of requests.
+inline constexpr std::chrono::seconds kNoticeEvery{10};
 
-// Whether what happens often is to be told now. One a node; from any thread.
-class FullNotice {
+// Whether what happens often is to be told now. One a node and thing; from any thread.
+class Notice {
  public:
   bool due() {
     std::lock_guard hold(mutex_);
     if (!next_.passed()) return false;
-    next_ = Deadline::after(kFullToldEvery);
+    next_ = Deadline::after(kNoticeEvery);
     return true;
   }
 
@@ -59,7 +59,8 @@ struct NodeParts {
   runs::NodeFacts& facts;
   Pool& pool;  // For the disk.
   Gate& runs;  // Every run is inside until it has its receipt.
-  FullNotice& full;
+  Notice& disk_full;
+  Notice& own_failure;  // What is the node's own matter went wrong.
   wire::FollowsRoom follows = {};  // The one that is these parts' own.
 };
 

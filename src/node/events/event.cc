@@ -52,6 +52,7 @@ std::string_view to_string(Refusal refusal) {
     case Refusal::kDraining: return "draining";
     case Refusal::kUnsupported: return "unsupported";
     case Refusal::kFull: return "full";
+    case Refusal::kFailed: return "failed";
   }
   return "?";
 }
@@ -92,7 +93,7 @@ Result<Event> read_event(BytesView record) {
   event.stored_bytes = fields.u64(kStored);
   TRY_VOID(fields.finish());
   if (!between(action, Action::kDescribe, Action::kStore) ||
-      !between(refusal, Refusal::kNone, Refusal::kFull)) {
+      !between(refusal, Refusal::kNone, Refusal::kFailed)) {
     return failure(Errc::kInvalid, "an action or a refusal that is not known here");
   }
   event.action = static_cast<Action>(action);

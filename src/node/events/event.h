@@ -11,8 +11,8 @@
 
 namespace weft::node::events {
 
-// Why a request that its key did sign was not done. What is refused before its signature was
-// looked at has no event.
+// Why a request that was admitted was not done. What Admission refuses has no event, so nothing
+// writes kSeen, kNotForUs and kRate; their numbers stay theirs.
 enum class Refusal : std::uint8_t {
   kNone = 0,       // It was done; `Event::outcome` says how it ended.
   kForbidden = 1,  // The key's group has no right to it.
@@ -26,7 +26,8 @@ enum class Refusal : std::uint8_t {
   kRate = 9,       // Too many too fast.
   kDraining = 10,  // The node takes nothing new.
   kUnsupported = 11,
-  kFull = 12,  // The node's disk, or its store, has no room for it.
+  kFull = 12,    // The node's disk, or its store, has no room for it.
+  kFailed = 13,  // The node could not do it; its own log says why.
 };
 std::string_view to_string(Refusal refusal);
 

@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "node/object/beacon.h"
+#include "node/policy/places.h"
 #include "node/policy/settings_files.h"
 
 namespace weft::node {
@@ -90,16 +91,8 @@ class SettingsReader {
   }
 
  private:
-  // A path of the file is relative to the folder.
-  fs::path path(TableReader& reader, std::string_view key, const fs::path& otherwise) {
-    auto text = reader.text(key);
-    if (!text) return otherwise;
-    if (text->text.empty() || text->text.find('\0') != std::string::npos) {
-      problems_.error(text->place, fmt::format("{} is no path", reader.name_of(key)),
-                      fmt::format("write a path, like \"{}\"", otherwise.string()));
-      return otherwise;
-    }
-    return settings_.folder / text->text;
+  fs::path path(TableReader& reader, std::string_view key, const fs::path& usual) {
+    return read_path(reader, key, settings_.folder, usual, problems_);
   }
 
   void read_node(const TomlValue& table) {
@@ -115,9 +108,9 @@ class SettingsReader {
     }
     read_listen(reader);
     settings_.key = path(reader, "key", settings_.folder / "node.key");
-    settings_.state = path(reader, "state", settings_.folder / "state");
+    settings_.state = path(reader, "state", settings_.folder / kStateUsual);
     settings_.groups = path(reader, "groups", settings_.folder / "groups");
-    settings_.control_socket = path(reader, "control", settings_.state / "control.sock");
+    settings_.control_socket = path(reader, "control", settings_.state / kControlSocketUsual);
     constexpr std::size_t kSocketPathMax = sizeof(sockaddr_un::sun_path) - 1;
     if (settings_.control_socket.string().size() > kSocketPathMax) {
       const TomlEntry* written = reader.take("control");

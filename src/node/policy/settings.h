@@ -88,7 +88,7 @@ struct NodeSettings {
   RequestRates rates = {};
   Quota total = {};
   // Default: 10 requests a second, and no right. Whoever describes with no right to is told the
-  // node's name and no more.
+  // node's key, name and version, and no more.
   GroupSettings strangers = {};
   std::map<std::string, GroupSettings, std::less<>> group = {};
   std::map<std::string, ServiceSettings, std::less<>> service = {};

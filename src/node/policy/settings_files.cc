@@ -59,12 +59,27 @@ void join_tables(TomlValue& into, TomlValue more, const std::string& where, Prob
   }
 }
 
+std::vector<TomlValue> read_each_file(const fs::path& folder, Problems& problems) {
+  std::vector<TomlValue> files;
+  auto read = [&](const fs::path& path) {
+    if (auto file = read_toml(path.string(), problems)) files.push_back(*std::move(file));
+  };
+  read(folder / "node.toml");
+  for (const fs::path& part : parts_of(folder, problems)) read(part);
+  return files;
+}
+
 std::optional<TomlValue> read_settings_files(const fs::path& folder, Problems& problems) {
   std::size_t before = problems.errors();
-  std::optional<TomlValue> all = read_toml((folder / "node.toml").string(), problems);
-  for (const fs::path& part : parts_of(folder, problems)) {
-    auto more = read_toml(part.string(), problems);
-    if (all && more) join_tables(*all, *std::move(more), "", problems);
+  TomlValue all;
+  bool first = true;
+  for (TomlValue& file : read_each_file(folder, problems)) {
+    // The place of the whole is that of its first file.
+    if (std::exchange(first, false)) {
+      all = std::move(file);
+    } else {
+      join_tables(all, std::move(file), "", problems);
+    }
   }
   if (problems.errors() != before) return std::nullopt;
   return all;

@@ -74,7 +74,7 @@ class FollowsRoom {
   explicit FollowsRoom(Bounds bounds) : held_(std::make_shared<Held>(bounds)) {}
 
   Part part_of(std::string_view group) const { return Part(held_, group); }
-  // What is taken now; of an empty name it is what strangers have.
+  // What is taken now for requests of that group. All strangers are one, "strangers".
   std::size_t taken(std::string_view group) const { return held_->of(group); }
 
  private:

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <expected>
 #include <functional>
@@ -19,16 +20,16 @@ struct Refusal {
   unsigned status = 400;
   std::string error;
   std::string message;
+  std::chrono::milliseconds again{0};  // When to come again; zero where nobody knows.
 };
 
 // A request that may be done: signed by who it says, for this node, seen for the first time.
 struct Asked {
   Request request;
   PublicKey signer;
-  std::string group;  // Whose quota it spends. Empty: it is a stranger's.
+  std::string group;  // Whose quota it spends: "strangers" for a key in none.
   Hash name;
   Bytes bytes;  // As it was signed.
-  std::string peer;
 };
 
 // Why a request that was admitted is not done: for what came behind it.
@@ -37,6 +38,7 @@ enum class Cut : std::uint8_t {
   kTooLong,
   kNoRoom,    // Of FollowsRoom.
   kMismatch,  // It is not what the request names.
+  kLate,      // It took longer than the request's life, or than its key was trusted.
 };
 
 // The stream of one run, as one client takes it. On the run's loop; dropping it leaves the run be.
@@ -59,6 +61,10 @@ class NodeApi {
 
   // Of the first bytes of a body. `peer` is where it came from: "192.0.2.1:4711".
   virtual std::expected<Asked, Refusal> admit(BytesView request, std::string_view peer) = 0;
+  // Once what follows it has come: whether it still may.
+  virtual std::expected<void, Refusal> stands(const Asked& asked) = 0;
+  // What a failure is for who asked. What is the node's own matter goes to its log.
+  virtual Refusal told(const Error& why) = 0;
   // How much may follow it.
   virtual std::size_t follows_max(const Asked& asked) const = 0;
   // Where the room for it is taken from, while it comes.

@@ -62,7 +62,7 @@ class FakeNode final : public NodeApi {
  public:
   explicit FakeNode(const SigningKey& key) : key_(key) {}
 
-  std::expected<Asked, Refusal> admit(BytesView bytes, std::string_view peer) override {
+  std::expected<Asked, Refusal> admit(BytesView bytes, std::string_view) override {
     auto view = SignedView::open(bytes, ObjectKind::kRequest);
     if (!view) return std::unexpected(Refusal{400, "invalid", view.error().message()});
     if (!view->verify()) return std::unexpected(Refusal{401, "unsigned", "not signed by that key"});
@@ -72,8 +72,14 @@ class FakeNode final : public NodeApi {
                  .signer = view->signer(),
                  .group = "",
                  .name = view->hash(),
-                 .bytes = Bytes(bytes.begin(), bytes.end()),
-                 .peer = std::string(peer)};
+                 .bytes = Bytes(bytes.begin(), bytes.end())};
+  }
+  std::expected<void, Refusal> stands(const Asked&) override {
+    if (trusted) return {};
+    return std::unexpected(Refusal{403, "not-allowed", "its key is trusted no more"});
+  }
+  Refusal told(const Error& why) override {
+    return {status_of(why.code()), std::string(to_string(why.code())), why.message()};
   }
   std::size_t follows_max(const Asked&) const override { return std::size_t{8} << 20; }
   FollowsRoom::Part follows_room(const Asked&) override { return room.part_of(kGroup); }
@@ -88,6 +94,7 @@ class FakeNode final : public NodeApi {
     if (asked.request.action == Action::kFetch) co_return failure(Errc::kLimit, "spent");
     co_return to_bytes(asked.signer.text());
   }
+  std::atomic<bool> trusted = true;
   std::atomic<int> answered = 0;  // Requests that were admitted, and have no stream.
   static constexpr std::string_view kGroup = "friends";
   FollowsRoom room{{.total = std::size_t{16} << 20, .group = std::size_t{9} << 20}};
@@ -133,8 +140,10 @@ class Wire : public ::testing::Test {
     loops_.on_each([&](Loop&, std::size_t) { handler_.reset(); });
   }
   NodeAddress address(const PublicKey& key) const { return {key, "127.0.0.1", server_->port()}; }
-  Bytes request(Action action, BytesView follows = {}) {
+  Bytes request(Action action, BytesView follows = {}, UnixMs life = 60'000) {
     Request request{.nonce = random_nonce(), .action = action};
+    request.made = unix_now();
+    request.expires = request.made + life;
     if (action == Action::kRun) request.arguments = Hash::of(follows);
     request.reply = user_.public_key();
     return sign(request, user_);
@@ -232,6 +241,21 @@ TEST_F(Wire, WhatFollowsIsTakenWhileThereIsRoom) {
   EXPECT_EQ(api_.last_cut, Cut::kMismatch);
   EXPECT_EQ(api_.last_followed, 4U);
   EXPECT_EQ(api_.cuts, 2);
+}
+
+// Rights and life of a request are looked at again when what follows it is there.
+TEST_F(Wire, WhatFollowsTooLateIsRefused) {
+  NodeClient client(loop_, address(key_.public_key()));
+  auto refused = run_task(
+      loop_, client.ask(request(Action::kStore, {}, 0), Bytes(std::size_t{7} << 20, 'x'), soon()));
+  EXPECT_EQ(refused.error().code(), Errc::kTimeout) << refused.error().message();
+  EXPECT_EQ(api_.last_cut, Cut::kLate);
+  EXPECT_LT(api_.last_followed, std::size_t{7} << 20);
+  api_.trusted = false;
+  refused = run_task(loop_, client.ask(request(Action::kStore), to_bytes("list"), soon()));
+  EXPECT_EQ(refused.error().code(), Errc::kDenied) << refused.error().message();
+  EXPECT_EQ(api_.last_followed, 4U);
+  EXPECT_EQ(api_.answered, 0);
 }
 
 TEST(FollowsRoom, HasABoundForAllAndOneForEachGroup) {

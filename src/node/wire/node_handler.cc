@@ -20,12 +20,16 @@ constexpr std::string_view kRequestPath = "/weft/1/request";
 constexpr std::string_view kChunksPath = "/weft/1/chunks/";
 constexpr std::string_view kHavePath = "have/";
 constexpr std::size_t kLengthBytes = sizeof(std::uint32_t);
+// Until a request has come, which is at most a few packets, and a chunk: no slower than 1 KiB/s.
+constexpr std::chrono::seconds kRequestReadMax{30};
+constexpr std::chrono::seconds kChunkReadMax{64};
 
 bool streams(Action action) {
   return action == Action::kRun || action == Action::kCall || action == Action::kResume;
 }
 
-// Sends what the reader gives as it comes, until the receipt has left.
+// Sends what the reader gives as it comes, until the receipt has left. What it waits for has a
+// bound elsewhere: the run ends, and a client that takes nothing is cut off by the server.
 Task<void> send_stream(Serving& serving, OutputReader& reader) {
   const Header headers[] = {{"content-type", "application/x-weft-stream"},
                             {"cache-control", "no-store"}};
@@ -55,11 +59,16 @@ struct CutOff {
   Cut why = Cut::kGone;
   std::optional<Refusal> answer = {};
 };
-Task<void> read_follows(Serving& serving, std::size_t most, Follows& follows,
+Task<void> read_follows(Serving& serving, std::size_t most, Deadline until, Follows& follows,
                         std::optional<CutOff>& cut) {
   for (;;) {
     std::size_t before = follows.bytes.size();
-    auto more = co_await serving.read_some(follows.bytes, most + 1 - before);
+    auto more = co_await serving.read_some(follows.bytes, most + 1 - before, until);
+    if (!more && more.error().code() == Errc::kTimeout) {
+      cut = CutOff{Cut::kLate,
+                   Refusal{410, "expired", "it expired before all that follows it had come"}};
+      co_return Result<void>();
+    }
     if (!more) {
       cut = CutOff();
       co_return std::unexpected(std::move(more).error());
@@ -80,10 +89,18 @@ Task<void> read_follows(Serving& serving, std::size_t most, Follows& follows,
   }
 }
 
+// What follows a request is not waited for beyond its life.
+Deadline end_of(const Asked& asked) {
+  UnixMs now = unix_now();
+  UnixMs left = asked.request.expires > now ? asked.request.expires - now : 0;
+  return Deadline::after(std::chrono::milliseconds(left));
+}
+
 Task<void> serve_request(Serving& serving, NodeApi& api) {
   Bytes body;
+  Deadline until = Deadline::after(kRequestReadMax);
   auto cut = Refusal{400, "invalid", "the body ends before the request that it begins with does"};
-  CO_TRY(bool whole, co_await serving.read_to(body, kLengthBytes));
+  CO_TRY(bool whole, co_await serving.read_to(body, kLengthBytes, until));
   if (!whole) {
     serving.refuse(cut);
     co_return Result<void>();
@@ -95,7 +112,7 @@ Task<void> serve_request(Serving& serving, NodeApi& api) {
     co_return Result<void>();
   }
   body.clear();
-  CO_TRY(whole, co_await serving.read_to(body, length));
+  CO_TRY(whole, co_await serving.read_to(body, length, until));
   if (!whole) {
     serving.refuse(cut);
     co_return Result<void>();
@@ -108,8 +125,12 @@ Task<void> serve_request(Serving& serving, NodeApi& api) {
   // From here on it is somebody who may: what follows is taken, as much as is theirs.
   Follows follows{.room = api.follows_room(*asked)};
   std::optional<CutOff> cut_off;
-  auto read = co_await read_follows(serving, api.follows_max(*asked), follows, cut_off);
+  auto read =
+      co_await read_follows(serving, api.follows_max(*asked), end_of(*asked), follows, cut_off);
   Action action = asked->request.action;
+  if (auto stands = api.stands(*asked); !cut_off && !stands) {
+    cut_off = CutOff{Cut::kLate, std::move(stands).error()};
+  }
   if (!cut_off && (action == Action::kRun || action == Action::kCall) &&
       Hash::of(follows.bytes) != asked->request.arguments) {
     cut_off = CutOff{Cut::kMismatch,
@@ -123,7 +144,7 @@ Task<void> serve_request(Serving& serving, NodeApi& api) {
   if (!streams(action)) {
     auto answer = co_await api.answer(*std::move(asked), std::move(follows));
     if (!answer) {
-      serving.refuse(answer.error());
+      serving.refuse(api.told(answer.error()));
     } else {
       bool text = action == Action::kDescribe;
       serving.answer(kOk, text ? "application/json" : "application/octet-stream", *answer);
@@ -133,7 +154,7 @@ Task<void> serve_request(Serving& serving, NodeApi& api) {
   auto reader = co_await api.begin(*std::move(asked), std::move(follows),
                                    [&serving] { serving.signal().raise(); });
   if (!reader) {
-    serving.refuse(reader.error());
+    serving.refuse(api.told(reader.error()));
     co_return Result<void>();
   }
   co_return co_await send_stream(serving, **reader);
@@ -168,21 +189,22 @@ Task<void> serve_chunk(Serving& serving, NodeApi& api, ChunkPath at, bool write)
     auto chunk = at.have ? co_await api.have_chunks(std::move(at.ticket), at.index)
                          : co_await api.read_chunk(std::move(at.ticket), at.index);
     if (!chunk) {
-      serving.refuse(chunk.error());
+      serving.refuse(api.told(chunk.error()));
     } else {
       serving.answer(kOk, "application/octet-stream", *chunk);
     }
     co_return Result<void>();
   }
   Bytes chunk;
-  CO_TRY(bool fits, co_await serving.read_all(chunk, kFrameBytesMax));
+  CO_TRY(bool fits, co_await serving.read_all(chunk, kFrameBytesMax,
+                                              Deadline::after(kChunkReadMax)));
   if (!fits) {
     serving.refuse({413, "limit", "a chunk has at most 65536 bytes"});
     co_return Result<void>();
   }
   auto written = co_await api.write_chunk(std::move(at.ticket), at.index, std::move(chunk));
   if (!written) {
-    serving.refuse(written.error());
+    serving.refuse(api.told(written.error()));
   } else {
     serving.answer(kOk, "application/octet-stream", {});
   }

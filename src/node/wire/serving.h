@@ -1,11 +1,13 @@
 #pragma once
 
 #include <algorithm>
+#include <chrono>
 #include <string>
 #include <string_view>
 #include <utility>
 
 #include "base/bytes.h"
+#include "base/deadline.h"
 #include "io/http/exchange.h"
 #include "io/task.h"
 #include "node/wire/node_api.h"
@@ -29,8 +31,9 @@ class Serving final : public ExchangeEvents {
   void on_writable() override { signal_.raise(); }
   void on_gone() override { signal_.raise(); }
 
-  // Of the body, up to `most` bytes into `out`. False at its end. The wire's own limits end a wait.
-  Task<bool> read_some(Bytes& out, std::size_t most) {
+  // Of the body, up to `most` bytes into `out`. False at its end; kTimeout where nothing comes
+  // until then.
+  Task<bool> read_some(Bytes& out, std::size_t most, Deadline until) {
     for (;;) {
       BytesView there = exchange_->body();
       if (!there.empty()) {
@@ -41,27 +44,29 @@ class Serving final : public ExchangeEvents {
       }
       if (exchange_->body_state() == BodyState::kEnd) co_return false;
       if (exchange_->body_state() == BodyState::kFailed || gone()) co_return went();
-      CO_TRY_VOID(co_await signal_.wait(Deadline::never()));
+      CO_TRY_VOID(co_await signal_.wait(until));
     }
   }
   // Until there are so many; false where the body ends before.
-  Task<bool> read_to(Bytes& out, std::size_t size) {
+  Task<bool> read_to(Bytes& out, std::size_t size, Deadline until) {
     while (out.size() < size) {
-      CO_TRY(bool more, co_await read_some(out, size - out.size()));
+      CO_TRY(bool more, co_await read_some(out, size - out.size(), until));
       if (!more) co_return false;
     }
     co_return true;
   }
 
   // All of it that is left, behind what `out` has; false where that is more than `most`.
-  Task<bool> read_all(Bytes& out, std::size_t most) {
+  Task<bool> read_all(Bytes& out, std::size_t most, Deadline until) {
     for (bool more = true; more && out.size() <= most;) {
-      CO_TRY(more, co_await read_some(out, most + 1 - out.size()));
+      CO_TRY(more, co_await read_some(out, most + 1 - out.size(), until));
     }
     co_return out.size() <= most;
   }
 
-  void answer(int status, std::string_view type, BytesView body);
+  // `again`: when to come again, if that is known.
+  void answer(int status, std::string_view type, BytesView body,
+              std::chrono::seconds again = std::chrono::seconds(0));
   void refuse(const Refusal& refusal);
   void refuse(const Error& error) {
     refuse({status_of(error.code()), std::string(to_string(error.code())), error.message()});
