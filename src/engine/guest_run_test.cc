@@ -445,10 +445,10 @@ TEST(GuestRun, CountsTheMemoryOverTime) {
   Limits limits = stage.deployment().limits;
   limits.time = std::chrono::milliseconds(0);
   std::optional<RunOutcome> ended;
-  auto run = GuestRun::call(stage.deployment(), stage.function("spin"), {},
-                            {.program = stage.deployment().program.with(limits, {}),
-                             .time = std::chrono::seconds(1)},
-                            [&](RunOutcome outcome, BytesView) { ended = std::move(outcome); });
+  auto run = GuestRun::call(
+      stage.deployment(), stage.function("spin"), {},
+      {.program = stage.deployment().program.with(limits, {}), .time = std::chrono::seconds(1)},
+      [&](RunOutcome outcome, BytesView) { ended = std::move(outcome); });
   auto began = Deadline::Clock::now();
   ASSERT_TRUE(ground.run_until([&] { return ended.has_value(); }));
   auto took = std::chrono::duration<double, std::milli>(Deadline::Clock::now() - began).count();

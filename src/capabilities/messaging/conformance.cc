@@ -143,9 +143,8 @@ TEST_P(Conformance, BringsWhatIsPublishedToEachGroupThatWantsIt) {
   EXPECT_EQ(publish("orders.new", "1"), "ok");
   EXPECT_EQ(publish("users.new", "2"), "ok");
   EXPECT_EQ(publish("orders.new.eu", "3"), "ok");
-  EXPECT_TRUE(until([&] {
-    return all->taken.size() == 3 && !orders->taken.empty() && !other->taken.empty();
-  }));
+  EXPECT_TRUE(until(
+      [&] { return all->taken.size() == 3 && !orders->taken.empty() && !other->taken.empty(); }));
   run_for(milliseconds(30));
   EXPECT_THAT(orders->texts(), ElementsAre("orders.new=1"));
   EXPECT_THAT(other->texts(), ElementsAre("orders.new=1"));

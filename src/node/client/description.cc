@@ -152,7 +152,7 @@ Result<Description> read_description(std::string_view text) {
 }
 
 std::string description_tree(const Description& description) {
-  if (description.may.empty()) return "  tells strangers its name alone\n";
+  if (description.may.empty()) return "  tells strangers who it is, and no more\n";
   std::string out =
       fmt::format("  in its group {} we may {}\n", description.group, description.may);
   for (std::string_view between = "  left of its quota: ";

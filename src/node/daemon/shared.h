@@ -60,7 +60,7 @@ struct NodeParts {
   Pool& pool;  // For the disk.
   Gate& runs;  // Every run is inside until it has its receipt.
   Notice& disk_full;
-  Notice& own_failure;  // What is the node's own matter went wrong.
+  Notice& own_failure;             // What is the node's own matter went wrong.
   wire::FollowsRoom follows = {};  // The one that is these parts' own.
 };
 

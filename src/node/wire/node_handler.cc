@@ -196,8 +196,8 @@ Task<void> serve_chunk(Serving& serving, NodeApi& api, ChunkPath at, bool write)
     co_return Result<void>();
   }
   Bytes chunk;
-  CO_TRY(bool fits, co_await serving.read_all(chunk, kFrameBytesMax,
-                                              Deadline::after(kChunkReadMax)));
+  CO_TRY(bool fits,
+         co_await serving.read_all(chunk, kFrameBytesMax, Deadline::after(kChunkReadMax)));
   if (!fits) {
     serving.refuse({413, "limit", "a chunk has at most 65536 bytes"});
     co_return Result<void>();

@@ -231,8 +231,7 @@ TEST_F(NatsFaults, AStalledServerIsGivenUp) {
   ASSERT_TRUE(set("k", "v").has_value());
   proxy_.set(Fault::kStall);
   // A deadline before the server is given up.
-  EXPECT_THAT(get("k", std::chrono::milliseconds(200)),
-              HasSubstr("no answer before the deadline"));
+  EXPECT_THAT(get("k", std::chrono::milliseconds(200)), HasSubstr("no answer before the deadline"));
   auto written = set("k", "w", std::chrono::milliseconds(200));
   ASSERT_FALSE(written.has_value());
   EXPECT_EQ(written.error().code(), Errc::kTimeout);

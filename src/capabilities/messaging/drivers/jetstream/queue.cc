@@ -249,15 +249,15 @@ void StreamQueue::acknowledge(Id id, std::string_view word) {
   ++writing_;
   unheard_.insert(id);
   if (unheard_.size() > kUnheardMax) unheard_.erase(unheard_.begin());
-  stream_->client().request(
-      {receipt.mapped(), {}, to_bytes(word)}, Deadline::after(kWriteTime), Client::Repeat::kRead,
-      [self = self_, id](Result<remote::nats::Message> heard) {
-        if (*self == nullptr) return;
-        StreamQueue& queue = **self;
-        --queue.writing_;
-        if (heard) queue.unheard_.erase(id);
-        queue.release_if_over();
-      });
+  stream_->client().request({receipt.mapped(), {}, to_bytes(word)}, Deadline::after(kWriteTime),
+                            Client::Repeat::kRead,
+                            [self = self_, id](Result<remote::nats::Message> heard) {
+                              if (*self == nullptr) return;
+                              StreamQueue& queue = **self;
+                              --queue.writing_;
+                              if (heard) queue.unheard_.erase(id);
+                              queue.release_if_over();
+                            });
 }
 
 // It is out until it is among the dead: nothing of it may be lost in between.
