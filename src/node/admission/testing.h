@@ -46,13 +46,13 @@ class TestNode {
     auto read = Policy::read(folder.path(), problems);
     if (!read) ADD_FAILURE() << problems.text();
     policy.set(read);
-    if (ledger) ledger->apply(read->settings);
+    if (ledger) ledger->apply(read->settings, now);
   }
   // As after a kill -9: nothing is closed.
   void start() {
     admission.reset();
     seen.reset();
-    ledger = std::move(*Ledger::open(folder.path() / "ledger", policy.get()->settings));
+    ledger = std::move(*Ledger::open(folder.path() / "ledger", policy.get()->settings, now));
     seen = std::move(*SeenRequests::open({folder.path() / "seen", "boot", places_}, now));
     admission = std::make_unique<Admission>(options, policy, *ledger, *seen);
   }

@@ -170,15 +170,30 @@ void Ledger::Account::settle(const Amounts& taken, const Amounts& used, const Ch
 
 Ledger::~Ledger() = default;
 
-void Ledger::apply(const NodeSettings& settings) {
+bool Ledger::is_written(std::string_view group) const {
+  return group == kStrangers || settings_.group.contains(group);
+}
+
+void Ledger::apply(const NodeSettings& settings, UnixMs now) {
   std::lock_guard hold(mutex_);
   settings_ = settings;
   total_.quota = settings_.total;
   std::erase_if(groups_, [&](const auto& each) {
-    return each.first != kStrangers && !settings_.group.contains(each.first) &&
-           each.second->spent == Amounts();
+    const auto& [name, account] = each;
+    if (is_written(name)) return false;
+    // Nobody else rolls one that no request names.
+    account->roll(now);
+    if (account->spent != Amounts()) return false;
+    first_round_ = std::max(first_round_, account->round + 1);
+    changed_ = true;
+    return true;
   });
-  for (auto& [name, account] : groups_) account->quota = settings_.of_group(name).quota;
+  for (auto& [name, account] : groups_) {
+    auto per = account->quota.per;
+    account->quota = settings_.of_group(name).quota;
+    // What it has spent is of the period that it had.
+    if (!is_written(name)) account->quota.per = per;
+  }
 }
 
 Ledger::Account& Ledger::account(std::string_view group) {
@@ -186,6 +201,7 @@ Ledger::Account& Ledger::account(std::string_view group) {
   if (found == groups_.end()) {
     auto made = std::make_unique<Account>();
     made->quota = settings_.of_group(group).quota;
+    made->round = first_round_;
     found = groups_.emplace(std::string(group), std::move(made)).first;
   }
   return *found->second;

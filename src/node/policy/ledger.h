@@ -23,6 +23,9 @@ namespace weft::node {
 // forgotten: so much more than its quota somebody may have once, the most that is charged in this
 // time. What was charged and not spent at that save stays spent.
 inline constexpr std::chrono::seconds kLedgerSaveEvery{2};
+// Groups in the file: those that are written of, those that have only keys, and as many that are
+// no more and whose period runs on.
+inline constexpr std::size_t kLedgerGroupsMax = 3 * kGroupsMax;
 
 enum class QuotaKind : std::uint8_t {
   kCpu,  // Spent in a period...
@@ -112,12 +115,14 @@ class Ledger {
  public:
   // Reads FILE, where there is one. kCorrupt for one that is none: the message says what to do.
   static Result<std::unique_ptr<Ledger>> open(std::filesystem::path file,
-                                              const NodeSettings& settings);
+                                              const NodeSettings& settings,
+                                              UnixMs now = unix_now());
   ~Ledger();
   Ledger(const Ledger&) = delete;
 
-  // Other quotas from now on. What was spent stays spent.
-  void apply(const NodeSettings& settings);
+  // Other quotas from now on. What was spent stays spent; of a group that is no more, until its
+  // period is over, so that nobody gets a quota anew by a group that goes and comes again.
+  void apply(const NodeSettings& settings, UnixMs now = unix_now());
 
   // In total and for the group, all of it or nothing.
   std::expected<Charge, Spent> take(std::string_view group, const Amounts& amounts, UnixMs now);
@@ -161,9 +166,11 @@ class Ledger {
   explicit Ledger(std::filesystem::path file) : file_(std::move(file)) {}
   // Under the lock, all of these.
   Account& account(std::string_view group);
+  bool is_written(std::string_view group) const;
   std::expected<void, Spent> take(Charge& charge, const Amounts& amounts, UnixMs now);
   std::expected<void, Spent> wait_of(std::string_view group, SteadyNs now);
   std::string text() const;
+  bool read_group(std::string_view line);
   Result<void> read(std::string_view text);
 
   const std::filesystem::path file_;
@@ -171,6 +178,8 @@ class Ledger {
   Account total_;
   NodeSettings settings_;
   std::map<std::string, std::unique_ptr<Account>, std::less<>> groups_;
+  // Above the round of every account that went: an old charge gives nothing back to a new one.
+  std::uint64_t first_round_ = 0;
   bool changed_ = false;
 };
 

@@ -1,13 +1,16 @@
-// How a ledger outlives its process: a line for the node and for each group.
+// How a ledger outlives its process: a line for the node and for each group that has spent
+// anything. Behind that of a group that is no more stands its period, in milliseconds.
 //
 //     weft ledger 1
 //     total 1700000000000 cpu compile network-in network-out
-//     group friends 1700000000000 ...
+//     group friends 1700000000000 cpu compile network-in network-out
+//     group former 1700000000000 cpu compile network-in network-out 3600000
 //     end
 #include <fmt/format.h>
 
-#include <cerrno>
+#include <algorithm>
 #include <charconv>
+#include <vector>
 
 #include "base/read_file.h"
 #include "base/whole_file.h"
@@ -21,6 +24,11 @@ constexpr std::size_t kLedgerBytesMax = 1 << 20;
 // What is held goes with the process; what is stored, the store says when it opens.
 constexpr std::array kKept{QuotaKind::kCpu, QuotaKind::kCompile, QuotaKind::kNetworkIn,
                            QuotaKind::kNetworkOut};
+// What is written reads back: "group", a name, when its period began, what is kept, the period.
+constexpr std::size_t kNumberBytesMax = 20;
+constexpr std::size_t kLineBytesMax =
+    5 + 1 + kGroupNameMax + (kKept.size() + 2) * (1 + kNumberBytesMax) + 1;
+static_assert((kLedgerGroupsMax + 3) * kLineBytesMax <= kLedgerBytesMax);
 
 std::string_view word(std::string_view& line) {
   std::size_t end = std::min(line.find(' '), line.size());
@@ -35,32 +43,50 @@ bool read_number(std::string_view& line, std::uint64_t& into) {
   return problem == std::errc() && end == text.data() + text.size();
 }
 
-bool read_numbers(std::string_view line, UnixMs& began, Amounts& spent) {
+bool read_numbers(std::string_view& line, UnixMs& began, Amounts& spent) {
   if (!read_number(line, began)) return false;
-  for (QuotaKind kind : kKept) {
-    if (!read_number(line, spent[kind])) return false;
-  }
-  return line.empty();
+  return std::ranges::all_of(kKept, [&](QuotaKind kind) { return read_number(line, spent[kind]); });
 }
 
 std::string numbers(UnixMs began, const Amounts& spent) {
   std::string text = fmt::format("{}", began);
   for (QuotaKind kind : kKept) text += fmt::format(" {}", spent[kind]);
-  return text + "\n";
+  return text;
+}
+
+bool is_group(std::string_view name) {
+  return name == kStrangers || check_group_name(name);
 }
 
 }  // namespace
 
 Result<std::unique_ptr<Ledger>> Ledger::open(std::filesystem::path file,
-                                             const NodeSettings& settings) {
+                                             const NodeSettings& settings, UnixMs now) {
   std::unique_ptr<Ledger> ledger(new Ledger(std::move(file)));
-  ledger->apply(settings);
+  ledger->apply(settings, now);
   std::error_code ignored;
   if (!std::filesystem::exists(ledger->file_, ignored)) return ledger;
   auto text = read_file(ledger->file_.string(), kLedgerBytesMax);
   if (!text) return std::unexpected(std::move(text).error().within(ledger->file_.string()));
   TRY_VOID(ledger->read(*text));
+  // Groups that are no more may be in it.
+  ledger->apply(settings, now);
   return ledger;
+}
+
+// What stands behind "group".
+bool Ledger::read_group(std::string_view line) {
+  std::string_view name = word(line);
+  if (!is_group(name) || groups_.size() >= kLedgerGroupsMax) return false;
+  Account& into = account(name);
+  if (!read_numbers(line, into.began, into.spent)) return false;
+  if (line.empty()) return true;
+  std::uint64_t per = 0;
+  constexpr std::uint64_t kPerLeast = std::chrono::milliseconds(kPeriodLeast).count();
+  if (!read_number(line, per) || per < kPerLeast || per > INT64_MAX) return false;
+  // One that is there again has the period that is written now.
+  if (!is_written(name)) into.quota.per = std::chrono::milliseconds(per);
+  return line.empty();
 }
 
 Result<void> Ledger::read(std::string_view text) {
@@ -75,16 +101,10 @@ Result<void> Ledger::read(std::string_view text) {
       fits = line == kHead;
     } else if (line == "end") {
       ended = true;
+    } else if (std::string_view kind = word(line); kind == "total") {
+      fits = fits && read_numbers(line, total_.began, total_.spent) && line.empty();
     } else {
-      std::string_view kind = word(line);
-      Account* into = nullptr;
-      if (kind == "total") into = &total_;
-      if (kind == "group") {
-        std::string_view name = word(line);
-        bool known = name == kStrangers || check_group_name(name);
-        if (known && groups_.size() <= kGroupsMax) into = &account(name);
-      }
-      fits = fits && into != nullptr && read_numbers(line, into->began, into->spent);
+      fits = fits && kind == "group" && read_group(line);
     }
     if (!fits) break;
   }
@@ -95,10 +115,29 @@ Result<void> Ledger::read(std::string_view text) {
                              file_.string(), number));
 }
 
+// No more of them than are read. Where there are, those that are written of stay, and of others
+// those whose periods began last.
 std::string Ledger::text() const {
-  std::string text = fmt::format("{}\ntotal {}", kHead, numbers(total_.began, total_.spent));
+  using Line = std::pair<std::string_view, const Account*>;
+  std::vector<Line> lines;
   for (const auto& [name, account] : groups_) {
+    auto is_spent = [&](QuotaKind kind) { return account->spent[kind] != 0; };
+    if (is_group(name) && std::ranges::any_of(kKept, is_spent)) {
+      lines.emplace_back(name, account.get());
+    }
+  }
+  if (lines.size() > kLedgerGroupsMax) {
+    auto place = [&](const Line& line) {
+      return std::pair(!is_written(line.first), ~line.second->began);
+    };
+    std::ranges::nth_element(lines, lines.begin() + kLedgerGroupsMax, {}, place);
+    lines.resize(kLedgerGroupsMax);
+  }
+  std::string text = fmt::format("{}\ntotal {}\n", kHead, numbers(total_.began, total_.spent));
+  for (const auto& [name, account] : lines) {
     text += fmt::format("group {} {}", name, numbers(account->began, account->spent));
+    if (!is_written(name)) text += fmt::format(" {}", account->quota.per.count());
+    text += "\n";
   }
   return text + "end\n";
 }

@@ -1,12 +1,15 @@
 // Shows that no order of charges spends more than a quota, in total and for each group, that one
-// group at its limit takes nothing from another, and what a restart and a clock do to what is
-// spent.
+// group at its limit takes nothing from another, what a restart and a clock do to what is spent,
+// and that what is written always reads back, however many groups came and went.
 #include "node/policy/ledger.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <fstream>
+#include <iterator>
 #include <random>
 #include <thread>
 
@@ -16,9 +19,12 @@ namespace weft::node {
 namespace {
 
 using ::testing::HasSubstr;
+using ::testing::Not;
 using namespace std::chrono_literals;
 
 constexpr UnixMs kNow = 1'700'000'000'000;  // A multiple of 10 s.
+// The period of whom nothing is written.
+constexpr std::chrono::milliseconds kHour = kPeriodDefault;
 
 NodeSettings settings_of(const Quota& total,
                          std::initializer_list<std::pair<const char*, Quota>> groups) {
@@ -34,12 +40,22 @@ Amounts amounts(std::initializer_list<std::pair<QuotaKind, std::uint64_t>> all) 
   return amounts;
 }
 
+void spend(Ledger& ledger, std::string_view group, std::uint64_t cpu_ns, UnixMs now) {
+  auto charge = ledger.take(group, {}, now);
+  ASSERT_TRUE(charge);
+  charge->settle(amounts({{QuotaKind::kCpu, cpu_ns}}));
+}
+
 class LedgerTest : public ::testing::Test {
  protected:
-  std::unique_ptr<Ledger> open(const NodeSettings& settings) const {
-    auto ledger = Ledger::open(folder_.path() / "ledger", settings);
+  std::unique_ptr<Ledger> open(const NodeSettings& settings, UnixMs now = kNow) const {
+    auto ledger = Ledger::open(folder_.path() / "ledger", settings, now);
     EXPECT_TRUE(ledger) << ledger.error().message();
     return *std::move(ledger);
+  }
+  std::string file() const {
+    std::ifstream file(folder_.path() / "ledger");
+    return {std::istreambuf_iterator<char>(file), {}};
   }
 
   TestFolder folder_;
@@ -182,6 +198,94 @@ TEST_F(LedgerTest, OtherQuotasHoldForWhatWasSpentBefore) {
   ledger->apply(settings_of({}, {{"a", {.per = 10s, .cpu_ns = 50}}}));
   EXPECT_EQ(ledger->left("a", kNow)[QuotaKind::kCpu], 0u);
   EXPECT_FALSE(ledger->take("a", amounts({{QuotaKind::kCpu, 1}}), kNow));
+}
+
+// Whoever may change groups gets no quota anew by that, over a restart neither; and what is left of
+// one that is no more goes with its own period, not with the usual one.
+TEST_F(LedgerTest, AGroupThatGoesAndComesAgainHasSpentWhatItHas) {
+  auto none = settings_of({}, {});
+  for (std::chrono::milliseconds per : {std::chrono::milliseconds(10s), kHour * 1'000}) {
+    SCOPED_TRACE(per.count());
+    std::filesystem::remove(folder_.path() / "ledger");
+    auto with = settings_of({}, {{"a", {.per = per, .cpu_ns = 100}}});
+    UnixMs later = kNow + static_cast<UnixMs>(per.count()) / 5;
+    UnixMs over = kNow + static_cast<UnixMs>(per.count());
+    auto ledger = open(with);
+    spend(*ledger, "a", 100, kNow);
+    ledger->apply(none, kNow);
+    ledger->apply(none, later);
+    ledger->apply(with, later);
+    EXPECT_EQ(ledger->left("a", later)[QuotaKind::kCpu], 0u);
+    ledger->apply(none, later);
+    ASSERT_TRUE(ledger->save());
+    for (int i = 0; i < 2; ++i) {
+      ledger = open(none, later);
+      spend(*ledger, "strangers", 1, later);
+      ASSERT_TRUE(ledger->save());
+    }
+    EXPECT_THAT(file(), HasSubstr("group a "));
+    ledger = open(with, later);
+    EXPECT_EQ(ledger->left("a", later)[QuotaKind::kCpu], 0u);
+    ledger = open(none, later);
+    ledger->apply(none, over);
+    ASSERT_TRUE(ledger->save());
+    EXPECT_THAT(file(), Not(HasSubstr("group a ")));
+  }
+}
+
+// As a node wrote it that dropped none: more groups than may be, whose periods are long over.
+TEST_F(LedgerTest, GroupsThatAreNoMoreGoFromTheFile) {
+  {
+    std::ofstream old(folder_.path() / "ledger");
+    old << fmt::format("weft ledger 1\ntotal {} 1 2 3 4\n", kNow);
+    for (std::size_t i = 0; i < 2 * kGroupsMax; ++i) {
+      old << fmt::format("group g{} {} 1 2 3 4\n", i, kNow);
+    }
+    old << "end\n";
+  }
+  UnixMs later = kNow + static_cast<UnixMs>(kHour.count());
+  auto ledger = open(settings_of({}, {{"g7", {.per = kHour * 1'000}}}), later);
+  EXPECT_EQ(ledger->spent("g7", later)[QuotaKind::kCpu], 1u);
+  ASSERT_TRUE(ledger->save());
+  EXPECT_EQ(file(), fmt::format("weft ledger 1\ntotal {0} 1 2 3 4\ngroup g7 {1} 1 2 3 4\nend\n",
+                                kNow, kNow - kNow % static_cast<UnixMs>(1'000 * kHour.count())));
+}
+
+// More groups have spent something than are written: those that went longest ago are left out.
+TEST_F(LedgerTest, WhatIsWrittenReadsBackHoweverManyGroupsThereWere) {
+  auto settings = settings_of({}, {{"written", {.per = kHour * 1'000}}});
+  UnixMs later = kNow + static_cast<UnixMs>(kHour.count());
+  {
+    auto ledger = open(settings);
+    spend(*ledger, "written", 1, kNow);
+    for (int i = 0; i < 50; ++i) spend(*ledger, fmt::format("old-{}", i), 1, kNow);
+    // The longest names, and numbers that are as long.
+    for (std::size_t i = 1; i < kLedgerGroupsMax; ++i) {
+      spend(*ledger, fmt::format("{:0>{}}", i, kGroupNameMax), INT64_MAX, later);
+    }
+    // What is none's name is not written, as it would not read.
+    spend(*ledger, "", 1, later);
+    ASSERT_TRUE(ledger->save());
+  }
+  std::string text = file();
+  EXPECT_EQ(std::ranges::count(text, '\n'), static_cast<std::ptrdiff_t>(kLedgerGroupsMax + 3));
+  EXPECT_THAT(text, Not(HasSubstr("group old-")));
+  auto ledger = open(settings, later);
+  EXPECT_EQ(ledger->spent("written", later)[QuotaKind::kCpu], 1u);
+  EXPECT_EQ(ledger->spent(fmt::format("{:0>{}}", 7, kGroupNameMax), later)[QuotaKind::kCpu],
+            static_cast<std::uint64_t>(INT64_MAX));
+}
+
+TEST_F(LedgerTest, AChargeGivesNothingBackToAGroupThatCameAgain) {
+  auto settings = settings_of({}, {});
+  auto ledger = open(settings);
+  auto charge = ledger->take("a", amounts({{QuotaKind::kCpu, 60}}), kNow);
+  ASSERT_TRUE(charge);
+  UnixMs later = kNow + static_cast<UnixMs>(kHour.count());
+  ledger->apply(settings, later);
+  spend(*ledger, "a", 70, later);
+  charge->settle({});
+  EXPECT_EQ(ledger->spent("a", later), amounts({{QuotaKind::kCpu, 70}}));
 }
 
 // The node's own bounds hold where a group has none: what one of them asks for beyond these is
