@@ -80,11 +80,12 @@ class ProcessTest : public ::testing::Test {
   template <class Done>
   bool until(Done done) {
     Deadline patience = Deadline::after(kPatience);
-    while (!done() && !patience.passed()) {
+    while (!done()) {
+      if (patience.passed()) return false;
       loop_.context().restart();
       loop_.context().run_one_for(std::chrono::milliseconds(20));
     }
-    return done();
+    return true;
   }
   template <class T>
   Result<T> run(Task<T> task) {

@@ -56,11 +56,12 @@ class StreamsTest : public ::testing::Test {
   template <class Done>
   bool until(Done done) {
     Deadline patience = Deadline::after(kPatience);
-    while (!done() && !patience.passed()) {
+    while (!done()) {
+      if (patience.passed()) return false;
       loop_.context().restart();
       loop_.context().run_one_for(std::chrono::milliseconds(20));
     }
-    return done();
+    return true;
   }
   void settle() {
     for (int i = 0; i < 50; ++i) {

@@ -62,11 +62,12 @@ class ConnectionTest : public ::testing::Test {
   template <class Done>
   bool until(Done done) {
     Deadline limit = Deadline::after(std::chrono::seconds(20));
-    while (!done() && !limit.passed()) {
+    while (!done()) {
+      if (limit.passed()) return false;
       loop_.context().restart();
       loop_.context().run_for(std::chrono::milliseconds(50));
     }
-    return done();
+    return true;
   }
   void open(std::uint16_t port, std::shared_ptr<const TlsClient> tls, std::string host) {
     connection_ = Connection::open(loop_, {std::move(host), port, std::move(tls)}, owner_);

@@ -56,8 +56,11 @@ class EtcdConfig : public ::testing::Test {
   template <class Done>
   static bool until(Done done) {
     Deadline limit = Deadline::after(std::chrono::seconds(20));
-    while (!done() && !limit.passed()) std::this_thread::yield();
-    return done();
+    while (!done()) {
+      if (limit.passed()) return false;
+      std::this_thread::yield();
+    }
+    return true;
   }
 
   remote::etcd::Server server_;

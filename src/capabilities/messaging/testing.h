@@ -25,8 +25,11 @@ class OnLoop : public ::testing::Test {
   template <class Done>
   bool until(Done done) {
     Deadline limit = Deadline::after(patience_);
-    while (!done() && !limit.passed()) run_for(std::chrono::milliseconds(5));
-    return done();
+    while (!done()) {
+      if (limit.passed()) return false;
+      run_for(std::chrono::milliseconds(5));
+    }
+    return true;
   }
   void run_for(std::chrono::milliseconds time) {
     loop_.context().restart();

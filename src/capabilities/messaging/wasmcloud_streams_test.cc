@@ -99,11 +99,12 @@ class Streams : public ::testing::Test {
   template <class Done>
   static bool until(TestGuest& guest, Done done) {
     Deadline limit = Deadline::after(std::chrono::seconds(20));
-    while (!done() && !limit.passed()) {
+    while (!done()) {
+      if (limit.passed()) return false;
       guest.loop().context().restart();
       guest.loop().context().run_for(std::chrono::milliseconds(5));
     }
-    return done();
+    return true;
   }
   // A group is there as soon as its queue has begun.
   static void begin(TestGuest& guest) {

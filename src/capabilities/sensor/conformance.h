@@ -47,12 +47,13 @@ class Conformance : public ::testing::TestWithParam<Driver> {
   template <class Done>
   bool until(Done done) {
     Deadline limit = Deadline::after(std::chrono::seconds(20));
-    while (!done() && !limit.passed()) {
+    while (!done()) {
+      if (limit.passed()) return false;
       GetParam().stir();
       loop_.context().restart();
       loop_.context().run_for(std::chrono::milliseconds(20));
     }
-    return done();
+    return true;
   }
 
   TestFolder folder_;

@@ -40,12 +40,13 @@ class EtcdClient : public ::testing::Test {
   bool until(Done done) {
     Deadline limit = Deadline::after(std::chrono::seconds(20));
     Timer look(loop_, [&] { loop_.stop(); });
-    while (!done() && !limit.passed()) {
+    while (!done()) {
+      if (limit.passed()) return false;
       look.arm(Deadline::after(std::chrono::milliseconds(10)));
       loop_.context().restart();
       loop_.run();
     }
-    return done();
+    return true;
   }
   Result<json::object> ask(Client& client, std::string_view path, std::string body,
                            Repeat repeat = Repeat::kYes,

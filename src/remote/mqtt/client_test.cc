@@ -140,11 +140,12 @@ class MqttClient : public ::testing::Test {
   template <class Done>
   bool until(Done done, milliseconds time = milliseconds(20'000)) {
     Deadline limit = Deadline::after(time);
-    while (!done() && !limit.passed()) {
+    while (!done()) {
+      if (limit.passed()) return false;
       loop_.context().restart();
       loop_.context().run_for(milliseconds(5));
     }
-    return done();
+    return true;
   }
 
   Loop loop_;

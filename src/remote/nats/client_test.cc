@@ -44,11 +44,12 @@ class NatsClient : public ::testing::Test {
   template <class Done>
   bool until(Done done) {
     Deadline limit = Deadline::after(std::chrono::seconds(20));
-    while (!done() && !limit.passed()) {
+    while (!done()) {
+      if (limit.passed()) return false;
       loop_.context().restart();
       loop_.context().run_for(std::chrono::milliseconds(10));
     }
-    return done();
+    return true;
   }
   Result<Message> ask(Client& client, std::string_view subject, std::string_view text = "",
                       std::chrono::milliseconds time = std::chrono::seconds(15)) {

@@ -161,11 +161,12 @@ class Worker : private Receiver {
   }
   template <class Done>
   bool run_until(Done done, Deadline limit = Deadline::after(gate::kRecovery)) {
-    while (!done() && !limit.passed()) {
+    while (!done()) {
+      if (limit.passed()) return false;
       loop_.context().restart();
       loop_.context().run_for(milliseconds(2));
     }
-    return done();
+    return true;
   }
 
   std::multiset<std::string> handled;
