@@ -117,6 +117,26 @@ class Room(test_node.Case):
                 self.assertIn(told, range(1, 2 + int((time.monotonic() - began) / 10)))
 
 
+    def test_what_is_the_nodes_own_matter_is_in_its_log(self):
+        """Who asks is told that it failed, and not where the node keeps what."""
+        node = self.node()
+        path = os.path.join(self.home, "module")
+        with open(path, "wb") as file:
+            file.write(os.urandom(MEGABYTE))
+        modules = os.path.join(node.folder, "state", "modules")
+        os.rename(modules, modules + ".away")
+        with open(modules, "wb"):
+            pass
+        done = self.net("store", node.at, path)
+        os.unlink(modules)
+        os.rename(modules + ".away", modules)
+        self.assertEqual(done.code, 1, done)
+        self.assertIn("the node could not do it: its log says why", done.err)
+        self.assertNotIn(node.folder, done.err)
+        until(lambda: [each.get("reason") for each in node.events()] == ["failed"], "its event")
+        self.assertIn(modules, node.text())
+
+
 class All(Networked):
     def test_one_that_is_heard_and_not_reached_keeps_the_file_from_no_other(self):
         """Cellar listens where nobody else gets to: its beacons come from another address."""

@@ -8,6 +8,8 @@
 #include <cerrno>
 #include <memory>
 
+#include "node/wire/node_api.h"
+
 namespace weft::node::control {
 namespace {
 
@@ -59,11 +61,7 @@ Error refused(long status, const std::string& body) {
     const auto* said = json.get_object().if_contains("message");
     if (said != nullptr && said->is_string()) message = std::string(said->get_string());
   }
-  Errc code = status == 403   ? Errc::kDenied
-              : status == 404 ? Errc::kNotFound
-              : status == 409 ? Errc::kConflict
-                              : Errc::kInvalid;
-  return Error(code, std::move(message));
+  return Error(wire::code_of(static_cast<unsigned>(status)), std::move(message));
 }
 
 // What a callback of curl's hands on.

@@ -83,7 +83,8 @@ class NodeApi {
   virtual Task<Bytes> have_chunks(Bytes ticket, std::uint32_t more_than) = 0;
 };
 
-// The status that belongs to a failure.
+// The status that belongs to a failure, and what whoever is answered with a status makes of it.
 unsigned status_of(Errc code);
+Errc code_of(unsigned status);
 
 }  // namespace weft::node::wire

@@ -9,28 +9,13 @@
 #include "base/net_address.h"
 #include "io/loop.h"
 #include "node/wire/identity.h"
+#include "node/wire/node_api.h"
 #include "remote/http/service.h"
 
 namespace weft::node::wire {
 namespace {
 
 constexpr unsigned kAnswered = 200;
-
-Errc code_of(unsigned status) {
-  switch (status) {
-    case 400: return Errc::kInvalid;
-    case 401:
-    case 403:
-    case 421: return Errc::kDenied;
-    case 404: return Errc::kNotFound;
-    case 409: return Errc::kConflict;
-    case 410: return Errc::kTimeout;
-    case 413:
-    case 429: return Errc::kLimit;
-    case 422: return Errc::kCorrupt;
-    default: return Errc::kUnavailable;
-  }
-}
 
 // The node's own words, as far as they are any.
 Error refused(const NodeAddress& address, unsigned status, std::string_view body) {

@@ -213,23 +213,6 @@ Task<void> serve_chunk(Serving& serving, NodeApi& api, ChunkPath at, bool write)
 
 }  // namespace
 
-unsigned status_of(Errc code) {
-  switch (code) {
-    case Errc::kInvalid:
-    case Errc::kUnsupported: return 400;
-    case Errc::kDenied: return 403;
-    case Errc::kNotFound: return 404;
-    case Errc::kConflict: return 409;
-    case Errc::kTimeout: return 410;
-    case Errc::kCorrupt: return 422;
-    case Errc::kLimit: return 429;
-    case Errc::kUnavailable:
-    case Errc::kCancelled: return 503;
-    case Errc::kFull: return 507;
-    default: return 500;
-  }
-}
-
 NodeHandler::~NodeHandler() {
   CHECK(serving() == 0);
 }
