@@ -30,7 +30,7 @@ class PlacesTest : public ::testing::Test {
 
 TEST_F(PlacesTest, TheyAreThoseOfTheSettings) {
   for (std::string_view text :
-       {"", "[node]\nstate = \"kept\"\n", "[node]\ncontrol = \"run/socket\"\n",
+       {"# As it comes.\n", "[node]\nstate = \"kept\"\n", "[node]\ncontrol = \"run/socket\"\n",
         "[node]\nstate = \"/var/lib/weft\"\ncontrol = \"/run/weft\"\n"}) {
     write("node.toml", text);
     auto settings = NodeSettings::read(folder_.path(), problems_);
