@@ -233,7 +233,7 @@ Task<void> RunDesk::begin(wire::Asked asked, wire::Follows follows) {
   co_return Result<void>();
 }
 
-// The charge goes back, the event to the disk, and behind it the receipt to whoever reads.
+// The charge goes back.
 void RunDesk::ended(const Hash& run, const runs::RunEnd& end) {
   auto found = open_.find(run);
   CHECK(found != open_.end());
@@ -250,6 +250,16 @@ void RunDesk::ended(const Hash& run, const runs::RunEnd& end) {
   receipt.ended = end.ended;
   receipt.frames = end.frames;
   receipt.chain = end.chain;
+  // What the run put out leaves first: the log's thread, once it is woken, takes a processor.
+  loop_.post([this, receipt = std::move(receipt)]() mutable {
+    loop_.defer_last(
+        [this, receipt = std::move(receipt)]() mutable { write_event(std::move(receipt)); });
+  });
+}
+
+// The event goes to the disk, and behind it the receipt to whoever reads.
+void RunDesk::write_event(Receipt receipt) {
+  Open& open = open_.find(receipt.request)->second;
   events::Event event = events::event_of(receipt);
   event.time = unix_now();
   // The number is known before the disk has it; the receipt waits for both.

@@ -69,6 +69,7 @@ class RunDesk {
   Task<InUse> module(Hash name, std::string group);
   void keep(const Hash& name, InUse module);
   void ended(const Hash& run, const runs::RunEnd& end);
+  void write_event(Receipt receipt);
   void close(const Hash& run, const Receipt& receipt);
 
   NodeParts& parts_;
