@@ -13,6 +13,8 @@ import time
 import harness
 import shaped_net
 
+CALL_RUNS = 5
+
 
 def google(setting, program, pattern):
     """A Google Benchmark program's items a second, by name."""
@@ -26,17 +28,24 @@ def google(setting, program, pattern):
     return found, setting.shown(command)
 
 
+def call_times(said):
+    return [float(each) for each in re.fullmatch(
+        r"round trip ([\d.]+) us, signatures ([\d.]+) us, call ([\d.]+) us: ([\d.]+) x both; "
+        r"in a row ([\d.]+) us; with its receipt, which waits for the disk, ([\d.]+) us\n",
+        said).groups()]
+
+
 def node(setting):
     rates, first = google(setting, "weft_node_admission_bench", ".*")
     events, second = google(setting, "weft_node_events_bench", "durable/4")
     calls = [setting.need(setting.built("bench", "weft_node_call_bench")),
              setting.guest("values"),
              "200" if setting.quick else "1000"]
-    said = harness.run(calls)
-    trip, crypto, call, ratio, in_a_row, receipt = (float(each) for each in re.fullmatch(
-        r"round trip ([\d.]+) us, signatures ([\d.]+) us, call ([\d.]+) us: ([\d.]+) x both; "
-        r"in a row ([\d.]+) us; with its receipt, which waits for the disk, ([\d.]+) us\n",
-        said).groups())
+    # Of five runs the one in the middle: one may have a processor for itself and the next not.
+    runs = sorted((call_times(harness.run(calls)) for _ in range(CALL_RUNS)),
+                  key=lambda times: times[3])
+    trip, crypto, call, ratio, in_a_row, receipt = runs[CALL_RUNS // 2]
+    spread = f"{runs[0][3]:.2f} to {runs[-1][3]:.2f}"
     admitted = rates["BM_Admit"] / rates["BM_Verify"]
     slowest = min(value for name, value in rates.items() if name.startswith("BM_Refuse"))
     durable = events["durable"]
@@ -48,7 +57,8 @@ def node(setting):
          "measured": f"{slowest:,.0f}/s", "ratio": slowest / 200_000, "met": slowest >= 200_000},
         {"what": "durable events, 4 threads", "asked": "≥ 100,000/s",
          "measured": f"{durable:,.0f}/s", "ratio": durable / 100_000, "met": durable >= 100_000},
-        {"what": "a call of a warm function, beside a round trip and the signatures",
+        {"what": "a call of a warm function, beside a round trip and the signatures: the middle "
+                 f"one of 5 runs, {spread}",
          "asked": "≤ 1.4 ×", "measured": f"{call:.0f} to {trip + crypto:.0f} µs", "ratio": ratio,
          "met": ratio <= 1.4},
     ]

@@ -225,7 +225,7 @@ void Run::look_again() {
   }
   if (waits_ && log_->room() > 0) {
     waits_ = false;
-    if (guest_) guest_->has_room();
+    if (guest_ && !left_) guest_->has_room();
   }
   bool unread = (waits_ || well_) && log_->readers() == 0;
   if (!unread) {
@@ -244,7 +244,7 @@ void Run::returned(RunOutcome outcome, BytesView reply) {
     return stop(Outcome::kLimited, fmt::format("its output is more than the {} bytes it may write",
                                                order_.limits.output_bytes));
   }
-  take_guest();
+  leave_guest();
   result_.assign(reply.begin(), reply.end());
   well_ = std::move(well);
   put_result();
@@ -286,7 +286,7 @@ void Run::stop(Outcome outcome, std::string why) {
 
 Usage Run::usage() const {
   Usage used = used_;
-  if (guest_) add(guest_->spent(), used);
+  if (guest_ && !left_) add(guest_->spent(), used);
   used.cpu_ns += static_cast<std::uint64_t>(priced_.count());
   used.bytes_in += received_;
   used.bytes_out = bytes_out();
@@ -294,15 +294,35 @@ Usage Run::usage() const {
 }
 
 void Run::take_guest() {
-  if (!guest_) return;
+  if (!guest_ || left_) return;
   add(guest_->spent(), used_);
   guest_.reset();
+}
+
+// To take an instance apart is a part of what a small call costs: what it put out leaves first.
+void Run::leave_guest() {
+  add(guest_->spent(), used_);
+  left_ = true;
+  Loop& loop = runs_.engine_.loop();
+  loop.post([&loop, self = runs_.self_, name = order_.name] {
+    loop.defer_last([self, name] {
+      if (*self == nullptr) return;
+      auto run = (*self)->all_.find(name);
+      if (run != (*self)->all_.end()) run->second->drop_guest();
+    });
+  });
+}
+
+void Run::drop_guest() {
+  if (!std::exchange(left_, false)) return;
+  guest_.reset();
+  if (ended_) deployed_.reset();
 }
 
 void Run::end(RunEnd how) {
   ended_ = true;
   take_guest();
-  deployed_.reset();
+  if (!left_) deployed_.reset();
   result_ = {};
   order_.arguments = {};
   limit_.disarm();

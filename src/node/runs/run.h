@@ -72,6 +72,8 @@ class Run final : private OutputSink, private ResourcesCapability::Asking, priva
   void returned(RunOutcome outcome, BytesView reply);
   void put_result();
   void take_guest();
+  void leave_guest();
+  void drop_guest();
   void refuse(const Error& error);
   void end(RunEnd how);
   void look_later();
@@ -86,6 +88,7 @@ class Run final : private OutputSink, private ResourcesCapability::Asking, priva
   const std::shared_ptr<OutputLog> log_;  // Shared with its readers.
   std::shared_ptr<Deployed> deployed_;    // Shared with the loop's other runs of the module.
   std::unique_ptr<GuestRun> guest_;
+  bool left_ = false;  // It has returned and is counted; it goes a little later.
   std::optional<ModulePlans::Ticket> compiling_;
   std::optional<RunEnd> stopped_;  // While its module was compiled: how it will have ended.
   std::optional<RunEnd> well_;     // Its guest has returned, and the result is on its way.
