@@ -70,9 +70,9 @@ def node(setting):
                       ["the same while receipts of those before it still come",
                        f"{in_a_row:.1f}"],
                       ["call, to its receipt", f"{receipt:.1f}"]],
-            "notes": ["Client and node are one process on loopback, a loop each. Round trips and "
-                      "calls are timed in turn, each when the receipt of the call before it has "
-                      "come: that waits until its event is on the disk."]}
+            "notes": ["Client and node are one process on loopback, a loop each. Signatures, round "
+                      "trips and calls are timed in turn, each call when the receipt of the one "
+                      "before it has come: that waits until its event is on the disk."]}
 
 
 NODES = 20
