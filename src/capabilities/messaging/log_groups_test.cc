@@ -34,6 +34,8 @@ class LogGroups : public OneQueue {
     queue_.reset();
     broker_.reset();
     backend_.reset();
+    // What the broker had begun by itself hears its answer.
+    run_for(milliseconds(20));
   }
 
   void start(LogBounds bounds = {.messages_max = 10, .group_kept = kLong, .look_every = kLong}) {
