@@ -58,7 +58,7 @@ def node(setting):
         {"what": "durable events, 4 threads", "asked": "≥ 100,000/s",
          "measured": f"{durable:,.0f}/s", "ratio": durable / 100_000, "met": durable >= 100_000},
         {"what": "a call of a warm function, beside a round trip and the signatures: the middle "
-                 f"one of 5 runs, {spread}",
+                 f"one of {CALL_RUNS} runs, {spread}",
          "asked": "≤ 1.4 ×", "measured": f"{call:.0f} to {trip + crypto:.0f} µs", "ratio": ratio,
          "met": ratio <= 1.4},
     ]

@@ -25,14 +25,14 @@ from host import ROOT, SECONDS_MAX
 def free_port():
     """Below those that the system gives to whoever asks for any: such a port may be somebody else's
     before the server that is to have it has started."""
-    while True:
-        port = random.SystemRandom().randrange(20_000, 32_000)
+    for port in random.SystemRandom().sample(range(20_000, 32_000), 1000):
         with socket.socket() as probe:
             try:
                 probe.bind(("127.0.0.1", port))
                 return port
             except OSError:
                 pass
+    raise AssertionError("a thousand ports, and none is free")
 
 
 def as_ordinary():

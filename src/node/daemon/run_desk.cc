@@ -6,6 +6,7 @@
 
 #include "base/check.h"
 #include "base/log.h"
+#include "io/after_sends.h"
 #include "io/blocking.h"
 #include "node/daemon/quota_meter.h"
 
@@ -251,10 +252,8 @@ void RunDesk::ended(const Hash& run, const runs::RunEnd& end) {
   receipt.frames = end.frames;
   receipt.chain = end.chain;
   // What the run put out leaves first: the log's thread, once it is woken, takes a processor.
-  loop_.post([this, receipt = std::move(receipt)]() mutable {
-    loop_.defer_last(
-        [this, receipt = std::move(receipt)]() mutable { write_event(std::move(receipt)); });
-  });
+  after_sends(loop_,
+              [this, receipt = std::move(receipt)]() mutable { write_event(std::move(receipt)); });
 }
 
 // The event goes to the disk, and behind it the receipt to whoever reads.

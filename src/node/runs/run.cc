@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "io/after_sends.h"
 #include "io/loop.h"
 #include "node/runs/command_line.h"
 #include "node/runs/runs.h"
@@ -303,13 +304,10 @@ void Run::take_guest() {
 void Run::leave_guest() {
   add(guest_->spent(), used_);
   left_ = true;
-  Loop& loop = runs_.engine_.loop();
-  loop.post([&loop, self = runs_.self_, name = order_.name] {
-    loop.defer_last([self, name] {
-      if (*self == nullptr) return;
-      auto run = (*self)->all_.find(name);
-      if (run != (*self)->all_.end()) run->second->drop_guest();
-    });
+  after_sends(runs_.engine_.loop(), [self = runs_.self_, name = order_.name] {
+    if (*self == nullptr) return;
+    auto run = (*self)->all_.find(name);
+    if (run != (*self)->all_.end()) run->second->drop_guest();
   });
 }
 

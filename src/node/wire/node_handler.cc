@@ -128,8 +128,10 @@ Task<void> serve_request(Serving& serving, NodeApi& api) {
   auto read =
       co_await read_follows(serving, api.follows_max(*asked), end_of(*asked), follows, cut_off);
   Action action = asked->request.action;
-  if (auto stands = api.stands(*asked); !cut_off && !stands) {
-    cut_off = CutOff{Cut::kLate, std::move(stands).error()};
+  if (!cut_off) {
+    if (auto stands = api.stands(*asked); !stands) {
+      cut_off = CutOff{Cut::kLate, std::move(stands).error()};
+    }
   }
   if (!cut_off && (action == Action::kRun || action == Action::kCall) &&
       Hash::of(follows.bytes) != asked->request.arguments) {
